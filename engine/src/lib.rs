@@ -1,0 +1,11 @@
+//! The Sockwright TCP/IP engine: a function of state, input, time and seed, with no I/O of its own.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod tcp;
+pub mod time;
+pub mod wire;
