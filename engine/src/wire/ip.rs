@@ -1,0 +1,135 @@
+//! What the two IP versions have in common, as one packet and one header.
+//!
+//! Owns: [`IpPacket`] (read) and [`IpHeader`] (written), and the choice of the version. The formats are in
+//! `ipv4` and `ipv6`.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Malformed, Protocol, ipv4, ipv6};
+
+/// An IP packet, read: where from, where to, and what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpPacket<'a> {
+    /// The source address.
+    pub src: IpAddr,
+    /// The destination address, of the same version.
+    pub dst: IpAddr,
+    /// What the payload is.
+    pub protocol: Protocol,
+    /// The IPv4 TTL or the IPv6 Hop Limit.
+    pub hop_limit: u8,
+    /// The two ECN bits (RFC 3168 §5): 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE.
+    pub ecn: u8,
+    /// The six bits of the differentiated services code point.
+    pub dscp: u8,
+    /// What follows the IP header, its options and extension headers, without padding of the link.
+    pub payload: &'a [u8],
+    /// The whole packet, headers included, without padding of the link: what an ICMP error quotes.
+    pub packet: &'a [u8],
+}
+
+impl<'a> IpPacket<'a> {
+    /// Reads a frame that starts with an IP header.
+    pub fn parse(frame: &'a [u8]) -> Result<Self, Malformed> {
+        match version(frame)? {
+            Version::V4 => ipv4::parse(frame),
+            Version::V6 => ipv6::parse(frame),
+        }
+    }
+}
+
+/// The two IP versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
+/// The version that a packet claims to be of.
+pub(super) fn version(packet: &[u8]) -> Result<Version, Malformed> {
+    match packet.first().map(|first| first >> 4) {
+        Some(4) => Ok(Version::V4),
+        Some(6) => Ok(Version::V6),
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.1
+        //# A datagram whose version number is not 4 MUST be silently
+        //# discarded.
+        Some(_) => Err(Malformed::BadVersion),
+        None => Err(Malformed::Truncated),
+    }
+}
+
+/// An IP header to write.
+///
+/// Both addresses should be of one version. A mixed pair is written as IPv6, with the IPv4 address mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpHeader {
+    /// The source address.
+    pub src: IpAddr,
+    /// The destination address.
+    pub dst: IpAddr,
+    /// What the payload is.
+    pub protocol: Protocol,
+    /// The IPv4 TTL or the IPv6 Hop Limit.
+    pub hop_limit: u8,
+    /// The two ECN bits; the rest is not looked at.
+    pub ecn: u8,
+    /// The six bits of the differentiated services code point; the rest is not looked at.
+    pub dscp: u8,
+    /// The IPv4 Identification. IPv6 has none.
+    pub ident: u16,
+}
+
+impl IpHeader {
+    /// The length of the header in octets: 20 or 40.
+    #[allow(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub const fn len(&self) -> usize {
+        match self.addresses() {
+            Addresses::V4(..) => ipv4::HEADER_LEN,
+            Addresses::V6(..) => ipv6::HEADER_LEN,
+        }
+    }
+
+    /// The longest payload that the length field of the header can announce.
+    pub const fn payload_len_max(&self) -> usize {
+        match self.addresses() {
+            Addresses::V4(..) => u16::MAX as usize - ipv4::HEADER_LEN,
+            Addresses::V6(..) => u16::MAX as usize,
+        }
+    }
+
+    /// Appends the header of a packet with `payload_len` octets of payload, at most
+    /// [`IpHeader::payload_len_max`]. The caller appends the payload.
+    pub fn emit(&self, payload_len: usize, out: &mut Vec<u8>) {
+        debug_assert!(payload_len <= self.payload_len_max(), "a payload too long for an IP packet");
+        match self.addresses() {
+            Addresses::V4(src, dst) => ipv4::emit(self, src, dst, payload_len, out),
+            Addresses::V6(src, dst) => ipv6::emit(self, src, dst, payload_len, out),
+        }
+    }
+
+    /// The octet of IPv4's TOS and IPv6's Traffic Class.
+    pub(super) const fn traffic_class(&self) -> u8 {
+        self.dscp << 2 | self.ecn & 0b11
+    }
+
+    const fn addresses(&self) -> Addresses {
+        match (self.src, self.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => Addresses::V4(src, dst),
+            (src, dst) => Addresses::V6(mapped(src), mapped(dst)),
+        }
+    }
+}
+
+/// Two addresses of one version.
+enum Addresses {
+    V4(Ipv4Addr, Ipv4Addr),
+    V6(Ipv6Addr, Ipv6Addr),
+}
+
+const fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}

@@ -1,0 +1,269 @@
+//! TCP options: MSS (RFC 9293 §3.7.1), window scale and timestamps (RFC 7323), SACK (RFC 2018).
+//!
+//! Reads them in any order and at any alignment; writes them in one: that of Linux, which keeps every
+//! option's numbers on a word boundary:
+//!
+//! ```text
+//! SYN   mss 1460, sackOK, TS val 1 ecr 0, nop, wscale 7
+//! else  nop, nop, TS val 2 ecr 1, nop, nop, sack 3001:4001
+//! ```
+
+use core::fmt;
+
+use crate::tcp::seq::Seq;
+use crate::wire::Malformed;
+
+/// What fits between the fixed header and the data: the data offset ends at 60 octets.
+pub(super) const OPTIONS_LEN_MAX: usize = 40;
+
+const END: u8 = 0;
+const NOP: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
+const TIMESTAMPS: u8 = 8;
+
+/// The options of a segment that this engine knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// The maximum segment size that the sender can take, in octets.
+    pub mss: Option<u16>,
+    /// The shift count of the sender's windows, as written. RFC 7323 §2.3 has a receiver use 14 in place
+    /// of anything larger, and say that it did; so the number arrives here as it is.
+    pub window_scale: Option<u8>,
+    /// Whether the sender takes selective acknowledgments.
+    pub sack_permitted: bool,
+    /// The sender's clock, and its echo of ours.
+    pub timestamps: Option<Timestamps>,
+    /// What the sender holds beyond its acknowledgment number.
+    pub sack: SackBlocks,
+}
+
+/// The timestamps option (RFC 7323 §3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timestamps {
+    /// TSval: the sender's clock.
+    pub value: u32,
+    /// TSecr: the value that the sender heard last, significant with ACK set.
+    pub echo: u32,
+}
+
+impl TcpOptions {
+    /// No options.
+    pub const NONE: TcpOptions = TcpOptions {
+        mss: None,
+        window_scale: None,
+        sack_permitted: false,
+        timestamps: None,
+        sack: SackBlocks::EMPTY,
+    };
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+    //# there is
+    //# no guarantee that senders will use this option, so receivers MUST
+    //# be prepared to process options even if they do not begin on a word
+    //# boundary (MUST-64).
+    /// Reads the octets between the fixed header and the data. Of an option that comes twice, the later
+    /// one counts.
+    pub fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut options = TcpOptions::NONE;
+        while let Some((&kind, rest)) = bytes.split_first() {
+            match kind {
+                END => break,
+                NOP => {
+                    bytes = rest;
+                    continue;
+                }
+                _ => {}
+            }
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+            //# TCP implementations MUST be prepared to handle
+            //# an illegal option length (e.g., zero); a suggested procedure is to
+            //# reset the connection and log the error cause (MUST-7).
+            let (&len, rest) = rest.split_first().ok_or(Malformed::BadOption)?;
+            let len = usize::from(len).checked_sub(2).ok_or(Malformed::BadOption)?;
+            let (body, rest) = rest.split_at_checked(len).ok_or(Malformed::BadOption)?;
+            options.read(kind, body)?;
+            bytes = rest;
+        }
+        Ok(options)
+    }
+
+    fn read(&mut self, kind: u8, body: &[u8]) -> Result<(), Malformed> {
+        match (kind, body) {
+            (MSS, &[a, b]) => self.mss = Some(u16::from_be_bytes([a, b])),
+            (WINDOW_SCALE, &[shift]) => self.window_scale = Some(shift),
+            (SACK_PERMITTED, &[]) => self.sack_permitted = true,
+            (SACK, body) => self.sack = SackBlocks::parse(body)?,
+            (TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => {
+                let (value, echo) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+                self.timestamps = Some(Timestamps { value, echo });
+            }
+            (MSS | WINDOW_SCALE | SACK_PERMITTED | TIMESTAMPS, _) => return Err(Malformed::BadOption),
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+            //# A TCP implementation MUST (MUST-6) ignore without error any TCP
+            //# Option it does not implement, assuming that the option has a length
+            //# field.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The length of the options as written, in octets: a multiple of 4, at most 40.
+    #[allow(clippy::len_without_is_empty, reason = "`is_empty` would ask something else: see `NONE`")]
+    pub fn len(&self) -> usize {
+        self.fixed_len() + self.sack_len()
+    }
+
+    /// How many SACK blocks have room beside the other options.
+    pub fn sack_room(&self) -> usize {
+        (OPTIONS_LEN_MAX - self.fixed_len()).saturating_sub(4) / 8
+    }
+
+    /// The length of everything but the SACK blocks.
+    fn fixed_len(&self) -> usize {
+        let mss = if self.mss.is_some() { 4 } else { 0 };
+        let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
+        // SACK-permitted takes the place of the two NOPs before timestamps when there are some.
+        let sack_permitted = if self.sack_permitted && self.timestamps.is_none() { 4 } else { 0 };
+        let window_scale = if self.window_scale.is_some() { 4 } else { 0 };
+        mss + timestamps + sack_permitted + window_scale
+    }
+
+    fn sack_len(&self) -> usize {
+        match self.sack.len().min(self.sack_room()) {
+            0 => 0,
+            blocks => 4 + 8 * blocks,
+        }
+    }
+
+    /// Appends the options. SACK blocks that have no room are left out, last ones first: RFC 2018 §4 puts
+    /// the block that matters most in front.
+    pub(super) fn emit(&self, out: &mut OptionBytes) {
+        if let Some(mss) = self.mss {
+            out.extend(&[MSS, 4]);
+            out.extend(&mss.to_be_bytes());
+        }
+        let pair = if self.sack_permitted { [SACK_PERMITTED, 2] } else { [NOP, NOP] };
+        if let Some(Timestamps { value, echo }) = self.timestamps {
+            out.extend(&pair);
+            out.extend(&[TIMESTAMPS, 10]);
+            out.extend(&value.to_be_bytes());
+            out.extend(&echo.to_be_bytes());
+        } else if self.sack_permitted {
+            out.extend(&[NOP, NOP]);
+            out.extend(&pair);
+        }
+        if let Some(shift) = self.window_scale {
+            out.extend(&[NOP, WINDOW_SCALE, 3, shift]);
+        }
+        let blocks = self.sack.len().min(self.sack_room());
+        if blocks != 0 {
+            out.extend(&[NOP, NOP, SACK, 2 + 8 * blocks as u8]);
+            for (left, right) in self.sack.iter().take(blocks) {
+                out.extend(&left.0.to_be_bytes());
+                out.extend(&right.0.to_be_bytes());
+            }
+        }
+    }
+}
+
+/// Options on their way out: at most 40 octets, on the stack.
+pub(super) struct OptionBytes {
+    bytes: [u8; OPTIONS_LEN_MAX],
+    len: usize,
+}
+
+impl OptionBytes {
+    pub(super) const fn new() -> Self {
+        OptionBytes { bytes: [0; OPTIONS_LEN_MAX], len: 0 }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        for (to, from) in self.bytes.iter_mut().skip(self.len).zip(bytes) {
+            *to = *from;
+        }
+        self.len += bytes.len();
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&self.bytes)
+    }
+}
+
+/// The blocks of a SACK option (RFC 2018 §3): up to four, each from its left edge to just before its right
+/// edge.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct SackBlocks {
+    blocks: [(Seq, Seq); SackBlocks::MAX],
+    len: u8,
+}
+
+impl SackBlocks {
+    /// How many blocks an option can hold.
+    pub const MAX: usize = 4;
+    /// No blocks, and no option.
+    pub const EMPTY: SackBlocks = SackBlocks { blocks: [(Seq(0), Seq(0)); SackBlocks::MAX], len: 0 };
+
+    /// Adds a block behind the others. Whether there was room.
+    pub fn push(&mut self, left: Seq, right: Seq) -> bool {
+        match self.blocks.get_mut(usize::from(self.len)) {
+            Some(block) => {
+                *block = (left, right);
+                self.len += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The blocks, in the order of the option.
+    pub fn as_slice(&self) -> &[(Seq, Seq)] {
+        self.blocks.get(..usize::from(self.len)).unwrap_or(&self.blocks)
+    }
+
+    /// The blocks, one by one: `(left edge, right edge)`.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Seq, Seq)> + '_ {
+        self.as_slice().iter().copied()
+    }
+
+    /// How many blocks there are.
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let (words, []) = body.as_chunks::<8>() else { return Err(Malformed::BadOption) };
+        let mut blocks = SackBlocks::EMPTY;
+        for &[a, b, c, d, e, f, g, h] in words {
+            let (left, right) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+            if !blocks.push(Seq(left), Seq(right)) {
+                return Err(Malformed::BadOption);
+            }
+        }
+        if blocks.is_empty() { Err(Malformed::BadOption) } else { Ok(blocks) }
+    }
+}
+
+/// Takes the first four.
+impl FromIterator<(Seq, Seq)> for SackBlocks {
+    fn from_iter<T: IntoIterator<Item = (Seq, Seq)>>(iter: T) -> Self {
+        let mut blocks = SackBlocks::EMPTY;
+        for (left, right) in iter.into_iter().take(SackBlocks::MAX) {
+            blocks.push(left, right);
+        }
+        blocks
+    }
+}
+
+impl fmt::Debug for SackBlocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
+}

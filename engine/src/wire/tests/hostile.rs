@@ -1,0 +1,302 @@
+//! Bytes that nobody should have sent: each gets its name, and none gets through.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::strategies::*;
+use crate::wire::checksum::{self, Sum};
+use crate::wire::*;
+
+/// Everything that a host would do with a frame.
+fn understand(frame: &[u8], policy: ChecksumPolicy) -> Result<(), Malformed> {
+    let packet = IpPacket::parse(frame)?;
+    let addresses = (packet.src, packet.dst);
+    match packet.protocol {
+        Protocol::Tcp => {
+            let segment = TcpSegment::parse(packet.payload, addresses, policy)?;
+            let _shown = alloc::format!("{segment}");
+        }
+        Protocol::Udp => _ = UdpDatagram::parse(packet.payload, addresses, policy)?,
+        Protocol::Icmpv4 | Protocol::Icmpv6 => _ = IcmpMessage::parse(packet.payload, addresses, policy)?,
+        Protocol::Unknown(_) => {}
+    }
+    Ok(())
+}
+
+/// All entrances, with no regard to which one the bytes were meant for.
+fn try_everything(bytes: &[u8]) {
+    let _ = understand(bytes, ChecksumPolicy::Ignore);
+    let _ = Quoted::parse(bytes);
+    let _ = TcpOptions::parse(bytes);
+    for addresses in [([1; 4].into(), [2; 4].into()), ([1; 16].into(), [2; 16].into())] {
+        for policy in [ChecksumPolicy::Verify, ChecksumPolicy::AllowPartial, ChecksumPolicy::Ignore] {
+            let _ = TcpSegment::parse(bytes, addresses, policy);
+            let _ = UdpDatagram::parse(bytes, addresses, policy);
+            let _ = IcmpMessage::parse(bytes, addresses, policy);
+        }
+    }
+}
+
+fn ipv4(total_len: u16, flags_and_offset: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::from([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+    frame[2..4].copy_from_slice(&total_len.to_be_bytes());
+    frame[6..8].copy_from_slice(&flags_and_offset.to_be_bytes());
+    let checksum = Sum::of(&frame).checksum();
+    checksum::fill(&mut frame, 10, checksum);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn ipv6(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    let (src, dst) = (IpAddr::from([1; 16]), IpAddr::from([2; 16]));
+    let protocol = Protocol::Unknown(next_header);
+    let mut frame = Vec::new();
+    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }.emit(payload.len(), &mut frame);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[test]
+fn an_ipv4_header_that_lies_about_lengths_is_refused() {
+    let refused = |frame: &[u8]| IpPacket::parse(frame).expect_err("a malformed packet");
+    assert_eq!(refused(&[]), Malformed::Truncated);
+    assert_eq!(refused(&[0x50; 60]), Malformed::BadVersion);
+    assert_eq!(refused(&[0x44; 60]), Malformed::BadHeaderLength);
+    assert_eq!(refused(&[&[0x4f][..], &[0; 40]].concat()), Malformed::Truncated, "options beyond the frame");
+    assert_eq!(refused(&ipv4(19, 0, &[])), Malformed::BadTotalLength);
+    assert_eq!(refused(&ipv4(25, 0, &[0; 4])), Malformed::Truncated);
+    assert!(IpPacket::parse(&ipv4(24, 0, &[0; 4])).is_ok());
+}
+
+#[test]
+fn a_fragment_is_named_as_such() {
+    for flags_and_offset in [0x2000, 0x0001, 0x1fff, 0x6000] {
+        assert_eq!(IpPacket::parse(&ipv4(20, flags_and_offset, &[])), Err(Malformed::Fragment));
+    }
+    assert!(IpPacket::parse(&ipv4(20, 0x4000, &[])).is_ok(), "DF does not make a fragment");
+    assert_eq!(IpPacket::parse(&ipv6(44, &[6, 0, 0, 1, 0, 0, 0, 0])), Err(Malformed::Fragment));
+    assert_eq!(IpPacket::parse(&ipv6(44, &[6, 0, 0, 8, 0, 0, 0, 0])), Err(Malformed::Fragment));
+}
+
+#[test]
+fn ipv4_options_are_skipped() {
+    let mut frame = Vec::from([0x46, 0, 0, 26, 0, 0, 0, 0, 64, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 0]);
+    let checksum = Sum::of(&frame).checksum();
+    checksum::fill(&mut frame, 10, checksum);
+    frame.extend_from_slice(b"hi");
+    assert_eq!(IpPacket::parse(&frame).unwrap().payload, b"hi");
+}
+
+#[test]
+fn extension_headers_are_walked_in_order() {
+    let hop_by_hop = [43, 0, 5, 2, 0, 0, 1, 0]; // router alert, PadN of no octets
+    let routing = [44, 0, 0, 0, 0, 0, 0, 0]; // no segments left
+    let atomic_fragment = [60, 0, 0, 0, 0, 0, 0, 7];
+    let destination = [6, 0, 0, 0, 1, 2, 0, 0]; // Pad1, Pad1, PadN
+    let frame = ipv6(0, &[&hop_by_hop[..], &routing, &atomic_fragment, &destination, b"tcp"].concat());
+    let packet = IpPacket::parse(&frame).unwrap();
+    assert_eq!((packet.protocol, packet.payload), (Protocol::Tcp, &b"tcp"[..]));
+    for len in 0..frame.len() {
+        assert_eq!(IpPacket::parse(&frame[..len]), Err(Malformed::Truncated));
+    }
+}
+
+#[test]
+fn extension_headers_that_a_host_must_not_skip_are_refused() {
+    let refused = |next_header, payload: &[u8]| IpPacket::parse(&ipv6(next_header, payload)).err();
+    assert_eq!(refused(59, &[]), Some(Malformed::NoNextHeader));
+    assert_eq!(refused(43, &[6, 0, 0, 1, 0, 0, 0, 0]), Some(Malformed::RoutingHeader));
+    assert_eq!(refused(60, &[6, 0, 0x80, 4, 0, 0, 0, 0]), Some(Malformed::UnknownIpOption));
+    assert_eq!(refused(60, &[6, 0, 0x1e, 4, 0, 0, 0, 0]), None, "an unknown option that may be skipped");
+    assert_eq!(refused(60, &[6, 0, 0x1e, 5, 0, 0, 0, 0]), Some(Malformed::BadOption));
+    assert_eq!(refused(60, &[6, 0, 0, 0, 0, 0, 0, 1]), Some(Malformed::BadOption), "no length");
+    assert_eq!(refused(60, &[6, 1, 0, 0, 0, 0, 0, 0]), Some(Malformed::Truncated));
+    assert_eq!(refused(60, &[0, 0, 1, 4, 0, 0, 0, 0]), Some(Malformed::UnknownProtocol), "a late hop-by-hop");
+    let endless = [60, 0, 1, 4, 0, 0, 0, 0].repeat(8);
+    assert_eq!(refused(60, &endless), Some(Malformed::Truncated), "eight are walked");
+    assert_eq!(refused(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(9)), Some(Malformed::TooManyExtensionHeaders));
+}
+
+#[test]
+fn an_unknown_protocol_over_ipv6_is_answered_by_pointing_at_its_number() {
+    let frame = ipv6(60, &[200, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3]);
+    let (src, dst) = (IpAddr::from([2; 16]), IpAddr::from([1; 16]));
+    let quoted = Quoted::parse(&frame).unwrap();
+    let mut bytes = Vec::new();
+    IcmpMessage::Unreachable { code: Unreachable::Protocol, quoted }.emit(src, dst, &mut bytes);
+    let read = IcmpMessage::parse(&bytes, (src, dst), ChecksumPolicy::Verify);
+    assert_eq!(read, Ok(IcmpMessage::ParameterProblem { code: 1, pointer: 40, quoted }));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# TCP implementations MUST be prepared to handle
+//# an illegal option length (e.g., zero); a suggested procedure is to
+//# reset the connection and log the error cause (MUST-7).
+#[test]
+fn an_option_with_an_illegal_length_is_refused() {
+    let illegal: [&[u8]; 13] = [
+        &[2],
+        &[2, 0],
+        &[2, 1],
+        &[2, 3, 0],
+        &[2, 4, 1],
+        &[2, 5, 0, 0, 0],
+        &[3, 2],
+        &[4, 3, 0],
+        &[5, 2],
+        &[5, 9, 0, 0, 0, 0, 0, 0, 0],
+        &[5, 42],
+        &[8, 2],
+        &[99, 0],
+    ];
+    for options in illegal {
+        assert_eq!(TcpOptions::parse(options), Err(Malformed::BadOption), "{options:?}");
+    }
+    let five_blocks = [&[5, 42][..], &[0; 40]].concat();
+    assert_eq!(TcpOptions::parse(&five_blocks), Err(Malformed::BadOption));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# A TCP implementation MUST (MUST-6) ignore without error any TCP
+//# Option it does not implement, assuming that the option has a length
+//# field.
+#[test]
+fn an_option_that_nobody_knows_is_skipped_at_any_alignment() {
+    let options = TcpOptions::parse(&[1, 99, 2, 253, 5, 7, 7, 7, 2, 4, 5, 0xb4, 1, 3, 3, 7, 0, 2, 0]);
+    let expected = TcpOptions { mss: Some(1460), window_scale: Some(7), ..TcpOptions::NONE };
+    assert_eq!(options, Ok(expected), "what follows the end of the list is padding");
+}
+
+#[test]
+fn a_data_offset_outside_the_segment_is_refused() {
+    let addresses = ([1; 4].into(), [2; 4].into());
+    for (data_offset, expected) in
+        [(4, Some(Malformed::BadHeaderLength)), (6, Some(Malformed::BadHeaderLength)), (5, None)]
+    {
+        let mut bytes = [0; 20];
+        bytes[12] = data_offset << 4;
+        assert_eq!(TcpSegment::parse(&bytes, addresses, ChecksumPolicy::Ignore).err(), expected);
+    }
+}
+
+#[test]
+fn a_datagram_without_a_checksum_is_for_ipv4_only() {
+    let bytes = [0, 1, 0, 2, 0, 9, 0, 0, b'x'];
+    let parse = |addresses, policy| UdpDatagram::parse(&bytes, addresses, policy).map(|read| read.payload);
+    let (v4, v6) = (([1; 4].into(), [2; 4].into()), ([1; 16].into(), [2; 16].into()));
+    assert_eq!(parse(v4, ChecksumPolicy::Verify), Ok(&b"x"[..]));
+    assert_eq!(parse(v6, ChecksumPolicy::Verify), Err(Malformed::MissingChecksum));
+    assert_eq!(parse(v6, ChecksumPolicy::AllowPartial), Err(Malformed::MissingChecksum));
+    assert_eq!(parse(v6, ChecksumPolicy::Ignore), Ok(&b"x"[..]));
+}
+
+#[test]
+fn a_datagram_whose_checksum_would_be_zero_says_ffff() {
+    let (src, dst) = (IpAddr::from([0; 4]), IpAddr::from([0; 4]));
+    // 17 + 10 + 10 and the two octets are all that is summed.
+    let payload = (0xffff - 17 - 10 - 10u16).to_be_bytes();
+    let mut bytes = Vec::new();
+    UdpDatagram { src_port: 0, dst_port: 0, payload: &payload }.emit(src, dst, &mut bytes);
+    assert_eq!(bytes[6..8], [0xff, 0xff]);
+    assert!(UdpDatagram::parse(&bytes, (src, dst), ChecksumPolicy::Verify).is_ok());
+}
+
+#[test]
+fn a_udp_length_without_room_for_its_header_is_refused() {
+    let refused = |len| {
+        let bytes = [0, 1, 0, 2, 0, len, 0, 0];
+        UdpDatagram::parse(&bytes, ([1; 4].into(), [2; 4].into()), ChecksumPolicy::Verify).err()
+    };
+    assert_eq!(refused(7), Some(Malformed::BadTotalLength));
+    assert_eq!(refused(9), Some(Malformed::Truncated));
+    assert_eq!(refused(8), None);
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        try_everything(&bytes);
+    }
+
+    /// Random bytes seldom get past the version: help them.
+    #[test]
+    fn random_bytes_behind_a_plausible_header_never_panic(
+        header in ip_header(),
+        protocol in prop::sample::select(&[0u8, 1, 6, 17, 43, 44, 58, 60][..]),
+        bytes in prop::collection::vec(prop_oneof![0u8..10, any::<u8>()], 0..300),
+    ) {
+        let mut frame = Vec::new();
+        IpHeader { protocol: Protocol::Unknown(protocol), ..header }.emit(bytes.len(), &mut frame);
+        frame.extend_from_slice(&bytes);
+        try_everything(&frame);
+    }
+
+    #[test]
+    fn a_frame_cut_anywhere_is_refused(header in ip_header(), segment in tcp_header(), cut: prop::sample::Index) {
+        let header = IpHeader { protocol: Protocol::Tcp, ..header };
+        let mut frame = Vec::new();
+        header.emit(segment.len(), &mut frame);
+        segment.emit(header.src, header.dst, &mut frame);
+        prop_assert_eq!(understand(&frame, ChecksumPolicy::Verify), Ok(()));
+        let cut = cut.index(frame.len());
+        prop_assert!(IpPacket::parse(&frame[..cut]).is_err());
+        try_everything(&frame[..cut]);
+        try_everything(&frame[cut..]);
+        // The same loss, hidden by a header that counts only what is left.
+        let segment_octets = &frame[header.len()..];
+        let kept = &segment_octets[..cut.min(segment_octets.len() - 1)];
+        let mut shorter = Vec::new();
+        header.emit(kept.len(), &mut shorter);
+        shorter.extend_from_slice(kept);
+        try_everything(&shorter);
+    }
+
+    #[test]
+    fn one_flipped_bit_of_a_segment_is_noticed(
+        (src, dst) in addresses(), header in tcp_header(), data in payload(), flip: prop::sample::Index,
+    ) {
+        let mut bytes = Vec::new();
+        TcpSegment { payload: &data, ..header }.emit(src, dst, &mut bytes);
+        let bit = flip.index(bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(
+            TcpSegment::parse(&bytes, (src, dst), ChecksumPolicy::Verify), Err(Malformed::BadChecksum)
+        );
+    }
+
+    #[test]
+    fn one_flipped_bit_of_an_icmpv6_message_is_noticed(
+        src: [u8; 16], dst: [u8; 16], data in payload(), flip: prop::sample::Index,
+    ) {
+        let (src, dst) = (src.into(), dst.into());
+        let mut bytes = Vec::new();
+        IcmpMessage::EchoReply { ident: 1, seq: 2, data: &data }.emit(src, dst, &mut bytes);
+        let bit = flip.index(bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(
+            IcmpMessage::parse(&bytes, (src, dst), ChecksumPolicy::Verify), Err(Malformed::BadChecksum)
+        );
+    }
+
+    /// Behind the first octet, whose bits decide what the others are.
+    #[test]
+    fn one_flipped_bit_of_an_ipv4_header_is_noticed(
+        src: [u8; 4], dst: [u8; 4], header in ip_header(), bit in 8usize..160,
+    ) {
+        let mut frame = Vec::new();
+        IpHeader { src: src.into(), dst: dst.into(), ..header }.emit(0, &mut frame);
+        frame[bit / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(IpPacket::parse(&frame), Err(Malformed::BadChecksum));
+    }
+
+    #[test]
+    fn sequence_space_is_what_the_payload_and_the_two_controls_take(header in tcp_header(), data in payload()) {
+        let segment = TcpSegment { payload: &data, ..header };
+        let controls = [Flags::SYN, Flags::FIN].into_iter().filter(|flag| header.flags.contains(*flag));
+        prop_assert_eq!(segment.seq_len(), (data.len() + controls.count()) as u32);
+    }
+}

@@ -1,0 +1,210 @@
+//! What is written reads the same; sums agree with the definition of RFC 1071.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::strategies::*;
+use crate::wire::checksum::{self, Sum};
+use crate::wire::*;
+
+/// "Adjacent octets to be checksummed are paired to form 16-bit integers, and the 1's complement sum of
+/// these 16-bit integers is formed" (RFC 1071 §1).
+fn naive_sum(bytes: &[u8]) -> u16 {
+    bytes.chunks(2).fold(0u16, |sum, pair| {
+        let word = u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]);
+        let (sum, carry) = sum.overflowing_add(word);
+        sum + u16::from(carry)
+    })
+}
+
+/// The pseudo-header as RFC 9293 §3.1 and RFC 8200 §8.1 draw it.
+fn drawn_pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: usize) -> Vec<u8> {
+    match (src, dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            let [.., l2, l3] = (len as u32).to_be_bytes();
+            [&src.octets()[..], &dst.octets(), &[0, protocol, l2, l3]].concat()
+        }
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            [&src.octets()[..], &dst.octets(), &(len as u32).to_be_bytes(), &[0, 0, 0, protocol]].concat()
+        }
+        _ => unreachable!("addresses of one version"),
+    }
+}
+
+/// Any message for which there is a number in the version at hand.
+fn icmp<'a>(choice: u8, (code, word): (u8, u32), data: &'a [u8], quoted: Quoted<'a>) -> IcmpMessage<'a> {
+    let (v6, low) = (quoted.src.is_ipv6(), word & 0xffff);
+    let (ident, seq) = ((word >> 16) as u16, low as u16);
+    match choice % 10 {
+        0 => IcmpMessage::EchoRequest { ident, seq, data },
+        1 => IcmpMessage::EchoReply { ident, seq, data },
+        2 => IcmpMessage::Unreachable { code: Unreachable::Network, quoted },
+        3 => IcmpMessage::Unreachable { code: Unreachable::Host, quoted },
+        4 => IcmpMessage::Unreachable { code: Unreachable::Port, quoted },
+        5 => IcmpMessage::Unreachable { code: Unreachable::Prohibited, quoted },
+        6 => IcmpMessage::Unreachable { code: Unreachable::Other(5), quoted },
+        7 => IcmpMessage::PacketTooBig { mtu: if v6 { word } else { low }, quoted },
+        8 => IcmpMessage::TimeExceeded { code, quoted },
+        _ => IcmpMessage::ParameterProblem { code, pointer: if v6 { word } else { word & 0xff }, quoted },
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_sum_is_that_of_the_definition_however_it_is_cut(bytes in payload(), cuts in any::<[prop::sample::Index; 3]>()) {
+        let expected = naive_sum(&bytes);
+        prop_assert_eq!(Sum::of(&bytes).folded(), expected);
+
+        let mut cuts = cuts.map(|cut| cut.index(bytes.len() + 1));
+        cuts.sort_unstable();
+        let [a, b, c] = cuts;
+        let mut sum = Sum::ZERO;
+        for part in [&bytes[..a], &bytes[a..b], &bytes[b..c], &bytes[c..]] {
+            sum.add(part);
+        }
+        prop_assert_eq!(sum, Sum::of(&bytes));
+    }
+
+    #[test]
+    fn copying_copies_and_sums(bytes in payload(), room in 0usize..1600) {
+        let mut copy = alloc::vec![0; room];
+        let copied = room.min(bytes.len());
+        prop_assert_eq!(checksum::copy_and_sum(&mut copy, &bytes), Sum::of(&bytes[..copied]));
+        prop_assert_eq!(&copy[..copied], &bytes[..copied]);
+        prop_assert!(copy[copied..].iter().all(|octet| *octet == 0));
+    }
+
+    #[test]
+    fn the_pseudo_header_sums_as_it_is_drawn((src, dst) in addresses(), protocol: u8, len in 0usize..=0xffff) {
+        let expected = naive_sum(&drawn_pseudo_header(src, dst, protocol, len));
+        prop_assert_eq!(checksum::pseudo_header(src, dst, protocol.into(), len).folded(), expected);
+    }
+
+    #[test]
+    fn an_ip_packet_reads_as_it_was_written(header in ip_header(), data in payload(), padding in 0usize..46) {
+        let mut frame = Vec::new();
+        header.emit(data.len(), &mut frame);
+        prop_assert_eq!(frame.len(), header.len());
+        frame.extend_from_slice(&data);
+        let len = frame.len();
+        frame.resize(len + padding, 0xee);
+        let IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident } = header;
+        let packet = IpPacket::parse(&frame);
+        let packet_octets = &frame[..len];
+        prop_assert_eq!(
+            packet,
+            Ok(IpPacket { src, dst, protocol, hop_limit, ecn, dscp, payload: &data, packet: packet_octets })
+        );
+        if src.is_ipv4() {
+            prop_assert_eq!(&frame[4..8], &[ident.to_be_bytes(), [0x40, 0]].concat()[..], "DF, no fragment");
+        }
+    }
+
+    #[test]
+    fn a_segment_reads_as_it_was_written((src, dst) in addresses(), header in tcp_header(), data in payload()) {
+        let segment = TcpSegment { payload: &data, ..header };
+        let mut bytes = Vec::new();
+        segment.emit(src, dst, &mut bytes);
+        prop_assert_eq!(bytes.len(), segment.len());
+        prop_assert_eq!(TcpSegment::parse(&bytes, (src, dst), ChecksumPolicy::Verify), Ok(segment));
+        prop_assert_eq!(TcpSegment::parse(&bytes, (src, dst), ChecksumPolicy::AllowPartial), Ok(segment));
+        let whole = [drawn_pseudo_header(src, dst, 6, bytes.len()), bytes].concat();
+        prop_assert_eq!(naive_sum(&whole), 0xffff);
+    }
+
+    #[test]
+    fn a_payload_in_two_parts_is_written_as_one(
+        (src, dst) in addresses(), header in tcp_header(), data in payload(), cut: prop::sample::Index,
+    ) {
+        let (first, second) = data.split_at(cut.index(data.len() + 1));
+        let (mut whole, mut parts) = (Vec::new(), Vec::new());
+        TcpSegment { payload: &data, ..header }.emit(src, dst, &mut whole);
+        header.emit_parts(src, dst, [first, second], &mut parts);
+        prop_assert_eq!(whole, parts);
+    }
+
+    #[test]
+    fn a_partial_checksum_is_for_those_who_allow_it((src, dst) in addresses(), header in tcp_header(), data in payload()) {
+        let segment = TcpSegment { payload: &data, ..header };
+        let mut bytes = Vec::new();
+        segment.emit_partial(src, dst, [&data, &[]], &mut bytes);
+        prop_assert_eq!(TcpSegment::parse(&bytes, (src, dst), ChecksumPolicy::AllowPartial), Ok(segment));
+        // The sum of the pseudo-header alone is right if the rest sums to nothing; that is rare.
+        let mut rest = bytes.clone();
+        checksum::fill(&mut rest, 16, 0);
+        prop_assume!(naive_sum(&rest) != 0xffff);
+        let whole = [drawn_pseudo_header(src, dst, 6, bytes.len()), bytes.clone()].concat();
+        prop_assume!(naive_sum(&whole) != 0xffff);
+        prop_assert_eq!(
+            TcpSegment::parse(&bytes, (src, dst), ChecksumPolicy::Verify), Err(Malformed::BadChecksum)
+        );
+    }
+
+    #[test]
+    fn sack_blocks_without_room_are_left_out_from_the_end(options in tcp_options(), blocks: [(u32, u32); 4]) {
+        let blocks = blocks.map(|(left, right)| (crate::tcp::seq::Seq(left), crate::tcp::seq::Seq(right)));
+        let options = TcpOptions { sack: blocks.into_iter().collect(), ..options };
+        let (src, dst) = (IpAddr::from([1; 4]), IpAddr::from([2; 4]));
+        let mut bytes = Vec::new();
+        TcpSegment { options, ..TcpSegment::default() }.emit(src, dst, &mut bytes);
+        let read = TcpSegment::parse(&bytes, (src, dst), ChecksumPolicy::Verify).expect("a segment");
+        prop_assert_eq!(bytes.len(), 20 + options.len());
+        prop_assert!(options.len() <= 40);
+        prop_assert_eq!(read.options.sack.as_slice(), &blocks[..options.sack_room()]);
+        prop_assert_eq!(TcpOptions { sack: options.sack, ..read.options }, options);
+    }
+
+    #[test]
+    fn a_datagram_reads_as_it_was_written((src, dst) in addresses(), src_port: u16, dst_port: u16, data in payload()) {
+        let datagram = UdpDatagram { src_port, dst_port, payload: &data };
+        let mut bytes = Vec::new();
+        datagram.emit(src, dst, &mut bytes);
+        prop_assert_ne!(&bytes[6..8], &[0, 0], "a checksum of 0 would say that there is none");
+        bytes.push(0xee);
+        prop_assert_eq!(UdpDatagram::parse(&bytes, (src, dst), ChecksumPolicy::Verify), Ok(datagram));
+    }
+
+    #[test]
+    fn an_icmp_message_reads_as_it_was_written(
+        header in ip_header(), segment in tcp_header(), data in payload(),
+        choice: u8, fields in any::<(u8, u32)>(),
+    ) {
+        let header = IpHeader { protocol: Protocol::Tcp, ..header };
+        let mut packet = Vec::new();
+        header.emit(segment.len() + data.len(), &mut packet);
+        TcpSegment { payload: &data, ..segment }.emit(header.src, header.dst, &mut packet);
+        let quote_len_max = if header.src.is_ipv4() { 576 - 28 } else { 1280 - 48 };
+
+        let message = icmp(choice, fields, &data, Quoted::parse(&packet).expect("a packet"));
+        // As the other side would read it, with no more quoted than goes.
+        let packet = &packet[..packet.len().min(quote_len_max)];
+        let quoted = Quoted::parse(packet).expect("a packet");
+        prop_assert_eq!(
+            (quoted.src, quoted.dst, quoted.src_port, quoted.dst_port, quoted.seq),
+            (header.src, header.dst, segment.src_port, segment.dst_port, Some(segment.seq))
+        );
+        let expected = icmp(choice, fields, &data, quoted);
+
+        let mut bytes = Vec::new();
+        message.emit(header.dst, header.src, &mut bytes);
+        let read = IcmpMessage::parse(&bytes, (header.dst, header.src), ChecksumPolicy::Verify);
+        prop_assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn an_icmp_message_without_a_name_keeps_its_numbers((src, dst) in addresses(), kind in 13u8..=127, code: u8) {
+        let mut bytes = Vec::new();
+        IcmpMessage::Other { kind, code }.emit(src, dst, &mut bytes);
+        prop_assert_eq!(
+            IcmpMessage::parse(&bytes, (src, dst), ChecksumPolicy::Verify),
+            Ok(IcmpMessage::Other { kind, code })
+        );
+    }
+
+    #[test]
+    fn protocols_and_their_numbers_agree(number: u8) {
+        prop_assert_eq!(Protocol::from(number).number(), number);
+    }
+}

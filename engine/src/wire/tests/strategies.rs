@@ -1,0 +1,69 @@
+//! Arbitrary packets.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use proptest::prelude::*;
+
+use crate::tcp::seq::Seq;
+use crate::wire::*;
+
+pub(super) fn addresses() -> impl Strategy<Value = (IpAddr, IpAddr)> {
+    prop_oneof![
+        any::<([u8; 4], [u8; 4])>().prop_map(|(src, dst)| (src.into(), dst.into())),
+        any::<([u8; 16], [u8; 16])>().prop_map(|(src, dst)| (src.into(), dst.into())),
+    ]
+}
+
+pub(super) fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..1500)
+}
+
+pub(super) fn ip_header() -> impl Strategy<Value = IpHeader> {
+    // Numbers that IPv6 would take for extension headers are not the number of any payload.
+    let protocol = any::<u8>().prop_filter("a payload", |number| ![0, 43, 44, 59, 60].contains(number));
+    (addresses(), protocol, any::<u8>(), 0u8..4, 0u8..64, any::<u16>()).prop_map(
+        |((src, dst), protocol, hop_limit, ecn, dscp, ident)| IpHeader {
+            src,
+            dst,
+            protocol: protocol.into(),
+            hop_limit,
+            ecn,
+            dscp,
+            ident,
+        },
+    )
+}
+
+/// Options that fit into a header.
+pub(super) fn tcp_options() -> impl Strategy<Value = TcpOptions> {
+    let timestamps =
+        prop::option::of(any::<(u32, u32)>().prop_map(|(value, echo)| Timestamps { value, echo }));
+    let sack = prop::collection::vec(any::<(u32, u32)>(), 0..=SackBlocks::MAX);
+    (any::<Option<u16>>(), any::<Option<u8>>(), any::<bool>(), timestamps, sack).prop_map(
+        |(mss, window_scale, sack_permitted, timestamps, sack)| {
+            let mut options =
+                TcpOptions { mss, window_scale, sack_permitted, timestamps, sack: SackBlocks::EMPTY };
+            let room = options.sack_room();
+            options.sack = sack.into_iter().take(room).map(|(left, right)| (Seq(left), Seq(right))).collect();
+            options
+        },
+    )
+}
+
+/// Segments without a payload.
+pub(super) fn tcp_header() -> impl Strategy<Value = TcpSegment<'static>> {
+    (any::<(u16, u16, u32, u32, u8, u16, u16)>(), tcp_options()).prop_map(
+        |((src_port, dst_port, seq, ack, flags, window, urgent), options)| TcpSegment {
+            src_port,
+            dst_port,
+            seq: Seq(seq),
+            ack: Seq(ack),
+            flags: Flags(flags),
+            window,
+            urgent,
+            options,
+            payload: &[],
+        },
+    )
+}
