@@ -201,10 +201,16 @@ mod tests {
     #[test]
     fn a_value_out_of_range_names_its_option() {
         let refused = |patch: OptionsPatch| patch.apply(&Options::default()).unwrap_err().option;
-        assert_eq!(refused(OptionsPatch { max_segment_size: Some(87), ..Default::default() }), "max_segment_size");
+        assert_eq!(
+            refused(OptionsPatch { max_segment_size: Some(87), ..Default::default() }),
+            "max_segment_size"
+        );
         assert_eq!(refused(OptionsPatch { msl: Some(DAY * 2), ..Default::default() }), "msl");
         assert_eq!(refused(OptionsPatch { receive_buffer: Some(0), ..Default::default() }), "receive_buffer");
         let keep = KeepAlive { probes: 0, ..Default::default() };
-        assert_eq!(refused(OptionsPatch { keep_alive: Some(Some(keep)), ..Default::default() }), "keep_alive.probes");
+        assert_eq!(
+            refused(OptionsPatch { keep_alive: Some(Some(keep)), ..Default::default() }),
+            "keep_alive.probes"
+        );
     }
 }

@@ -1,2 +1,6 @@
-//! placeholder
+//! The TCP machine.
+pub mod config;
+pub mod info;
 pub mod seq;
+pub mod state;
+pub mod timers;
