@@ -1,1 +1,34 @@
-//! placeholder
+//! Packet I/O for the engine: where whole IP packets come from and go to.
+//!
+//! Owns the links (virtual and raw), the impairments that may stand in front of any of them, and the guards that
+//! keep the host's own stack silent on ports that belong to an engine. Knows nothing of TCP beyond port numbers,
+//! and nothing of tokio or the contract. A link deals in one kind of thing: a whole IPv4 or IPv6 packet in a slice.
+//!
+//! | module | what it is | needs |
+//! |---|---|---|
+//! | [`virtual_link`] | a segment inside this process, in any clock's time | nothing |
+//! | [`impair`] | loss, delay, reordering ... as a seeded value | nothing |
+//! | [`raw_ip`] | raw sockets on an address that the host owns | `CAP_NET_RAW` |
+//! | [`guard`] | ports taken from the kernel | free ports |
+//! | [`netns`] | running any of these in another network namespace | `CAP_SYS_ADMIN` |
+//!
+//! `unsafe` is denied everywhere but in `sys`, which holds the few system calls that socket2 and mio lack.
+#![deny(unsafe_code)]
+
+mod bpf;
+mod error;
+pub mod guard;
+pub mod impair;
+pub mod netns;
+mod packet;
+pub mod raw_ip;
+pub mod rng;
+#[allow(unsafe_code)]
+mod sys;
+pub mod virtual_link;
+
+pub use error::LinkError;
+pub use guard::{Guards, PortGuard, Protocol};
+pub use impair::{Impairer, Impairments};
+pub use raw_ip::RawIp;
+pub use virtual_link::VirtualLink;

@@ -1,0 +1,96 @@
+//! What can go wrong while a link is set up, each a sentence that says what to do about it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::guard::Protocol;
+
+/// Why a link, a guard or a namespace could not be had.
+#[derive(Debug)]
+pub enum LinkError {
+    /// The process lacks the named capability.
+    NotPermitted {
+        /// What was attempted, as in "open a raw socket".
+        what: &'static str,
+        /// The capability that allows it, as in `CAP_NET_RAW`.
+        capability: &'static str,
+    },
+    /// No network interface has this name.
+    NoSuchInterface(String),
+    /// No network namespace has this name.
+    NoSuchNamespace(String),
+    /// The address belongs to no interface of this host, or is not a unicast address.
+    AddressNotOwned(IpAddr),
+    /// A socket of the kernel, or another guard, holds the port.
+    PortTaken(Protocol, SocketAddr),
+    /// The limit of [`Guards`](crate::Guards) is reached.
+    TooManyGuards {
+        /// The limit.
+        limit: usize,
+    },
+    /// Any other failure of the operating system.
+    Io {
+        /// What was attempted, as in "listen on the guarded port".
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl LinkError {
+    /// Wraps a failure of the operating system, for `map_err`.
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+        move |source| LinkError::Io { what, source }
+    }
+
+    /// The like, where the error may also be the lack of `capability`.
+    pub(crate) fn privileged(
+        what: &'static str,
+        capability: &'static str,
+    ) -> impl FnOnce(io::Error) -> LinkError {
+        move |source| match source.kind() {
+            io::ErrorKind::PermissionDenied => LinkError::NotPermitted { what, capability },
+            _ => LinkError::Io { what, source },
+        }
+    }
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkError::NotPermitted { what, capability } => write!(
+                f,
+                "not permitted to {what}: run with {capability}, as root, or in a user namespace of its own"
+            ),
+            LinkError::NoSuchInterface(name) => write!(f, "there is no network interface named {name:?}"),
+            LinkError::NoSuchNamespace(name) => write!(
+                f,
+                "there is no network namespace named {name:?}; `ip netns add` makes one, `ip netns` lists them"
+            ),
+            LinkError::AddressNotOwned(address) => write!(
+                f,
+                "{address} is not a unicast address of this host; `ip address` lists those that are \
+                 (an IPv6 address marked tentative is not ready yet)"
+            ),
+            LinkError::PortTaken(protocol, address) => write!(
+                f,
+                "{protocol} {address} is taken by another socket of this host; `ss -ap` shows whose it is"
+            ),
+            LinkError::TooManyGuards { limit } => {
+                write!(f, "all {limit} guards of this stack are in use; release a port or raise the limit")
+            }
+            LinkError::Io { what, source } => write!(f, "could not {what}: {source}"),
+        }
+    }
+}
+
+impl Error for LinkError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            LinkError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

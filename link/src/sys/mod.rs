@@ -1,0 +1,13 @@
+//! The system calls that socket2 and mio lack, each behind a safe function.
+//!
+//! This module and its children are the only `unsafe` code of the workspace. Nothing here decides anything.
+
+mod interface;
+mod message;
+mod namespace;
+mod option;
+
+pub(crate) use interface::{interface_addresses, interface_index, interface_mtu};
+pub(crate) use message::{Message, receive};
+pub(crate) use namespace::enter_network_namespace;
+pub(crate) use option::{count_receive_drops, set_receive_buffer};

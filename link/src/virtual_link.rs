@@ -1,0 +1,380 @@
+//! A network segment inside this process: any number of endpoints, joined at the IP level.
+//!
+//! A frame is a whole IP packet. One that an endpoint sends passes that endpoint's [`Impairer`] and arrives at the
+//! endpoint that owns the destination address:
+//!
+//! ```text
+//! send(now, a, "10.0.0.1 > 10.0.0.2 ...") ─> Sent::Flying { to: b, .. }
+//! next_delivery() ─> Some(now + 30 ms)
+//! poll_deliver(now + 30 ms) ─> Some(Arrival { to: b, frame, .. })
+//! ```
+//!
+//! Time is whatever the caller says it is, so the same link serves a virtual clock and a real one, and the same calls
+//! with the same seed give the same arrivals. There is no ARP and no broadcast: an address is known once attached.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+
+use sockwright_engine::time::Instant;
+
+use crate::impair::{self, Delivery, Impairer, Impairments, InvalidImpairment, Marks, Verdict};
+use crate::packet;
+use crate::rng::Rng;
+
+/// A segment, and the frames on their way across it.
+#[derive(Debug)]
+pub struct VirtualLink {
+    endpoints: BTreeMap<EndpointId, Impairer>,
+    owners: BTreeMap<IpAddr, EndpointId>,
+    /// Earliest first; of those at the same time, the one sent first.
+    in_flight: BinaryHeap<Reverse<Flight>>,
+    next_id: u64,
+    next_flight: u64,
+    seeds: Rng,
+    limits: Limits,
+    counters: Counters,
+    /// Buffers of delivered frames, to be used again.
+    spare: Vec<Vec<u8>>,
+}
+
+/// Names an endpoint of one link. Never used again once detached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(u64);
+
+/// What a segment holds at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Endpoints attached at the same time.
+    pub endpoints: usize,
+    /// Addresses of all endpoints together.
+    pub addresses: usize,
+    /// Frames on their way at the same time; one too many is dropped.
+    pub frames_in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { endpoints: 1024, addresses: 4096, frames_in_flight: 65536 }
+    }
+}
+
+/// What became of a frame that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It went nowhere.
+    Dropped(DropCause),
+    /// It is on its way.
+    Flying {
+        /// The endpoint it goes to.
+        to: EndpointId,
+        /// When it arrives, and what befell it.
+        original: Path,
+        /// The same of its copy, if it was duplicated.
+        copy: Option<Path>,
+    },
+}
+
+/// When a frame arrives, and what befell it on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// When it arrives.
+    pub at: Instant,
+    /// What befell it.
+    pub marks: Marks,
+}
+
+/// Why a frame went nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropCause {
+    /// Its sender is not attached.
+    NoSuchEndpoint,
+    /// Its IP header is cut short or contradicts its length.
+    Malformed,
+    /// Nobody on the segment owns its destination.
+    NoSuchHost,
+    /// [`Limits::frames_in_flight`] was reached.
+    LinkFull,
+    /// The line from its sender dropped it.
+    Impaired(impair::DropCause),
+}
+
+/// A frame that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it arrived.
+    pub at: Instant,
+    /// The endpoint that sent it.
+    pub from: EndpointId,
+    /// The endpoint it arrived at.
+    pub to: EndpointId,
+    /// The packet. Give it back with [`VirtualLink::recycle`] to save an allocation.
+    pub frame: Vec<u8>,
+    /// What befell it on the way.
+    pub marks: Marks,
+}
+
+/// What passed across a segment since it was made, in frames.
+///
+/// Every frame is somewhere: `sent + duplicated = delivered + dropped() + orphaned + in flight`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames given to [`VirtualLink::send`].
+    pub sent: u64,
+    /// Copies made by duplication.
+    pub duplicated: u64,
+    /// Frames and copies taken from [`VirtualLink::poll_deliver`].
+    pub delivered: u64,
+    /// Frames and copies whose receiver was detached while they were under way.
+    pub orphaned: u64,
+    /// Dropped as [`DropCause::NoSuchEndpoint`].
+    pub no_such_endpoint: u64,
+    /// Dropped as [`DropCause::Malformed`].
+    pub malformed: u64,
+    /// Dropped as [`DropCause::NoSuchHost`].
+    pub no_such_host: u64,
+    /// Dropped as [`DropCause::LinkFull`].
+    pub link_full: u64,
+    /// Dropped as [`impair::DropCause::Lost`].
+    pub lost: u64,
+    /// Dropped as [`impair::DropCause::QueueFull`].
+    pub queue_full: u64,
+    /// Dropped as [`impair::DropCause::TooBig`].
+    pub too_big: u64,
+    /// Frames and copies with a bit flipped.
+    pub corrupted: u64,
+    /// Frames and copies held back.
+    pub reordered: u64,
+}
+
+/// Why an endpoint could not be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachError {
+    /// Another endpoint, or this one in the same list, owns the address.
+    AddressTaken(IpAddr),
+    /// [`Limits::endpoints`] was reached.
+    TooManyEndpoints(usize),
+    /// [`Limits::addresses`] was reached.
+    TooManyAddresses(usize),
+}
+
+impl VirtualLink {
+    /// A segment without endpoints; `seed` decides all chance on it.
+    pub fn new(seed: u64, limits: Limits) -> VirtualLink {
+        VirtualLink {
+            endpoints: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            in_flight: BinaryHeap::new(),
+            next_id: 0,
+            next_flight: 0,
+            seeds: Rng::from_seed(seed),
+            limits,
+            counters: Counters::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Attaches an endpoint that owns `addresses`. Its line does nothing to frames until
+    /// [`set_impairments`](VirtualLink::set_impairments).
+    pub fn attach(&mut self, addresses: &[IpAddr]) -> Result<EndpointId, AttachError> {
+        if self.endpoints.len() >= self.limits.endpoints {
+            return Err(AttachError::TooManyEndpoints(self.limits.endpoints));
+        }
+        if self.owners.len() + addresses.len() > self.limits.addresses {
+            return Err(AttachError::TooManyAddresses(self.limits.addresses));
+        }
+        for (i, address) in addresses.iter().enumerate() {
+            if self.owners.contains_key(address) || addresses[..i].contains(address) {
+                return Err(AttachError::AddressTaken(*address));
+            }
+        }
+        let id = EndpointId(self.next_id);
+        self.next_id += 1;
+        self.owners.extend(addresses.iter().map(|&address| (address, id)));
+        self.endpoints.insert(id, Impairer::unimpaired(self.seeds.next_u64()));
+        Ok(id)
+    }
+
+    /// Detaches an endpoint. Frames on their way to it are gone; those that it sent still arrive.
+    pub fn detach(&mut self, endpoint: EndpointId) {
+        self.endpoints.remove(&endpoint);
+        self.owners.retain(|_, owner| *owner != endpoint);
+        let before = self.in_flight.len();
+        self.in_flight.retain(|Reverse(flight)| flight.arrival.to != endpoint);
+        self.counters.orphaned += (before - self.in_flight.len()) as u64;
+    }
+
+    /// What the line from `endpoint` does to frames; `None` if it is not attached.
+    pub fn impairments(&self, endpoint: EndpointId) -> Option<&Impairments> {
+        self.endpoints.get(&endpoint).map(Impairer::impairments)
+    }
+
+    /// Changes what the line from `endpoint` does to frames sent from here on. Of no effect if it is not attached.
+    pub fn set_impairments(
+        &mut self,
+        endpoint: EndpointId,
+        impairments: Impairments,
+    ) -> Result<(), InvalidImpairment> {
+        impairments.validate()?;
+        match self.endpoints.get_mut(&endpoint) {
+            Some(impairer) => impairer.set(impairments),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends `frame` from an endpoint at `now`, which never goes backwards.
+    pub fn send(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Sent {
+        self.counters.sent += 1;
+        let sent = self.try_send(now, from, frame);
+        if let Err(cause) = sent {
+            *self.counters.of(cause) += 1;
+        }
+        sent.unwrap_or_else(Sent::Dropped)
+    }
+
+    /// When the next frame arrives, if any is on its way.
+    pub fn next_delivery(&self) -> Option<Instant> {
+        self.in_flight.peek().map(|Reverse(flight)| flight.arrival.at)
+    }
+
+    /// The next frame that has arrived by `now`.
+    pub fn poll_deliver(&mut self, now: Instant) -> Option<Arrival> {
+        if self.next_delivery()? > now {
+            return None;
+        }
+        let Reverse(flight) = self.in_flight.pop()?;
+        self.counters.delivered += 1;
+        Some(flight.arrival)
+    }
+
+    /// Takes back the buffer of a delivered frame, for a later one.
+    pub fn recycle(&mut self, frame: Vec<u8>) {
+        if self.spare.len() < SPARE_BUFFERS {
+            self.spare.push(frame);
+        }
+    }
+
+    /// Frames on their way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// What passed across the segment so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn try_send(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Result<Sent, DropCause> {
+        let impairer = self.endpoints.get_mut(&from).ok_or(DropCause::NoSuchEndpoint)?;
+        let destination = packet::destination(frame).ok_or(DropCause::Malformed)?;
+        let to = *self.owners.get(&destination).ok_or(DropCause::NoSuchHost)?;
+        match impairer.apply(now, frame) {
+            Verdict::Dropped(cause) => Err(DropCause::Impaired(cause)),
+            Verdict::Delivered(original, copy) => {
+                let original = self.launch(from, to, original).ok_or(DropCause::LinkFull)?;
+                let copy = copy.and_then(|copy| self.launch(from, to, copy));
+                self.counters.duplicated += u64::from(copy.is_some());
+                Ok(Sent::Flying { to, original, copy })
+            }
+        }
+    }
+
+    /// Puts one frame on its way, unless too many are.
+    fn launch(&mut self, from: EndpointId, to: EndpointId, delivery: Delivery<'_>) -> Option<Path> {
+        if self.in_flight.len() >= self.limits.frames_in_flight {
+            return None;
+        }
+        let Delivery { at, frame, marks } = delivery;
+        self.counters.corrupted += u64::from(marks.corrupted_bit.is_some());
+        self.counters.reordered += u64::from(marks.reordered);
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(&frame);
+        let arrival = Arrival { at, from, to, frame: buffer, marks };
+        self.in_flight.push(Reverse(Flight { number: self.next_flight, arrival }));
+        self.next_flight += 1;
+        Some(Path { at, marks })
+    }
+}
+
+impl Counters {
+    /// Frames dropped, for whatever cause.
+    pub fn dropped(&self) -> u64 {
+        self.no_such_endpoint
+            + self.malformed
+            + self.no_such_host
+            + self.link_full
+            + self.lost
+            + self.queue_full
+            + self.too_big
+    }
+
+    fn of(&mut self, cause: DropCause) -> &mut u64 {
+        match cause {
+            DropCause::NoSuchEndpoint => &mut self.no_such_endpoint,
+            DropCause::Malformed => &mut self.malformed,
+            DropCause::NoSuchHost => &mut self.no_such_host,
+            DropCause::LinkFull => &mut self.link_full,
+            DropCause::Impaired(impair::DropCause::Lost) => &mut self.lost,
+            DropCause::Impaired(impair::DropCause::QueueFull) => &mut self.queue_full,
+            DropCause::Impaired(impair::DropCause::TooBig) => &mut self.too_big,
+        }
+    }
+}
+
+/// A frame on its way. Ordered by arrival, then by when it was sent.
+#[derive(Debug)]
+struct Flight {
+    number: u64,
+    arrival: Arrival,
+}
+
+impl Flight {
+    fn key(&self) -> (Instant, u64) {
+        (self.arrival.at, self.number)
+    }
+}
+
+impl Ord for Flight {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Flight {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Flight {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Flight {}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AttachError::AddressTaken(address) => write!(f, "{address} is already on this segment"),
+            AttachError::TooManyEndpoints(limit) => {
+                write!(f, "this segment already has all {limit} endpoints")
+            }
+            AttachError::TooManyAddresses(limit) => {
+                write!(f, "this segment takes no more than {limit} addresses")
+            }
+        }
+    }
+}
+
+impl Error for AttachError {}
+
+/// Buffers kept for later frames.
+const SPARE_BUFFERS: usize = 256;
+
+#[cfg(test)]
+mod tests;
