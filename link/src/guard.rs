@@ -16,6 +16,8 @@
 //!   guarded port finds the listener.
 //! - A guard never connects, so closing it leaves no TIME-WAIT, and the port is free at once.
 //! - `SO_REUSEADDR` and `SO_REUSEPORT` stay off: nobody shares a guarded port.
+//! - A port is free once the last copy of the guard's descriptor is closed. A child process has one between `fork`
+//!   and `exec`, so a port given back while a child starts may stay taken for that moment.
 //! - ICMP has no ports and no guard. The raw link leaves echo requests and neighbor discovery to the kernel.
 
 use std::collections::BTreeMap;
@@ -72,7 +74,8 @@ impl PortGuard {
     ///
     /// Fails with [`LinkError::PortTaken`] where a kernel socket or another guard holds the port,
     /// [`LinkError::AddressNotOwned`] where the host lacks the address, and [`LinkError::NotPermitted`] for a port
-    /// below `net.ipv4.ip_unprivileged_port_start` without `CAP_NET_BIND_SERVICE`.
+    /// below `net.ipv4.ip_unprivileged_port_start` without `CAP_NET_BIND_SERVICE`, or on a kernel that keeps filters to
+    /// those with `CAP_NET_ADMIN`.
     pub fn claim(protocol: Protocol, address: SocketAddr) -> Result<PortGuard, LinkError> {
         let kind = match protocol {
             Protocol::Tcp => Type::STREAM,
@@ -83,7 +86,9 @@ impl PortGuard {
         if address.is_ipv6() {
             socket.set_only_v6(true).map_err(LinkError::io("keep the guard to IPv6"))?;
         }
-        socket.attach_filter(&bpf::drop_all()).map_err(LinkError::io("attach the guard's filter"))?;
+        socket
+            .attach_filter(&bpf::drop_all())
+            .map_err(LinkError::privileged("attach a filter to a socket", "CAP_NET_ADMIN"))?;
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => LinkError::PortTaken(protocol, address),
             io::ErrorKind::AddrNotAvailable => LinkError::AddressNotOwned(address.ip()),
@@ -192,3 +197,6 @@ impl Guards {
 fn keyed(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), address.port())
 }
+
+#[cfg(test)]
+mod tests;

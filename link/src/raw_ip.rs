@@ -96,7 +96,7 @@ impl RawIp {
     /// Opens a link on `address`; on `interface` alone, where one is given.
     ///
     /// Fails with [`LinkError::AddressNotOwned`], [`LinkError::NoSuchInterface`], or, without `CAP_NET_RAW`,
-    /// [`LinkError::NotPermitted`]. A link-local IPv6 address that several interfaces share needs the interface named.
+    /// [`LinkError::NotPermitted`]; some kernels want `CAP_NET_ADMIN` for the filters as well. A link-local IPv6 address that several interfaces share needs the interface named.
     pub fn open(address: IpAddr, interface: Option<&str>) -> Result<RawIp, LinkError> {
         if !is_unicast(address) {
             return Err(LinkError::AddressNotOwned(address));
@@ -279,7 +279,9 @@ impl Place<'_> {
         };
         let socket = Socket::new(Domain::for_address(bind_to), Type::RAW, Some(Protocol::from(protocol)))
             .map_err(LinkError::privileged("open a raw socket", "CAP_NET_RAW"))?;
-        socket.attach_filter(&bpf::drop_all()).map_err(LinkError::io("attach a filter to a raw socket"))?;
+        socket
+            .attach_filter(&bpf::drop_all())
+            .map_err(LinkError::privileged("attach a filter to a socket", "CAP_NET_ADMIN"))?;
         socket.set_nonblocking(true).map_err(LinkError::io("make a raw socket non-blocking"))?;
         if let Some(name) = self.interface {
             socket.bind_device(Some(name.as_bytes())).map_err(|source| match source.raw_os_error() {

@@ -48,7 +48,9 @@ impl World {
         let steps = [
             format!("netns add {a}"),
             format!("netns add {b}"),
-            format!("-n {a} link add wire type veth peer name wire netns {b}"),
+            // Were both ends number 2 in their namespaces, the kernel would take them for one device that is its own
+            // lower one, and let up to a second pass between the carrier coming up and the first packet out.
+            format!("-n {a} link add wire index 77 type veth peer name wire netns {b}"),
             format!("-n {a} address add 10.77.0.1/24 dev wire"),
             format!("-n {b} address add 10.77.0.2/24 dev wire"),
             format!("-n {a} address add fd77::1/64 dev wire nodad"),
