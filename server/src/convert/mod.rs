@@ -12,12 +12,14 @@ mod options;
 mod session;
 mod state;
 
+pub(crate) use address::ip;
 pub use address::{address_to_proto, bind_address, remote_address};
 pub use event::{event_kind, event_to_proto, segment_to_proto};
 pub use info::{datagram_info_to_proto, info_to_proto, listener_info_to_proto, tcp_info_to_proto};
 pub use invalid::Invalid;
-pub use options::{duration, options_patch, options_to_proto};
+pub use options::{duration, duration_to_proto, options_patch, options_to_proto};
 pub use session::{parse_session, session_name};
+pub(crate) use state::unknown;
 pub use state::{
     family_from_proto, family_to_proto, kind_from_proto, kind_to_proto, shutdown_how, socket_state_to_proto,
     tcp_state_to_proto, timer_to_proto,

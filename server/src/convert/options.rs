@@ -6,7 +6,7 @@ use sockwright_engine::tcp::config::{CongestionControl, KeepAlive, Options, Opti
 use sockwright_proto::v1 as pb;
 
 use super::Invalid;
-use super::state::unknown;
+use super::unknown;
 
 /// A change of options. What is absent is left alone; values out of their range are [`Invalid`] and name the option
 /// as `options.<name>`.
@@ -62,20 +62,20 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
     pb::SocketOptions {
         no_delay: Some(no_delay),
         max_segment_size: max_segment_size.map(u32::from),
-        msl: Some(to_proto(msl)),
+        msl: Some(duration_to_proto(msl)),
         keep_alive: Some(pb::KeepAlive {
             enabled: keep_alive.is_some(),
-            idle: Some(to_proto(keep.idle)),
-            interval: Some(to_proto(keep.interval)),
+            idle: Some(duration_to_proto(keep.idle)),
+            interval: Some(duration_to_proto(keep.interval)),
             probes: keep.probes.into(),
         }),
-        user_timeout: Some(to_proto(user_timeout)),
-        linger: Some(pb::Linger { enabled: linger.is_some(), time: linger.map(to_proto) }),
+        user_timeout: Some(duration_to_proto(user_timeout)),
+        linger: Some(pb::Linger { enabled: linger.is_some(), time: linger.map(duration_to_proto) }),
         send_buffer: Some(send_buffer),
         receive_buffer: Some(receive_buffer),
-        delayed_ack: Some(to_proto(delayed_ack)),
-        rto_min: Some(to_proto(rto_min)),
-        rto_initial: Some(to_proto(rto_initial)),
+        delayed_ack: Some(duration_to_proto(delayed_ack)),
+        rto_min: Some(duration_to_proto(rto_min)),
+        rto_initial: Some(duration_to_proto(rto_initial)),
         reuse_address: Some(reuse_address),
         congestion_control: match congestion {
             CongestionControl::NewReno => pb::CongestionControl::NewReno.into(),
@@ -94,7 +94,7 @@ pub fn duration(value: &prost_types::Duration, field: &str) -> Result<Duration, 
 }
 
 /// A length of time, as the contract writes it.
-pub(crate) fn to_proto(time: Duration) -> prost_types::Duration {
+pub fn duration_to_proto(time: Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         nanos: time.subsec_nanos().cast_signed(),
