@@ -17,6 +17,7 @@ use crate::hub::HubEvent;
 pub fn event_kind(event: &HubEvent) -> pb::EventKind {
     match event {
         HubEvent::FrameLost { .. } => pb::EventKind::FrameLost,
+        HubEvent::LimitHit { .. } => pb::EventKind::LimitHit,
         HubEvent::Engine(Event { kind, .. }) => match kind {
             EventKind::Opened { .. } => pb::EventKind::Opened,
             EventKind::Named { .. } => pb::EventKind::Named,
@@ -44,6 +45,9 @@ pub fn event_to_proto(event: &HubEvent, tcp_state: pb::TcpState) -> pb::event::K
     match event {
         HubEvent::FrameLost { what, text, .. } => {
             pb::event::Kind::FrameLost(pb::FrameLost { what: (*what).to_owned(), text: text.clone() })
+        }
+        HubEvent::LimitHit { limit, .. } => {
+            pb::event::Kind::LimitHit(pb::LimitHit { limit: (*limit).to_owned() })
         }
         HubEvent::Engine(event) => engine_event(&event.kind, event.socket, tcp_state),
     }

@@ -20,6 +20,13 @@ use crate::convert::{event_kind, event_to_proto, session_name, tcp_state_to_prot
 pub enum HubEvent {
     /// From an engine.
     Engine(Event),
+    /// A limit of the server itself was hit.
+    LimitHit {
+        /// When, on the clock of the stack.
+        at: Instant,
+        /// Its name in the server's configuration.
+        limit: &'static str,
+    },
     /// From a link between engines.
     FrameLost {
         /// When, on the clock of the stack.
@@ -42,7 +49,7 @@ impl HubEvent {
     pub fn at(&self) -> Instant {
         match self {
             HubEvent::Engine(event) => event.at,
-            HubEvent::FrameLost { at, .. } => *at,
+            HubEvent::FrameLost { at, .. } | HubEvent::LimitHit { at, .. } => *at,
         }
     }
 
@@ -50,7 +57,7 @@ impl HubEvent {
     pub fn socket(&self) -> Option<SocketId> {
         match self {
             HubEvent::Engine(event) => event.socket,
-            HubEvent::FrameLost { .. } => None,
+            HubEvent::FrameLost { .. } | HubEvent::LimitHit { .. } => None,
         }
     }
 
@@ -58,7 +65,7 @@ impl HubEvent {
     pub(super) fn engine_kind(&self) -> Option<&EventKind> {
         match self {
             HubEvent::Engine(event) => Some(&event.kind),
-            HubEvent::FrameLost { .. } => None,
+            HubEvent::FrameLost { .. } | HubEvent::LimitHit { .. } => None,
         }
     }
 
