@@ -6,6 +6,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod counters;
+pub mod event;
+pub mod host;
+pub mod id;
+pub mod limits;
+pub mod rng;
 pub mod tcp;
 pub mod time;
+mod udp;
 pub mod wire;

@@ -141,7 +141,16 @@ pub const TRANSITIONS: &[(State, Trigger, State)] = &[
 impl State {
     /// The eleven states, in the order of the RFC.
     pub const ALL: [State; 11] = [
-        Closed, Listen, SynSent, SynReceived, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck,
+        Closed,
+        Listen,
+        SynSent,
+        SynReceived,
+        Established,
+        FinWait1,
+        FinWait2,
+        CloseWait,
+        Closing,
+        LastAck,
         TimeWait,
     ];
 

@@ -1,0 +1,31 @@
+//! What an engine counted: frames, drops by reason, limits by name.
+
+use alloc::collections::BTreeMap;
+
+use crate::event::DropReason;
+use crate::limits::Limit;
+
+/// Counts since the engine was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames taken in.
+    pub frames_in: u64,
+    /// Frames given out.
+    pub frames_out: u64,
+    /// Frames and segments dropped, by reason.
+    pub drops: BTreeMap<DropReason, u64>,
+    /// Limits hit, by name.
+    pub limits_hit: BTreeMap<Limit, u64>,
+    /// Connections ended because an invariant was broken. Each is a bug of ours.
+    pub invariants_broken: u64,
+}
+
+impl Counters {
+    pub(crate) fn dropped(&mut self, reason: DropReason) {
+        *self.drops.entry(reason).or_default() += 1;
+    }
+
+    pub(crate) fn limit(&mut self, limit: Limit) {
+        *self.limits_hit.entry(limit).or_default() += 1;
+    }
+}

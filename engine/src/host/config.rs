@@ -1,0 +1,87 @@
+//! How an engine is set up: its limits, its defaults, its interfaces.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::op::SocketKind;
+use crate::id::LinkId;
+use crate::limits::Limits;
+use crate::tcp::config::Options;
+use crate::wire::ChecksumPolicy;
+
+/// The configuration of an engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Its limits.
+    pub limits: Limits,
+    /// The options that its sockets begin with.
+    pub options: Options,
+}
+
+/// One of an engine's interfaces: addresses on a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The link that its packets go to and come from.
+    pub link: LinkId,
+    /// Its addresses, each with the length of its prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// The largest IP packet the link carries.
+    pub mtu: usize,
+    /// Whether the checksums of arriving packets can be trusted to be there.
+    pub checksums: ChecksumPolicy,
+    /// The kernel of the host has the same addresses. Segments to ports that no socket of ours uses are its business:
+    /// they are neither reset nor answered with port unreachable, and neither is an echo request. Everything that is
+    /// no address of ours is reached through this interface.
+    pub shared_with_host: bool,
+}
+
+/// A packet that `poll_transmit` wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it goes.
+    pub link: LinkId,
+    /// Its octets.
+    pub len: usize,
+    /// The octets of data a segment that it is to be cut into, where it is more than one segment.
+    pub gso: Option<u16>,
+}
+
+/// What became of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    /// It carries packets.
+    Up,
+    /// It carries none: what would be sent is lost, as on a wire that was cut.
+    Down,
+    /// It carries IP packets of this size now. New connections respect it.
+    Mtu(usize),
+}
+
+/// A port on an address, as the host's kernel has to know it where an address is shared with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port {
+    /// TCP or UDP.
+    pub kind: PortKind,
+    /// The address; unspecified: every address of the stack.
+    pub ip: IpAddr,
+    /// The port.
+    pub port: u16,
+}
+
+/// Whose port it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortKind {
+    /// TCP's.
+    Tcp,
+    /// UDP's.
+    Udp,
+}
+
+impl From<SocketKind> for PortKind {
+    fn from(kind: SocketKind) -> Self {
+        match kind {
+            SocketKind::Stream => PortKind::Tcp,
+            SocketKind::Datagram => PortKind::Udp,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The timers of a connection: which there are, and when each fires.
+//!
+//! Owns: [`TimerKind`] and [`Timers`], one slot a kind. A timer that is not running costs nothing; the engine asks
+//! for the earliest deadline after each input. Never decides what a timer means: `connection/timeout.rs` does.
+
+use core::fmt;
+
+use crate::time::Instant;
+
+/// The timers of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimerKind {
+    /// Retransmission (RFC 6298). The slot of every timer of loss recovery.
+    Retransmit,
+    /// Zero-window probe and override of silly-window avoidance (RFC 9293 §3.8.6).
+    Persist,
+    /// Delayed acknowledgment (RFC 9293 §3.8.6.3).
+    DelayedAck,
+    /// Keep-alive (RFC 9293 §3.8.4).
+    KeepAlive,
+    /// Giving up what stays unacknowledged (RFC 9293 §3.8.3).
+    UserTimeout,
+    /// An orphan's FIN-WAIT-2.
+    FinWait2,
+    /// 2·MSL.
+    TimeWait,
+    /// How long `close` waits.
+    Linger,
+}
+
+impl TimerKind {
+    /// Every kind.
+    pub const ALL: [TimerKind; 8] = [
+        TimerKind::Retransmit,
+        TimerKind::Persist,
+        TimerKind::DelayedAck,
+        TimerKind::KeepAlive,
+        TimerKind::UserTimeout,
+        TimerKind::FinWait2,
+        TimerKind::TimeWait,
+        TimerKind::Linger,
+    ];
+
+    /// The name in events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TimerKind::Retransmit => "RETRANSMIT",
+            TimerKind::Persist => "PERSIST",
+            TimerKind::DelayedAck => "DELAYED_ACK",
+            TimerKind::KeepAlive => "KEEP_ALIVE",
+            TimerKind::UserTimeout => "USER_TIMEOUT",
+            TimerKind::FinWait2 => "FIN_WAIT_2",
+            TimerKind::TimeWait => "TIME_WAIT",
+            TimerKind::Linger => "LINGER",
+        }
+    }
+}
+
+impl fmt::Display for TimerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// When each timer fires.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timers([Option<Instant>; TimerKind::ALL.len()]);
+
+impl Timers {
+    pub(crate) fn get(&self, timer: TimerKind) -> Option<Instant> {
+        self.0[timer as usize]
+    }
+
+    pub(crate) fn set(&mut self, timer: TimerKind, deadline: Option<Instant>) {
+        self.0[timer as usize] = deadline;
+    }
+
+    pub(crate) fn is_running(&self, timer: TimerKind) -> bool {
+        self.get(timer).is_some()
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// The timer that fires first, if one is due.
+    pub(crate) fn due(&self, now: Instant) -> Option<TimerKind> {
+        self.running()
+            .filter(|(_, deadline)| *deadline <= now)
+            .min_by_key(|(_, deadline)| *deadline)
+            .map(|(t, _)| t)
+    }
+
+    pub(crate) fn running(&self) -> impl Iterator<Item = (TimerKind, Instant)> + '_ {
+        TimerKind::ALL.into_iter().filter_map(|timer| Some((timer, self.get(timer)?)))
+    }
+}

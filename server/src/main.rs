@@ -1,0 +1,3 @@
+//! `sockwrightd`: the server.
+
+fn main() {}
