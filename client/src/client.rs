@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use prost::bytes::Buf;
 use sockwright_proto::v1;
 use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
@@ -66,21 +67,25 @@ impl Client {
         self.channel.clone()
     }
 
-    /// Sends all of `data`, however little the send buffer takes at a time. Returns the number of octets.
+    /// Sends all of `data`, however little the send buffer takes at a time. Returns where the last of it was taken, or
+    /// nothing if there was nothing to send.
     ///
     /// After an error, octets may have been sent.
-    pub async fn send_all(&mut self, socket: u64, data: impl Into<prost::bytes::Bytes>) -> Result<u64, Error> {
+    pub async fn send_all(
+        &mut self,
+        socket: u64,
+        data: impl Into<prost::bytes::Bytes>,
+    ) -> Result<Option<v1::Position>, Error> {
         let mut data = data.into();
-        let mut sent = 0;
+        let mut at = None;
         while !data.is_empty() {
             let chunk = data.slice(..data.len().min(SEND_MAX));
             let request = v1::SendRequest { socket, data: chunk, dont_wait: false };
-            let accepted = self.sockets.send(request).await?.into_inner().accepted as usize;
-            let accepted = accepted.min(data.len());
-            let _ = data.split_to(accepted);
-            sent += accepted as u64;
+            let response = self.sockets.send(request).await?.into_inner();
+            data.advance(data.len().min(response.accepted as usize));
+            at = response.at;
         }
-        Ok(sent)
+        Ok(at)
     }
 
     /// Lists the sockets that a filter admits, all pages of them.

@@ -163,7 +163,9 @@ fn errno_kind(errno_name: &str) -> Option<io::ErrorKind> {
         "EPIPE" => io::ErrorKind::BrokenPipe,
         "ETIMEDOUT" => io::ErrorKind::TimedOut,
         // std names no kind for them that is stable.
-        "EALREADY" | "EBADF" | "EINPROGRESS" | "EISCONN" | "EMFILE" | "ENOBUFS" | "EOVERFLOW" => io::ErrorKind::Other,
+        "EALREADY" | "EBADF" | "EINPROGRESS" | "EISCONN" | "EMFILE" | "ENOBUFS" | "EOVERFLOW" => {
+            io::ErrorKind::Other
+        }
         _ => return None,
     })
 }
@@ -197,7 +199,8 @@ mod tests {
     }
 
     fn details(type_url: &str, detail: &SocketError) -> Vec<u8> {
-        let other = prost_types::Any { type_url: "type.googleapis.com/google.rpc.Help".into(), value: vec![1, 2] };
+        let other =
+            prost_types::Any { type_url: "type.googleapis.com/google.rpc.Help".into(), value: vec![1, 2] };
         let any = prost_types::Any { type_url: type_url.into(), value: detail.encode_to_vec() };
         RpcStatus { code: 14, message: "refused".into(), details: vec![other, any] }.encode_to_vec()
     }

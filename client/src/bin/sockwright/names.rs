@@ -13,12 +13,12 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
-    AddressFamily, Clock, CongestionControl, EventKind, GapReason, OnExpiry, RetransmissionReason, ShutdownHow,
-    SocketKind, SocketState, TcpState, TimerAction, TimerKind,
+    AddressFamily, Clock, CongestionControl, EventKind, GapReason, OnExpiry, RetransmissionReason,
+    ShutdownHow, SocketKind, SocketState, TcpState, TimerAction, TimerKind,
 };
 
 /// An enum of the contract with words for its values.
-pub(crate) trait Named: Copy + TryFrom<i32> {
+pub(crate) trait Worded: Copy + TryFrom<i32> {
     /// What the names of its values begin with.
     const PREFIX: &'static str;
     /// Whether its words are in capitals, as the RFC has them.
@@ -48,7 +48,7 @@ pub(crate) trait Named: Copy + TryFrom<i32> {
 
 macro_rules! named {
     ($($type:ident $prefix:literal $capitals:literal),* $(,)?) => {$(
-        impl Named for $type {
+        impl Worded for $type {
             const PREFIX: &'static str = $prefix;
             const CAPITALS: bool = $capitals;
 
@@ -91,17 +91,25 @@ impl<T> Clone for Words<T> {
     }
 }
 
-impl<T: Named + Send + Sync + 'static> TypedValueParser for Words<T> {
+impl<T: Worded + Send + Sync + 'static> TypedValueParser for Words<T> {
     type Value = T;
 
-    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<T, clap::Error> {
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
         value.to_str().and_then(T::from_word).ok_or_else(|| {
             let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
             if let Some(arg) = arg {
                 error.insert(ContextKind::InvalidArg, ContextValue::String(arg.to_string()));
             }
             let valid = T::all().map(T::word).collect();
-            error.insert(ContextKind::InvalidValue, ContextValue::String(value.to_string_lossy().into_owned()));
+            error.insert(
+                ContextKind::InvalidValue,
+                ContextValue::String(value.to_string_lossy().into_owned()),
+            );
             error.insert(ContextKind::ValidValue, ContextValue::Strings(valid));
             error
         })

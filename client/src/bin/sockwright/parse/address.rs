@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn stacks_come_with_addresses_or_without() {
         let stack = lab_stack("a=10.0.0.1/24,fd00::1/64").unwrap();
-        assert_eq!((stack.name.as_str(), stack.addresses), ("a", vec!["10.0.0.1/24".into(), "fd00::1/64".to_string()]));
+        assert_eq!(
+            (stack.name.as_str(), stack.addresses),
+            ("a", vec!["10.0.0.1/24".into(), "fd00::1/64".to_string()])
+        );
         assert_eq!(lab_stack("b").unwrap().addresses, Vec::<String>::new());
         assert_eq!(lab_stack("b=10.0.0.1/33").unwrap_err(), "`/33` is not a prefix length (0 to 32)");
         assert_eq!(lab_stack("=10.0.0.1").unwrap_err(), "a name is needed: NAME[=ADDR[/LENGTH],...]");

@@ -9,12 +9,6 @@ use std::time::Duration;
 
 /// Reads a duration with its unit, or 0.
 pub(crate) fn std_duration(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    if let Some(duration) = decimal(text) {
-        return Ok(duration);
-    }
     humantime::parse_duration(text).map_err(|error| format!("{error} (like 500ms, 2s, 1m30s)"))
 }
 
@@ -31,25 +25,6 @@ pub(crate) fn clock_time(text: &str) -> Result<u64, String> {
     u64::try_from(std_duration(text)?.as_nanos()).map_err(|_| "too far".to_string())
 }
 
-/// `1.5s`, which humantime does not read.
-fn decimal(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|letter: char| letter.is_ascii_alphabetic())?;
-    let (number, unit) = text.split_at(unit_at);
-    let (whole, fraction) = number.split_once('.')?;
-    let unit_ns: u64 = match unit {
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return None,
-    };
-    let digits = u32::try_from(fraction.len()).ok().filter(|digits| (1..=9).contains(digits))?;
-    let whole = u128::from(whole.parse::<u64>().ok()?) * u128::from(unit_ns);
-    let fraction = u128::from(fraction.parse::<u64>().ok()?) * u128::from(unit_ns) / 10u128.pow(digits);
-    u64::try_from(whole + fraction).ok().map(Duration::from_nanos)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +38,6 @@ mod tests {
         assert_eq!(std_duration("0"), Ok(Duration::ZERO));
         assert!(std_duration("5").unwrap_err().ends_with("(like 500ms, 2s, 1m30s)"));
         assert!(std_duration("-1s").is_err());
-        assert!(std_duration("1.s").is_err());
         assert_eq!(duration("2s").unwrap(), prost_types::Duration { seconds: 2, nanos: 0 });
     }
 

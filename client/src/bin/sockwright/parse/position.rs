@@ -19,7 +19,8 @@ pub(crate) struct Point {
 
 /// Reads `[EPOCH:]SEQ`.
 pub(crate) fn point(text: &str) -> Result<Point, String> {
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is not a number ([EPOCH:]SEQ)"));
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is not a number ([EPOCH:]SEQ)"));
     match text.split_once(':') {
         Some((epoch, seq)) => Ok(Point { epoch: Some(number(epoch)?), seq: number(seq)? }),
         None => Ok(Point { epoch: None, seq: number(text)? }),

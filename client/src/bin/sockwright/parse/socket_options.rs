@@ -22,7 +22,8 @@ pub(crate) fn keep_alive(text: &str) -> Result<KeepAlive, String> {
             Some(("idle", value)) => keep_alive.idle = Some(duration(value)?),
             Some(("interval", value)) => keep_alive.interval = Some(duration(value)?),
             Some(("probes", value)) => {
-                keep_alive.probes = value.parse().map_err(|_| format!("`{value}` is not a number of probes"))?;
+                keep_alive.probes =
+                    value.parse().map_err(|_| format!("`{value}` is not a number of probes"))?;
             }
             _ => return Err("on, off, or idle=DURATION,interval=DURATION,probes=N".into()),
         }
