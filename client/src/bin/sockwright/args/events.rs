@@ -8,18 +8,7 @@ use crate::names::{Worded, Words};
 use crate::parse::position::{Point, point};
 
 /// See `Events.Watch`.
-///
-/// Prints the sockets that are there, then a line for every event, until it is interrupted or --timeout is over:
-///
-///   TIME      STACK #SOCKET LABEL  WHAT
-///   0.001500 lab/b #3 web  LISTEN -> SYN-RECEIVED  (S)  10.0.0.2:80 < 10.0.0.1:49152
-///   0.001500 lab/b #3 web > S. 0:0(0) ack 1 win 65535 <mss 1460>
-///
-/// In a change of state, `<` says that the peer caused it and `>` that we did. Segments are `>` sent, `<` received
-/// or `x` dropped. With --json a line is an object with one of the fields `snapshot` (a socket), `snapshotEnd` (a
-/// position), `event` (with `epoch` beside it) or `gap`.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Watch {
     /// Which sockets and events.
     #[command(flatten)]
@@ -28,16 +17,16 @@ pub(crate) struct Watch {
     #[command(flatten)]
     kinds: KindArgs,
     /// When falling behind: merge what happened to one socket, and never end
-    #[arg(long, conflicts_with = "lossless")]
+    #[arg(long, conflicts_with = "lossless", help_heading = "Delivery")]
     conflate: bool,
     /// When falling behind: end with an error (the default)
-    #[arg(long)]
+    #[arg(long, help_heading = "Delivery")]
     lossless: bool,
     /// Go on after this position, without the sockets that are there; 0 is the beginning of the server's run
-    #[arg(long, value_name = "[EPOCH:]SEQ", value_parser = point)]
+    #[arg(long, value_name = "[EPOCH:]SEQ", value_parser = point, help_heading = "Delivery")]
     pub(crate) resume: Option<Point>,
     /// Events that may wait for this watcher [default: the server's limit]
-    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, help_heading = "Delivery")]
     pub(crate) queue_limit: u32,
 }
 
@@ -99,7 +88,23 @@ const SEGMENT_KINDS: [EventKind; 6] = [
     EventKind::FrameLost,
 ];
 
-const EXAMPLES: &str = "\
+/// The long help.
+pub(super) const ABOUT: &str = "\
+Print what happens, as it happens
+
+Prints the sockets that are there, then a line for every event, until it is interrupted or --timeout is over:
+
+  0.001500 lab/b #3 web  LISTEN -> SYN-RECEIVED  (S)  10.0.0.2:80 < 10.0.0.1:49152
+  0.001500 lab/b #3 web > S. 0:0(0) ack 1 win 65535 <mss 1460>
+  TIME     STACK ID LABEL
+
+In a change of state, `<` says that the peer caused it and `>` that we did. Segments are `>` sent, `<` received or \
+`x` dropped. A label shows only where there is one.
+
+With --json each line is an object: {\"snapshot\": SOCKET} for a socket that was there, {\"snapshotEnd\": POSITION}, \
+then {\"epoch\": EPOCH, \"event\": EVENT}, and {\"gap\": GAP} where events were lost.";
+
+pub(super) const EXAMPLES: &str = "\
 Examples:
   sockwright watch --label web
   sockwright watch --stack lab/a --segments

@@ -57,6 +57,7 @@ pub(crate) enum Verb {
     #[command(flatten)]
     Socket(sockets::SocketVerb),
     /// Print what happens, as it happens
+    #[command(long_about = events::ABOUT, after_help = events::EXAMPLES)]
     Watch(events::Watch),
     /// Labs: stacks joined by virtual links, with a clock of their own
     #[command(subcommand)]

@@ -150,7 +150,8 @@ impl StackVerb {
 const CREATE_EXAMPLES: &str = "\
 Examples:
   sockwright lab create lab --stack a --stack b
-  sockwright lab create wan --stack a=10.0.0.1/24 --stack b=10.0.0.2/24 --link a,b,delay=50ms,loss=1% --seed 7";
+  sockwright lab create six --stack a=fd00::1/64 --stack b=fd00::2/64 --clock manual
+  sockwright lab create wan --stack a --stack b --link a,b,delay=50ms,loss=1% --seed 7";
 
 const ADVANCE_EXAMPLES: &str = "\
 Examples:
