@@ -49,6 +49,7 @@ fn report(verb: &str, json: bool, failure: &Failure) -> ExitCode {
         Failure::Said => {}
         Failure::Call(error) if json => eprintln!("{}", render::json::error(verb, error)),
         Failure::Call(error) => eprintln!("sockwright: {verb}: {}", render::safe(&error.to_string())),
+        Failure::Other(message) if json => eprintln!("{}", render::json::failure(verb, message)),
         Failure::Other(message) => eprintln!("sockwright: {verb}: {message}"),
     }
     ExitCode::FAILURE

@@ -139,6 +139,7 @@ mod tests {
             "send-to 1 10.0.0.1:1 x",
             "lab list",
             "stack detach x",
+            "set 1 --msl 1s --no-delay true",
             "session keep-alive x",
         ] {
             let words = std::iter::once("sockwright").chain(line.split(' '));
@@ -149,9 +150,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in
-            ["", "create", "wait 1", "wait 1 --acked --released", "shutdown 1 up", "bind 1 10.0.0.1", "get x"]
-        {
+        for line in [
+            "",
+            "create",
+            "wait 1",
+            "wait 1 --acked --released",
+            "shutdown 1 up",
+            "set 1",
+            "bind 1 10.0.0.1",
+            "get x",
+        ] {
             let words = std::iter::once("sockwright").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "{line}");
         }

@@ -55,6 +55,11 @@ pub(crate) fn error(verb: &str, error: &Error) -> Value {
     json!({ "error": fields })
 }
 
+/// What went wrong on this side, as it goes to standard error.
+pub(crate) fn failure(verb: &str, message: &str) -> Value {
+    json!({ "error": { "verb": verb, "message": message } })
+}
+
 /// Puts `utf8` beside `data`, where that is text.
 fn add_text(value: &mut Value) {
     let Some(Value::String(data)) = value.get("data") else { return };
