@@ -145,6 +145,7 @@ pub(crate) enum SocketVerb {
         id: u64,
     },
     /// Set options: sockwright set 3 --no-delay true --msl 1s
+    #[command(override_usage = "sockwright set <ID> --<OPTION> <VALUE>...")]
     #[command(mut_group("OptionArgs", |options| options.required(true).multiple(true)))]
     Set {
         /// The socket
