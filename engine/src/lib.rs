@@ -14,4 +14,5 @@ pub mod limits;
 pub mod rng;
 pub mod tcp;
 pub mod time;
+mod udp;
 pub mod wire;

@@ -49,7 +49,7 @@ impl Rng {
 
     /// A number below `bound`, which is not 0; all equally likely to within 2⁻³².
     pub fn below(&mut self, bound: u32) -> u32 {
-        ((self.next_u64() >> 32) * u64::from(bound) >> 32) as u32
+        (((self.next_u64() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     /// A number in `0.0..1.0`.

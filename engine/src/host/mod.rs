@@ -1,108 +1,403 @@
-//! The engine.
-
-use alloc::vec::Vec;
-use core::net::IpAddr;
+//! The host: one engine with its interfaces, sockets, waiting calls, timers and packets.
+//!
+//! Owns: [`Engine`], the whole API of the crate. It has four kinds of methods. **Inputs** (`handle_*`, `cancel_op`,
+//! `restore`) change it; after each one, **outputs** (`poll_*`) are taken until they give none; **getters** change
+//! nothing; and a few set it up. The same inputs at the same times with the same seed give the same outputs.
+//!
+//! ```
+//! use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind};
+//! use sockwright_engine::host::{Config, Engine};
+//! use sockwright_engine::id::{IdSource, OpId, SessionId};
+//! use sockwright_engine::time::Instant;
+//!
+//! let mut engine = Engine::new(Config::default(), [7; 32], IdSource::new());
+//! let create = Request::Create {
+//!     kind: SocketKind::Stream,
+//!     family: Family::V4,
+//!     session: SessionId(0),
+//!     label: "web".into(),
+//!     options: Default::default(),
+//! };
+//! let outcome = engine.handle_op(Instant::ZERO, OpId(1), create);
+//! assert!(matches!(outcome, Outcome::Done(Err(_))), "it has no IPv4 address yet");
+//! ```
 
 pub mod config;
-mod errno;
-mod info;
 pub mod op;
+
+mod calls;
+mod demux;
+mod egress;
+mod errno;
+mod icmp;
+mod info;
+mod ingress;
+mod ports;
+mod settle;
+mod socket;
+mod timers;
 
 pub use config::{Config, Interface, LinkChange, Port, PortKind, Transmit};
 pub use errno::{Errno, OpError};
 pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
 
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use self::demux::{Demux, KeyedMap, SipKeys};
+use self::op::{Completion, SocketKind};
+use self::ports::Ports;
+use self::socket::{Phase, Socket};
+use self::timers::TimerHeap;
 use crate::counters::Counters;
-use crate::event::{Event, Interest};
+use crate::event::{Event, Interest, Sink};
 use crate::id::{IdSource, LinkId, OpId, SocketId};
+use crate::limits::Limits;
+use crate::rng::Rng;
 use crate::tcp::config::Options;
+use crate::tcp::cx::{Cx, Stray, Throttle};
+use crate::tcp::passive::isn::IsnSecret;
 use crate::time::Instant;
-use op::{Completion, Outcome, Request};
 
-/// A TCP/IP host. API SHAPE ONLY on this branch; bodies are being written on main.
-pub struct Engine {}
+/// A TCP/IP host.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    ids: IdSource,
+    interfaces: Vec<Interface>,
+    links_down: BTreeSet<LinkId>,
+    sockets: KeyedMap<SocketId, Socket>,
+    demux: Demux,
+    ports: Ports,
+    isn: IsnSecret,
+    timers: TimerHeap,
+    shared: Shared,
+    /// Sockets that an input touched and that are to be settled.
+    touched: VecDeque<SocketId>,
+    /// Sockets that may have something to send.
+    ready: VecDeque<SocketId>,
+    /// Waiting calls.
+    parked: BTreeMap<OpId, SocketId>,
+    completions: VecDeque<Completion>,
+    released_ports: VecDeque<Port>,
+    /// Packets that are whole: datagrams and ICMP.
+    packets: VecDeque<egress::Packet>,
+    /// Frames to ourselves.
+    loopback: VecDeque<Vec<u8>>,
+    /// Records that give way to newer ones, the oldest first.
+    time_waits: VecDeque<SocketId>,
+    vanished: VecDeque<SocketId>,
+    stray_replies: Throttle,
+}
 
-#[allow(unused_variables, missing_docs, clippy::unimplemented)]
+/// What a connection reaches through its [`Cx`].
+#[derive(Debug)]
+struct Shared {
+    rng: Rng,
+    events: Sink,
+    counters: Counters,
+    limits: Limits,
+    strays: VecDeque<Box<Stray>>,
+    challenges: Throttle,
+}
+
+impl Shared {
+    fn cx(&mut self, now: Instant) -> Cx<'_> {
+        Cx {
+            now,
+            events: &mut self.events,
+            counters: &mut self.counters,
+            limits: &self.limits,
+            strays: &mut self.strays,
+            challenges: &mut self.challenges,
+        }
+    }
+}
+
 impl Engine {
-    /// An engine whose every output follows from its inputs, their times and `seed`.
+    /// An engine whose every output follows from its inputs, their times and `seed`. On a real wire the seed is to be
+    /// secret: initial sequence numbers follow from it.
     pub fn new(config: Config, seed: [u8; 32], ids: IdSource) -> Self {
-        unimplemented!()
+        let mut rng = Rng::new(seed);
+        Engine {
+            ids,
+            interfaces: Vec::new(),
+            links_down: BTreeSet::new(),
+            sockets: KeyedMap::with_hasher(SipKeys::new(&mut rng)),
+            demux: Demux::new(&mut rng),
+            ports: Ports::default(),
+            isn: IsnSecret::new(&mut rng),
+            timers: TimerHeap::default(),
+            shared: Shared {
+                rng,
+                events: Sink::default(),
+                counters: Counters::default(),
+                limits: config.limits.clone(),
+                strays: VecDeque::new(),
+                challenges: Throttle::default(),
+            },
+            touched: VecDeque::new(),
+            ready: VecDeque::new(),
+            parked: BTreeMap::new(),
+            completions: VecDeque::new(),
+            released_ports: VecDeque::new(),
+            packets: VecDeque::new(),
+            loopback: VecDeque::new(),
+            time_waits: VecDeque::new(),
+            vanished: VecDeque::new(),
+            stray_replies: Throttle::default(),
+            config,
+        }
     }
-    /// Adds an interface. Err(text) when it makes no sense (mtu too small, duplicate link, bad address).
+
+    /// Adds an interface, or says why it makes no sense.
     pub fn add_interface(&mut self, interface: Interface) -> Result<(), &'static str> {
-        unimplemented!()
+        if self.interfaces.iter().any(|other| other.link == interface.link) {
+            return Err("there is an interface on this link already");
+        }
+        for (ip, prefix) in &interface.addresses {
+            let (bits, mtu_min) = if ip.is_ipv4() { (32, 68) } else { (128, 1280) };
+            if *prefix > bits {
+                return Err("a prefix is longer than its address");
+            }
+            if ip.is_unspecified() || ip.is_multicast() {
+                return Err("an address is no unicast address");
+            }
+            if interface.mtu < mtu_min {
+                return Err("the MTU is below the least that the IP version allows");
+            }
+            if self.is_own(*ip) {
+                return Err("an address is on another interface already");
+            }
+        }
+        self.interfaces.push(interface);
+        Ok(())
     }
-    /// Which of the frequent events are to be told.
+
+    /// Which of the frequent events are told.
     pub fn set_interest(&mut self, interest: Interest) {
-        unimplemented!()
+        self.shared.events.set_interest(interest);
     }
-    // ---- inputs. After each one, drain ALL outputs (transmit, completion, event, released port) until None.
-    pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
-        unimplemented!()
-    }
-    /// Carries out a call, or parks it under `op`.
-    pub fn handle_op(&mut self, now: Instant, op: OpId, request: Request) -> Outcome {
-        unimplemented!()
-    }
-    /// Ends the wait of a parked call and nothing else. No completion follows.
-    pub fn cancel_op(&mut self, now: Instant, op: OpId) {
-        unimplemented!()
-    }
-    /// Takes back what a successful completion (or Done reply) of Accept, Recv or RecvFrom gave but nobody received:
-    /// the connection goes back to the front of the accept queue, the bytes to the front of the buffer. Anything else is ignored.
-    pub fn restore(&mut self, now: Instant, socket: SocketId, reply: op::Reply) {
-        unimplemented!()
-    }
-    pub fn handle_timeout(&mut self, now: Instant) {
-        unimplemented!()
-    }
-    pub fn handle_link(&mut self, now: Instant, link: LinkId, change: LinkChange) {
-        unimplemented!()
-    }
-    // ---- outputs
-    /// Writes the next packet (a whole IP packet) into `buf` (cleared first).
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
-        unimplemented!()
-    }
+
+    /// Takes in the end of a parked call; `None` when there is no more.
     pub fn poll_completion(&mut self) -> Option<Completion> {
-        unimplemented!()
+        self.completions.pop_front()
     }
+
+    /// Takes in what happened, in order; `None` when there is no more.
     pub fn poll_event(&mut self) -> Option<Event> {
-        unimplemented!()
+        self.shared.events.pop()
     }
-    /// A port that the last of our sockets let go of (to give back to the host's kernel).
+
+    /// A port that the last of its sockets let go of, for hosts whose kernel has to know.
     pub fn poll_released_port(&mut self) -> Option<Port> {
-        unimplemented!()
+        self.released_ports.pop_front()
     }
-    /// When `handle_timeout` wants to be called next.
+
+    /// When [`Engine::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        unimplemented!()
+        while let Some((at, id)) = self.timers.peek() {
+            let socket = self.sockets.get_mut(&id);
+            let actual = socket.and_then(|socket| {
+                if socket.registered != Some(at) {
+                    return None;
+                }
+                let next = socket.next_timeout();
+                if next != Some(at) {
+                    socket.registered = None;
+                    self.timers.schedule(id, next, &mut socket.registered);
+                }
+                next
+            });
+            if actual == Some(at) {
+                return Some(at);
+            }
+            self.timers.pop();
+        }
+        None
     }
-    // ---- getters
+
+    /// Fires every timer that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.begin_input();
+        while let Some(at) = self.poll_timeout() {
+            let Some((_, id)) = self.timers.peek() else { break };
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            if let Some(socket) = self.sockets.get_mut(&id) {
+                socket.registered = None;
+            }
+            self.on_socket_timeout(now, id);
+            self.settle(now);
+        }
+    }
+
+    /// Takes note of a change of a link.
+    pub fn handle_link(&mut self, _now: Instant, link: LinkId, change: LinkChange) {
+        self.begin_input();
+        match change {
+            LinkChange::Up => {
+                self.links_down.remove(&link);
+            }
+            LinkChange::Down => {
+                self.links_down.insert(link);
+            }
+            LinkChange::Mtu(mtu) => {
+                self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
+            }
+        }
+    }
+
+    /// Everything about a socket.
     pub fn info(&self, socket: SocketId) -> Option<SocketInfo> {
-        unimplemented!()
+        let socket = self.sockets.get(&socket)?;
+        let (tcp, queues, datagrams, error) = match &socket.phase {
+            Phase::Connection(c) => (Some(c.info()), None, None, c.error()),
+            Phase::Listener(l) => {
+                let info = ListenerInfo {
+                    backlog: l.backlog as u32,
+                    half_open: l.half_open.len() as u32,
+                    accept_queue: l.accept_queue.len() as u32,
+                    overflows: l.overflows,
+                };
+                (None, Some(info), None, None)
+            }
+            Phase::Datagram(d) => {
+                let info = DatagramInfo {
+                    queued: d.queue.len() as u32,
+                    queued_bytes: d.queued_bytes as u32,
+                    overflows: d.overflows,
+                };
+                (None, None, Some(info), socket.error)
+            }
+            _ => (None, None, None, None),
+        };
+        Some(SocketInfo {
+            socket: socket.id,
+            session: socket.session,
+            label: socket.label.clone(),
+            kind: socket.kind,
+            family: socket.family,
+            socket_state: socket.state,
+            tcp_state: socket.tcp_state(),
+            local: socket.local,
+            remote: socket.remote,
+            listener: socket.listener,
+            opened: socket.opened,
+            error,
+            tcp,
+            queues,
+            datagrams,
+        })
     }
+
+    /// A socket's options.
     pub fn options(&self, socket: SocketId) -> Option<&Options> {
-        unimplemented!()
+        self.sockets.get(&socket).map(|socket| &socket.options)
     }
+
     /// All sockets, ascending.
     pub fn sockets(&self) -> Vec<SocketId> {
-        unimplemented!()
+        let mut ids: Vec<SocketId> = self.sockets.keys().copied().collect();
+        ids.sort_unstable();
+        ids
     }
+
+    /// What was counted since the beginning.
     pub fn counters(&self) -> &Counters {
-        unimplemented!()
+        &self.shared.counters
     }
+
+    /// The interfaces, in the order in which they were added.
     pub fn interfaces(&self) -> &[Interface] {
-        unimplemented!()
+        &self.interfaces
     }
-    /// The port that carrying out `request` would have to bind first, where it would: `port` 0 means that any ephemeral one
-    /// will do (ask `ephemeral_port`). For hosts that share their address with a kernel: claim it there, then
-    /// `handle_op(Request::Bind{..})` with that very port, then the request (for a Bind: the Bind with the port filled in).
-    pub fn port_needed(&self, request: &Request) -> Option<Port> {
-        unimplemented!()
+
+    fn is_own(&self, ip: IpAddr) -> bool {
+        self.interfaces.iter().flat_map(|i| &i.addresses).any(|(own, _)| *own == ip)
     }
-    /// A free ephemeral port (RFC 6056), a new one each time.
-    pub fn ephemeral_port(&mut self, kind: PortKind, ip: IpAddr) -> Option<u16> {
-        unimplemented!()
+
+    /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
+    /// leads everywhere else.
+    fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
+        let direct = self.interfaces.iter().enumerate().flat_map(|(i, interface)| {
+            interface
+                .addresses
+                .iter()
+                .filter(move |(own, prefix)| in_prefix(ip, *own, *prefix))
+                .map(move |(own, prefix)| (*prefix, i, *own))
+        });
+        // The first of equally long prefixes, so that the order of interfaces decides.
+        let best = direct.reduce(|a, b| if b.0 > a.0 { b } else { a });
+        best.map(|(_, i, own)| (i, own)).or_else(|| {
+            self.interfaces.iter().enumerate().filter(|(_, interface)| interface.shared_with_host).find_map(
+                |(i, interface)| {
+                    let own = interface.addresses.iter().find(|(own, _)| own.is_ipv4() == ip.is_ipv4())?.0;
+                    Some((i, own))
+                },
+            )
+        })
+    }
+
+    /// The largest IP packet that fits on the way to `ip`.
+    fn mtu_to(&self, ip: IpAddr) -> usize {
+        self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
+    }
+
+    /// Every input begins here: the outputs of the one before have been taken.
+    fn begin_input(&mut self) {
+        debug_assert!(
+            self.ready.is_empty()
+                && self.shared.strays.is_empty()
+                && self.packets.is_empty()
+                && self.loopback.is_empty()
+                && self.completions.is_empty()
+                && self.shared.events.is_empty()
+                && self.released_ports.is_empty(),
+            "the outputs of the last input were not drained"
+        );
+    }
+
+    fn touch(&mut self, socket: SocketId) {
+        if self.touched.back() != Some(&socket) {
+            self.touched.push_back(socket);
+        }
+    }
+}
+
+/// An address and port without the scope and flow that a textual address may bring.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port())
+}
+
+/// Whether `ip` lies in the network of `own` with this prefix length.
+fn in_prefix(ip: IpAddr, own: IpAddr, prefix: u8) -> bool {
+    match (ip, own) {
+        (IpAddr::V4(ip), IpAddr::V4(own)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            (ip.to_bits() ^ own.to_bits()) & mask == 0
+        }
+        (IpAddr::V6(ip), IpAddr::V6(own)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            (ip.to_bits() ^ own.to_bits()) & mask == 0
+        }
+        _ => false,
+    }
+}
+
+/// Whether a packet may come from or go to this address alone: no group, no broadcast, not "this host".
+fn is_unicast(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255, 255, 255, 255])
+}
+
+/// A stream or datagram socket's initial phase.
+fn initial_phase(kind: SocketKind) -> Phase {
+    match kind {
+        SocketKind::Stream => Phase::Idle,
+        SocketKind::Datagram => Phase::Datagram(Box::default()),
     }
 }

@@ -126,8 +126,8 @@ pub struct OptionsPatch {
 pub struct OutOfRange {
     /// The option's name in the contract.
     pub option: &'static str,
-    /// What it may be.
-    pub range: &'static str,
+    /// What it may be, as a sentence.
+    pub sentence: &'static str,
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -143,31 +143,76 @@ impl OptionsPatch {
 
     /// `options` with the change made, or the first option that is out of its range.
     pub fn apply(&self, options: &Options) -> Result<Options, OutOfRange> {
-        let check = |ok: bool, option, range| if ok { Ok(()) } else { Err(OutOfRange { option, range }) };
-        let between = |value: Option<Duration>, low, high, option, range| {
-            check(value.is_none_or(|value| (low..=high).contains(&value)), option, range)
+        let check =
+            |ok: bool, option, sentence| if ok { Ok(()) } else { Err(OutOfRange { option, sentence }) };
+        let between = |value: Option<Duration>, low, high, option, sentence| {
+            check(value.is_none_or(|value| (low..=high).contains(&value)), option, sentence)
         };
         let buffer = |value: Option<u32>, option| {
-            check(value.is_none_or(|value| (1..=MAX_BUFFER).contains(&value)), option, "1 to 67108864 octets")
+            check(
+                value.is_none_or(|value| (1..=MAX_BUFFER).contains(&value)),
+                option,
+                "A buffer has to be 1 to 67108864 octets.",
+            )
         };
         let mss = self.max_segment_size;
-        check(mss.is_none_or(|mss| (88..=65_495).contains(&mss)), "max_segment_size", "88 to 65495 octets")?;
-        between(self.msl, Duration::ZERO, DAY, "msl", "0 to 1 day")?;
+        check(
+            mss.is_none_or(|mss| (88..=65_495).contains(&mss)),
+            "max_segment_size",
+            "max_segment_size has to be 88 to 65495 octets.",
+        )?;
+        between(self.msl, Duration::ZERO, DAY, "msl", "msl has to be 0 to 1 day.")?;
         if let Some(Some(keep)) = self.keep_alive {
-            between(Some(keep.idle), MILLISECOND, DAY * 30, "keep_alive.idle", "1 ms to 30 days")?;
-            between(Some(keep.interval), MILLISECOND, DAY, "keep_alive.interval", "1 ms to 1 day")?;
-            check(keep.probes > 0, "keep_alive.probes", "1 to 255")?;
+            between(
+                Some(keep.idle),
+                MILLISECOND,
+                DAY * 30,
+                "keep_alive.idle",
+                "keep_alive.idle has to be 1 ms to 30 days.",
+            )?;
+            between(
+                Some(keep.interval),
+                MILLISECOND,
+                DAY,
+                "keep_alive.interval",
+                "keep_alive.interval has to be 1 ms to 1 day.",
+            )?;
+            check(keep.probes > 0, "keep_alive.probes", "keep_alive.probes has to be 1 to 255.")?;
         }
-        between(self.user_timeout, MILLISECOND * 10, DAY, "user_timeout", "10 ms to 1 day")?;
-        between(self.linger.flatten(), Duration::ZERO, DAY, "linger.time", "0 to 1 day")?;
+        between(
+            self.user_timeout,
+            MILLISECOND * 10,
+            DAY,
+            "user_timeout",
+            "user_timeout has to be 10 ms to 1 day.",
+        )?;
+        between(
+            self.linger.flatten(),
+            Duration::ZERO,
+            DAY,
+            "linger.time",
+            "linger.time has to be 0 to 1 day.",
+        )?;
         buffer(self.send_buffer, "send_buffer")?;
         buffer(self.receive_buffer, "receive_buffer")?;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
         //# Specifically, an ACK SHOULD be generated for at least every second full-
         //# sized segment or 2*RMSS bytes of new data
-        between(self.delayed_ack, Duration::ZERO, MILLISECOND * 500, "delayed_ack", "0 to 500 ms")?;
-        between(self.rto_min, MILLISECOND, MINUTE, "rto_min", "1 ms to 1 minute")?;
-        between(self.rto_initial, MILLISECOND, MINUTE, "rto_initial", "1 ms to 1 minute")?;
+        between(
+            self.delayed_ack,
+            Duration::ZERO,
+            MILLISECOND * 500,
+            "delayed_ack",
+            "delayed_ack has to be 0 to 500 ms.",
+        )?;
+        between(self.rto_min, MILLISECOND, MINUTE, "rto_min", "rto_min has to be 1 ms to 1 minute.")?;
+        between(
+            self.rto_initial,
+            MILLISECOND,
+            MINUTE,
+            "rto_initial",
+            "rto_initial has to be 1 ms to 1 minute.",
+        )?;
 
         let old = options.clone();
         Ok(Options {

@@ -1,6 +1,16 @@
-//! The TCP machine.
+//! The TCP machine. Knows no IP header: only a tuple, segment sizes and the time.
+
 pub mod config;
 pub mod info;
 pub mod seq;
 pub mod state;
 pub mod timers;
+
+mod congestion;
+pub(crate) mod connection;
+pub(crate) mod cx;
+pub(crate) mod passive;
+mod receive;
+mod recovery;
+mod send;
+pub(crate) mod time_wait;

@@ -1,0 +1,255 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from sockwright.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Clock(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLOCK_UNSPECIFIED: _ClassVar[Clock]
+    CLOCK_VIRTUAL: _ClassVar[Clock]
+    CLOCK_MANUAL: _ClassVar[Clock]
+    CLOCK_REAL: _ClassVar[Clock]
+CLOCK_UNSPECIFIED: Clock
+CLOCK_VIRTUAL: Clock
+CLOCK_MANUAL: Clock
+CLOCK_REAL: Clock
+
+class CreateLabRequest(_message.Message):
+    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "idempotency_key")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    stacks: _containers.RepeatedCompositeFieldContainer[LabStack]
+    links: _containers.RepeatedCompositeFieldContainer[LabLink]
+    clock: Clock
+    seed: int
+    session: str
+    idempotency_key: str
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[_Union[LabStack, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class LabStack(_message.Message):
+    __slots__ = ("name", "addresses")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class LabLink(_message.Message):
+    __slots__ = ("name", "stacks", "impairments", "mtu")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    IMPAIRMENTS_FIELD_NUMBER: _ClassVar[int]
+    MTU_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    stacks: _containers.RepeatedScalarFieldContainer[str]
+    impairments: Impairments
+    mtu: int
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ...) -> None: ...
+
+class Impairments(_message.Message):
+    __slots__ = ("loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate_bps", "queue_limit")
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    REORDER_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    CORRUPT_FIELD_NUMBER: _ClassVar[int]
+    RATE_BPS_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    loss: float
+    delay: _duration_pb2.Duration
+    jitter: _duration_pb2.Duration
+    reorder: float
+    duplicate: float
+    corrupt: float
+    rate_bps: int
+    queue_limit: int
+    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ...) -> None: ...
+
+class Lab(_message.Message):
+    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    stacks: _containers.RepeatedScalarFieldContainer[str]
+    links: _containers.RepeatedCompositeFieldContainer[LabLink]
+    clock: Clock
+    seed: int
+    session: str
+    time_ns: int
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ...) -> None: ...
+
+class CreateLabResponse(_message.Message):
+    __slots__ = ("lab", "at")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    lab: Lab
+    at: _common_pb2.Position
+    def __init__(self, lab: _Optional[_Union[Lab, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class DeleteLabRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class DeleteLabResponse(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: _common_pb2.Position
+    def __init__(self, at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class ListLabsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListLabsResponse(_message.Message):
+    __slots__ = ("labs", "next_page_token", "at")
+    LABS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    labs: _containers.RepeatedCompositeFieldContainer[Lab]
+    next_page_token: str
+    at: _common_pb2.Position
+    def __init__(self, labs: _Optional[_Iterable[_Union[Lab, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class AttachRequest(_message.Message):
+    __slots__ = ("name", "raw_ip", "session", "idempotency_key")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RAW_IP_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    raw_ip: RawIp
+    session: str
+    idempotency_key: str
+    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class RawIp(_message.Message):
+    __slots__ = ("addresses", "interface")
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    interface: str
+    def __init__(self, addresses: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ...) -> None: ...
+
+class Stack(_message.Message):
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops")
+    class LimitsHitEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class DropsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    MTU_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_HIT_FIELD_NUMBER: _ClassVar[int]
+    DROPS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    link: str
+    mtu: int
+    session: str
+    time_ns: int
+    sockets: int
+    limits_hit: _containers.ScalarMap[str, int]
+    drops: _containers.ScalarMap[str, int]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class AttachResponse(_message.Message):
+    __slots__ = ("stack", "at")
+    STACK_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    stack: Stack
+    at: _common_pb2.Position
+    def __init__(self, stack: _Optional[_Union[Stack, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class DetachRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class DetachResponse(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: _common_pb2.Position
+    def __init__(self, at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class ListStacksRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListStacksResponse(_message.Message):
+    __slots__ = ("stacks", "next_page_token", "at")
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    stacks: _containers.RepeatedCompositeFieldContainer[Stack]
+    next_page_token: str
+    at: _common_pb2.Position
+    def __init__(self, stacks: _Optional[_Iterable[_Union[Stack, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class AdvanceTimeRequest(_message.Message):
+    __slots__ = ("lab", "by", "to_time_ns", "steps", "until_idle")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    TO_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_IDLE_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    by: _duration_pb2.Duration
+    to_time_ns: int
+    steps: int
+    until_idle: bool
+    def __init__(self, lab: _Optional[str] = ..., by: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., to_time_ns: _Optional[int] = ..., steps: _Optional[int] = ..., until_idle: bool = ...) -> None: ...
+
+class AdvanceTimeResponse(_message.Message):
+    __slots__ = ("time_ns", "steps", "at")
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    time_ns: int
+    steps: int
+    at: _common_pb2.Position
+    def __init__(self, time_ns: _Optional[int] = ..., steps: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,541 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from sockwright.v1 import common_pb2 as _common_pb2
+from sockwright.v1 import events_pb2 as _events_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CongestionControl(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONGESTION_CONTROL_UNSPECIFIED: _ClassVar[CongestionControl]
+    CONGESTION_CONTROL_NEW_RENO: _ClassVar[CongestionControl]
+
+class ShutdownHow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SHUTDOWN_HOW_UNSPECIFIED: _ClassVar[ShutdownHow]
+    SHUTDOWN_HOW_READ: _ClassVar[ShutdownHow]
+    SHUTDOWN_HOW_WRITE: _ClassVar[ShutdownHow]
+    SHUTDOWN_HOW_BOTH: _ClassVar[ShutdownHow]
+CONGESTION_CONTROL_UNSPECIFIED: CongestionControl
+CONGESTION_CONTROL_NEW_RENO: CongestionControl
+SHUTDOWN_HOW_UNSPECIFIED: ShutdownHow
+SHUTDOWN_HOW_READ: ShutdownHow
+SHUTDOWN_HOW_WRITE: ShutdownHow
+SHUTDOWN_HOW_BOTH: ShutdownHow
+
+class SocketOptions(_message.Message):
+    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number")
+    NO_DELAY_FIELD_NUMBER: _ClassVar[int]
+    MAX_SEGMENT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MSL_FIELD_NUMBER: _ClassVar[int]
+    KEEP_ALIVE_FIELD_NUMBER: _ClassVar[int]
+    USER_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    LINGER_FIELD_NUMBER: _ClassVar[int]
+    SEND_BUFFER_FIELD_NUMBER: _ClassVar[int]
+    RECEIVE_BUFFER_FIELD_NUMBER: _ClassVar[int]
+    DELAYED_ACK_FIELD_NUMBER: _ClassVar[int]
+    RTO_MIN_FIELD_NUMBER: _ClassVar[int]
+    RTO_INITIAL_FIELD_NUMBER: _ClassVar[int]
+    REUSE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    CONGESTION_CONTROL_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_SEQUENCE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    no_delay: bool
+    max_segment_size: int
+    msl: _duration_pb2.Duration
+    keep_alive: KeepAlive
+    user_timeout: _duration_pb2.Duration
+    linger: Linger
+    send_buffer: int
+    receive_buffer: int
+    delayed_ack: _duration_pb2.Duration
+    rto_min: _duration_pb2.Duration
+    rto_initial: _duration_pb2.Duration
+    reuse_address: bool
+    congestion_control: CongestionControl
+    initial_sequence_number: int
+    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ...) -> None: ...
+
+class KeepAlive(_message.Message):
+    __slots__ = ("enabled", "idle", "interval", "probes")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    IDLE_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    idle: _duration_pb2.Duration
+    interval: _duration_pb2.Duration
+    probes: int
+    def __init__(self, enabled: bool = ..., idle: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., probes: _Optional[int] = ...) -> None: ...
+
+class Linger(_message.Message):
+    __slots__ = ("enabled", "time")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    time: _duration_pb2.Duration
+    def __init__(self, enabled: bool = ..., time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class CreateRequest(_message.Message):
+    __slots__ = ("stack", "kind", "family", "label", "session", "options", "idempotency_key")
+    STACK_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    stack: str
+    kind: _common_pb2.SocketKind
+    family: _common_pb2.AddressFamily
+    label: str
+    session: str
+    options: SocketOptions
+    idempotency_key: str
+    def __init__(self, stack: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.SocketKind, str]] = ..., family: _Optional[_Union[_common_pb2.AddressFamily, str]] = ..., label: _Optional[str] = ..., session: _Optional[str] = ..., options: _Optional[_Union[SocketOptions, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class CreateResponse(_message.Message):
+    __slots__ = ("socket", "at")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    at: _common_pb2.Position
+    def __init__(self, socket: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class BindRequest(_message.Message):
+    __slots__ = ("socket", "local")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    local: _common_pb2.SocketAddress
+    def __init__(self, socket: _Optional[int] = ..., local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ...) -> None: ...
+
+class BindResponse(_message.Message):
+    __slots__ = ("local", "at")
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    local: _common_pb2.SocketAddress
+    at: _common_pb2.Position
+    def __init__(self, local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class ListenRequest(_message.Message):
+    __slots__ = ("socket", "backlog")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    BACKLOG_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    backlog: int
+    def __init__(self, socket: _Optional[int] = ..., backlog: _Optional[int] = ...) -> None: ...
+
+class ListenResponse(_message.Message):
+    __slots__ = ("local", "at")
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    local: _common_pb2.SocketAddress
+    at: _common_pb2.Position
+    def __init__(self, local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class AcceptRequest(_message.Message):
+    __slots__ = ("socket", "dont_wait", "idempotency_key")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    DONT_WAIT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    dont_wait: bool
+    idempotency_key: str
+    def __init__(self, socket: _Optional[int] = ..., dont_wait: bool = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class AcceptResponse(_message.Message):
+    __slots__ = ("socket", "local", "remote", "at")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    REMOTE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    local: _common_pb2.SocketAddress
+    remote: _common_pb2.SocketAddress
+    at: _common_pb2.Position
+    def __init__(self, socket: _Optional[int] = ..., local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class ConnectRequest(_message.Message):
+    __slots__ = ("socket", "remote", "dont_wait")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    REMOTE_FIELD_NUMBER: _ClassVar[int]
+    DONT_WAIT_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    remote: _common_pb2.SocketAddress
+    dont_wait: bool
+    def __init__(self, socket: _Optional[int] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., dont_wait: bool = ...) -> None: ...
+
+class ConnectResponse(_message.Message):
+    __slots__ = ("local", "remote", "at")
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    REMOTE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    local: _common_pb2.SocketAddress
+    remote: _common_pb2.SocketAddress
+    at: _common_pb2.Position
+    def __init__(self, local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class SendRequest(_message.Message):
+    __slots__ = ("socket", "data", "dont_wait")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DONT_WAIT_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    data: bytes
+    dont_wait: bool
+    def __init__(self, socket: _Optional[int] = ..., data: _Optional[bytes] = ..., dont_wait: bool = ...) -> None: ...
+
+class SendResponse(_message.Message):
+    __slots__ = ("accepted", "at")
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    accepted: int
+    at: _common_pb2.Position
+    def __init__(self, accepted: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class RecvRequest(_message.Message):
+    __slots__ = ("socket", "max_bytes", "min_bytes", "peek", "dont_wait")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MIN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PEEK_FIELD_NUMBER: _ClassVar[int]
+    DONT_WAIT_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    max_bytes: int
+    min_bytes: int
+    peek: bool
+    dont_wait: bool
+    def __init__(self, socket: _Optional[int] = ..., max_bytes: _Optional[int] = ..., min_bytes: _Optional[int] = ..., peek: bool = ..., dont_wait: bool = ...) -> None: ...
+
+class RecvResponse(_message.Message):
+    __slots__ = ("data", "end_of_stream", "at")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    END_OF_STREAM_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    end_of_stream: bool
+    at: _common_pb2.Position
+    def __init__(self, data: _Optional[bytes] = ..., end_of_stream: bool = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class SendToRequest(_message.Message):
+    __slots__ = ("socket", "remote", "data")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    REMOTE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    remote: _common_pb2.SocketAddress
+    data: bytes
+    def __init__(self, socket: _Optional[int] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class SendToResponse(_message.Message):
+    __slots__ = ("local", "at")
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    local: _common_pb2.SocketAddress
+    at: _common_pb2.Position
+    def __init__(self, local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class RecvFromRequest(_message.Message):
+    __slots__ = ("socket", "max_bytes", "peek", "dont_wait")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PEEK_FIELD_NUMBER: _ClassVar[int]
+    DONT_WAIT_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    max_bytes: int
+    peek: bool
+    dont_wait: bool
+    def __init__(self, socket: _Optional[int] = ..., max_bytes: _Optional[int] = ..., peek: bool = ..., dont_wait: bool = ...) -> None: ...
+
+class RecvFromResponse(_message.Message):
+    __slots__ = ("data", "remote", "local", "truncated", "at")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    REMOTE_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    remote: _common_pb2.SocketAddress
+    local: _common_pb2.SocketAddress
+    truncated: bool
+    at: _common_pb2.Position
+    def __init__(self, data: _Optional[bytes] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., truncated: bool = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class ShutdownRequest(_message.Message):
+    __slots__ = ("socket", "how")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    HOW_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    how: ShutdownHow
+    def __init__(self, socket: _Optional[int] = ..., how: _Optional[_Union[ShutdownHow, str]] = ...) -> None: ...
+
+class ShutdownResponse(_message.Message):
+    __slots__ = ("tcp_state", "at")
+    TCP_STATE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    tcp_state: _common_pb2.TcpState
+    at: _common_pb2.Position
+    def __init__(self, tcp_state: _Optional[_Union[_common_pb2.TcpState, str]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class CloseRequest(_message.Message):
+    __slots__ = ("socket",)
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    def __init__(self, socket: _Optional[int] = ...) -> None: ...
+
+class CloseResponse(_message.Message):
+    __slots__ = ("tcp_state", "at")
+    TCP_STATE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    tcp_state: _common_pb2.TcpState
+    at: _common_pb2.Position
+    def __init__(self, tcp_state: _Optional[_Union[_common_pb2.TcpState, str]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class AbortRequest(_message.Message):
+    __slots__ = ("socket",)
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    def __init__(self, socket: _Optional[int] = ...) -> None: ...
+
+class AbortResponse(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: _common_pb2.Position
+    def __init__(self, at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class SetOptionsRequest(_message.Message):
+    __slots__ = ("socket", "options")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    options: SocketOptions
+    def __init__(self, socket: _Optional[int] = ..., options: _Optional[_Union[SocketOptions, _Mapping]] = ...) -> None: ...
+
+class SetOptionsResponse(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: _common_pb2.Position
+    def __init__(self, at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class GetOptionsRequest(_message.Message):
+    __slots__ = ("socket",)
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    def __init__(self, socket: _Optional[int] = ...) -> None: ...
+
+class GetOptionsResponse(_message.Message):
+    __slots__ = ("options", "at")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    options: SocketOptions
+    at: _common_pb2.Position
+    def __init__(self, options: _Optional[_Union[SocketOptions, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class GetInfoRequest(_message.Message):
+    __slots__ = ("socket",)
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    def __init__(self, socket: _Optional[int] = ...) -> None: ...
+
+class GetInfoResponse(_message.Message):
+    __slots__ = ("summary", "error", "tcp", "listener", "datagram", "time_ns", "at")
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    TCP_FIELD_NUMBER: _ClassVar[int]
+    LISTENER_FIELD_NUMBER: _ClassVar[int]
+    DATAGRAM_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    summary: _common_pb2.SocketSummary
+    error: _common_pb2.SocketError
+    tcp: TcpInfo
+    listener: ListenerInfo
+    datagram: DatagramInfo
+    time_ns: int
+    at: _common_pb2.Position
+    def __init__(self, summary: _Optional[_Union[_common_pb2.SocketSummary, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., tcp: _Optional[_Union[TcpInfo, _Mapping]] = ..., listener: _Optional[_Union[ListenerInfo, _Mapping]] = ..., datagram: _Optional[_Union[DatagramInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class TcpInfo(_message.Message):
+    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers")
+    ISS_FIELD_NUMBER: _ClassVar[int]
+    SND_UNA_FIELD_NUMBER: _ClassVar[int]
+    SND_NXT_FIELD_NUMBER: _ClassVar[int]
+    SND_WND_FIELD_NUMBER: _ClassVar[int]
+    IRS_FIELD_NUMBER: _ClassVar[int]
+    RCV_NXT_FIELD_NUMBER: _ClassVar[int]
+    RCV_WND_FIELD_NUMBER: _ClassVar[int]
+    SND_MSS_FIELD_NUMBER: _ClassVar[int]
+    RCV_MSS_FIELD_NUMBER: _ClassVar[int]
+    SEND_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVE_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    OUT_OF_ORDER_FIELD_NUMBER: _ClassVar[int]
+    RTT_US_FIELD_NUMBER: _ClassVar[int]
+    RTTVAR_US_FIELD_NUMBER: _ClassVar[int]
+    RTO_US_FIELD_NUMBER: _ClassVar[int]
+    CWND_FIELD_NUMBER: _ClassVar[int]
+    SSTHRESH_FIELD_NUMBER: _ClassVar[int]
+    RETRANSMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_ACKED_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_OUT_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_IN_FIELD_NUMBER: _ClassVar[int]
+    SHUTDOWN_WRITE_FIELD_NUMBER: _ClassVar[int]
+    SHUTDOWN_READ_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    iss: int
+    snd_una: int
+    snd_nxt: int
+    snd_wnd: int
+    irs: int
+    rcv_nxt: int
+    rcv_wnd: int
+    snd_mss: int
+    rcv_mss: int
+    send_queue: int
+    receive_queue: int
+    out_of_order: int
+    rtt_us: int
+    rttvar_us: int
+    rto_us: int
+    cwnd: int
+    ssthresh: int
+    retransmissions: int
+    backoff: int
+    bytes_sent: int
+    bytes_acked: int
+    bytes_received: int
+    segments_out: int
+    segments_in: int
+    shutdown_write: bool
+    shutdown_read: bool
+    timers: _containers.RepeatedCompositeFieldContainer[RunningTimer]
+    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ...) -> None: ...
+
+class RunningTimer(_message.Message):
+    __slots__ = ("timer", "deadline_ns")
+    TIMER_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_NS_FIELD_NUMBER: _ClassVar[int]
+    timer: _events_pb2.TimerKind
+    deadline_ns: int
+    def __init__(self, timer: _Optional[_Union[_events_pb2.TimerKind, str]] = ..., deadline_ns: _Optional[int] = ...) -> None: ...
+
+class ListenerInfo(_message.Message):
+    __slots__ = ("backlog", "half_open", "accept_queue", "overflows")
+    BACKLOG_FIELD_NUMBER: _ClassVar[int]
+    HALF_OPEN_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    OVERFLOWS_FIELD_NUMBER: _ClassVar[int]
+    backlog: int
+    half_open: int
+    accept_queue: int
+    overflows: int
+    def __init__(self, backlog: _Optional[int] = ..., half_open: _Optional[int] = ..., accept_queue: _Optional[int] = ..., overflows: _Optional[int] = ...) -> None: ...
+
+class DatagramInfo(_message.Message):
+    __slots__ = ("queued", "queued_bytes", "overflows")
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OVERFLOWS_FIELD_NUMBER: _ClassVar[int]
+    queued: int
+    queued_bytes: int
+    overflows: int
+    def __init__(self, queued: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., overflows: _Optional[int] = ...) -> None: ...
+
+class ListRequest(_message.Message):
+    __slots__ = ("filter", "page_size", "page_token")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    filter: _common_pb2.Filter
+    page_size: int
+    page_token: str
+    def __init__(self, filter: _Optional[_Union[_common_pb2.Filter, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListResponse(_message.Message):
+    __slots__ = ("sockets", "next_page_token", "at")
+    SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    sockets: _containers.RepeatedCompositeFieldContainer[_common_pb2.SocketSummary]
+    next_page_token: str
+    at: _common_pb2.Position
+    def __init__(self, sockets: _Optional[_Iterable[_Union[_common_pb2.SocketSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class WaitForRequest(_message.Message):
+    __slots__ = ("socket", "tcp_states", "socket_states", "event_kinds", "readable", "all_acknowledged", "released", "after")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    TCP_STATES_FIELD_NUMBER: _ClassVar[int]
+    SOCKET_STATES_FIELD_NUMBER: _ClassVar[int]
+    EVENT_KINDS_FIELD_NUMBER: _ClassVar[int]
+    READABLE_FIELD_NUMBER: _ClassVar[int]
+    ALL_ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    tcp_states: TcpStates
+    socket_states: SocketStates
+    event_kinds: EventKinds
+    readable: int
+    all_acknowledged: bool
+    released: bool
+    after: _common_pb2.Position
+    def __init__(self, socket: _Optional[int] = ..., tcp_states: _Optional[_Union[TcpStates, _Mapping]] = ..., socket_states: _Optional[_Union[SocketStates, _Mapping]] = ..., event_kinds: _Optional[_Union[EventKinds, _Mapping]] = ..., readable: _Optional[int] = ..., all_acknowledged: bool = ..., released: bool = ..., after: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class TcpStates(_message.Message):
+    __slots__ = ("states",)
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedScalarFieldContainer[_common_pb2.TcpState]
+    def __init__(self, states: _Optional[_Iterable[_Union[_common_pb2.TcpState, str]]] = ...) -> None: ...
+
+class SocketStates(_message.Message):
+    __slots__ = ("states",)
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedScalarFieldContainer[_common_pb2.SocketState]
+    def __init__(self, states: _Optional[_Iterable[_Union[_common_pb2.SocketState, str]]] = ...) -> None: ...
+
+class EventKinds(_message.Message):
+    __slots__ = ("kinds",)
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedScalarFieldContainer[_common_pb2.EventKind]
+    def __init__(self, kinds: _Optional[_Iterable[_Union[_common_pb2.EventKind, str]]] = ...) -> None: ...
+
+class WaitForResponse(_message.Message):
+    __slots__ = ("event", "summary", "at")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    event: _events_pb2.Event
+    summary: _common_pb2.SocketSummary
+    at: _common_pb2.Position
+    def __init__(self, event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., summary: _Optional[_Union[_common_pb2.SocketSummary, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class TransferRequest(_message.Message):
+    __slots__ = ("socket", "data", "shutdown_write")
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SHUTDOWN_WRITE_FIELD_NUMBER: _ClassVar[int]
+    socket: int
+    data: bytes
+    shutdown_write: bool
+    def __init__(self, socket: _Optional[int] = ..., data: _Optional[bytes] = ..., shutdown_write: bool = ...) -> None: ...
+
+class TransferResponse(_message.Message):
+    __slots__ = ("data", "end_of_stream", "accepted", "at")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    END_OF_STREAM_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    end_of_stream: bool
+    accepted: int
+    at: _common_pb2.Position
+    def __init__(self, data: _Optional[bytes] = ..., end_of_stream: bool = ..., accepted: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,161 @@
+//! The verbs of the service `Networks`.
+
+use clap::{Args, Subcommand};
+use sockwright_client::v1::{Clock, LabLink, LabStack};
+
+use crate::names::Words;
+use crate::parse::address::{ip, lab_stack};
+use crate::parse::duration::{clock_time, duration};
+use crate::parse::link::lab_link;
+
+/// What to do with labs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabVerb {
+    /// Make a lab, and print its name
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(CreateLab),
+    /// List labs
+    List,
+    /// Delete a lab with its stacks and sockets
+    Delete {
+        /// The lab
+        name: String,
+    },
+    /// Move the clock of a lab, and print its time
+    #[command(after_help = ADVANCE_EXAMPLES)]
+    Advance {
+        /// The lab
+        name: String,
+        /// How far.
+        #[command(flatten)]
+        how: HowFar,
+    },
+}
+
+/// See `Networks.CreateLab`.
+#[derive(Debug, Args)]
+pub(crate) struct CreateLab {
+    /// Its name [default: the server chooses]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) name: String,
+    /// A stack, with addresses or with those the server gives it
+    #[arg(long = "stack", value_name = "NAME[=ADDR/LENGTH,...]", value_parser = lab_stack, required = true)]
+    pub(crate) stacks: Vec<LabStack>,
+    /// A link of stacks, and what it does to frames [default: one link joins all]
+    ///
+    /// Keys: name, mtu, loss, delay, jitter, reorder, duplicate, corrupt, rate, queue.
+    #[arg(long = "link", value_name = "STACK,STACK[,KEY=VALUE...]", value_parser = lab_link)]
+    pub(crate) links: Vec<LabLink>,
+    /// How time passes
+    #[arg(long, value_name = "CLOCK", value_parser = Words::<Clock>::parser(), default_value = "virtual")]
+    pub(crate) clock: Clock,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) seed: u64,
+    /// The session that is to own it
+    #[arg(
+        long,
+        value_name = "SESSION",
+        env = "SOCKWRIGHT_SESSION",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) session: String,
+    /// A second call with the same key creates nothing
+    #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
+    pub(crate) idempotency_key: String,
+}
+
+/// How far to move a clock.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct HowFar {
+    /// So long from now
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) by: Option<prost_types::Duration>,
+    /// To this time on the lab's clock, in nanoseconds or with a unit
+    #[arg(long, value_name = "TIME", value_parser = clock_time)]
+    pub(crate) to: Option<u64>,
+    /// So many times to the next timer or delivery
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u32>,
+    /// Until no timer and no delivery is left
+    #[arg(long)]
+    pub(crate) until_idle: bool,
+}
+
+/// What to do with stacks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StackVerb {
+    /// Make a stack on a real link, and print its name
+    Attach(Attach),
+    /// List stacks, in labs and on real links
+    List,
+    /// Remove an attached stack; its connections are reset
+    Detach {
+        /// The stack
+        name: String,
+    },
+}
+
+/// See `Networks.Attach`.
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    /// Its name [default: the server chooses]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) name: String,
+    /// Raw sockets on an address that the host owns: one of IPv4, one of IPv6, or one of each
+    #[arg(long, value_name = "ADDR,...", value_delimiter = ',', value_parser = ip, required = true)]
+    pub(crate) raw_ip: Vec<String>,
+    /// Bind to this interface [default: any]
+    #[arg(long, value_name = "IF", default_value = "", hide_default_value = true)]
+    pub(crate) interface: String,
+    /// The session that is to own it
+    #[arg(
+        long,
+        value_name = "SESSION",
+        env = "SOCKWRIGHT_SESSION",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) session: String,
+    /// A second call with the same key creates nothing
+    #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
+    pub(crate) idempotency_key: String,
+}
+
+impl LabVerb {
+    /// The verb as typed.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "lab create",
+            Self::List => "lab list",
+            Self::Delete { .. } => "lab delete",
+            Self::Advance { .. } => "lab advance",
+        }
+    }
+}
+
+impl StackVerb {
+    /// The verb as typed.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Attach(_) => "stack attach",
+            Self::List => "stack list",
+            Self::Detach { .. } => "stack detach",
+        }
+    }
+}
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  sockwright lab create lab --stack a --stack b
+  sockwright lab create six --stack a=fd00::1/64 --stack b=fd00::2/64 --clock manual
+  sockwright lab create wan --stack a --stack b --link a,b,delay=50ms,loss=1% --seed 7";
+
+const ADVANCE_EXAMPLES: &str = "\
+Examples:
+  sockwright lab advance lab --by 60s
+  sockwright lab advance lab --to 1.5s
+  sockwright lab advance lab --steps 1
+  sockwright lab advance lab --until-idle";

@@ -1,0 +1,56 @@
+//! `sockwright`: every call of the contract as a verb of the command line.
+//!
+//! Owns: exit codes and what goes to standard error. 0: done; 1: the call failed; 2: the command line was wrong (clap's
+//! own). An interrupt ends it as it ends any program (130 in a shell); so does, without a word, a reader of its output
+//! that has gone away.
+//!
+//! ```text
+//! args     what can be typed          parse    words to the contract's types
+//! verbs    the calls                  render   the contract's types to text and JSON
+//! ```
+
+mod args;
+mod failure;
+mod names;
+mod parse;
+mod render;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Verb};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Verb::Completions { shell } = cli.verb {
+        clap_complete::generate(shell, &mut Cli::command(), "sockwright", &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
+    let (verb, json) = (cli.verb.name(), cli.json);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(verb, json, &Failure::Other(error.to_string())),
+    };
+    let result = runtime.block_on(verbs::run(cli));
+    // A read of standard input may never end; nobody waits for it.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(verb, json, &failure),
+    }
+}
+
+fn report(verb: &str, json: bool, failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::ReaderGone => return ExitCode::SUCCESS,
+        Failure::Said => {}
+        Failure::Call(error) if json => eprintln!("{}", render::json::error(verb, error)),
+        Failure::Call(error) => eprintln!("sockwright: {verb}: {}", render::safe(&error.to_string())),
+        Failure::Other(message) if json => eprintln!("{}", render::json::failure(verb, message)),
+        Failure::Other(message) => eprintln!("sockwright: {verb}: {message}"),
+    }
+    ExitCode::FAILURE
+}

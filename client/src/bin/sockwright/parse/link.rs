@@ -1,0 +1,81 @@
+//! Links of a lab.
+//!
+//! ```text
+//! a,b,delay=10ms,loss=0.1,rate=10M,mtu=1400,name=wan
+//!   ->  LabLink { name: "wan", stacks: [a, b], mtu: 1400, impairments: { delay, loss, rate_bps } }
+//! ```
+
+use sockwright_client::v1::{Impairments, LabLink};
+
+use super::duration::duration;
+use super::number::{bits_per_second, probability};
+
+/// Reads `STACK,STACK[,...][,KEY=VALUE...]`.
+pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
+    let mut link = LabLink::default();
+    let mut impairments = Impairments::default();
+    for word in text.split(',') {
+        match word.split_once('=') {
+            None => link.stacks.push(word.into()),
+            Some(("name", name)) => link.name = name.into(),
+            Some(("mtu", mtu)) => link.mtu = whole("mtu", mtu)?,
+            Some((key, value)) => impair(&mut impairments, key, value)?,
+        }
+    }
+    if link.stacks.len() < 2 || link.stacks.iter().any(String::is_empty) {
+        return Err("a link joins at least two stacks: a,b[,delay=10ms,...]".into());
+    }
+    if impairments != Impairments::default() {
+        link.impairments = Some(impairments);
+    }
+    Ok(link)
+}
+
+fn impair(impairments: &mut Impairments, key: &str, value: &str) -> Result<(), String> {
+    match key {
+        "loss" => impairments.loss = probability(value)?,
+        "delay" => impairments.delay = Some(duration(value)?),
+        "jitter" => impairments.jitter = Some(duration(value)?),
+        "reorder" => impairments.reorder = probability(value)?,
+        "duplicate" => impairments.duplicate = probability(value)?,
+        "corrupt" => impairments.corrupt = probability(value)?,
+        "rate" => impairments.rate_bps = bits_per_second(value)?,
+        "queue" => impairments.queue_limit = whole("queue", value)?,
+        _ => return Err(format!("`{key}` is not of a link: {KEYS}")),
+    }
+    Ok(())
+}
+
+fn whole(key: &str, value: &str) -> Result<u32, String> {
+    value.parse().map_err(|_| format!("`{key}={value}` is not a whole number"))
+}
+
+const KEYS: &str = "name, mtu, loss, delay, jitter, reorder, duplicate, corrupt, rate, queue";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_stacks_and_what_it_does_to_frames() {
+        let link = lab_link("a,b,c,delay=10ms,loss=0.1,rate=10M,queue=5,mtu=1400,name=wan").unwrap();
+        assert_eq!(link.stacks, ["a", "b", "c"]);
+        assert_eq!((link.name.as_str(), link.mtu), ("wan", 1400));
+        let impairments = link.impairments.unwrap();
+        assert_eq!(impairments.delay, Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 }));
+        assert_eq!((impairments.loss, impairments.rate_bps, impairments.queue_limit), (0.1, 10_000_000, 5));
+    }
+
+    #[test]
+    fn a_plain_link_does_nothing_to_frames() {
+        assert_eq!(lab_link("a,b").unwrap().impairments, None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_link_is_said() {
+        assert_eq!(lab_link("a").unwrap_err(), "a link joins at least two stacks: a,b[,delay=10ms,...]");
+        assert!(lab_link("a,").is_err());
+        assert_eq!(lab_link("a,b,speed=1").unwrap_err(), format!("`speed` is not of a link: {KEYS}"));
+        assert_eq!(lab_link("a,b,mtu=x").unwrap_err(), "`mtu=x` is not a whole number");
+    }
+}

@@ -1,0 +1,356 @@
+//! Events on one line each, in the field's notation.
+//!
+//! ```text
+//! 0.001500 lab/b #3 web  LISTEN -> SYN-RECEIVED  (S)  10.0.0.2:80 < 10.0.0.1:49152
+//! 0.001500 lab/b #3 web > S. 0:0(0) ack 1 win 65535 <mss 1460>
+//! TIME     STACK #ID LABEL  WHAT
+//! ```
+
+use sockwright_client::v1::event::Kind;
+use sockwright_client::v1::{
+    Cause, Datagram, Event, Gap, IcmpType, Opened, Segment, SocketSummary, TcpStateChanged, Timer,
+};
+use sockwright_client::v1::{Retransmission, TimerAction, cause};
+
+use super::socket::{address, line, tcp_state};
+use super::{safe, time};
+use crate::names::Worded;
+use crate::parse::position;
+
+/// An event.
+pub(crate) fn event(event: &Event) -> String {
+    let mut text = format!("{} {}", time(event.time_ns), safe(&event.stack));
+    text += &if event.socket == 0 { " -".to_string() } else { format!(" #{}", event.socket) };
+    if !event.label.is_empty() {
+        text += &format!(" {}", safe(&event.label));
+    }
+    text + &what(event.kind.as_ref())
+}
+
+/// A socket that was there when the watch began.
+pub(crate) fn snapshot(summary: &SocketSummary) -> String {
+    format!("{} {}", time(summary.state_time_ns), line(summary))
+}
+
+/// A hole in the stream.
+pub(crate) fn gap(gap: &Gap) -> String {
+    let end = |end: &Option<_>| end.as_ref().map(position::text).unwrap_or_default();
+    format!(
+        "-- gap: the events after {} through {} are lost ({})",
+        end(&gap.after),
+        end(&gap.through),
+        gap.reason().word()
+    )
+}
+
+fn what(kind: Option<&Kind>) -> String {
+    match kind {
+        Some(Kind::SegmentSent(segment)) => format!(" > {}", safe(&segment.text)),
+        Some(Kind::SegmentReceived(segment)) => format!(" < {}", safe(&segment.text)),
+        Some(Kind::SegmentDropped(dropped)) => {
+            format!(" x {}", dropped_text(dropped.segment.as_ref(), &dropped.reason))
+        }
+        Some(Kind::Datagram(datagram)) => datagram_text(datagram),
+        Some(kind) => format!("  {}", other(kind)),
+        None => "  an event of a newer server".into(),
+    }
+}
+
+fn other(kind: &Kind) -> String {
+    match kind {
+        Kind::Opened(opened) => opened_text(opened),
+        Kind::Named(named) => {
+            let mut text = format!("local {}", address(named.local.as_ref()));
+            if named.remote.is_some() {
+                text += &format!("  remote {}", address(named.remote.as_ref()));
+            }
+            text
+        }
+        Kind::SocketStateChanged(changed) => format!("{} -> {}", changed.from().word(), changed.to().word()),
+        Kind::TcpStateChanged(changed) => tcp_state_changed(changed),
+        Kind::Retransmission(retransmission) => retransmission_text(retransmission),
+        Kind::Timer(timer) => timer_text(timer),
+        Kind::Readable(readable) => {
+            let end = if readable.end_of_stream { ", then the end of the stream" } else { "" };
+            format!("readable {}{end}", readable.available)
+        }
+        Kind::Acknowledged(acked) => {
+            format!("acknowledged {}, {} outstanding", acked.bytes, acked.outstanding)
+        }
+        Kind::AcceptReady(ready) => format!("accept ready #{}, {} queued", ready.socket, ready.queued),
+        Kind::Failed(error) => format!("failed {}: {}", error.errno_name, safe(&error.message)),
+        Kind::IcmpReceived(icmp) => {
+            let fatal = if icmp.fatal { ", fatal" } else { "" };
+            format!("{}{fatal}", icmp_text(&icmp.icmp.unwrap_or_default()))
+        }
+        Kind::LimitHit(hit) => format!("limit hit: {}", safe(&hit.limit)),
+        Kind::Released(_) => "released".into(),
+        Kind::FrameLost(lost) => {
+            format!("frame {}  {}", safe(&lost.what), safe(&lost.text)).trim_end().into()
+        }
+        // The four that `what` has a sign of its own for.
+        Kind::SegmentSent(_) | Kind::SegmentReceived(_) | Kind::SegmentDropped(_) | Kind::Datagram(_) => {
+            what(Some(kind))
+        }
+    }
+}
+
+fn opened_text(opened: &Opened) -> String {
+    let mut text = format!("opened {}/{}", opened.kind().word(), opened.family().word());
+    if opened.listener != 0 {
+        text += &format!(" at #{}", opened.listener);
+    }
+    text
+}
+
+fn tcp_state_changed(changed: &TcpStateChanged) -> String {
+    let mut text = format!("{} -> {}", tcp_state(changed.from()), tcp_state(changed.to()));
+    let cause = changed.cause.as_ref().and_then(|Cause { cause }| cause.as_ref());
+    text += &cause.map(|cause| format!("  ({})", cause_text(cause))).unwrap_or_default();
+    if changed.local.is_some() {
+        text += &format!("  {}", address(changed.local.as_ref()));
+    }
+    if changed.remote.is_some() {
+        // The peer's doing, or ours.
+        let arrow =
+            if matches!(cause, Some(cause::Cause::Segment(_) | cause::Cause::Icmp(_))) { '<' } else { '>' };
+        text += &format!(" {arrow} {}", address(changed.remote.as_ref()));
+    }
+    text
+}
+
+fn cause_text(cause: &cause::Cause) -> String {
+    match cause {
+        cause::Cause::Segment(flags) => safe(flags),
+        cause::Cause::Call(call) => safe(call),
+        cause::Cause::Timer(timer) => {
+            let timer = sockwright_client::v1::TimerKind::try_from(*timer).unwrap_or_default();
+            format!("{} timer", timer.word())
+        }
+        cause::Cause::Icmp(icmp) => icmp_text(icmp),
+        cause::Cause::Limit(limit) => format!("limit {}", safe(limit)),
+    }
+}
+
+fn icmp_text(icmp: &IcmpType) -> String {
+    format!("{} {}/{}", if icmp.v6 { "ICMPv6" } else { "ICMP" }, icmp.r#type, icmp.code)
+}
+
+fn retransmission_text(retransmission: &Retransmission) -> String {
+    let Retransmission { seq, length, .. } = retransmission;
+    format!("retransmits {seq}:{}({length})  ({})", seq.wrapping_add(*length), retransmission.reason().word())
+}
+
+fn timer_text(timer: &Timer) -> String {
+    let mut text = format!("{} timer {}", timer.timer().word(), timer.action().word());
+    if timer.action() == TimerAction::Started {
+        text += &format!(", fires at {}", time(timer.deadline_ns));
+    }
+    text
+}
+
+fn dropped_text(segment: Option<&Segment>, reason: &str) -> String {
+    match segment {
+        Some(segment) => format!("{}  {}", safe(&segment.text), safe(reason)),
+        None => safe(reason),
+    }
+}
+
+fn datagram_text(datagram: &Datagram) -> String {
+    let Datagram { source, destination, length, sent } = datagram;
+    let sign = if *sent { '>' } else { '<' };
+    format!(" {sign} UDP {} > {} length {length}", address(source.as_ref()), address(destination.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sockwright_client::v1::*;
+
+    use super::*;
+
+    fn shown(label: &str, kind: Kind) -> String {
+        event(&Event {
+            seq: 9,
+            time_ns: 1_500_000,
+            stack: "lab/b".into(),
+            socket: 3,
+            session: "s".into(),
+            label: label.into(),
+            kind: Some(kind),
+        })
+    }
+
+    fn at(ip: &str, port: u32) -> Option<SocketAddress> {
+        Some(SocketAddress { ip: ip.into(), port })
+    }
+
+    fn change(from: TcpState, to: TcpState, cause: cause::Cause) -> Kind {
+        Kind::TcpStateChanged(TcpStateChanged {
+            from: from.into(),
+            to: to.into(),
+            cause: Some(Cause { cause: Some(cause) }),
+            local: at("10.0.0.2", 80),
+            remote: (from != TcpState::Closed).then(|| at("10.0.0.1", 49152).unwrap()),
+        })
+    }
+
+    #[test]
+    fn a_change_of_state_points_at_who_caused_it() {
+        let syn = change(TcpState::Listen, TcpState::SynReceived, cause::Cause::Segment("S".into()));
+        assert_eq!(
+            shown("web", syn),
+            "0.001500 lab/b #3 web  LISTEN -> SYN-RECEIVED  (S)  10.0.0.2:80 < 10.0.0.1:49152"
+        );
+        let close = change(TcpState::CloseWait, TcpState::LastAck, cause::Cause::Call("Close".into()));
+        assert_eq!(
+            shown("", close),
+            "0.001500 lab/b #3  CLOSE-WAIT -> LAST-ACK  (Close)  10.0.0.2:80 > 10.0.0.1:49152"
+        );
+        let timer = cause::Cause::Timer(TimerKind::TimeWait.into());
+        assert_eq!(
+            shown("", change(TcpState::TimeWait, TcpState::Closed, timer)),
+            "0.001500 lab/b #3  TIME-WAIT -> CLOSED  (TIME-WAIT timer)  10.0.0.2:80 > 10.0.0.1:49152"
+        );
+        let listen = change(TcpState::Closed, TcpState::Listen, cause::Cause::Call("Listen".into()));
+        assert_eq!(shown("", listen), "0.001500 lab/b #3  CLOSED -> LISTEN  (Listen)  10.0.0.2:80");
+        let icmp = cause::Cause::Icmp(IcmpType { r#type: 3, code: 1, v6: false });
+        assert!(
+            shown("", change(TcpState::SynSent, TcpState::Closed, icmp))
+                .contains("(ICMP 3/1)  10.0.0.2:80 < ")
+        );
+    }
+
+    #[test]
+    fn segments_are_sent_received_or_dropped() {
+        let segment = |text: &str| Segment { text: text.into(), ..Default::default() };
+        assert_eq!(
+            shown("", Kind::SegmentSent(segment("S 0:0(0) win 65535 <mss 1460>"))),
+            "0.001500 lab/b #3 > S 0:0(0) win 65535 <mss 1460>"
+        );
+        assert_eq!(
+            shown("web", Kind::SegmentReceived(segment(". ack 1 win 257"))),
+            "0.001500 lab/b #3 web < . ack 1 win 257"
+        );
+        let dropped =
+            SegmentDropped { segment: Some(segment("R 5:5(0) win 0")), reason: "OUTSIDE_WINDOW".into() };
+        assert_eq!(
+            shown("", Kind::SegmentDropped(dropped)),
+            "0.001500 lab/b #3 x R 5:5(0) win 0  OUTSIDE_WINDOW"
+        );
+        let unread = SegmentDropped { segment: None, reason: "CHECKSUM".into() };
+        assert_eq!(
+            event(&Event {
+                stack: "lab/b".into(),
+                kind: Some(Kind::SegmentDropped(unread)),
+                ..Default::default()
+            }),
+            "0.000000 lab/b - x CHECKSUM"
+        );
+        let datagram = Datagram {
+            source: at("10.0.0.2", 53),
+            destination: at("10.0.0.1", 5000),
+            length: 12,
+            sent: true,
+        };
+        assert_eq!(
+            shown("", Kind::Datagram(datagram)),
+            "0.001500 lab/b #3 > UDP 10.0.0.2:53 > 10.0.0.1:5000 length 12"
+        );
+    }
+
+    #[test]
+    fn every_other_kind_has_its_line() {
+        let cases = [
+            (
+                Kind::Opened(Opened {
+                    kind: SocketKind::Stream.into(),
+                    family: AddressFamily::Ipv4.into(),
+                    listener: 1,
+                }),
+                "opened stream/ipv4 at #1",
+            ),
+            (
+                Kind::Named(Named { local: at("10.0.0.2", 80), remote: at("fd00::1", 9) }),
+                "local 10.0.0.2:80  remote [fd00::1]:9",
+            ),
+            (Kind::Named(Named { local: at("10.0.0.2", 80), remote: None }), "local 10.0.0.2:80"),
+            (
+                Kind::SocketStateChanged(SocketStateChanged {
+                    from: SocketState::Bound.into(),
+                    to: SocketState::Listening.into(),
+                }),
+                "bound -> listening",
+            ),
+            (
+                Kind::Retransmission(Retransmission {
+                    seq: 1001,
+                    length: 1460,
+                    reason: RetransmissionReason::Timeout.into(),
+                }),
+                "retransmits 1001:2461(1460)  (timeout)",
+            ),
+            (
+                Kind::Timer(Timer {
+                    timer: TimerKind::DelayedAck.into(),
+                    action: TimerAction::Started.into(),
+                    deadline_ns: 41_500_000,
+                }),
+                "DELAYED-ACK timer started, fires at 0.041500",
+            ),
+            (
+                Kind::Timer(Timer {
+                    timer: TimerKind::Retransmit.into(),
+                    action: TimerAction::Fired.into(),
+                    deadline_ns: 0,
+                }),
+                "RETRANSMIT timer fired",
+            ),
+            (Kind::Readable(Readable { available: 5, end_of_stream: false }), "readable 5"),
+            (
+                Kind::Readable(Readable { available: 0, end_of_stream: true }),
+                "readable 0, then the end of the stream",
+            ),
+            (Kind::Acknowledged(Acknowledged { bytes: 5, outstanding: 2 }), "acknowledged 5, 2 outstanding"),
+            (Kind::AcceptReady(AcceptReady { socket: 4, queued: 2 }), "accept ready #4, 2 queued"),
+            (
+                Kind::Failed(SocketError {
+                    errno_name: "ECONNRESET".into(),
+                    message: "the peer sent a RST".into(),
+                    ..Default::default()
+                }),
+                "failed ECONNRESET: the peer sent a RST",
+            ),
+            (
+                Kind::IcmpReceived(IcmpReceived {
+                    icmp: Some(IcmpType { r#type: 1, code: 4, v6: true }),
+                    fatal: true,
+                }),
+                "ICMPv6 1/4, fatal",
+            ),
+            (Kind::LimitHit(LimitHit { limit: "sockets".into() }), "limit hit: sockets"),
+            (Kind::Released(Released {}), "released"),
+            (Kind::FrameLost(FrameLost { what: "LOST".into(), text: String::new() }), "frame LOST"),
+        ];
+        for (kind, text) in cases {
+            assert_eq!(shown("", kind), format!("0.001500 lab/b #3  {text}"));
+        }
+    }
+
+    #[test]
+    fn a_label_cannot_forge_a_line() {
+        assert_eq!(
+            shown("a\n\u{1b}[2J", Kind::Released(Released {})),
+            r"0.001500 lab/b #3 a\n\u{1b}[2J  released"
+        );
+    }
+
+    #[test]
+    fn a_gap_tells_its_ends_and_why() {
+        let hole = Gap {
+            after: Some(Position { epoch: 7, seq: 12 }),
+            through: Some(Position { epoch: 7, seq: 40 }),
+            reason: GapReason::WatcherTooSlow.into(),
+        };
+        assert_eq!(gap(&hole), "-- gap: the events after 7:12 through 7:40 are lost (watcher-too-slow)");
+    }
+}

@@ -1,0 +1,74 @@
+//! What the command line prints.
+//!
+//! Owns: standard output, and the choice between text and JSON. A reader that has gone away ends the program quietly;
+//! everything else that is printed reaches the reader at the end of each call.
+
+pub(crate) mod event;
+pub(crate) mod json;
+pub(crate) mod network;
+pub(crate) mod socket;
+pub(crate) mod table;
+
+use std::io::{self, BufWriter, Stdout, Write};
+
+use serde_json::Value;
+
+/// Standard output, as text or as JSON.
+pub(crate) struct Output {
+    json: bool,
+    stdout: BufWriter<Stdout>,
+}
+
+impl Output {
+    /// Standard output.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, stdout: BufWriter::new(io::stdout()) }
+    }
+
+    /// Whether JSON is printed.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a message of the contract, or else the text it comes to. An empty text prints nothing.
+    pub(crate) fn message<M: prost::Message>(
+        &mut self,
+        message: &M,
+        text: impl FnOnce(&M) -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.value(&json::message(message));
+        }
+        match text(message) {
+            text if text.is_empty() => Ok(()),
+            text => self.line(&text),
+        }
+    }
+
+    /// Prints one JSON object on a line.
+    pub(crate) fn value(&mut self, value: &Value) -> io::Result<()> {
+        self.line(&value.to_string())
+    }
+
+    /// Prints a line of text.
+    pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.stdout, "{line}")?;
+        self.stdout.flush()
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stdout.write_all(bytes)?;
+        self.stdout.flush()
+    }
+}
+
+/// A time on a stack's clock in seconds, to the microsecond.
+pub(crate) fn time(time_ns: u64) -> String {
+    format!("{}.{:06}", time_ns / 1_000_000_000, time_ns % 1_000_000_000 / 1_000)
+}
+
+/// A label, a name or a message that a client chose, safe to print on a terminal and free of line ends.
+pub(crate) fn safe(text: &str) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
+}

@@ -1,0 +1,158 @@
+//! Labs and stacks as text.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use sockwright_client::v1::{AdvanceTimeResponse, Impairments, Lab, LabLink, Stack};
+
+use super::socket::duration;
+use super::table::table;
+use super::{safe, time};
+use crate::names::Worded;
+
+/// A table of labs.
+pub(crate) fn labs(labs: &[Lab]) -> String {
+    let rows: Vec<_> = labs
+        .iter()
+        .map(|lab| {
+            [
+                safe(&lab.name),
+                lab.clock().word(),
+                lab.seed.to_string(),
+                time(lab.time_ns),
+                safe(&lab.stacks.join(" ")),
+                lab.links.iter().map(link).collect::<Vec<_>>().join(" "),
+                safe(&lab.session),
+            ]
+        })
+        .collect();
+    table(["LAB", "CLOCK", "SEED", "TIME", "STACKS", "LINKS", "SESSION"], &rows)
+}
+
+/// A table of stacks; under it the limits that were hit and what was dropped, if anything.
+pub(crate) fn stacks(stacks: &[Stack]) -> String {
+    let rows: Vec<_> = stacks
+        .iter()
+        .map(|stack| {
+            [
+                safe(&stack.name),
+                safe(&stack.link),
+                stack.mtu.to_string(),
+                time(stack.time_ns),
+                stack.sockets.to_string(),
+                safe(&stack.addresses.join(" ")),
+                safe(&stack.session),
+            ]
+        })
+        .collect();
+    let mut text = table(["STACK", "LINK", "MTU", "TIME", "SOCKETS", "ADDRESSES", "SESSION"], &rows);
+    for stack in stacks {
+        for (what, counts) in [("limits hit", &stack.limits_hit), ("dropped", &stack.drops)] {
+            if !counts.is_empty() {
+                text += &format!("\n{} {what}: {}", safe(&stack.name), counted(counts));
+            }
+        }
+    }
+    text
+}
+
+/// Where the clock of a lab is.
+pub(crate) fn advanced(response: &AdvanceTimeResponse) -> String {
+    time(response.time_ns)
+}
+
+/// A link as it is given: `a,b,delay=10ms,loss=0.1`.
+fn link(link: &LabLink) -> String {
+    let mut words = link.stacks.clone();
+    if !link.name.is_empty() {
+        words.push(format!("name={}", link.name));
+    }
+    if link.mtu != 0 {
+        words.push(format!("mtu={}", link.mtu));
+    }
+    words.extend(link.impairments.iter().flat_map(impairments));
+    safe(&words.join(","))
+}
+
+fn impairments(impairments: &Impairments) -> Vec<String> {
+    let probabilities = [
+        ("loss", impairments.loss),
+        ("reorder", impairments.reorder),
+        ("duplicate", impairments.duplicate),
+        ("corrupt", impairments.corrupt),
+    ];
+    let durations = [("delay", impairments.delay), ("jitter", impairments.jitter)];
+    let numbers = [("rate", impairments.rate_bps), ("queue", u64::from(impairments.queue_limit))];
+    let mut words = Vec::new();
+    for (key, value) in durations {
+        words.extend(
+            value
+                .filter(|value| *value != Default::default())
+                .map(|value| format!("{key}={}", duration(&value))),
+        );
+    }
+    words.extend(
+        probabilities
+            .into_iter()
+            .filter(|(_, value)| *value != 0.0)
+            .map(|(key, value)| format!("{key}={value}")),
+    );
+    words.extend(
+        numbers.into_iter().filter(|(_, value)| *value != 0).map(|(key, value)| format!("{key}={value}")),
+    );
+    words
+}
+
+fn counted(counts: &HashMap<String, u64>) -> String {
+    let sorted: BTreeMap<_, _> = counts.iter().collect();
+    sorted.iter().map(|(name, count)| format!("{} {count}", safe(name))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use sockwright_client::v1::Clock;
+
+    use super::*;
+    use crate::parse::link::lab_link;
+
+    #[test]
+    fn labs_are_a_table_with_links_as_they_were_given() {
+        let lab = Lab {
+            name: "lab".into(),
+            stacks: vec!["lab/a".into(), "lab/b".into()],
+            links: vec![lab_link("a,b,name=link1,mtu=1500,delay=10ms,loss=0.1").unwrap()],
+            clock: Clock::Virtual.into(),
+            seed: 1,
+            time_ns: 60_000_000_000,
+            session: String::new(),
+        };
+        assert_eq!(
+            labs(&[lab]),
+            "\
+LAB  CLOCK    SEED  TIME       STACKS       LINKS                                        SESSION
+lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,loss=0.1  -"
+        );
+    }
+
+    #[test]
+    fn stacks_are_a_table_and_what_went_wrong_on_them() {
+        let stack = Stack {
+            name: "lab/a".into(),
+            addresses: vec!["10.0.0.1/24".into(), "fd00::1/64".into()],
+            link: "virtual".into(),
+            mtu: 1500,
+            sockets: 2,
+            limits_hit: HashMap::from([("sockets".into(), 1)]),
+            drops: HashMap::from([("OUTSIDE_WINDOW".into(), 2), ("CHECKSUM".into(), 4)]),
+            ..Default::default()
+        };
+        assert_eq!(
+            stacks(&[stack]),
+            "\
+STACK  LINK     MTU   TIME      SOCKETS  ADDRESSES               SESSION
+lab/a  virtual  1500  0.000000  2        10.0.0.1/24 fd00::1/64  -
+lab/a limits hit: sockets 1
+lab/a dropped: CHECKSUM 4, OUTSIDE_WINDOW 2"
+        );
+    }
+}

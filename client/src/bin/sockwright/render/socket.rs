@@ -1,0 +1,339 @@
+//! Sockets as text: lists, details, options.
+
+use sockwright_client::v1::{
+    DatagramInfo, GetInfoResponse, KeepAlive, ListenerInfo, SocketAddress, SocketOptions, SocketSummary,
+    TcpInfo, TcpState,
+};
+
+use super::table::{pairs, table};
+use super::{safe, time};
+use crate::names::Worded;
+
+/// `10.0.0.2:80`, `[2001:db8::1]:80`, or nothing.
+pub(crate) fn address(address: Option<&SocketAddress>) -> String {
+    match address {
+        None => String::new(),
+        Some(SocketAddress { ip, port }) if ip.contains(':') => format!("[{ip}]:{port}"),
+        Some(SocketAddress { ip, port }) => format!("{ip}:{port}"),
+    }
+}
+
+/// A table of sockets.
+pub(crate) fn list(sockets: &[SocketSummary]) -> String {
+    let rows: Vec<_> = sockets.iter().map(row).collect();
+    table(["ID", "STACK", "KIND", "SOCKET", "TCP", "LOCAL", "REMOTE", "LABEL", "SESSION"], &rows)
+}
+
+fn row(summary: &SocketSummary) -> [String; 9] {
+    [
+        summary.socket.to_string(),
+        safe(&summary.stack),
+        kind(summary),
+        summary.socket_state().word(),
+        tcp_state(summary.tcp_state()),
+        address(summary.local.as_ref()),
+        address(summary.remote.as_ref()),
+        safe(&summary.label),
+        safe(&summary.session),
+    ]
+}
+
+/// A socket on one line: `lab/b #3 web  ESTABLISHED  connected  10.0.0.2:80 10.0.0.1:49152`.
+pub(crate) fn line(summary: &SocketSummary) -> String {
+    let mut line = format!("{} #{}", safe(&summary.stack), summary.socket);
+    if !summary.label.is_empty() {
+        line += &format!(" {}", safe(&summary.label));
+    }
+    let state = tcp_state(summary.tcp_state());
+    let parts = [state, summary.socket_state().word(), ends(summary.local.as_ref(), summary.remote.as_ref())];
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        line += &format!("  {part}");
+    }
+    line
+}
+
+/// Everything about a socket, a line for each.
+pub(crate) fn info(info: &GetInfoResponse) -> String {
+    let summary = info.summary.clone().unwrap_or_default();
+    let mut rows = summary_rows(&summary);
+    if let Some(error) = &info.error {
+        rows.push(("error", format!("{}: {}", error.errno_name, safe(&error.message))));
+    }
+    rows.extend(info.listener.iter().flat_map(listener_rows));
+    rows.extend(info.datagram.iter().flat_map(datagram_rows));
+    rows.extend(info.tcp.iter().flat_map(tcp_rows));
+    rows.push(("time", time(info.time_ns)));
+    pairs(&rows)
+}
+
+/// Every option, under the name and in the form that `set` takes.
+pub(crate) fn options(options: &SocketOptions) -> String {
+    let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
+    let switch = |value: Option<bool>| value.map(|value| value.to_string()).unwrap_or_default();
+    let duration =
+        |value: Option<prost_types::Duration>| value.map(|value| duration(&value)).unwrap_or_default();
+    let linger = match &options.linger {
+        None => String::new(),
+        Some(linger) if !linger.enabled => "off".into(),
+        Some(linger) => duration(Some(linger.time.unwrap_or_default())),
+    };
+    pairs(&[
+        ("no-delay", switch(options.no_delay)),
+        ("max-segment-size", number(options.max_segment_size)),
+        ("msl", duration(options.msl)),
+        ("keep-alive", options.keep_alive.as_ref().map(keep_alive).unwrap_or_default()),
+        ("user-timeout", duration(options.user_timeout)),
+        ("linger", linger),
+        ("send-buffer", number(options.send_buffer)),
+        ("receive-buffer", number(options.receive_buffer)),
+        ("delayed-ack", duration(options.delayed_ack)),
+        ("rto-min", duration(options.rto_min)),
+        ("rto-initial", duration(options.rto_initial)),
+        ("reuse-address", switch(options.reuse_address)),
+        ("congestion-control", options.congestion_control().word()),
+        ("initial-sequence-number", number(options.initial_sequence_number)),
+    ])
+}
+
+/// A duration as it is read: `1m30s`.
+pub(crate) fn duration(duration: &prost_types::Duration) -> String {
+    let duration = std::time::Duration::try_from(*duration).unwrap_or_default();
+    humantime::format_duration(duration).to_string().replace(' ', "")
+}
+
+/// A TCP state in the RFC's spelling, or nothing.
+pub(crate) fn tcp_state(state: TcpState) -> String {
+    if state == TcpState::Unspecified { String::new() } else { state.word() }
+}
+
+fn ends(local: Option<&SocketAddress>, remote: Option<&SocketAddress>) -> String {
+    [local, remote].into_iter().flatten().map(|end| address(Some(end))).collect::<Vec<_>>().join(" ")
+}
+
+fn kind(summary: &SocketSummary) -> String {
+    format!("{}/{}", summary.kind().word(), summary.family().word())
+}
+
+fn keep_alive(keep_alive: &KeepAlive) -> String {
+    if !keep_alive.enabled {
+        return "off".into();
+    }
+    let mut words = Vec::new();
+    words.extend(keep_alive.idle.map(|idle| format!("idle={}", duration(&idle))));
+    words.extend(keep_alive.interval.map(|interval| format!("interval={}", duration(&interval))));
+    if keep_alive.probes != 0 {
+        words.push(format!("probes={}", keep_alive.probes));
+    }
+    if words.is_empty() { "on".into() } else { words.join(",") }
+}
+
+fn summary_rows(summary: &SocketSummary) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("socket", summary.socket.to_string()),
+        ("stack", safe(&summary.stack)),
+        ("label", safe(&summary.label)),
+        ("session", safe(&summary.session)),
+        ("kind", kind(summary)),
+        ("socket state", summary.socket_state().word()),
+        ("tcp state", tcp_state(summary.tcp_state())),
+        ("local", address(summary.local.as_ref())),
+        ("remote", address(summary.remote.as_ref())),
+        ("opened at", time(summary.opened_time_ns)),
+        ("in this state since", time(summary.state_time_ns)),
+    ];
+    if summary.listener != 0 {
+        rows.insert(1, ("listener", summary.listener.to_string()));
+    }
+    rows
+}
+
+fn listener_rows(listener: &ListenerInfo) -> Vec<(&'static str, String)> {
+    vec![
+        ("backlog", listener.backlog.to_string()),
+        ("half open", listener.half_open.to_string()),
+        ("accept queue", listener.accept_queue.to_string()),
+        ("overflows", listener.overflows.to_string()),
+    ]
+}
+
+fn datagram_rows(datagram: &DatagramInfo) -> Vec<(&'static str, String)> {
+    vec![
+        ("queued", datagram.queued.to_string()),
+        ("queued bytes", datagram.queued_bytes.to_string()),
+        ("overflows", datagram.overflows.to_string()),
+    ]
+}
+
+fn tcp_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
+    let ssthresh = if tcp.ssthresh == u32::MAX { "infinite".to_string() } else { tcp.ssthresh.to_string() };
+    let shut = match (tcp.shutdown_read, tcp.shutdown_write) {
+        (true, true) => "read, write",
+        (true, false) => "read",
+        (false, true) => "write",
+        (false, false) => "",
+    };
+    let mut rows = vec![
+        ("iss", tcp.iss.to_string()),
+        ("snd.una", tcp.snd_una.to_string()),
+        ("snd.nxt", tcp.snd_nxt.to_string()),
+        ("snd.wnd", tcp.snd_wnd.to_string()),
+        ("snd.mss", tcp.snd_mss.to_string()),
+        ("irs", tcp.irs.to_string()),
+        ("rcv.nxt", tcp.rcv_nxt.to_string()),
+        ("rcv.wnd", tcp.rcv_wnd.to_string()),
+        ("rcv.mss", tcp.rcv_mss.to_string()),
+        ("send queue", tcp.send_queue.to_string()),
+        ("receive queue", tcp.receive_queue.to_string()),
+        ("out of order", tcp.out_of_order.to_string()),
+        ("rtt", micros(tcp.rtt_us)),
+        ("rttvar", micros(tcp.rttvar_us)),
+        ("rto", micros(tcp.rto_us)),
+        ("cwnd", tcp.cwnd.to_string()),
+        ("ssthresh", ssthresh),
+        ("retransmissions", tcp.retransmissions.to_string()),
+        ("backoff", tcp.backoff.to_string()),
+        ("bytes sent", tcp.bytes_sent.to_string()),
+        ("bytes acked", tcp.bytes_acked.to_string()),
+        ("bytes received", tcp.bytes_received.to_string()),
+        ("segments out", tcp.segments_out.to_string()),
+        ("segments in", tcp.segments_in.to_string()),
+        ("shut down", shut.to_string()),
+    ];
+    rows.extend(
+        tcp.timers
+            .iter()
+            .map(|timer| ("timer", format!("{} at {}", timer.timer().word(), time(timer.deadline_ns)))),
+    );
+    rows
+}
+
+fn micros(us: u64) -> String {
+    if us == 0 {
+        String::new()
+    } else {
+        humantime::format_duration(std::time::Duration::from_micros(us)).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sockwright_client::v1::{
+        AddressFamily, CongestionControl, Linger, RunningTimer, SocketKind, SocketState, TimerKind,
+    };
+
+    use super::*;
+
+    fn web() -> SocketSummary {
+        SocketSummary {
+            socket: 3,
+            stack: "lab/b".into(),
+            label: "web".into(),
+            kind: SocketKind::Stream.into(),
+            family: AddressFamily::Ipv4.into(),
+            socket_state: SocketState::Connected.into(),
+            tcp_state: TcpState::Established.into(),
+            local: Some(SocketAddress { ip: "10.0.0.2".into(), port: 80 }),
+            remote: Some(SocketAddress { ip: "10.0.0.1".into(), port: 49152 }),
+            listener: 1,
+            opened_time_ns: 1_500_000,
+            state_time_ns: 2_000_999,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn addresses_of_ipv6_are_in_brackets() {
+        assert_eq!(address(Some(&SocketAddress { ip: "fd00::1".into(), port: 80 })), "[fd00::1]:80");
+        assert_eq!(address(None), "");
+    }
+
+    #[test]
+    fn a_list_is_a_table() {
+        let unbound = SocketSummary {
+            socket: 12,
+            stack: "eth".into(),
+            kind: SocketKind::Datagram.into(),
+            family: AddressFamily::Ipv6.into(),
+            socket_state: SocketState::Unbound.into(),
+            ..Default::default()
+        };
+        assert_eq!(
+            list(&[web(), unbound]),
+            "\
+ID  STACK  KIND           SOCKET     TCP          LOCAL        REMOTE          LABEL  SESSION
+3   lab/b  stream/ipv4    connected  ESTABLISHED  10.0.0.2:80  10.0.0.1:49152  web    -
+12  eth    datagram/ipv6  unbound    -            -            -               -      -"
+        );
+    }
+
+    #[test]
+    fn a_socket_fits_on_a_line() {
+        assert_eq!(line(&web()), "lab/b #3 web  ESTABLISHED  connected  10.0.0.2:80 10.0.0.1:49152");
+    }
+
+    #[test]
+    fn options_are_shown_as_they_are_set() {
+        let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+        let given = SocketOptions {
+            no_delay: Some(true),
+            msl: seconds(90),
+            keep_alive: Some(KeepAlive {
+                enabled: true,
+                idle: seconds(7200),
+                interval: seconds(75),
+                probes: 9,
+            }),
+            linger: Some(Linger { enabled: true, time: None }),
+            send_buffer: Some(262_144),
+            congestion_control: CongestionControl::NewReno.into(),
+            ..Default::default()
+        };
+        assert_eq!(
+            options(&given),
+            "\
+no-delay                 true
+max-segment-size         -
+msl                      1m30s
+keep-alive               idle=2h,interval=1m15s,probes=9
+user-timeout             -
+linger                   0s
+send-buffer              262144
+receive-buffer           -
+delayed-ack              -
+rto-min                  -
+rto-initial              -
+reuse-address            -
+congestion-control       new-reno
+initial-sequence-number  -"
+        );
+    }
+
+    #[test]
+    fn details_are_under_the_names_of_the_rfc() {
+        let tcp = TcpInfo {
+            snd_una: 7,
+            rtt_us: 10_500,
+            ssthresh: u32::MAX,
+            shutdown_write: true,
+            timers: vec![RunningTimer { timer: TimerKind::TimeWait.into(), deadline_ns: 60_000_000_000 }],
+            ..Default::default()
+        };
+        let text = info(&GetInfoResponse { summary: Some(web()), tcp: Some(tcp), ..Default::default() });
+        let squeezed: Vec<_> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(squeezed[..3], ["socket 3", "listener 1", "stack lab/b"]);
+        for line in [
+            "kind stream/ipv4",
+            "tcp state ESTABLISHED",
+            "in this state since 0.002000",
+            "snd.una 7",
+            "rtt 10ms 500us",
+            "rto -",
+            "ssthresh infinite",
+            "shut down write",
+            "timer TIME-WAIT at 60.000000",
+        ] {
+            assert!(squeezed.iter().any(|other| other == line), "{line}\n{text}");
+        }
+    }
+}

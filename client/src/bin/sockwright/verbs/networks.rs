@@ -1,0 +1,81 @@
+//! The calls of the service `Networks`.
+
+use sockwright_client::v1::{self, advance_time_request::How, attach_request::Link};
+
+use super::Context;
+use crate::args::networks::{HowFar, LabVerb, StackVerb};
+use crate::failure::Failure;
+use crate::render::{network, safe};
+
+pub(super) async fn lab(cx: &mut Context, verb: LabVerb) -> Result<(), Failure> {
+    match verb {
+        LabVerb::Create(args) => {
+            let request = v1::CreateLabRequest {
+                name: args.name,
+                stacks: args.stacks,
+                links: args.links,
+                clock: args.clock.into(),
+                seed: args.seed,
+                session: args.session,
+                idempotency_key: args.idempotency_key,
+            };
+            let response = cx.client.networks.create_lab(request).await?;
+            let name = |response: &v1::CreateLabResponse| response.lab.as_ref().map(|lab| safe(&lab.name));
+            Ok(cx.out.message(response.get_ref(), |response| name(response).unwrap_or_default())?)
+        }
+        LabVerb::List => {
+            let labs = cx.client.list_labs().await?;
+            if !cx.out.is_json() {
+                return Ok(cx.out.line(&network::labs(&labs))?);
+            }
+            Ok(labs.iter().try_for_each(|lab| cx.out.message(lab, |_| String::new()))?)
+        }
+        LabVerb::Delete { name } => {
+            let response = cx.client.networks.delete_lab(v1::DeleteLabRequest { name }).await?;
+            Ok(cx.out.message(response.get_ref(), |_| String::new())?)
+        }
+        LabVerb::Advance { name, how } => {
+            let request = v1::AdvanceTimeRequest { lab: name, how: Some(how.into()) };
+            let response = cx.client.networks.advance_time(request).await?;
+            Ok(cx.out.message(response.get_ref(), network::advanced)?)
+        }
+    }
+}
+
+pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failure> {
+    match verb {
+        StackVerb::Attach(args) => {
+            let request = v1::AttachRequest {
+                name: args.name,
+                link: Some(Link::RawIp(v1::RawIp { addresses: args.raw_ip, interface: args.interface })),
+                session: args.session,
+                idempotency_key: args.idempotency_key,
+            };
+            let response = cx.client.networks.attach(request).await?;
+            let name = |response: &v1::AttachResponse| response.stack.as_ref().map(|stack| safe(&stack.name));
+            Ok(cx.out.message(response.get_ref(), |response| name(response).unwrap_or_default())?)
+        }
+        StackVerb::List => {
+            let stacks = cx.client.list_stacks().await?;
+            if !cx.out.is_json() {
+                return Ok(cx.out.line(&network::stacks(&stacks))?);
+            }
+            Ok(stacks.iter().try_for_each(|stack| cx.out.message(stack, |_| String::new()))?)
+        }
+        StackVerb::Detach { name } => {
+            let response = cx.client.networks.detach(v1::DetachRequest { name }).await?;
+            Ok(cx.out.message(response.get_ref(), |_| String::new())?)
+        }
+    }
+}
+
+impl From<HowFar> for How {
+    fn from(args: HowFar) -> Self {
+        match args {
+            HowFar { by: Some(by), .. } => Self::By(by),
+            HowFar { to: Some(to), .. } => Self::ToTimeNs(to),
+            HowFar { steps: Some(steps), .. } => Self::Steps(steps),
+            HowFar { until_idle, .. } => Self::UntilIdle(until_idle),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Data: send, recv, sendto, recvfrom, and giving back what nobody received.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::*;
+use crate::event::Interest;
+use crate::host::egress::Packet;
+use crate::host::{canonical, is_unicast};
+use crate::tcp::connection::ReadyData;
+use crate::udp::Received;
+use crate::wire::{Protocol, UdpDatagram};
+
+/// The most that one `recv` gives.
+const RECV_MAX: usize = 1 << 20;
+
+impl Engine {
+    pub(in crate::host) fn try_send(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Attempt {
+        let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
+        match &mut socket.phase {
+            Phase::Connection(connection) => {
+                let state = connection.state();
+                let result = connection.send(data)?;
+                self.touch(id);
+                Some(result.map(|accepted| Reply::Sent { accepted }).map_err(|errno| in_state(errno, state)))
+            }
+            Phase::Datagram(_) => Some(self.send_to_peer(now, id, data)),
+            _ => Some(Err(socket.refusal(Errno::ENOTCONN, Errno::ENOTCONN.meaning()))),
+        }
+    }
+
+    pub(in crate::host) fn try_recv(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        max: usize,
+        min: usize,
+        peek: bool,
+    ) -> Attempt {
+        let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
+        let max = max.min(RECV_MAX);
+        match &mut socket.phase {
+            Phase::Connection(connection) => {
+                let state = connection.state();
+                let result = connection.recv(&mut self.shared.cx(now), max, min, peek)?;
+                self.touch(id);
+                Some(
+                    result
+                        .map_err(|errno| in_state(errno, state))
+                        .map(|ReadyData { data, end_of_stream }| Reply::Received { data, end_of_stream }),
+                )
+            }
+            Phase::Datagram(queue) if socket.remote.is_some() || !queue.queue.is_empty() => Some(match self
+                .try_recv_from(id, max, peek)?
+            {
+                Ok(Reply::ReceivedFrom { data, .. }) => Ok(Reply::Received { data, end_of_stream: false }),
+                other => other,
+            }),
+            Phase::Datagram(_) if socket.local.is_some() => None,
+            _ => Some(Err(socket.refusal(Errno::ENOTCONN, Errno::ENOTCONN.meaning()))),
+        }
+    }
+
+    pub(in crate::host) fn try_recv_from(&mut self, id: SocketId, max: usize, peek: bool) -> Attempt {
+        let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
+        if socket.local.is_none() && socket.kind == SocketKind::Datagram {
+            return Some(Err(OpError {
+                detail: Some("The socket has no address to receive at."),
+                ..Errno::ENOTCONN.into()
+            }));
+        }
+        let Phase::Datagram(queue) = &mut socket.phase else { return Some(Err(Errno::EOPNOTSUPP.into())) };
+        if let Some(Received { mut data, remote, local }) = queue.take(peek) {
+            let truncated = data.len() > max;
+            data.truncate(max);
+            return Some(Ok(Reply::ReceivedFrom { data, remote, local, truncated }));
+        }
+        if let Some(errno) = socket.error.take() {
+            return Some(Err(errno.into()));
+        }
+        if queue.shut_read {
+            return Some(Ok(Reply::ReceivedFrom {
+                data: Vec::new(),
+                remote: socket.remote?,
+                local: socket.local?,
+                truncated: false,
+            }));
+        }
+        None
+    }
+
+    fn send_to_peer(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Result<Reply, OpError> {
+        let socket = self.open_socket(id)?;
+        if let Some(errno) = socket.error.take() {
+            return Err(errno.into());
+        }
+        let remote = socket.remote.ok_or(Errno::EDESTADDRREQ)?;
+        self.send_datagram(now, id, remote, data)?;
+        Ok(Reply::Sent { accepted: data.len() })
+    }
+
+    pub(super) fn send_to(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        remote: SocketAddr,
+        data: &[u8],
+    ) -> Result<Reply, OpError> {
+        let remote = canonical(remote);
+        let socket = self.open_socket(id)?;
+        if socket.kind == SocketKind::Stream {
+            let connected = matches!(socket.phase, Phase::Connection(_));
+            let errno = if connected { Errno::EISCONN } else { Errno::ENOTCONN };
+            return Err(socket.refusal(errno, errno.meaning()));
+        }
+        if Family::from(remote.ip()) != socket.family {
+            return Err(OpError {
+                detail: Some("The address is of the other family."),
+                ..Errno::EAFNOSUPPORT.into()
+            });
+        }
+        if remote.port() == 0 || remote.ip().is_unspecified() {
+            return Err(OpError {
+                detail: Some("The destination needs an address and a port."),
+                ..Errno::EINVAL.into()
+            });
+        }
+        if socket.local.is_none() {
+            let any =
+                if socket.family == Family::V4 { IpAddr::from([0u8; 4]) } else { IpAddr::from([0u8; 16]) };
+            self.bind(now, id, SocketAddr::new(any, 0))?;
+        }
+        let local = self.send_datagram(now, id, remote, data)?;
+        Ok(Reply::Named { local })
+    }
+
+    fn send_datagram(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        remote: SocketAddr,
+        data: &[u8],
+    ) -> Result<SocketAddr, OpError> {
+        let (_, own) = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?;
+        if !is_unicast(remote.ip()) {
+            return Err(OpError {
+                detail: Some("Multicast and broadcast are not sent."),
+                ..Errno::ENETUNREACH.into()
+            });
+        }
+        let mtu = self.mtu_to(remote.ip());
+        let socket = self.open_socket(id)?;
+        if matches!(&socket.phase, Phase::Datagram(queue) if queue.shut_write) {
+            return Err(Errno::EPIPE.into());
+        }
+        let bound = socket.local.ok_or(Errno::EINVAL)?;
+        let local = if bound.ip().is_unspecified() { SocketAddr::new(own, bound.port()) } else { bound };
+        let datagram = UdpDatagram { src_port: local.port(), dst_port: remote.port(), payload: data };
+        let header = if local.is_ipv4() { 20 } else { 40 };
+        if datagram.len() + header > mtu {
+            let detail = "The datagram does not fit the link, and is not sent in fragments.";
+            return Err(OpError { detail: Some(detail), ..Errno::EMSGSIZE.into() });
+        }
+        let mut payload = Vec::with_capacity(datagram.len());
+        datagram.emit(local.ip(), remote.ip(), &mut payload);
+        let kind =
+            EventKind::Datagram { source: local, destination: remote, len: data.len() as u32, sent: true };
+        self.shared.cx(now).tell_if(Interest::SEGMENTS, id, || kind);
+        let packet = Packet { src: local.ip(), dst: remote.ip(), protocol: Protocol::Udp, payload };
+        self.queue_packet(now, Some(id), packet);
+        Ok(local)
+    }
+
+    pub(super) fn take_back(&mut self, id: SocketId, reply: Reply) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        match (reply, &mut socket.phase) {
+            (Reply::Accepted { socket: child, .. }, Phase::Listener(listener)) => {
+                listener.accept_queue.push_front(child);
+                if let Some(child) = self.sockets.get_mut(&child) {
+                    child.held = false;
+                }
+            }
+            (Reply::Received { data, .. }, Phase::Connection(connection)) => connection.unread(&data),
+            (Reply::Received { data, .. }, Phase::Datagram(queue)) => {
+                if let (Some(remote), Some(local)) = (socket.remote, socket.local) {
+                    queue.unread(Received { data, remote, local });
+                }
+            }
+            (Reply::ReceivedFrom { data, remote, local, .. }, Phase::Datagram(queue)) => {
+                queue.unread(Received { data, remote, local });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn in_state(errno: Errno, state: crate::tcp::state::State) -> OpError {
+    OpError { errno, state: Some(state), detail: None }
+}

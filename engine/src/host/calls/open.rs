@@ -1,0 +1,213 @@
+//! Connections: connect and accept.
+
+use core::net::SocketAddr;
+
+use super::names::NO_PORT;
+use super::*;
+use crate::host::config::PortKind;
+use crate::host::ports::Hold;
+use crate::host::{canonical, is_unicast};
+use crate::tcp::connection::{Connection, SegmentSizes};
+use crate::tcp::cx::Tuple;
+use crate::tcp::seq::Seq;
+use crate::tcp::state::State;
+
+impl Engine {
+    /// Starts a connection; `None`: it has to be waited for.
+    pub(super) fn connect(&mut self, now: Instant, id: SocketId, remote: SocketAddr, wait: Wait) -> Attempt {
+        match self.begin_connect(now, id, canonical(remote), wait) {
+            Ok(true) => self.try_connected(id),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Whether the connection is there at once.
+    fn begin_connect(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        remote: SocketAddr,
+        wait: Wait,
+    ) -> Result<bool, OpError> {
+        let socket = self.open_socket(id)?;
+        match &socket.phase {
+            Phase::Idle | Phase::Datagram(_) => {}
+            Phase::Listener(_) => return Err(socket.refusal(Errno::EISCONN, "The socket is listening.")),
+            Phase::Connection(_) => {
+                return match socket.current_state() {
+                    SocketState::Connecting if wait == Wait::Never => {
+                        Err(socket.refusal(Errno::EALREADY, Errno::EALREADY.meaning()))
+                    }
+                    SocketState::Connecting => Ok(false),
+                    SocketState::Disconnected => Err(socket.phase_error().map_or_else(
+                        || socket.refusal(Errno::EISCONN, "The connection is over: create another socket."),
+                        OpError::from,
+                    )),
+                    _ => Err(socket.refusal(Errno::EISCONN, "The socket is connected.")),
+                };
+            }
+            _ => return Err(Errno::EBADF.into()),
+        }
+        let (family, kind) = (socket.family, socket.kind);
+        if Family::from(remote.ip()) != family {
+            return Err(OpError {
+                detail: Some("The address is of the other family."),
+                ..Errno::EAFNOSUPPORT.into()
+            });
+        }
+        if remote.port() == 0 || remote.ip().is_unspecified() {
+            return Err(OpError {
+                detail: Some("The peer needs an address and a port."),
+                ..Errno::EINVAL.into()
+            });
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+        //# A TCP implementation MUST reject as an error a local OPEN call for
+        //# an invalid remote IP address (e.g., a broadcast or multicast
+        //# address) (MUST-46).
+        if !is_unicast(remote.ip()) {
+            return Err(OpError {
+                detail: Some("A multicast or broadcast address is no peer."),
+                ..Errno::ENETUNREACH.into()
+            });
+        }
+        match kind {
+            SocketKind::Stream => self.open_stream(now, id, remote).map(|()| false),
+            SocketKind::Datagram => self.set_peer(now, id, remote).map(|()| true),
+        }
+    }
+
+    fn open_stream(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<(), OpError> {
+        let local = self.local_for(now, id, remote)?;
+        let tuple = Tuple { local, remote };
+        if self.demux.connected(PortKind::Tcp, &tuple).is_some() || local == remote {
+            return Err(OpError {
+                detail: Some("This connection exists already."),
+                ..Errno::EADDRINUSE.into()
+            });
+        }
+        let mtu = self.mtu_to(remote.ip());
+        let hashed = self.isn.isn(now, &tuple);
+        let socket = self.open_socket(id)?;
+        socket.local = Some(local);
+        socket.remote = Some(remote);
+        let options = socket.options.clone();
+        let iss = options.initial_sequence_number.map_or(hashed, Seq);
+        let sizes = SegmentSizes::new(mtu, local.is_ipv4(), &options);
+        let mut cx = self.shared.cx(now);
+        cx.tell(id, EventKind::Named { local, remote: Some(remote) });
+        let connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss);
+        self.demux.connect(PortKind::Tcp, tuple, id);
+        self.open_socket(id)?.phase = Phase::Connection(Box::new(connection));
+        self.touch(id);
+        Ok(())
+    }
+
+    /// The local address of a connection to `remote`: as bound, and where that leaves something open, by the route.
+    fn local_for(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<SocketAddr, OpError> {
+        let bound = self.open_socket(id)?.local;
+        let kind = self.open_socket(id)?.port_kind();
+        let route = self.route(remote.ip()).map(|(_, own)| own);
+        // To ourselves we go from the very address we go to.
+        let own = if self.is_own(remote.ip()) { Some(remote.ip()) } else { route };
+        let own = own.ok_or(Errno::ENETUNREACH)?;
+        match bound {
+            Some(local) if local.ip().is_unspecified() => Ok(SocketAddr::new(own, local.port())),
+            Some(local) => Ok(local),
+            None => {
+                let demux = &self.demux;
+                let free = |port| {
+                    let local = SocketAddr::new(own, port);
+                    local != remote && demux.connected(kind, &Tuple { local, remote }).is_none()
+                };
+                let shareable = kind == PortKind::Tcp;
+                let port =
+                    self.ports.ephemeral(&mut self.shared.rng, kind, own, shareable, free).ok_or(NO_PORT)?;
+                let local = SocketAddr::new(own, port);
+                self.take_name(now, id, local, Hold::Ephemeral);
+                Ok(local)
+            }
+        }
+    }
+
+    fn set_peer(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<(), OpError> {
+        let local = self.local_for(now, id, remote)?;
+        let tuple = Tuple { local, remote };
+        if self.demux.connected(PortKind::Udp, &tuple).is_some_and(|other| other != id) {
+            return Err(Errno::EADDRINUSE.into());
+        }
+        let socket = self.open_socket(id)?;
+        let old = socket.tuple();
+        let bound = socket.local.unwrap_or(local);
+        socket.remote = Some(remote);
+        if let Some(old) = old {
+            self.demux.disconnect(PortKind::Udp, &old, id);
+        }
+        // It hears its peer alone from now on.
+        self.demux.unbind(PortKind::Udp, bound, id);
+        self.demux.connect(PortKind::Udp, tuple, id);
+        if bound != local {
+            self.rename(id, bound, local);
+        }
+        self.shared.cx(now).tell(id, EventKind::Named { local, remote: Some(remote) });
+        self.touch(id);
+        Ok(())
+    }
+
+    /// A socket bound to any address got a particular one.
+    fn rename(&mut self, id: SocketId, from: SocketAddr, to: SocketAddr) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.local = Some(to);
+        let (kind, reuse) = (socket.port_kind(), socket.options.reuse_address);
+        let _still_held = self.ports.release(kind, from, id);
+        self.ports.hold(kind, to, id, Hold::Bound { reuse, listening: false });
+    }
+
+    /// What a waiting `connect` gives.
+    pub(in crate::host) fn try_connected(&mut self, id: SocketId) -> Attempt {
+        let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
+        let (Some(local), Some(remote)) = (socket.local, socket.remote) else {
+            return Some(Err(Errno::ENOTCONN.into()));
+        };
+        if let Phase::Connection(connection) = &mut socket.phase {
+            match connection.state() {
+                State::SynSent | State::SynReceived => return None,
+                State::Closed => {
+                    let errno = connection.take_error().unwrap_or(Errno::ECONNABORTED);
+                    return Some(Err(OpError { errno, state: Some(State::Closed), detail: None }));
+                }
+                _ => {}
+            }
+        }
+        Some(Ok(Reply::Connected { local, remote }))
+    }
+
+    /// Takes the oldest open connection.
+    pub(in crate::host) fn try_accept(&mut self, _now: Instant, id: SocketId) -> Attempt {
+        let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
+        let Phase::Listener(listener) = &mut socket.phase else {
+            return Some(Err(match (socket.kind, socket.state) {
+                (SocketKind::Datagram, _) => Errno::EOPNOTSUPP.into(),
+                (_, SocketState::Closed) => Errno::ECONNABORTED.into(),
+                _ => socket.refusal(Errno::EINVAL, "The socket is not listening."),
+            }));
+        };
+        let child = listener.accept_queue.pop_front()?;
+        let socket = self.sockets.get_mut(&child)?;
+        socket.held = true;
+        let (local, remote) = (socket.local?, socket.remote?);
+        self.touch(child);
+        Some(Ok(Reply::Accepted { socket: child, local, remote }))
+    }
+}
+
+impl Socket {
+    /// The pending error of a connection that is over.
+    fn phase_error(&self) -> Option<Errno> {
+        match &self.phase {
+            Phase::Connection(connection) => connection.error(),
+            _ => None,
+        }
+    }
+}

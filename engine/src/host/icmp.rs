@@ -1,0 +1,98 @@
+//! ICMP at the host: errors to the sockets they are about, echo replies, port unreachable (RFC 1122 §3.2.2, RFC 4443).
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::egress::Packet;
+use super::ingress::Arrived;
+use super::socket::Phase;
+use super::{Engine, PortKind};
+use crate::event::{DropReason, EventKind};
+use crate::limits::Limit;
+use crate::tcp::connection::{IcmpError, icmp_errno};
+use crate::tcp::cx::Tuple;
+use crate::time::Instant;
+use crate::wire::{IcmpMessage, IpPacket, Protocol, Quoted, Unreachable};
+
+impl Engine {
+    pub(super) fn take_icmp(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
+        let message = match IcmpMessage::parse(packet.payload, (packet.src, packet.dst), arrived.checksums) {
+            Ok(message) => message,
+            Err(malformed) => return self.drop_frame(now, malformed.into()),
+        };
+        let (kind, code) = match packet.payload {
+            [kind, code, ..] => (*kind, *code),
+            _ => return self.drop_frame(now, DropReason::Malformed),
+        };
+        let v6 = packet.src.is_ipv6();
+        match message {
+            IcmpMessage::EchoRequest { ident, seq, data } if !arrived.shared_with_host => {
+                let reply = IcmpMessage::EchoReply { ident, seq, data };
+                self.queue_icmp(now, packet, &reply);
+            }
+            IcmpMessage::Unreachable { quoted, .. }
+            | IcmpMessage::TimeExceeded { quoted, .. }
+            | IcmpMessage::ParameterProblem { quoted, .. }
+            | IcmpMessage::PacketTooBig { quoted, .. } => {
+                let error = IcmpError { message, kind, code, v6 };
+                if !self.deliver_error(now, &quoted, &error) {
+                    self.drop_frame(now, DropReason::UnhandledIcmp);
+                }
+            }
+            _ => self.drop_frame(now, DropReason::UnhandledIcmp),
+        }
+    }
+
+    /// Gives an error to the socket whose packet it quotes; says whether there was one that believed it.
+    fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
+        let kind = match quoted.protocol {
+            Protocol::Tcp => PortKind::Tcp,
+            Protocol::Udp => PortKind::Udp,
+            _ => return false,
+        };
+        let tuple = Tuple {
+            local: SocketAddr::new(quoted.src, quoted.src_port),
+            remote: SocketAddr::new(quoted.dst, quoted.dst_port),
+        };
+        // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
+        let Some(id) = self.demux.connected(kind, &tuple) else { return false };
+        self.touch(id);
+        let Some(socket) = self.sockets.get_mut(&id) else { return false };
+        let mut cx = self.shared.cx(now);
+        match &mut socket.phase {
+            Phase::Connection(connection) => connection.on_icmp(&mut cx, quoted.seq, error),
+            Phase::Datagram(_) => {
+                let Some(errno) = icmp_errno(&error.message) else { return false };
+                socket.error = Some(errno);
+                let IcmpError { kind, code, v6, .. } = *error;
+                cx.tell(id, EventKind::Icmp { kind, code, v6, fatal: false });
+                cx.tell(id, EventKind::Failed(errno));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Answers a datagram that nobody waits for.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
+    //# If a datagram arrives addressed to a UDP port for which
+    //# there is no pending LISTEN call, UDP SHOULD send an ICMP
+    //# Port Unreachable message.
+    pub(super) fn send_port_unreachable(&mut self, now: Instant, packet: &IpPacket<'_>) {
+        if !self.stray_replies.allows(now, self.shared.limits.stray_replies_per_second) {
+            return self.shared.cx(now).limit_hit(None, Limit::StrayRepliesPerSecond);
+        }
+        if let Ok(quoted) = Quoted::parse(packet.packet) {
+            self.queue_icmp(now, packet, &IcmpMessage::Unreachable { code: Unreachable::Port, quoted });
+        }
+    }
+
+    /// Queues a message to whoever sent `packet`.
+    fn queue_icmp(&mut self, now: Instant, packet: &IpPacket<'_>, message: &IcmpMessage<'_>) {
+        let (src, dst) = (packet.dst, packet.src);
+        let protocol = if src.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
+        let mut payload = Vec::new();
+        message.emit(src, dst, &mut payload);
+        self.queue_packet(now, None, Packet { src, dst, protocol, payload });
+    }
+}

@@ -1,0 +1,162 @@
+//! Which ports are in use, by whom, and which one to take next (RFC 6056).
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::config::{Port, PortKind};
+use super::demux::unspecified_like;
+use crate::id::SocketId;
+use crate::rng::Rng;
+
+/// The ephemeral ports: the upper half, as in Linux, which the well-known services stay out of.
+const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=65_535;
+
+/// How a socket holds its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// By `bind` or `listen`, or a connection with such a port.
+    Bound {
+        /// SO_REUSEADDR.
+        reuse: bool,
+        /// Listening: nobody else may have it, whatever the options.
+        listening: bool,
+    },
+    /// By `connect` alone: another connection may have it too, to another peer.
+    Ephemeral,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    ip: IpAddr,
+    socket: SocketId,
+    hold: Hold,
+}
+
+/// The ports in use.
+#[derive(Debug, Default)]
+pub(crate) struct Ports(BTreeMap<(PortKind, u16), Vec<Use>>);
+
+impl Ports {
+    /// Whether `bind` to `local` has to fail.
+    pub(crate) fn conflicts(&self, kind: PortKind, local: SocketAddr, reuse: bool) -> bool {
+        self.overlapping(kind, local).any(|used| match used.hold {
+            Hold::Bound { reuse: theirs, listening } => !(reuse && theirs && !listening),
+            Hold::Ephemeral => !reuse,
+        })
+    }
+
+    /// Whether any socket uses the port.
+    pub(crate) fn in_use(&self, kind: PortKind, local: SocketAddr) -> bool {
+        self.overlapping(kind, local).next().is_some()
+    }
+
+    pub(crate) fn hold(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId, hold: Hold) {
+        self.0.entry((kind, local.port())).or_default().push(Use { ip: local.ip(), socket, hold });
+    }
+
+    /// Changes how a socket holds its port.
+    pub(crate) fn set_hold(&mut self, kind: PortKind, port: u16, socket: SocketId, hold: Hold) {
+        if let Some(uses) = self.0.get_mut(&(kind, port)) {
+            uses.iter_mut().filter(|used| used.socket == socket).for_each(|used| used.hold = hold);
+        }
+    }
+
+    /// Lets go of a socket's port; gives the port where that was its last use on that address.
+    pub(crate) fn release(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId) -> Option<Port> {
+        let uses = self.0.get_mut(&(kind, local.port()))?;
+        let at = uses.iter().position(|used| used.socket == socket)?;
+        let Use { ip, .. } = uses.swap_remove(at);
+        let still = uses
+            .iter()
+            .any(|used| used.ip == ip || used.ip.is_unspecified() && used.ip.is_ipv4() == ip.is_ipv4());
+        if uses.is_empty() {
+            self.0.remove(&(kind, local.port()));
+        }
+        (!still).then_some(Port { kind, ip, port: local.port() })
+    }
+
+    /// A free ephemeral port, where `usable` agrees too: RFC 6056's algorithm 1, a random start and then one by one.
+    pub(crate) fn ephemeral(
+        &self,
+        rng: &mut Rng,
+        kind: PortKind,
+        ip: IpAddr,
+        shareable: bool,
+        usable: impl Fn(u16) -> bool,
+    ) -> Option<u16> {
+        let count = u32::from(EPHEMERAL.end() - EPHEMERAL.start()) + 1;
+        let start = rng.below(count);
+        (0..count).map(|i| EPHEMERAL.start() + ((start + i) % count) as u16).find(|&port| {
+            let free = self
+                .overlapping(kind, SocketAddr::new(ip, port))
+                .all(|used| shareable && used.hold == Hold::Ephemeral);
+            free && usable(port)
+        })
+    }
+
+    fn overlapping(&self, kind: PortKind, local: SocketAddr) -> impl Iterator<Item = &Use> {
+        let ip = local.ip();
+        let any = unspecified_like(ip);
+        self.0.get(&(kind, local.port())).into_iter().flatten().filter(move |used| {
+            used.ip == ip || used.ip == any || ip == any && used.ip.is_ipv4() == ip.is_ipv4()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TCP: PortKind = PortKind::Tcp;
+
+    fn at(ip: [u8; 4], port: u16) -> SocketAddr {
+        (ip, port).into()
+    }
+
+    #[test]
+    fn any_address_overlaps_each() {
+        let mut ports = Ports::default();
+        ports.hold(TCP, at([0; 4], 80), SocketId(1), Hold::Bound { reuse: false, listening: false });
+        assert!(ports.conflicts(TCP, at([10, 0, 0, 1], 80), false));
+        assert!(!ports.conflicts(TCP, at([10, 0, 0, 1], 81), false));
+        assert!(!ports.conflicts(PortKind::Udp, at([10, 0, 0, 1], 80), false));
+        assert!(!ports.conflicts(TCP, "[::1]:80".parse().unwrap(), false));
+    }
+
+    #[test]
+    fn reuse_needs_both_sides_and_no_listener() {
+        let mut ports = Ports::default();
+        ports.hold(TCP, at([10, 0, 0, 1], 80), SocketId(1), Hold::Bound { reuse: true, listening: false });
+        assert!(ports.conflicts(TCP, at([10, 0, 0, 1], 80), false));
+        assert!(!ports.conflicts(TCP, at([10, 0, 0, 1], 80), true));
+        ports.set_hold(TCP, 80, SocketId(1), Hold::Bound { reuse: true, listening: true });
+        assert!(ports.conflicts(TCP, at([10, 0, 0, 1], 80), true));
+    }
+
+    #[test]
+    fn the_last_use_gives_the_port_back() {
+        let mut ports = Ports::default();
+        let local = at([10, 0, 0, 1], 80);
+        ports.hold(TCP, local, SocketId(1), Hold::Bound { reuse: true, listening: true });
+        ports.hold(TCP, local, SocketId(2), Hold::Bound { reuse: true, listening: false });
+        assert_eq!(ports.release(TCP, local, SocketId(1)), None);
+        assert_eq!(
+            ports.release(TCP, local, SocketId(2)),
+            Some(Port { kind: TCP, ip: local.ip(), port: 80 })
+        );
+        assert!(!ports.in_use(TCP, local));
+    }
+
+    #[test]
+    fn ephemeral_ports_run_out_only_when_all_are_taken() {
+        let mut ports = Ports::default();
+        let mut rng = Rng::from_u64(1);
+        let ip = IpAddr::from([10, 0, 0, 1]);
+        let last = |port| port == 40_000;
+        assert_eq!(ports.ephemeral(&mut rng, TCP, ip, false, last), Some(40_000));
+        ports.hold(TCP, SocketAddr::new(ip, 40_000), SocketId(1), Hold::Ephemeral);
+        assert_eq!(ports.ephemeral(&mut rng, TCP, ip, false, last), None);
+        assert_eq!(ports.ephemeral(&mut rng, TCP, ip, true, last), Some(40_000));
+    }
+}

@@ -1,0 +1,234 @@
+//! After each input: what it means for the sockets that it touched.
+//!
+//! Waiting calls that can finish do; the caller's view follows TCP's; what nobody holds any more is released; timers are
+//! registered; sockets that may have something to send queue up.
+
+use alloc::boxed::Box;
+
+use super::op::{Completion, Reply, SocketState};
+use super::socket::{Parked, Phase, Waiting};
+use super::{Engine, Errno};
+use crate::event::{Cause, EventKind, Interest, RetransmissionReason, TimerAction};
+use crate::id::SocketId;
+use crate::limits::Limit;
+use crate::tcp::connection::Connection;
+use crate::tcp::cx::{Cx, Stray};
+use crate::tcp::state::{State, Trigger};
+use crate::tcp::timers::TimerKind;
+use crate::time::Instant;
+
+impl Engine {
+    /// Settles every touched socket.
+    pub(super) fn settle(&mut self, now: Instant) {
+        while let Some(id) = self.touched.pop_front() {
+            self.wake(now, id);
+            self.follow_tcp(now, id);
+            self.release_if_over(now, id);
+            self.enqueue_ready(id);
+        }
+    }
+
+    /// Finishes the waiting calls that can finish, the oldest of each kind first.
+    fn wake(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if socket.parked.is_empty() {
+            return;
+        }
+        let waiting = core::mem::take(&mut socket.parked);
+        let mut blocked = alloc::vec::Vec::new();
+        for Parked { op, call } in waiting {
+            let kind = call.call();
+            let result = if blocked.contains(&kind) { None } else { self.attempt(now, id, &call) };
+            match result {
+                Some(result) => {
+                    self.parked.remove(&op);
+                    self.completions.push_back(Completion { op, socket: id, result });
+                }
+                None => {
+                    blocked.push(kind);
+                    if let Some(socket) = self.sockets.get_mut(&id) {
+                        socket.parked.push_back(Parked { op, call });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the caller's view follow what TCP did.
+    fn follow_tcp(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let to = socket.current_state();
+        if to != socket.state {
+            let from = core::mem::replace(&mut socket.state, to);
+            self.shared.cx(now).tell(id, EventKind::SocketState { from, to });
+        }
+        // Of TIME-WAIT that nobody reads from, a record is enough.
+        if let Phase::Connection(connection) = &socket.phase
+            && let Some(record) = connection.freeze()
+        {
+            socket.phase = Phase::TimeWait(Box::new(record));
+            self.time_waits.push_back(id);
+            self.bound_time_waits(now);
+        }
+    }
+
+    /// The oldest TIME-WAIT gives way when there are more than the limit.
+    fn bound_time_waits(&mut self, now: Instant) {
+        while self.time_waits.len() > self.shared.limits.time_wait {
+            let Some(oldest) = self.time_waits.pop_front() else { return };
+            let Some(socket) = self.sockets.get_mut(&oldest) else { continue };
+            if let Phase::TimeWait(record) = &socket.phase {
+                let mut cx = self.shared.cx(now);
+                cx.limit_hit(Some(oldest), Limit::TimeWait);
+                tell_closed(
+                    &mut cx,
+                    oldest,
+                    State::TimeWait,
+                    Trigger::Limit,
+                    Cause::Limit(Limit::TimeWait),
+                    record.tuple,
+                );
+                socket.phase = Phase::Gone;
+                self.touched.push_back(oldest);
+            }
+        }
+    }
+
+    /// A socket goes when its caller let go of it, or never had it, and TCP is done.
+    fn release_if_over(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get(&id) else { return };
+        let abandoned = socket.state == SocketState::Closed || matches!(socket.phase, Phase::Gone);
+        let over = match &socket.phase {
+            Phase::Connection(connection) => connection.is_closed(),
+            Phase::Listener(_) | Phase::HalfOpen(_) | Phase::TimeWait(_) => false,
+            Phase::Vanished => !self.vanished.contains(&id),
+            Phase::Idle | Phase::Datagram(_) | Phase::Gone => true,
+        };
+        if abandoned && over && socket.parked.is_empty() {
+            self.release(now, id);
+        } else if matches!(socket.phase, Phase::Connection(ref c) if c.is_closed()) {
+            // Held still, for what can be read from it; but its addresses are free.
+            self.free_tuple(id);
+        }
+    }
+
+    fn free_tuple(&mut self, id: SocketId) {
+        if let Some(socket) = self.sockets.get(&id)
+            && let Some(tuple) = socket.tuple()
+        {
+            self.demux.disconnect(socket.port_kind(), &tuple, id);
+        }
+    }
+
+    /// Forgets a socket and gives back what it held.
+    pub(super) fn release(&mut self, now: Instant, id: SocketId) {
+        self.free_tuple(id);
+        let Some(socket) = self.sockets.remove(&id) else { return };
+        let kind = socket.port_kind();
+        if let Some(local) = socket.local {
+            self.demux.unbind(kind, local, id);
+            self.released_ports.extend(self.ports.release(kind, local, id));
+        }
+        if let Some(listener) = socket.listener
+            && let Some(Phase::Listener(listener)) = self.sockets.get_mut(&listener).map(|s| &mut s.phase)
+        {
+            listener.half_open.remove(&id);
+            listener.accept_queue.retain(|child| *child != id);
+        }
+        for Parked { op, .. } in socket.parked {
+            self.parked.remove(&op);
+            let result = Err(Errno::ECONNABORTED.into());
+            self.completions.push_back(Completion { op, socket: id, result });
+        }
+        self.shared.cx(now).tell(id, EventKind::Released);
+    }
+
+    fn enqueue_ready(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if matches!(socket.phase, Phase::Connection(_)) && !socket.in_ready_queue {
+            socket.in_ready_queue = true;
+            self.ready.push_back(id);
+        }
+        self.timers.schedule(id, socket.next_timeout(), &mut socket.registered);
+    }
+
+    /// A socket's earliest timer is due.
+    pub(super) fn on_socket_timeout(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let mut cx = self.shared.cx(now);
+        match &mut socket.phase {
+            Phase::Connection(connection) => connection.on_timeout(&mut cx),
+            Phase::HalfOpen(half) if half.give_up_at <= now => {
+                let cause = Cause::Timer(TimerKind::UserTimeout);
+                tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, half.tuple);
+                socket.phase = Phase::Gone;
+            }
+            Phase::HalfOpen(half) => {
+                half.on_retransmit(now);
+                let syn_ack = half.syn_ack();
+                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
+                let kind = EventKind::Retransmission {
+                    seq: syn_ack.seq.0,
+                    len: 0,
+                    reason: RetransmissionReason::Timeout,
+                };
+                cx.tell_if(Interest::RETRANSMISSIONS, id, || kind);
+                cx.send_stray(syn_ack);
+            }
+            Phase::TimeWait(record) => {
+                let mut connection = Connection::thaw_time_wait(record, now);
+                connection.on_timeout(&mut cx);
+                socket.phase = Phase::Connection(Box::new(connection));
+            }
+            _ => {}
+        }
+        self.touch(id);
+    }
+
+    /// Gives a socket's answer to a linger or other wait. Used by `wake` for each kind of waiting call.
+    pub(super) fn attempt(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        call: &Waiting,
+    ) -> Option<Result<Reply, super::OpError>> {
+        match call {
+            Waiting::Accept => self.try_accept(now, id),
+            Waiting::Connect => self.try_connected(id),
+            Waiting::Send(data) => self.try_send(now, id, data),
+            Waiting::Recv { max, min, peek } => self.try_recv(now, id, *max, *min, *peek),
+            Waiting::RecvFrom { max, peek } => self.try_recv_from(id, *max, *peek),
+            Waiting::Close => self.try_closed(id),
+        }
+    }
+}
+
+/// The event of a record's end: records have no connection to tell it.
+pub(super) fn tell_closed(
+    cx: &mut Cx<'_>,
+    id: SocketId,
+    from: State,
+    trigger: Trigger,
+    cause: Cause,
+    tuple: crate::tcp::cx::Tuple,
+) {
+    let to = from.after(trigger).unwrap_or(State::Closed);
+    debug_assert_eq!(to, State::Closed, "{from} does not end on {trigger}");
+    cx.tell(id, EventKind::TcpState { from, to, cause, local: tuple.local, remote: Some(tuple.remote) });
+}
+
+/// Sends what a thawed connection has to say, before it is frozen or thrown away. It never has data.
+pub(super) fn flush_thawed(connection: &mut Connection, cx: &mut Cx<'_>) {
+    while let Some(out) = connection.poll_segment_quietly(cx) {
+        cx.send_stray(Stray {
+            tuple: connection.tuple,
+            socket: Some(connection.id),
+            seq: out.seq,
+            ack: out.ack,
+            flags: out.flags,
+            window: out.window,
+            options: out.options,
+            relative: Some(connection.relative_out()),
+        });
+    }
+}

@@ -1,0 +1,156 @@
+//! A socket: what its caller holds, whatever TCP makes of it.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::config::PortKind;
+use super::errno::Errno;
+use super::op::{Call, Family, SocketKind, SocketState};
+use crate::id::{OpId, SessionId, SocketId};
+use crate::tcp::config::Options;
+use crate::tcp::connection::Connection;
+use crate::tcp::cx::Tuple;
+use crate::tcp::passive::half_open::HalfOpen;
+use crate::tcp::passive::listener::Listener;
+use crate::tcp::state::State;
+use crate::tcp::time_wait::TimeWait;
+use crate::time::Instant;
+use crate::udp::UdpSocket;
+
+/// A socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) id: SocketId,
+    pub(crate) session: SessionId,
+    pub(crate) label: Box<str>,
+    pub(crate) kind: SocketKind,
+    pub(crate) family: Family,
+    pub(crate) state: SocketState,
+    pub(crate) options: Options,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) listener: Option<SocketId>,
+    pub(crate) opened: Instant,
+    /// A datagram socket's pending error. A connection keeps its own.
+    pub(crate) error: Option<Errno>,
+    /// Whether a caller has it: created, or accepted.
+    pub(crate) held: bool,
+    pub(crate) phase: Phase,
+    pub(crate) parked: VecDeque<Parked>,
+    /// It is in the queue of those that may have something to send.
+    pub(crate) in_ready_queue: bool,
+    /// Its earliest entry in the timer heap.
+    pub(crate) registered: Option<Instant>,
+}
+
+/// What there is behind a socket.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// A stream socket before `listen` or `connect`.
+    Idle,
+    Listener(Box<Listener>),
+    HalfOpen(Box<HalfOpen>),
+    Connection(Box<Connection>),
+    /// Of a socket that its caller closed.
+    TimeWait(Box<TimeWait>),
+    Datagram(Box<UdpSocket>),
+    /// Silent for good: what arrives is ignored.
+    Vanished,
+    /// Nothing any more.
+    Gone,
+}
+
+/// A call that waits.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) op: OpId,
+    pub(crate) call: Waiting,
+}
+
+/// What a waiting call wants.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Waiting {
+    Accept,
+    Connect,
+    Send(Vec<u8>),
+    Recv { max: usize, min: usize, peek: bool },
+    RecvFrom { max: usize, peek: bool },
+    Close,
+}
+
+impl Waiting {
+    /// Its name: of two calls of one name the earlier goes first.
+    pub(crate) fn call(&self) -> Call {
+        match self {
+            Waiting::Accept => Call::Accept,
+            Waiting::Connect => Call::Connect,
+            Waiting::Send(_) => Call::Send,
+            Waiting::Recv { .. } => Call::Recv,
+            Waiting::RecvFrom { .. } => Call::RecvFrom,
+            Waiting::Close => Call::Close,
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) fn port_kind(&self) -> PortKind {
+        self.kind.into()
+    }
+
+    /// The state of RFC 9293, for streams.
+    pub(crate) fn tcp_state(&self) -> Option<State> {
+        Some(match &self.phase {
+            Phase::Idle | Phase::Vanished | Phase::Gone if self.kind == SocketKind::Stream => State::Closed,
+            Phase::Listener(_) => State::Listen,
+            Phase::HalfOpen(_) => State::SynReceived,
+            Phase::Connection(connection) => connection.state(),
+            Phase::TimeWait(_) => State::TimeWait,
+            _ => return None,
+        })
+    }
+
+    /// Both ends, where it has them.
+    pub(crate) fn tuple(&self) -> Option<Tuple> {
+        Some(Tuple { local: self.local?, remote: self.remote? })
+    }
+
+    /// It has a connection, and that is over.
+    pub(crate) fn phase_is_closed(&self) -> bool {
+        matches!(&self.phase, Phase::Connection(connection) if connection.is_closed())
+    }
+
+    /// When it wants to be looked at.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::HalfOpen(half) => Some(half.next_timeout()),
+            Phase::Connection(connection) => connection.next_timeout(),
+            Phase::TimeWait(record) => Some(record.deadline),
+            _ => None,
+        }
+    }
+
+    /// What its caller's view is now.
+    pub(crate) fn current_state(&self) -> SocketState {
+        if self.state == SocketState::Closed {
+            return SocketState::Closed;
+        }
+        match &self.phase {
+            Phase::Listener(_) => SocketState::Listening,
+            Phase::HalfOpen(_) => SocketState::Connecting,
+            Phase::Connection(connection) => match connection.state() {
+                State::SynSent | State::SynReceived => SocketState::Connecting,
+                State::Closed => SocketState::Disconnected,
+                _ => SocketState::Connected,
+            },
+            Phase::TimeWait(_) => SocketState::Connected,
+            Phase::Vanished | Phase::Gone => SocketState::Closed,
+            Phase::Idle | Phase::Datagram(_) => match (self.local, self.remote) {
+                (_, Some(_)) => SocketState::Connected,
+                (Some(_), None) => SocketState::Bound,
+                (None, None) => SocketState::Unbound,
+            },
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Fifth: the ACK field.
+
+use super::*;
+use crate::tcp::cx::reset_for;
+use crate::tcp::recovery::Verdict;
+
+impl Connection {
+    pub(super) fn check_ack(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        if !segment.ack() {
+            return drop_segment(DropReason::NoAck);
+        }
+        if self.state == State::SynReceived {
+            self.check_ack_of_syn(cx, segment)?;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# TCP stacks that implement RFC
+        //# 5961 MUST add an input check that the ACK value is
+        //# acceptable only if it is in the range of ((SND.UNA -
+        //# MAX.SND.WND) =< SEG.ACK =< SND.NXT).
+        if segment.ack.after(self.snd.nxt) {
+            self.challenge(cx);
+            return drop_segment(DropReason::AckOfUnsent);
+        }
+        if segment.ack.before(self.snd.una - self.snd.max_wnd) {
+            self.challenge(cx);
+            return drop_segment(DropReason::AckTooOld);
+        }
+        if self.state == State::TimeWait {
+            return self.check_fin_in_time_wait(cx, segment);
+        }
+        self.process_ack(cx, segment);
+        self.update_window(cx, segment);
+        self.on_fin_acknowledged(cx, segment)
+    }
+
+    /// In SYN-RECEIVED, an acceptable ACK opens the connection.
+    fn check_ack_of_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        if !(segment.ack.after(self.snd.una) && segment.ack.at_or_before(self.snd.nxt)) {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# If the segment acknowledgment is not acceptable, form a
+            //# reset segment
+            //#    <SEQ=SEG.ACK><CTL=RST>
+            if let Some(reset) = reset_for(self.tuple, Some(self.id), segment) {
+                cx.send_stray(reset);
+            }
+            return drop_segment(DropReason::UnacceptableAck);
+        }
+        self.set_send_window(segment);
+        self.transition(cx, Trigger::AckOfSyn, Cause::Segment(segment.flags));
+        self.on_established(cx);
+        ControlFlow::Continue(())
+    }
+
+    /// Advances `snd.una`, or counts a duplicate.
+    fn process_ack(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        let ack = segment.ack;
+        if !ack.after(self.snd.una) {
+            if self.is_duplicate_ack(segment) {
+                let verdict = self.recovery.on_duplicate(self.snd.una, self.snd.nxt, self.snd.mss);
+                self.tell_congestion(verdict, 0);
+            }
+            return;
+        }
+        // The SYN's acknowledgment grows no window.
+        let handshake = self.snd.una == self.snd.iss;
+        self.snd.una = ack;
+        let acked = self.snd.buffer.acknowledge(ack);
+        self.rtt.on_ack(cx.now, ack);
+        let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
+        if !handshake {
+            self.tell_congestion(verdict, acked);
+        }
+        self.snd.persist.reset();
+        self.restart_send_timers(cx);
+        if acked > 0 {
+            self.totals.bytes_acked += u64::from(acked);
+            let outstanding = self.snd.buffer.len();
+            cx.tell_if(Interest::DATA, self.id, || EventKind::Acknowledged { bytes: acked, outstanding });
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-2
+    //# An acknowledgment is considered a
+    //# "duplicate" in the following algorithms when (a) the receiver of
+    //# the ACK has outstanding data, (b) the incoming acknowledgment
+    //# carries no data, (c) the SYN and FIN bits are both off, (d) the
+    //# acknowledgment number is equal to the greatest acknowledgment
+    //# received on the given connection (TCP.UNA from [RFC793]) and (e)
+    //# the advertised window in the incoming acknowledgment equals the
+    //# advertised window in the last incoming acknowledgment.
+    fn is_duplicate_ack(&self, segment: &TcpSegment<'_>) -> bool {
+        self.flight() > 0
+            && segment.seq_len() == 0
+            && segment.ack == self.snd.una
+            && u32::from(segment.window) == self.snd.wnd
+            && self.snd.wnd > 0
+    }
+
+    fn tell_congestion(&mut self, verdict: Verdict, acked: u32) {
+        let flight = self.flight();
+        match verdict {
+            Verdict::Nothing if acked > 0 => self.congestion.on_ack(acked),
+            Verdict::Nothing => {}
+            Verdict::EnterFast => self.congestion.on_fast_retransmit(flight),
+            Verdict::Duplicate => self.congestion.on_duplicate_in_recovery(),
+            Verdict::Partial => self.congestion.on_partial_ack(acked),
+            Verdict::Recovered => self.congestion.on_recovered(flight),
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# If SND.UNA =< SEG.ACK =< SND.NXT, the send window should
+    //# be updated.  If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ
+    //# and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set
+    //# SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK.
+    fn update_window(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        let newer = self.snd.wl1.before(segment.seq)
+            || self.snd.wl1 == segment.seq && self.snd.wl2.at_or_before(segment.ack);
+        if segment.ack.before(self.snd.una) || !newer {
+            return;
+        }
+        let was_closed = self.snd.wnd == 0;
+        self.set_send_window(segment);
+        if self.snd.wnd == 0 {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+            //# As long as the receiving TCP
+            //# peer continues to send acknowledgments in response to the probe
+            //# segments, the sending TCP peer MUST allow the connection to stay
+            //# open (MUST-37).
+            self.stop(cx, TimerKind::UserTimeout);
+        } else if was_closed {
+            // What was probed beyond the closed window was not kept: it goes again now, not at the next timeout.
+            self.snd.persist.reset();
+            self.stop(cx, TimerKind::Persist);
+            if self.flight() > 0 {
+                self.recovery.resend_all(self.snd.una, self.snd.nxt);
+            }
+        }
+    }
+
+    /// The states that wait for the acknowledgment of our FIN.
+    fn on_fin_acknowledged(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        if self.state.fin_outstanding() && self.fin_acknowledged() {
+            self.transition(cx, Trigger::AckOfFin, Cause::Segment(segment.flags));
+        }
+        match self.state {
+            State::Closed | State::TimeWait => ControlFlow::Break(End::Processed),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// TIME-WAIT: nothing but a repeated FIN matters.
+    fn check_fin_in_time_wait(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        if segment.fin() {
+            self.rcv.acks.now();
+            self.restart_time_wait(cx);
+            return ControlFlow::Break(End::Processed);
+        }
+        drop_segment(DropReason::TimeWait)
+    }
+}

@@ -1,0 +1,68 @@
+//! What arrives: RFC 9293 §3.10.7.3 and §3.10.7.4, one file for each numbered check, in its order.
+//!
+//! Each check looks at the segment and says [`ControlFlow::Continue`] for the next one to look, or how it ended. A
+//! dropped segment has a reason; that it was dropped does not mean that it was not answered.
+
+mod ack;
+mod fin;
+mod reset;
+mod sequence;
+mod syn;
+mod syn_sent;
+mod text;
+
+use core::ops::ControlFlow;
+
+use super::*;
+use crate::event::DropReason;
+use crate::tcp::cx::arriving;
+use crate::wire::TcpSegment;
+
+/// How the processing of a segment ended before the last check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It was of use.
+    Processed,
+    /// It was of none.
+    Dropped(DropReason),
+}
+
+/// Ends the processing with a reason.
+fn drop_segment<T>(reason: DropReason) -> ControlFlow<End, T> {
+    ControlFlow::Break(End::Dropped(reason))
+}
+
+impl Connection {
+    /// SEGMENT ARRIVES.
+    pub(crate) fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        let record = arriving(&self.tuple, segment, Some(self.relative_in(segment.seq)));
+        self.totals.segments_in += 1;
+        cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record));
+        let end = match self.state {
+            State::SynSent => self.arrive_in_syn_sent(cx, segment),
+            State::Closed => drop_segment(DropReason::ConnectionClosed),
+            _ => self.arrive(cx, segment),
+        };
+        if let ControlFlow::Break(End::Dropped(reason)) = end {
+            cx.dropped(Some(self.id), reason, record);
+        }
+    }
+
+    /// RFC 9293 §3.10.7.4.
+    fn arrive(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        let trimmed = self.check_sequence(cx, segment)?;
+        self.check_reset(cx, segment)?;
+        self.check_syn(cx, segment, &trimmed)?;
+        self.on_heard(cx);
+        self.check_ack(cx, &trimmed)?;
+        self.take_text(cx, &trimmed)?;
+        self.check_fin(cx, &trimmed)
+    }
+
+    /// Asks for a challenge ACK, `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, within the rate that is allowed.
+    fn challenge(&mut self, cx: &mut Cx<'_>) {
+        if cx.may_challenge(self.id) {
+            self.rcv.acks.now();
+        }
+    }
+}

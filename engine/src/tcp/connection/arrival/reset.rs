@@ -1,0 +1,35 @@
+//! Second: the RST bit.
+
+use super::*;
+
+impl Connection {
+    /// A reset at the left edge ends the connection; one elsewhere in the window is challenged (RFC 5961 §3.2).
+    pub(super) fn check_reset(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        if !segment.rst() {
+            return ControlFlow::Continue(());
+        }
+        if segment.seq != self.rcv.nxt {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# If the RST bit is set and the sequence number does not
+            //# exactly match the next expected sequence value, yet is
+            //# within the current receive window, TCP endpoints MUST send
+            //# an acknowledgment (challenge ACK)
+            self.challenge(cx);
+            return drop_segment(DropReason::RstChallenged);
+        }
+        let cause = Cause::Segment(segment.flags);
+        match self.state {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# If this connection was initiated with a passive OPEN
+            //# (i.e., came from the LISTEN state), then return this
+            //# connection to LISTEN state and return.  The user need not
+            //# be informed.
+            State::SynReceived if self.passive => self.transition(cx, Trigger::Rst, cause),
+            State::SynReceived => self.fail(cx, Trigger::Rst, cause, Errno::ECONNREFUSED),
+            // Nobody waits for anything any more in these.
+            State::Closing | State::LastAck | State::TimeWait => self.transition(cx, Trigger::Rst, cause),
+            _ => self.fail(cx, Trigger::Rst, cause, Errno::ECONNRESET),
+        }
+        ControlFlow::Break(End::Processed)
+    }
+}

@@ -1,0 +1,129 @@
+//! First: the sequence number.
+
+use super::*;
+
+impl Connection {
+    /// Whether any of the segment is in the window; gives the part that is.
+    pub(super) fn check_sequence<'a>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'a>,
+    ) -> ControlFlow<End, TcpSegment<'a>> {
+        let mut segment = *segment;
+        if self.is_answer_to_simultaneous_open(&segment) {
+            segment = without_syn(segment);
+        }
+        let (nxt, wnd) = (self.rcv.nxt, self.receive_window());
+        if is_acceptable(segment.seq, segment.seq_len(), nxt, wnd) {
+            return ControlFlow::Continue(trim(segment, nxt, wnd));
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# If the RCV.WND is zero, no segments will be acceptable, but
+        //# special allowance should be made to accept valid ACKs, URGs,
+        //# and RSTs.
+        if wnd == 0 && segment.seq == nxt && !segment.syn() {
+            let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
+            cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
+            self.rcv.acks.now();
+            return ControlFlow::Continue(TcpSegment {
+                payload: &[],
+                flags: segment.flags.without(Flags::FIN),
+                ..segment
+            });
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# If an incoming segment is not acceptable, an acknowledgment
+        //# should be sent in reply (unless the RST bit is set, if so
+        //# drop the segment and return)
+        if !segment.rst() {
+            self.rcv.acks.now();
+            self.on_heard(cx);
+            self.recognise_repeated_fin(cx, &segment);
+        }
+        drop_segment(DropReason::OutsideWindow)
+    }
+
+    /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and
+    /// so before the window; its ACK is the one that we wait for (RFC 9293 figure 7).
+    fn is_answer_to_simultaneous_open(&self, segment: &TcpSegment<'_>) -> bool {
+        self.state == State::SynReceived && segment.syn() && segment.ack() && segment.seq == self.rcv.irs
+    }
+
+    /// In TIME-WAIT, the FIN that brought us here, again: our ACK of it was lost, and the peer may ask again.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# The only thing that can arrive in this state is a
+    //# retransmission of the remote FIN.  Acknowledge it, and
+    //# restart the 2 MSL timeout.
+    fn recognise_repeated_fin(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        if self.state == State::TimeWait && segment.fin() && segment.seq + segment.seq_len() == self.rcv.nxt {
+            self.restart_time_wait(cx);
+        }
+    }
+}
+
+/// RFC 9293 §3.10.7.4, table 6.
+fn is_acceptable(seq: Seq, len: u32, nxt: Seq, wnd: u32) -> bool {
+    match (len, wnd) {
+        (0, 0) => seq == nxt,
+        (0, _) => seq.within(nxt, wnd),
+        (_, 0) => false,
+        (_, _) => seq.within(nxt, wnd) || (seq + (len - 1)).within(nxt, wnd),
+    }
+}
+
+/// The part of an acceptable segment that lies in the window.
+fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
+    if segment.seq.before(nxt) && segment.syn() {
+        segment = without_syn(segment);
+    }
+    let old = (nxt.octets_since(segment.seq) as usize).min(segment.payload.len());
+    segment.payload = &segment.payload[old..];
+    segment.seq = segment.seq.max(nxt);
+    let room = (nxt + wnd).octets_since(segment.seq) as usize;
+    if segment.payload.len() + usize::from(segment.fin()) > room && segment.seq_len() > 0 {
+        segment.flags = segment.flags.without(Flags::FIN);
+        segment.payload = &segment.payload[..segment.payload.len().min(room)];
+    }
+    segment
+}
+
+fn without_syn(segment: TcpSegment<'_>) -> TcpSegment<'_> {
+    TcpSegment { seq: segment.seq + 1, flags: segment.flags.without(Flags::SYN), ..segment }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_cases_of_table_6() {
+        let nxt = Seq(u32::MAX - 5);
+        assert!(is_acceptable(nxt, 0, nxt, 0));
+        assert!(!is_acceptable(nxt + 1, 0, nxt, 0));
+        assert!(is_acceptable(nxt + 9, 0, nxt, 10));
+        assert!(!is_acceptable(nxt + 10, 0, nxt, 10));
+        assert!(!is_acceptable(nxt - 1, 0, nxt, 10));
+        assert!(!is_acceptable(nxt, 1, nxt, 0));
+        assert!(is_acceptable(nxt - 3, 4, nxt, 10));
+        assert!(!is_acceptable(nxt - 3, 3, nxt, 10));
+        assert!(is_acceptable(nxt + 9, 100, nxt, 10));
+    }
+
+    #[test]
+    fn only_what_is_in_the_window_remains() {
+        let segment = TcpSegment {
+            seq: Seq(8),
+            flags: Flags::FIN | Flags::ACK,
+            payload: b"0123456789",
+            ..TcpSegment::default()
+        };
+        let left = trim(segment, Seq(10), 100);
+        assert_eq!((left.seq, left.payload, left.fin()), (Seq(10), &b"23456789"[..], true));
+        let both = trim(segment, Seq(10), 8);
+        assert_eq!((both.seq, both.payload, both.fin()), (Seq(10), &b"23456789"[..], false));
+        let right = trim(segment, Seq(8), 3);
+        assert_eq!((right.payload, right.fin()), (&b"012"[..], false));
+        let fin_alone = trim(TcpSegment { payload: b"01", ..segment }, Seq(10), 5);
+        assert_eq!((fin_alone.payload, fin_alone.fin()), (&b""[..], true));
+    }
+}

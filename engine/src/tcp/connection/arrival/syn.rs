@@ -1,0 +1,32 @@
+//! Fourth (the third, security, has no place on today's networks): the SYN bit.
+
+use super::*;
+
+impl Connection {
+    /// A SYN on a connection that has one already. `trimmed` lacks the SYN where it answers a simultaneous open.
+    pub(super) fn check_syn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'_>,
+        trimmed: &TcpSegment<'_>,
+    ) -> ControlFlow<End> {
+        let answers_our_syn = self.state == State::SynReceived && !trimmed.syn();
+        if !segment.syn() || answers_our_syn {
+            return ControlFlow::Continue(());
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# If the connection was initiated with a passive OPEN, then
+        //# return this connection to the LISTEN state and return.
+        if self.state == State::SynReceived && self.passive {
+            self.transition(cx, Trigger::Syn, Cause::Segment(segment.flags));
+            return ControlFlow::Break(End::Processed);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# RFC 5961 recommends that in
+        //# these synchronized states, if the SYN bit is set,
+        //# irrespective of the sequence number, TCP endpoints MUST send
+        //# a "challenge ACK" to the remote peer
+        self.challenge(cx);
+        drop_segment(DropReason::SynChallenged)
+    }
+}

@@ -1,0 +1,59 @@
+//! RFC 9293 §3.10.7.3: SYN-SENT.
+
+use super::*;
+use crate::tcp::cx::reset_for;
+
+impl Connection {
+    pub(super) fn arrive_in_syn_sent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'_>,
+    ) -> ControlFlow<End> {
+        let cause = Cause::Segment(segment.flags);
+        // First, the ACK bit.
+        if segment.ack() && !(segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.nxt)) {
+            if let Some(reset) = reset_for(self.tuple, Some(self.id), segment) {
+                cx.send_stray(reset);
+            }
+            return drop_segment(DropReason::UnacceptableAck);
+        }
+        // Second, the RST bit.
+        if segment.rst() {
+            if !segment.ack() {
+                return drop_segment(DropReason::RstWithoutAck);
+            }
+            self.fail(cx, Trigger::Rst, cause, Errno::ECONNREFUSED);
+            return ControlFlow::Break(End::Processed);
+        }
+        // Fourth, the SYN bit. Fifth, neither: drop.
+        if !segment.syn() {
+            return drop_segment(DropReason::UselessInSynSent);
+        }
+        self.on_peer_syn(segment);
+        if !segment.ack() {
+            self.answer_simultaneous_open(cx, cause);
+            return ControlFlow::Break(End::Processed);
+        }
+        self.snd.una = segment.ack;
+        self.rtt.on_ack(cx.now, segment.ack);
+        self.recovery.on_ack(segment.ack, self.snd.nxt, self.snd.mss);
+        self.restart_send_timers(cx);
+        self.transition(cx, Trigger::SynAck, cause);
+        self.on_established(cx);
+        self.rcv.acks.now();
+        let rest = TcpSegment { seq: segment.seq + 1, flags: segment.flags.without(Flags::SYN), ..*segment };
+        self.take_text(cx, &rest)?;
+        self.check_fin(cx, &rest)
+    }
+
+    /// Both sides opened at once: our SYN goes again, as a SYN,ACK.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+    //# A TCP implementation MUST support simultaneous open attempts (MUST-10).
+    fn answer_simultaneous_open(&mut self, cx: &mut Cx<'_>, cause: Cause) {
+        self.transition(cx, Trigger::Syn, cause);
+        self.recovery.resend = None;
+        self.rtt.on_resent();
+        self.snd.nxt = self.snd.iss;
+        self.stop(cx, TimerKind::Retransmit);
+    }
+}

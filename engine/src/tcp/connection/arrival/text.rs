@@ -1,0 +1,69 @@
+//! Seventh: the segment text. (The sixth, the URG bit, marks data that is delivered in its place like any other.)
+
+use super::*;
+use crate::host::op::Call;
+
+impl Connection {
+    pub(super) fn take_text(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        if segment.payload.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# This should not occur since a FIN has been received from the
+        //# remote side.  Ignore the segment text.
+        if !self.state.may_receive() {
+            return ControlFlow::Continue(());
+        }
+        if self.orphan {
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.2.2.13
+            //# if new data is received after CLOSE is called, its TCP
+            //# SHOULD send a RST to show that data was lost.
+            self.send_reset(cx);
+            self.fail(cx, Trigger::Abort, Cause::Call(Call::Close), Errno::ECONNRESET);
+            return drop_segment(DropReason::DataAfterClose);
+        }
+        // Nothing comes after a FIN.
+        let end = self.rcv.fin.map_or(usize::MAX, |fin| fin.octets_since(segment.seq) as usize);
+        let payload = &segment.payload[..segment.payload.len().min(end)];
+        if segment.seq == self.rcv.nxt {
+            self.take_in_order(cx, payload);
+        } else {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# Segments with higher
+            //# beginning sequence numbers SHOULD be held for later
+            //# processing (SHLD-31).
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# Out-of-order data segments SHOULD be acknowledged
+            //# immediately, in order to accelerate loss recovery.
+            self.rcv.acks.now();
+            if self.rcv.assembler.insert(segment.seq, payload, cx.limits.out_of_order_pieces).is_err() {
+                cx.limit_hit(Some(self.id), crate::limits::Limit::OutOfOrderPieces);
+                return drop_segment(DropReason::OutOfOrderLimit);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_in_order(&mut self, cx: &mut Cx<'_>, payload: &[u8]) {
+        let mut taken = payload.len() as u32;
+        self.rcv.ready.extend(payload);
+        self.rcv.nxt += taken;
+        let had_gap = !self.rcv.assembler.is_empty();
+        while let Some(more) = self.rcv.assembler.take(self.rcv.nxt) {
+            self.rcv.nxt += more.len() as u32;
+            taken += more.len() as u32;
+            self.rcv.ready.extend(more);
+        }
+        self.totals.bytes_received += u64::from(taken);
+        self.rcv.acks.on_data(taken, self.rcv.mss);
+        if had_gap {
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# To provide feedback to senders recovering
+            //# from losses, the receiver SHOULD send an immediate ACK when it
+            //# receives a data segment that fills in all or part of a gap in the
+            //# sequence space.
+            self.rcv.acks.now();
+        }
+        self.tell_readable(cx);
+    }
+}

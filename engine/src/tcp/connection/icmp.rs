@@ -1,0 +1,64 @@
+//! What ICMP says of a connection (RFC 9293 §3.9.2.2, RFC 5927).
+
+use super::*;
+use crate::wire::{IcmpMessage, Unreachable};
+
+/// An ICMP error, with its type and code as they came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IcmpError<'a> {
+    pub(crate) message: IcmpMessage<'a>,
+    pub(crate) kind: u8,
+    pub(crate) code: u8,
+    pub(crate) v6: bool,
+}
+
+/// What an error means to whoever sent the packet it quotes; `None` where it means nothing.
+pub(crate) fn errno(message: &IcmpMessage<'_>) -> Option<Errno> {
+    match message {
+        IcmpMessage::Unreachable { code, .. } => Some(match code {
+            Unreachable::Port | Unreachable::Protocol => Errno::ECONNREFUSED,
+            Unreachable::Network => Errno::ENETUNREACH,
+            Unreachable::Host | Unreachable::Prohibited | Unreachable::Other(_) => Errno::EHOSTUNREACH,
+        }),
+        IcmpMessage::TimeExceeded { .. } => Some(Errno::EHOSTUNREACH),
+        IcmpMessage::ParameterProblem { .. } => Some(Errno::EHOSTUNREACH),
+        _ => None,
+    }
+}
+
+impl Connection {
+    /// Takes an error that quotes a segment of ours with sequence number `seq`; says whether it was believed.
+    pub(crate) fn on_icmp(&mut self, cx: &mut Cx<'_>, seq: Option<Seq>, icmp: &IcmpError<'_>) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc5927#section-4.1
+        //# TCP SHOULD check that the TCP sequence number contained in the
+        //# payload of the ICMP error message is within the range SND.UNA =<
+        //# SEG.SEQ < SND.NXT.
+        let in_flight = seq.is_some_and(|seq| seq.within(self.snd.una, self.flight()));
+        let Some(error) = errno(&icmp.message) else { return false };
+        if !in_flight || self.is_closed() {
+            return false;
+        }
+        // Hard errors end an attempt to open; an open connection takes none of them for fatal (RFC 5927 §5.2).
+        let opening = self.state == State::SynSent;
+        let hard = matches!(
+            icmp.message,
+            IcmpMessage::Unreachable {
+                code: Unreachable::Port | Unreachable::Protocol | Unreachable::Prohibited,
+                ..
+            }
+        );
+        let fatal = opening && hard;
+        let IcmpError { kind, code, v6, .. } = *icmp;
+        cx.tell(self.id, EventKind::Icmp { kind, code, v6, fatal });
+        if fatal {
+            self.fail(cx, Trigger::IcmpError, Cause::Icmp { kind, code, v6 }, error);
+        } else {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+            //# Since these Unreachable messages indicate soft error conditions, a
+            //# TCP implementation MUST NOT abort the connection (MUST-56), and it
+            //# SHOULD make the information available to the application (SHLD-25).
+            self.soft_error = Some(error);
+        }
+        true
+    }
+}

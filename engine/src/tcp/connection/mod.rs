@@ -1,0 +1,314 @@
+//! A connection: SYN-SENT, SYN-RECEIVED and the synchronized states.
+//!
+//! Owns: [`Connection`], the TCB of RFC 9293 §3.3.1, and the one function that changes its state. What arrives is
+//! in `arrival/`, what leaves in `transmit.rs`, what the user does in `user.rs`, what time does in `timeout.rs`,
+//! what ICMP says in `icmp.rs`. Never touches an IP header or another connection.
+//!
+//! ```text
+//! snd:  iss ... una ........ nxt ............ buffer.end [FIN]
+//!               | in flight  | not yet sent   |
+//! rcv:  irs ... nxt ........ window.edge
+//!               | acceptable |
+//! ```
+
+mod arrival;
+mod icmp;
+mod invariants;
+mod open;
+mod timeout;
+mod transmit;
+mod user;
+
+use alloc::collections::VecDeque;
+
+use super::config::Options;
+use super::congestion::Controller;
+use super::cx::{Cx, Stray, Tuple};
+use super::info::{TcpInfo, Totals};
+use super::receive::ack_policy::AckPolicy;
+use super::receive::assembler::Assembler;
+use super::receive::window::ReceiveWindow;
+use super::recovery::Recovery;
+use super::recovery::rtt::RttEstimator;
+use super::send::buffer::SendBuffer;
+use super::send::persist::Persist;
+use super::seq::Seq;
+use super::state::{State, Trigger};
+use super::timers::{TimerKind, Timers};
+use crate::event::{Cause, EventKind, Interest, Relative, TimerAction};
+use crate::host::Errno;
+use crate::id::SocketId;
+use crate::time::Instant;
+use crate::wire::{Flags, TcpOptions};
+
+pub(crate) use icmp::{IcmpError, errno as icmp_errno};
+pub(crate) use open::SegmentSizes;
+pub(crate) use user::ReadyData;
+
+/// The largest segment to send when the peer announced none (RFC 9293 §3.7.1).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//# If an MSS Option is not received at connection setup, TCP
+//# implementations MUST assume a default send MSS of 536 (576 - 40) for
+//# IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
+pub(crate) const fn default_mss(v4: bool) -> u32 {
+    if v4 { 536 } else { 1220 }
+}
+
+/// The send half's variables.
+#[derive(Clone, Debug)]
+struct Send {
+    iss: Seq,
+    una: Seq,
+    nxt: Seq,
+    wnd: u32,
+    wl1: Seq,
+    wl2: Seq,
+    /// The largest window the peer ever announced.
+    max_wnd: u32,
+    mss: u32,
+    buffer: SendBuffer,
+    /// The user closed: a FIN follows the buffer.
+    fin: bool,
+    persist: Persist,
+    /// The persist timer fired: the next segment goes whatever the window.
+    probe: bool,
+    /// A keep-alive probe is to go.
+    keep_alive_probe: bool,
+    /// Keep-alive probes sent without an answer.
+    keep_alive_unanswered: u8,
+    last_sent: Instant,
+}
+
+/// The receive half's variables.
+#[derive(Clone, Debug)]
+struct Receive {
+    irs: Seq,
+    nxt: Seq,
+    window: ReceiveWindow,
+    mss: u32,
+    ready: VecDeque<u8>,
+    assembler: Assembler,
+    /// The sequence number of the peer's FIN, once seen, in order or not.
+    fin: Option<Seq>,
+    acks: AckPolicy,
+    last_heard: Instant,
+}
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: SocketId,
+    pub(crate) tuple: Tuple,
+    pub(crate) options: Options,
+    state: State,
+    /// It began at a listener.
+    passive: bool,
+    snd: Send,
+    rcv: Receive,
+    recovery: Recovery,
+    rtt: RttEstimator,
+    congestion: Controller,
+    timers: Timers,
+    totals: Totals,
+    /// What ended it, or what ICMP said that may turn out to be the reason.
+    error: Option<Errno>,
+    soft_error: Option<Errno>,
+    /// `shutdown` for reading, or `close`.
+    shut_read: bool,
+    /// The user let go of it.
+    orphan: bool,
+}
+
+impl Connection {
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// The error that ended it, given once.
+    pub(crate) fn take_error(&mut self) -> Option<Errno> {
+        self.error.take()
+    }
+
+    pub(crate) fn error(&self) -> Option<Errno> {
+        self.error
+    }
+
+    /// When a timer fires next.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Changes the state, as the table allows, and tells it.
+    ///
+    /// A trigger that the table does not know in this state is a bug of ours: the connection alone pays for it.
+    fn transition(&mut self, cx: &mut Cx<'_>, trigger: Trigger, cause: Cause) {
+        let Some(to) = self.state.after(trigger) else {
+            debug_assert!(false, "no transition from {} on {trigger}", self.state);
+            return self.break_invariant(cx, "transition");
+        };
+        let from = core::mem::replace(&mut self.state, to);
+        let Tuple { local, remote } = self.tuple;
+        cx.tell(self.id, EventKind::TcpState { from, to, cause, local, remote: Some(remote) });
+        match to {
+            State::Closed => self.on_closed(cx),
+            State::TimeWait => self.on_time_wait(cx),
+            State::FinWait2 if self.orphan => self.start_fin_wait_2(cx),
+            _ => {}
+        }
+    }
+
+    /// Nothing more will come or go: what is left is what the user has not read.
+    fn on_closed(&mut self, cx: &mut Cx<'_>) {
+        for timer in TimerKind::ALL {
+            self.stop(cx, timer);
+        }
+        self.snd.buffer.clear();
+        self.rcv.assembler.clear();
+        self.recovery.resend = None;
+        self.snd.probe = false;
+        self.snd.keep_alive_probe = false;
+        self.rcv.acks.sent();
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# When a connection is closed actively, it MUST linger in the TIME-
+    //# WAIT state for a time 2xMSL (Maximum Segment Lifetime) (MUST-13).
+    fn on_time_wait(&mut self, cx: &mut Cx<'_>) {
+        for timer in TimerKind::ALL {
+            if timer != TimerKind::Linger {
+                self.stop(cx, timer);
+            }
+        }
+        self.restart_time_wait(cx);
+    }
+
+    fn restart_time_wait(&mut self, cx: &mut Cx<'_>) {
+        self.start(cx, TimerKind::TimeWait, self.options.msl * 2);
+    }
+
+    /// Linux ends an orphan's FIN-WAIT-2 after `tcp_fin_timeout`, a minute; so do we, in the terms of the MSL: a peer
+    /// that never closes must not hold a connection that nobody has.
+    fn start_fin_wait_2(&mut self, cx: &mut Cx<'_>) {
+        self.start(cx, TimerKind::FinWait2, self.options.msl * 2);
+    }
+
+    /// Ends the connection because of `error`, which the user will get; what was received is kept only where the
+    /// end was in order.
+    fn fail(&mut self, cx: &mut Cx<'_>, trigger: Trigger, cause: Cause, error: Errno) {
+        self.error = Some(error);
+        self.rcv.ready = VecDeque::new();
+        self.transition(cx, trigger, cause);
+        cx.tell(self.id, EventKind::Failed(error));
+    }
+
+    fn break_invariant(&mut self, cx: &mut Cx<'_>, what: &'static str) {
+        cx.counters.invariants_broken += 1;
+        if self.state == State::Closed {
+            return;
+        }
+        self.send_reset(cx);
+        self.fail(cx, Trigger::Limit, Cause::Invariant(what), Errno::ECONNABORTED);
+    }
+
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>`, as an ABORT sends it.
+    fn send_reset(&mut self, cx: &mut Cx<'_>) {
+        let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
+        let flags = if ack.is_some() { Flags::RST | Flags::ACK } else { Flags::RST };
+        self.totals.segments_out += 1;
+        cx.send_stray(Stray {
+            tuple: self.tuple,
+            socket: Some(self.id),
+            seq: self.snd.nxt,
+            ack,
+            flags,
+            window: 0,
+            options: TcpOptions::NONE,
+            relative: Some(self.relative_out()),
+        });
+    }
+
+    fn start(&mut self, cx: &mut Cx<'_>, timer: TimerKind, after: core::time::Duration) {
+        let deadline = cx.now + after;
+        self.timers.set(timer, Some(deadline));
+        cx.tell_timer(self.id, timer, TimerAction::Started(deadline));
+    }
+
+    fn stop(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
+        if self.timers.is_running(timer) {
+            self.timers.set(timer, None);
+            cx.tell_timer(self.id, timer, TimerAction::Stopped);
+        }
+    }
+
+    /// The octet after the last one that there is to send, the FIN included.
+    fn send_end(&self) -> Seq {
+        self.snd.buffer.end() + u32::from(self.snd.fin)
+    }
+
+    /// Octets of sequence space outstanding.
+    fn flight(&self) -> u32 {
+        self.snd.nxt.octets_since(self.snd.una)
+    }
+
+    /// Our FIN was sent and acknowledged.
+    fn fin_acknowledged(&self) -> bool {
+        self.snd.fin && self.snd.una == self.send_end()
+    }
+
+    /// Free octets of the receive buffer. What waits out of order lies inside the announced window and is counted
+    /// by it.
+    fn receive_room(&self) -> u32 {
+        self.options.receive_buffer.saturating_sub(self.rcv.ready.len() as u32)
+    }
+
+    fn receive_window(&self) -> u32 {
+        self.rcv.window.size(self.rcv.nxt)
+    }
+
+    /// What the numbers of our segments are relative to.
+    pub(crate) fn relative_out(&self) -> Relative {
+        Relative { seq: self.snd.iss, ack: self.rcv.irs }
+    }
+
+    /// What the numbers of the peer's segments are relative to. Before its SYN came, that is what comes.
+    fn relative_in(&self, seq: Seq) -> Relative {
+        let irs = if self.state == State::SynSent { seq } else { self.rcv.irs };
+        Relative { seq: irs, ack: self.snd.iss }
+    }
+
+    fn tell_readable(&mut self, cx: &mut Cx<'_>) {
+        let (available, end_of_stream) = (self.rcv.ready.len() as u32, self.state.peer_closed());
+        cx.tell_if(Interest::DATA, self.id, || EventKind::Readable { available, end_of_stream });
+    }
+
+    pub(crate) fn info(&self) -> TcpInfo {
+        TcpInfo {
+            iss: self.snd.iss,
+            snd_una: self.snd.una,
+            snd_nxt: self.snd.nxt,
+            snd_wnd: self.snd.wnd,
+            irs: self.rcv.irs,
+            rcv_nxt: self.rcv.nxt,
+            rcv_wnd: self.receive_window(),
+            snd_mss: self.snd.mss,
+            rcv_mss: self.rcv.mss,
+            send_queue: self.snd.buffer.len(),
+            receive_queue: self.rcv.ready.len() as u32,
+            out_of_order: self.rcv.assembler.len() as u32,
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            rto: self.rtt.rto(),
+            cwnd: self.congestion.cwnd(),
+            ssthresh: self.congestion.ssthresh(),
+            backoff: self.rtt.backoff(),
+            totals: self.totals,
+            shutdown_write: self.snd.fin,
+            shutdown_read: self.shut_read,
+            timers: self.timers.running().collect(),
+        }
+    }
+}

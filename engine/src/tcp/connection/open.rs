@@ -1,0 +1,191 @@
+//! How connections begin: the active OPEN, and what a listener's handshake leaves.
+
+use super::*;
+use crate::tcp::passive::half_open::HalfOpen;
+use crate::tcp::time_wait::TimeWait;
+
+/// What the link and the options say of segment sizes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentSizes {
+    /// The largest segment to announce and to accept (the MSS option).
+    pub(crate) announce: u32,
+    /// The largest segment that the link lets us send.
+    pub(crate) send: u32,
+}
+
+impl SegmentSizes {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# The MSS value to be sent in an MSS Option should be equal to the
+    //# effective MTU minus the fixed IP and TCP headers.
+    pub(crate) fn new(mtu: usize, v4: bool, options: &Options) -> Self {
+        let headers = if v4 { 40 } else { 60 };
+        let fits = u32::try_from(mtu.saturating_sub(headers)).unwrap_or(u32::MAX).clamp(1, 65_495);
+        let size = options.max_segment_size.map_or(fits, |max| fits.min(u32::from(max)));
+        SegmentSizes { announce: size, send: size }
+    }
+
+    /// SND.MSS for a peer that announced `peer`.
+    pub(crate) fn effective(self, peer: Option<u16>, v4: bool) -> u32 {
+        // 0 and its neighbours would cost more in headers than any path costs in fragments.
+        const FLOOR: u32 = 48;
+        peer.map_or(default_mss(v4), u32::from).max(FLOOR).min(self.send)
+    }
+}
+
+impl Connection {
+    /// The active OPEN: SYN-SENT, with the SYN still to be sent.
+    pub(crate) fn connect(
+        cx: &mut Cx<'_>,
+        id: SocketId,
+        tuple: Tuple,
+        options: Options,
+        sizes: SegmentSizes,
+        iss: Seq,
+    ) -> Self {
+        let mut connection = Self::new(cx.now, id, tuple, options, sizes, iss);
+        connection.state = State::Closed;
+        connection.transition(cx, Trigger::ActiveOpen, Cause::Call(crate::host::op::Call::Connect));
+        connection.start(cx, TimerKind::UserTimeout, connection.options.user_timeout);
+        connection
+    }
+
+    /// A passive connection in SYN-RECEIVED, from its record: its SYN,ACK is sent and not yet acknowledged.
+    pub(crate) fn thaw(half: &HalfOpen, now: Instant) -> Self {
+        let mut connection = Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss);
+        connection.passive = true;
+        connection.state = State::SynReceived;
+        connection.snd.nxt = half.iss + 1;
+        connection.snd.mss = half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4());
+        connection.congestion = Controller::new(connection.options.congestion, connection.snd.mss);
+        connection.snd.wnd = u32::from(half.peer_window);
+        connection.snd.max_wnd = connection.snd.wnd;
+        connection.snd.wl1 = half.irs;
+        connection.rcv.irs = half.irs;
+        connection.rcv.nxt = half.irs + 1;
+        connection.rcv.window = ReceiveWindow::new(connection.rcv.nxt, connection.options.receive_buffer);
+        if half.retransmissions == 0 {
+            connection.rtt.on_sent(half.sent, half.iss + 1);
+        } else {
+            connection.congestion.on_lost_syn();
+        }
+        connection
+    }
+
+    /// The record of a connection in TIME-WAIT that nobody reads from any more.
+    pub(crate) fn freeze(&self) -> Option<TimeWait> {
+        let deadline = self.timers.get(TimerKind::TimeWait)?;
+        (self.state == State::TimeWait && self.orphan).then(|| TimeWait {
+            id: self.id,
+            tuple: self.tuple,
+            snd_nxt: self.snd.nxt,
+            rcv_nxt: self.rcv.nxt,
+            max_wnd: self.snd.max_wnd,
+            relative: self.relative_out(),
+            msl: self.options.msl,
+            deadline,
+        })
+    }
+
+    /// A connection in TIME-WAIT, from its record.
+    pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
+        let options = Options { msl: record.msl, ..Options::default() };
+        let sizes = SegmentSizes { announce: 1, send: 1 };
+        let mut connection = Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq);
+        connection.state = State::TimeWait;
+        connection.orphan = true;
+        connection.shut_read = true;
+        connection.snd.una = record.snd_nxt;
+        connection.snd.nxt = record.snd_nxt;
+        connection.snd.max_wnd = record.max_wnd;
+        connection.snd.buffer = SendBuffer::new(record.snd_nxt - 1);
+        connection.snd.fin = true;
+        connection.rcv.irs = record.relative.ack;
+        connection.rcv.nxt = record.rcv_nxt;
+        connection.rcv.window = ReceiveWindow::new(record.rcv_nxt, connection.options.receive_buffer);
+        connection.timers.set(TimerKind::TimeWait, Some(record.deadline));
+        connection
+    }
+
+    fn new(
+        now: Instant,
+        id: SocketId,
+        tuple: Tuple,
+        options: Options,
+        sizes: SegmentSizes,
+        iss: Seq,
+    ) -> Self {
+        let mss = sizes.effective(None, tuple.local.is_ipv4());
+        Connection {
+            id,
+            tuple,
+            state: State::Closed,
+            passive: false,
+            snd: Send {
+                iss,
+                una: iss,
+                nxt: iss,
+                wnd: 0,
+                wl1: Seq(0),
+                wl2: Seq(0),
+                max_wnd: 0,
+                mss: mss.min(sizes.send),
+                buffer: SendBuffer::new(iss + 1),
+                fin: false,
+                persist: Persist::default(),
+                probe: false,
+                keep_alive_probe: false,
+                keep_alive_unanswered: 0,
+                last_sent: now,
+            },
+            rcv: Receive {
+                irs: Seq(0),
+                nxt: Seq(0),
+                window: ReceiveWindow::new(Seq(0), options.receive_buffer),
+                mss: sizes.announce,
+                ready: VecDeque::new(),
+                assembler: Assembler::default(),
+                fin: None,
+                acks: AckPolicy::default(),
+                last_heard: now,
+            },
+            recovery: Recovery::new(iss),
+            rtt: RttEstimator::new(options.rto_initial, options.rto_min),
+            congestion: Controller::new(options.congestion, mss),
+            timers: Timers::default(),
+            totals: Totals::default(),
+            error: None,
+            soft_error: None,
+            shut_read: false,
+            orphan: false,
+            options,
+        }
+    }
+
+    /// The peer's SYN is here: its numbers and its MSS are known.
+    pub(super) fn on_peer_syn(&mut self, segment: &crate::wire::TcpSegment<'_>) {
+        let v4 = self.tuple.local.is_ipv4();
+        self.rcv.irs = segment.seq;
+        self.rcv.nxt = segment.seq + 1;
+        self.rcv.window = ReceiveWindow::new(self.rcv.nxt, self.options.receive_buffer);
+        let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
+        self.snd.mss = sizes.effective(segment.options.mss, v4);
+        self.congestion = Controller::new(self.options.congestion, self.snd.mss);
+        if self.rtt.backoff() > 0 {
+            self.congestion.on_lost_syn();
+        }
+        self.set_send_window(segment);
+    }
+
+    pub(super) fn set_send_window(&mut self, segment: &crate::wire::TcpSegment<'_>) {
+        self.snd.wnd = u32::from(segment.window);
+        self.snd.max_wnd = self.snd.max_wnd.max(self.snd.wnd);
+        self.snd.wl1 = segment.seq;
+        self.snd.wl2 = segment.ack;
+    }
+
+    /// The handshake is over: the timers that guard a connection take over from those that guard its opening.
+    pub(super) fn on_established(&mut self, cx: &mut Cx<'_>) {
+        self.rcv.last_heard = cx.now;
+        self.arm_keep_alive(cx);
+    }
+}

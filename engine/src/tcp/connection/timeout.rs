@@ -1,0 +1,183 @@
+//! What time does: arming the timers after every change, and acting when one fires (RFC 9293 §3.8, §3.10.8).
+//!
+//! Who owns which timer: `Retransmit` and `Persist` exclude each other and follow from what is outstanding and from
+//! the window; `UserTimeout` runs while anything is unacknowledged; `DelayedAck` while an acknowledgment waits;
+//! `KeepAlive` on an open connection with the option; `FinWait2`, `TimeWait` and `Linger` are set where the state changes.
+
+use super::*;
+use crate::tcp::receive::ack_policy::Owed;
+
+impl Connection {
+    /// Fires every timer that is due.
+    pub(crate) fn on_timeout(&mut self, cx: &mut Cx<'_>) {
+        while let Some(timer) = self.timers.due(cx.now) {
+            self.timers.set(timer, None);
+            cx.tell_timer(self.id, timer, TimerAction::Fired);
+            self.fire(cx, timer);
+        }
+    }
+
+    fn fire(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
+        match timer {
+            TimerKind::Retransmit => self.on_retransmission_timeout(cx),
+            TimerKind::Persist => {
+                self.snd.persist.on_probe();
+                self.snd.probe = true;
+                // Whatever the probe meets, the next one follows it.
+                let interval = self.snd.persist.interval(self.rtt.rto());
+                self.start(cx, TimerKind::Persist, interval);
+            }
+            TimerKind::DelayedAck => self.rcv.acks.now(),
+            TimerKind::KeepAlive => self.on_keep_alive(cx),
+            TimerKind::UserTimeout => self.give_up(cx, timer),
+            TimerKind::FinWait2 => self.transition(cx, Trigger::GiveUpTimeout, Cause::Timer(timer)),
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.8
+            //# If the time-wait timeout expires on a connection, delete the TCB,
+            //# enter the CLOSED state, and return.
+            TimerKind::TimeWait => self.transition(cx, Trigger::TwoMslTimeout, Cause::Timer(timer)),
+            // Only the waiting call ends; the connection goes on by itself.
+            TimerKind::Linger => {}
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# (5.4) Retransmit the earliest segment that has not been acknowledged
+    //# by the TCP receiver.
+    fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
+        let again = self.rtt.backoff() > 0;
+        if self.snd.una != self.snd.iss {
+            self.congestion.on_timeout(self.flight(), again);
+        }
+        self.rtt.on_timeout();
+        self.recovery.on_timeout(self.snd.una, self.snd.nxt);
+        // (5.6) Start the retransmission timer; sending arms it too, but nothing may go out at all.
+        self.start(cx, TimerKind::Retransmit, self.rtt.rto());
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.8
+    //# For any state if the user timeout expires, flush all queues,
+    //# signal the user "error: connection aborted due to user timeout" in
+    //# general and for any outstanding calls, delete the TCB, enter the
+    //# CLOSED state, and return.
+    fn give_up(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
+        let error = self.soft_error.take().unwrap_or(Errno::ETIMEDOUT);
+        self.fail(cx, Trigger::GiveUpTimeout, Cause::Timer(timer), error);
+    }
+
+    fn on_keep_alive(&mut self, cx: &mut Cx<'_>) {
+        let Some(keep) = self.options.keep_alive else { return };
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //# Keep-alive packets MUST only be sent when no sent data is
+        //# outstanding, and no data or acknowledgment packets have been received
+        //# for the connection within an interval (MUST-26).
+        let idle_until = self.rcv.last_heard + keep.idle;
+        if self.flight() > 0 || self.snd.keep_alive_unanswered == 0 && cx.now < idle_until {
+            let wait = if cx.now < idle_until { idle_until - cx.now } else { keep.idle };
+            return self.start(cx, TimerKind::KeepAlive, wait);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //# It is extremely important to remember that ACK segments that contain
+        //# no data are not reliably transmitted by TCP.  Consequently, if a keep-
+        //# alive mechanism is implemented it MUST NOT interpret failure to
+        //# respond to any specific probe as a dead connection (MUST-29).
+        if self.snd.keep_alive_unanswered >= keep.probes {
+            self.send_reset(cx);
+            return self.give_up(cx, TimerKind::KeepAlive);
+        }
+        self.snd.keep_alive_unanswered += 1;
+        self.snd.keep_alive_probe = true;
+        self.start(cx, TimerKind::KeepAlive, keep.interval);
+    }
+
+    /// Starts, restarts or stops the keep-alive timer, as the option and the state say.
+    pub(super) fn arm_keep_alive(&mut self, cx: &mut Cx<'_>) {
+        self.snd.keep_alive_unanswered = 0;
+        match self.options.keep_alive {
+            Some(keep) if self.state.is_synchronized() && self.state != State::TimeWait => {
+                self.start(cx, TimerKind::KeepAlive, keep.idle);
+            }
+            _ => self.stop(cx, TimerKind::KeepAlive),
+        }
+    }
+
+    /// The peer is there. The timer itself is left: when it fires it sees that it was too early, and that costs
+    /// less than moving it for every segment.
+    pub(super) fn on_heard(&mut self, cx: &mut Cx<'_>) {
+        self.rcv.last_heard = cx.now;
+        if self.snd.keep_alive_unanswered > 0 {
+            self.arm_keep_alive(cx);
+        }
+    }
+
+    /// The window is closed, or too small to use, and nothing on its way will bring an acknowledgment that opens it.
+    fn must_persist(&self) -> bool {
+        let closed = self.snd.wnd == 0 && self.flight() <= 1;
+        let waits = self.send_end().after(self.snd.nxt);
+        self.state.is_synchronized()
+            && (closed && self.snd.una != self.send_end() || self.flight() == 0 && waits)
+    }
+
+    /// Sets the timers that follow from what is outstanding.
+    fn arm_send_timers(&mut self, cx: &mut Cx<'_>) {
+        if self.is_closed() || self.state == State::TimeWait {
+            return;
+        }
+        if self.must_persist() {
+            self.stop(cx, TimerKind::Retransmit);
+            if !self.timers.is_running(TimerKind::Persist) {
+                let interval = self.snd.persist.interval(self.rtt.rto());
+                self.start(cx, TimerKind::Persist, interval);
+            }
+        } else {
+            self.snd.persist.reset();
+            self.snd.probe = false;
+            self.stop(cx, TimerKind::Persist);
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+            //# (5.1) Every time a packet containing data is sent (including a
+            //# retransmission), if the timer is not running, start it running
+            //# so that it will expire after RTO seconds (for the current value
+            //# of RTO).
+            if self.flight() > 0 && !self.timers.is_running(TimerKind::Retransmit) {
+                self.start(cx, TimerKind::Retransmit, self.rtt.rto());
+            }
+            //# (5.2) When all outstanding data has been acknowledged, turn off the
+            //# retransmission timer.
+            if self.flight() == 0 {
+                self.stop(cx, TimerKind::Retransmit);
+            }
+        }
+        let unacknowledged = self.snd.una != self.send_end() || self.flight() > 0;
+        if !unacknowledged {
+            self.stop(cx, TimerKind::UserTimeout);
+        } else if !self.timers.is_running(TimerKind::UserTimeout) {
+            self.start(cx, TimerKind::UserTimeout, self.options.user_timeout);
+        }
+    }
+
+    /// The peer made progress, or shows that it lives behind a closed window: both timers begin anew.
+    pub(super) fn restart_send_timers(&mut self, cx: &mut Cx<'_>) {
+        self.stop(cx, TimerKind::Retransmit);
+        self.stop(cx, TimerKind::UserTimeout);
+    }
+
+    /// Starts the delayed-acknowledgment timer where an acknowledgment waits.
+    fn arm_delayed_ack(&mut self, cx: &mut Cx<'_>) {
+        if self.rcv.acks.owed() != Owed::Soon || self.timers.is_running(TimerKind::DelayedAck) {
+            return;
+        }
+        if self.options.delayed_ack.is_zero() {
+            self.rcv.acks.now();
+        } else {
+            self.start(cx, TimerKind::DelayedAck, self.options.delayed_ack);
+        }
+    }
+
+    /// Nothing more goes out now: what waits is timed.
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.arm_delayed_ack(cx);
+        self.arm_send_timers(cx);
+        if cfg!(debug_assertions) {
+            self.check_invariants(cx);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What leaves: which segment goes next, if any.
+//!
+//! The order: the SYN; what is lost; new data as both windows allow, with the FIN after the last of it; a probe; a
+//! bare acknowledgment. Any of them acknowledges what came.
+
+use super::*;
+use crate::event::{RetransmissionReason, SegmentRecord};
+use crate::tcp::receive::ack_policy::Owed;
+use crate::tcp::recovery::Phase;
+use crate::tcp::send::nagle::Candidate;
+use crate::wire::TcpSegment;
+
+/// A segment to be sent; its data is `len` octets of the send buffer from `seq` on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) seq: Seq,
+    pub(crate) ack: Option<Seq>,
+    pub(crate) flags: Flags,
+    pub(crate) window: u16,
+    pub(crate) options: TcpOptions,
+    pub(crate) len: u32,
+}
+
+impl Outgoing {
+    /// Octets of sequence space.
+    fn seq_len(&self) -> u32 {
+        self.len + u32::from(self.flags.contains(Flags::SYN)) + u32::from(self.flags.contains(Flags::FIN))
+    }
+}
+
+impl Connection {
+    /// The data of an outgoing segment.
+    pub(crate) fn payload(&self, out: &Outgoing) -> [&[u8]; 2] {
+        self.snd.buffer.slice(out.seq, out.len)
+    }
+
+    /// The segment as the wire has it, its data apart.
+    pub(crate) fn segment(&self, out: &Outgoing) -> TcpSegment<'static> {
+        TcpSegment {
+            src_port: self.tuple.local.port(),
+            dst_port: self.tuple.remote.port(),
+            seq: out.seq,
+            ack: out.ack.unwrap_or_default(),
+            flags: out.flags,
+            window: out.window,
+            urgent: 0,
+            options: out.options,
+            payload: &[],
+        }
+    }
+
+    /// The next segment to send now, if there is one. The connection counts it as sent.
+    ///
+    /// To be called after every input until it gives none: only then do the timers follow from what the input did.
+    pub(crate) fn poll_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        let out = self.poll_segment_quietly(cx)?;
+        let mut summary = self.segment(&out).summary();
+        summary.len = out.len;
+        let Tuple { local, remote } = self.tuple;
+        let relative = Some(self.relative_out());
+        cx.tell_if(Interest::SEGMENTS, self.id, || {
+            EventKind::SegmentSent(SegmentRecord { source: local, destination: remote, summary, relative })
+        });
+        Some(out)
+    }
+
+    /// As [`Connection::poll_segment`], for whoever tells of the segment itself.
+    pub(crate) fn poll_segment_quietly(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.is_closed() {
+            return None;
+        }
+        let Some(out) = self.next_segment(cx) else {
+            self.settle(cx);
+            return None;
+        };
+        self.on_sent(cx, &out);
+        Some(out)
+    }
+
+    fn next_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.snd.nxt == self.snd.iss {
+            return Some(self.syn());
+        }
+        self.resend(cx)
+            .or_else(|| self.new_data(cx))
+            .or_else(|| self.probe(cx))
+            .or_else(|| self.keep_alive_probe())
+            .or_else(|| self.bare_ack())
+    }
+
+    /// The SYN, or the SYN,ACK once the peer's SYN is here.
+    fn syn(&self) -> Outgoing {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+        //# TCP implementations SHOULD send an MSS Option in every SYN segment
+        //# when its receive MSS differs from the default 536 for IPv4 or 1220
+        //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
+        let mss = u16::try_from(self.rcv.mss).unwrap_or(u16::MAX);
+        let options = TcpOptions { mss: Some(mss), ..TcpOptions::NONE };
+        let window = self.options.receive_buffer.min(u32::from(u16::MAX)) as u16;
+        let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
+        let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
+        Outgoing { seq: self.snd.iss, ack, flags, window, options, len: 0 }
+    }
+
+    /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
+    fn data_segment(&self, seq: Seq, len: u32) -> Outgoing {
+        let data_end = seq + len;
+        let mut flags = Flags::ACK;
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //# If the PUSH flag is not implemented, then the sending TCP peer: (1) MUST NOT buffer data indefinitely
+        //# (MUST-60), and (2) MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued
+        //# data to be sent) (MUST-61).
+        if len > 0 && data_end == self.snd.buffer.end() {
+            flags |= Flags::PSH;
+        }
+        Outgoing {
+            seq,
+            ack: Some(self.rcv.nxt),
+            flags,
+            window: self.announced_window(),
+            options: TcpOptions::NONE,
+            len,
+        }
+    }
+
+    /// Sends again what recovery says, as the congestion window allows.
+    fn resend(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        let resend = self.recovery.resend?;
+        let first = matches!(resend.reason, RetransmissionReason::Timeout | RetransmissionReason::Fast);
+        let ahead = resend.next.octets_since(self.snd.una);
+        if !first
+            && self.recovery.phase == Phase::Loss
+            && ahead + self.snd.mss > self.congestion.cwnd().max(self.snd.mss)
+        {
+            return None;
+        }
+        let mut out = if resend.next == self.snd.iss {
+            self.syn()
+        } else {
+            let len = resend.end.octets_since(resend.next).min(self.snd.mss);
+            let len = len.min(self.snd.buffer.end().octets_since(resend.next));
+            let mut out = self.data_segment(resend.next, len);
+            // The FIN goes again when the range reaches it.
+            if self.snd.fin && out.seq + len == self.snd.buffer.end() && resend.end.after(out.seq + len) {
+                out.flags |= Flags::FIN;
+            }
+            out
+        };
+        if out.seq_len() == 0 {
+            self.recovery.resend = None;
+            return None;
+        }
+        if out.seq == self.snd.iss {
+            out.window = out.window.max(self.announced_window());
+        }
+        self.totals.retransmissions += 1;
+        self.rtt.on_resent();
+        self.recovery.on_resent(out.seq_len());
+        let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason: resend.reason };
+        cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
+        Some(out)
+    }
+
+    /// New data, or the FIN alone, as the windows, Nagle and silly-window avoidance allow.
+    fn new_data(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if matches!(self.state, State::SynSent | State::SynReceived) || self.snd.nxt == self.send_end() {
+            return None;
+        }
+        if self.recovery.phase == Phase::Loss && self.recovery.resend.is_some() {
+            return None;
+        }
+        if self.flight() == 0 && cx.now - self.snd.last_sent > self.rtt.rto() {
+            self.congestion.on_idle();
+        }
+        let waiting = self.snd.buffer.end().octets_since(self.snd.nxt);
+        let by_peer = (self.snd.una + self.snd.wnd).octets_since(self.snd.nxt);
+        let by_path = self.congestion.cwnd().saturating_sub(self.flight());
+        let candidate = Candidate {
+            waiting,
+            usable: by_peer.min(by_path),
+            mss: self.snd.mss,
+            max_window: self.snd.max_wnd,
+            in_flight: self.flight() > 0,
+            no_delay: self.options.no_delay,
+            fin_follows: self.snd.fin,
+            override_silly: self.snd.probe && by_peer > 0,
+        };
+        let len = candidate.segment_len();
+        if len == 0 && waiting > 0 {
+            return None;
+        }
+        let mut out = self.data_segment(self.snd.nxt, len);
+        // The FIN takes a place in the window too.
+        if self.snd.fin && len == waiting && by_peer > len {
+            out.flags |= Flags::FIN;
+        }
+        if out.seq_len() == 0 {
+            return None;
+        }
+        self.snd.probe = false;
+        Some(out)
+    }
+
+    /// A zero-window probe: one octet, or the FIN, beyond the window.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# The sending TCP peer must regularly transmit at least one octet of new
+    //# data (if available), or retransmit to the receiving TCP peer even if
+    //# the send window is zero, in order to "probe" the window.
+    fn probe(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if !core::mem::take(&mut self.snd.probe) || self.snd.una == self.send_end() {
+            return None;
+        }
+        let seq = self.snd.una;
+        let len = self.snd.buffer.len().min(1);
+        let mut out = self.data_segment(seq, len);
+        if len == 0 {
+            out.flags |= Flags::FIN;
+        }
+        if seq.before(self.snd.nxt) {
+            self.totals.retransmissions += 1;
+            self.rtt.on_resent();
+        }
+        let kind = EventKind::Retransmission { seq: seq.0, len, reason: RetransmissionReason::WindowProbe };
+        cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
+        Some(out)
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# An implementation SHOULD send a keep-alive segment with no data (SHLD-12); however, it MAY be
+    //# configurable to send a keep-alive segment containing one garbage
+    //# octet (MAY-6), for compatibility with erroneous TCP implementations.
+    fn keep_alive_probe(&mut self) -> Option<Outgoing> {
+        core::mem::take(&mut self.snd.keep_alive_probe).then(|| self.data_segment(self.snd.nxt - 1, 0)).map(
+            |mut out| {
+                out.flags = Flags::ACK;
+                out
+            },
+        )
+    }
+
+    fn bare_ack(&mut self) -> Option<Outgoing> {
+        (self.rcv.acks.owed() == Owed::Now && self.state != State::SynSent)
+            .then(|| self.data_segment(self.snd.nxt, 0))
+    }
+
+    /// The window to announce, after moving its edge as far as it may go.
+    fn announced_window(&self) -> u16 {
+        let mut window = self.rcv.window.clone();
+        window.advance(self.rcv.nxt, self.receive_room(), self.options.receive_buffer, self.rcv.mss);
+        u16::try_from(window.size(self.rcv.nxt)).unwrap_or(u16::MAX)
+    }
+
+    /// Keeps the books on a segment that goes out.
+    fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
+        let end = out.seq + out.seq_len();
+        if end.after(self.snd.nxt) {
+            if self.snd.nxt == out.seq {
+                self.rtt.on_sent(cx.now, end);
+            }
+            self.snd.nxt = end;
+        }
+        self.totals.segments_out += 1;
+        self.totals.bytes_sent += u64::from(out.len);
+        if out.seq_len() > 0 {
+            self.snd.last_sent = cx.now;
+        }
+        if out.ack.is_some() {
+            let room = self.receive_room();
+            self.rcv.window.advance(self.rcv.nxt, room, self.options.receive_buffer, self.rcv.mss);
+            self.rcv.acks.sent();
+            self.stop(cx, TimerKind::DelayedAck);
+        }
+    }
+}

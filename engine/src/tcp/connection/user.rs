@@ -1,0 +1,192 @@
+//! What the user does: send, receive, shut down, close, abort, change options (RFC 9293 §3.10.2 to §3.10.6).
+//!
+//! Each answers `None` where the call has to wait.
+
+use alloc::vec::Vec;
+
+use super::*;
+use crate::host::op::Call;
+
+/// Octets for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReadyData {
+    pub(crate) data: Vec<u8>,
+    pub(crate) end_of_stream: bool,
+}
+
+impl Connection {
+    /// SEND: takes what fits.
+    pub(crate) fn send(&mut self, data: &[u8]) -> Option<Result<usize, Errno>> {
+        if let Some(error) = self.take_error() {
+            return Some(Err(error));
+        }
+        if !self.state.may_send() || self.snd.fin {
+            return Some(Err(Errno::EPIPE));
+        }
+        if data.is_empty() {
+            return Some(Ok(0));
+        }
+        // While the handshake lasts the call waits, as `send(2)` does.
+        if matches!(self.state, State::SynSent | State::SynReceived) {
+            return None;
+        }
+        match self.snd.buffer.push(data, self.options.send_buffer) {
+            0 => None,
+            taken => Some(Ok(taken)),
+        }
+    }
+
+    /// RECEIVE: gives at least `min` octets and at most `max`, or what there is when no more can come.
+    pub(crate) fn recv(
+        &mut self,
+        cx: &mut Cx<'_>,
+        max: usize,
+        min: usize,
+        peek: bool,
+    ) -> Option<Result<ReadyData, Errno>> {
+        let (available, ended) = (self.rcv.ready.len(), self.receive_ended());
+        let enough = min.min(max).min(self.options.receive_buffer as usize).max(1);
+        if available == 0 || available < enough && !ended {
+            if let Some(error) = self.take_error() {
+                return Some(Err(error));
+            }
+            if !ended {
+                return None;
+            }
+        }
+        let take = available.min(max);
+        let data: Vec<u8> = if peek {
+            self.rcv.ready.iter().take(take).copied().collect()
+        } else {
+            let data = self.rcv.ready.drain(..take).collect();
+            if self.rcv.ready.is_empty() {
+                self.rcv.ready = VecDeque::new();
+            }
+            self.on_room(cx);
+            data
+        };
+        let end_of_stream = ended && (data.is_empty() || !peek && self.rcv.ready.is_empty());
+        Some(Ok(ReadyData { data, end_of_stream }))
+    }
+
+    /// Puts octets back that the user did not get after all.
+    pub(crate) fn unread(&mut self, data: &[u8]) {
+        for &octet in data.iter().rev() {
+            self.rcv.ready.push_front(octet);
+        }
+    }
+
+    /// No more octets will become readable.
+    fn receive_ended(&self) -> bool {
+        self.shut_read || self.state.peer_closed() || self.is_closed()
+    }
+
+    /// The user read: tell the peer of the room, if it matters to it.
+    fn on_room(&mut self, _cx: &mut Cx<'_>) {
+        let (nxt, room) = (self.rcv.nxt, self.receive_room());
+        if self.state.may_receive()
+            && self.state.is_synchronized()
+            && self.rcv.window.update_is_due(nxt, room, self.options.receive_buffer, self.rcv.mss)
+        {
+            self.rcv.acks.now();
+        }
+    }
+
+    /// CLOSE, or `shutdown` for writing: a FIN follows the data.
+    pub(crate) fn shutdown_write(&mut self, cx: &mut Cx<'_>, call: Call) {
+        if self.snd.fin {
+            return;
+        }
+        match self.state {
+            State::SynSent => self.transition(cx, Trigger::Close, Cause::Call(call)),
+            State::SynReceived | State::Established | State::CloseWait => {
+                self.snd.fin = true;
+                self.transition(cx, Trigger::Close, Cause::Call(call));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn shutdown_read(&mut self) {
+        self.shut_read = true;
+    }
+
+    /// `close`: the user lets go. Unread data turns it into a reset.
+    pub(crate) fn close(&mut self, cx: &mut Cx<'_>) {
+        self.orphan = true;
+        self.shut_read = true;
+        if self.is_closed() {
+            self.rcv.ready = VecDeque::new();
+            return;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.2.2.13
+        //# If such a host issues a
+        //# CLOSE call while received data is still pending in TCP, or
+        //# if new data is received after CLOSE is called, its TCP
+        //# SHOULD send a RST to show that data was lost.
+        if !self.rcv.ready.is_empty() && self.state != State::TimeWait {
+            return self.abort(cx, Call::Close);
+        }
+        self.rcv.ready = VecDeque::new();
+        self.shutdown_write(cx, Call::Close);
+        if self.state == State::FinWait2 {
+            self.start_fin_wait_2(cx);
+        }
+    }
+
+    /// ABORT: a reset, and the end.
+    pub(crate) fn abort(&mut self, cx: &mut Cx<'_>, call: Call) {
+        if self.is_closed() {
+            return;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.5
+        //# All queued SENDs and RECEIVEs should be given "connection reset"
+        //# notification; all segments queued for transmission (except for the
+        //# RST formed above) or retransmission should be flushed.  Delete the
+        //# TCB, enter CLOSED state, and return.
+        if !matches!(self.state, State::SynSent | State::TimeWait) {
+            self.send_reset(cx);
+        }
+        self.error = Some(Errno::ECONNABORTED);
+        self.rcv.ready = VecDeque::new();
+        self.transition(cx, Trigger::Abort, Cause::Call(call));
+    }
+
+    /// The end without a word to the peer.
+    pub(crate) fn vanish(&mut self, cx: &mut Cx<'_>) {
+        if !self.is_closed() {
+            self.error = Some(Errno::ECONNABORTED);
+            self.transition(cx, Trigger::Abort, Cause::Call(Call::Vanish));
+        }
+    }
+
+    /// Everything the user sent, the FIN included, is acknowledged.
+    pub(crate) fn all_acknowledged(&self) -> bool {
+        self.snd.una == self.send_end() || self.is_closed()
+    }
+
+    pub(crate) fn linger(&mut self, cx: &mut Cx<'_>, time: core::time::Duration) {
+        self.start(cx, TimerKind::Linger, time);
+    }
+
+    pub(crate) fn is_lingering(&self) -> bool {
+        self.timers.is_running(TimerKind::Linger)
+    }
+
+    /// The options that take effect on a living connection do.
+    pub(crate) fn set_options(&mut self, cx: &mut Cx<'_>, options: Options) {
+        self.rtt.set_min(options.rto_min);
+        let keep_alive_changed = self.options.keep_alive != options.keep_alive;
+        let user_timeout_changed = self.options.user_timeout != options.user_timeout;
+        self.options = options;
+        if keep_alive_changed && self.state.is_synchronized() {
+            self.arm_keep_alive(cx);
+        }
+        if user_timeout_changed && self.timers.is_running(TimerKind::UserTimeout) {
+            self.start(cx, TimerKind::UserTimeout, self.options.user_timeout);
+        }
+        if self.state.is_synchronized() {
+            self.on_room(cx);
+        }
+    }
+}

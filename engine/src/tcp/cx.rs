@@ -1,0 +1,136 @@
+//! The one way out of the TCP machine.
+//!
+//! Everything that happens inside takes `cx: &mut Cx`: the time, the random numbers, the events, the counters, and
+//! the queue of segments that no connection will be there to send.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::seq::Seq;
+use super::timers::TimerKind;
+use crate::counters::Counters;
+use crate::event::{DropReason, EventKind, Interest, Relative, SegmentRecord, Sink, TimerAction};
+use crate::id::SocketId;
+use crate::limits::{Limit, Limits};
+use crate::time::Instant;
+use crate::wire::{Flags, TcpOptions, TcpSegment};
+
+/// The two ends of a connection, seen from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Tuple {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+}
+
+/// A segment without data that is sent as it is: a reset, mostly.
+#[derive(Clone, Debug)]
+pub(crate) struct Stray {
+    pub(crate) tuple: Tuple,
+    pub(crate) socket: Option<SocketId>,
+    pub(crate) seq: Seq,
+    pub(crate) ack: Option<Seq>,
+    pub(crate) flags: Flags,
+    pub(crate) window: u16,
+    pub(crate) options: TcpOptions,
+    pub(crate) relative: Option<Relative>,
+}
+
+/// What the machine may touch besides the connection at hand.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Instant,
+    pub(crate) events: &'a mut Sink,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) limits: &'a Limits,
+    pub(crate) strays: &'a mut VecDeque<Box<Stray>>,
+    pub(crate) challenges: &'a mut Throttle,
+}
+
+impl Cx<'_> {
+    pub(crate) fn tell(&mut self, socket: SocketId, kind: EventKind) {
+        self.events.push(self.now, Some(socket), kind);
+    }
+
+    pub(crate) fn tell_if(&mut self, interest: Interest, socket: SocketId, kind: impl FnOnce() -> EventKind) {
+        if self.events.wants(interest) {
+            self.tell(socket, kind());
+        }
+    }
+
+    pub(crate) fn tell_timer(&mut self, socket: SocketId, timer: TimerKind, action: TimerAction) {
+        self.tell_if(Interest::TIMERS, socket, || EventKind::Timer { timer, action });
+    }
+
+    /// Counts and tells a dropped segment.
+    pub(crate) fn dropped(&mut self, socket: Option<SocketId>, reason: DropReason, segment: SegmentRecord) {
+        self.counters.dropped(reason);
+        if self.events.wants(Interest::DROPS) {
+            self.events.push(self.now, socket, EventKind::SegmentDropped { segment, reason });
+        }
+    }
+
+    pub(crate) fn limit_hit(&mut self, socket: Option<SocketId>, limit: Limit) {
+        self.counters.limit(limit);
+        self.events.push(self.now, socket, EventKind::LimitHit(limit));
+    }
+
+    /// Queues a segment that no connection sends.
+    pub(crate) fn send_stray(&mut self, stray: Stray) {
+        if self.strays.len() >= self.limits.stray_packets {
+            return self.limit_hit(stray.socket, Limit::StrayPackets);
+        }
+        self.strays.push_back(Box::new(stray));
+    }
+
+    /// Whether a challenge ACK may be sent now.
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# In order to alleviate multiple RSTs/SYNs from triggering multiple
+    //# challenge ACKs, an ACK throttling mechanism is suggested
+    pub(crate) fn may_challenge(&mut self, socket: SocketId) -> bool {
+        let allowed = self.challenges.allows(self.now, self.limits.challenge_acks_per_second);
+        if !allowed {
+            self.limit_hit(Some(socket), Limit::ChallengeAcksPerSecond);
+        }
+        allowed
+    }
+}
+
+/// So many a second, counted in whole seconds of the engine's clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Throttle {
+    second: u64,
+    used: usize,
+}
+
+impl Throttle {
+    pub(crate) fn allows(&mut self, now: Instant, per_second: usize) -> bool {
+        let second = now.as_nanos() / Duration::from_secs(1).as_nanos() as u64;
+        if second != self.second {
+            *self = Throttle { second, used: 0 };
+        }
+        self.used += 1;
+        self.used <= per_second
+    }
+}
+
+/// The record of an arriving segment.
+pub(crate) fn arriving(tuple: &Tuple, segment: &TcpSegment<'_>, relative: Option<Relative>) -> SegmentRecord {
+    SegmentRecord { source: tuple.remote, destination: tuple.local, summary: segment.summary(), relative }
+}
+
+/// The reset that RFC 9293 §3.10.7.1 answers a segment with when there is no connection; none to a reset.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.2
+//# As a general rule, reset (RST) is sent whenever a segment arrives that
+//# apparently is not intended for the current connection.
+pub(crate) fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSegment<'_>) -> Option<Stray> {
+    if segment.rst() {
+        return None;
+    }
+    let (seq, ack, flags) = if segment.ack() {
+        (segment.ack, None, Flags::RST)
+    } else {
+        (Seq(0), Some(segment.seq + segment.seq_len()), Flags::RST | Flags::ACK)
+    };
+    Some(Stray { tuple, socket, seq, ack, flags, window: 0, options: TcpOptions::NONE, relative: None })
+}

@@ -1,0 +1,5 @@
+//! The passive side: listeners, handshakes under way, initial sequence numbers.
+
+pub(crate) mod half_open;
+pub(crate) mod isn;
+pub(crate) mod listener;

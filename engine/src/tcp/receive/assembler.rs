@@ -1,0 +1,184 @@
+//! Reassembly: octets that came out of order wait here for the gap before them to close.
+//!
+//! ```text
+//! rcv.nxt = 100: [150..200) [300..310)      a segment 100..160 arrives:
+//! delivers 100..200, keeps [300..310)
+//! ```
+//!
+//! Where segments overlap, what came first stays (RFC 9293 lets us choose; a later segment cannot change what an
+//! earlier one said).
+
+use alloc::vec::Vec;
+
+use crate::tcp::seq::Seq;
+
+/// A run of octets.
+#[derive(Clone, Debug)]
+struct Piece {
+    start: Seq,
+    octets: Vec<u8>,
+}
+
+impl Piece {
+    fn end(&self) -> Seq {
+        self.start + self.octets.len() as u32
+    }
+}
+
+/// Octets ahead of `rcv.nxt`: pieces in order, not overlapping, not touching. No memory while there are none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assembler {
+    pieces: Vec<Piece>,
+}
+
+/// There are as many pieces as the limit allows, and this one closes no gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyPieces;
+
+impl Assembler {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Octets held.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.octets.len()).sum()
+    }
+
+    /// Keeps `data`, which starts at `seq`, ahead of `rcv.nxt`.
+    pub(crate) fn insert(&mut self, seq: Seq, data: &[u8], limit: usize) -> Result<(), TooManyPieces> {
+        let end = seq + data.len() as u32;
+        // The pieces that touch or overlap the new one.
+        let first = self.pieces.partition_point(|piece| piece.end().before(seq));
+        let last = self.pieces.partition_point(|piece| piece.start.at_or_before(end));
+        if first == last {
+            if self.pieces.len() >= limit {
+                return Err(TooManyPieces);
+            }
+            self.pieces.insert(first, Piece { start: seq, octets: data.to_vec() });
+            return Ok(());
+        }
+        // Append to the first of them when the data begins inside it, else begin anew.
+        let mut merged = if self.pieces[first].start.at_or_before(seq) {
+            core::mem::replace(&mut self.pieces[first], Piece { start: seq, octets: Vec::new() })
+        } else {
+            Piece { start: seq, octets: Vec::new() }
+        };
+        for piece in &self.pieces[first..last] {
+            if piece.octets.is_empty() {
+                continue;
+            }
+            copy_up_to(&mut merged, seq, data, piece.start.min(end));
+            let known = merged.end().octets_since(piece.start) as usize;
+            merged.octets.extend_from_slice(piece.octets.get(known..).unwrap_or_default());
+        }
+        copy_up_to(&mut merged, seq, data, end);
+        self.pieces.splice(first..last, [merged]);
+        Ok(())
+    }
+
+    /// What can be delivered when everything before `nxt` is: the octets from `nxt` on, if they are here.
+    pub(crate) fn take(&mut self, nxt: Seq) -> Option<Vec<u8>> {
+        while self.pieces.first().is_some_and(|piece| piece.start.at_or_before(nxt)) {
+            let mut piece = self.pieces.remove(0);
+            let old = nxt.octets_since(piece.start) as usize;
+            if old < piece.octets.len() {
+                piece.octets.drain(..old);
+                return Some(piece.octets);
+            }
+        }
+        if self.pieces.is_empty() {
+            self.pieces = Vec::new();
+        }
+        None
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.pieces = Vec::new();
+    }
+
+    /// Whether the pieces are in order and apart from each other and from `nxt`.
+    pub(crate) fn is_consistent(&self, nxt: Seq) -> bool {
+        self.pieces.first().is_none_or(|piece| piece.start.after(nxt))
+            && self.pieces.windows(2).all(|pair| pair[0].end().before(pair[1].start))
+            && self.pieces.iter().all(|piece| !piece.octets.is_empty())
+    }
+}
+
+/// Extends `merged` with the octets of `data` (at `seq`) that lie between its end and `end`.
+fn copy_up_to(merged: &mut Piece, seq: Seq, data: &[u8], end: Seq) {
+    let from = merged.end().octets_since(seq) as usize;
+    let to = end.octets_since(seq) as usize;
+    if from < to {
+        merged.octets.extend_from_slice(&data[from..to]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_gap_that_closes_delivers_what_waited() {
+        let mut assembler = Assembler::default();
+        assembler.insert(Seq(3), b"def", 8).unwrap();
+        assembler.insert(Seq(8), b"ij", 8).unwrap();
+        assert_eq!(assembler.take(Seq(0)), None);
+        assert_eq!(assembler.take(Seq(4)).as_deref(), Some(&b"ef"[..]));
+        assert_eq!(assembler.len(), 2);
+    }
+
+    #[test]
+    fn what_came_first_stays() {
+        let mut assembler = Assembler::default();
+        assembler.insert(Seq(2), b"cc", 8).unwrap();
+        assembler.insert(Seq(6), b"gg", 8).unwrap();
+        assembler.insert(Seq(1), b"XXXXXXXX", 8).unwrap();
+        assert_eq!(assembler.take(Seq(1)).as_deref(), Some(&b"XccXXggX"[..]));
+    }
+
+    #[test]
+    fn the_limit_counts_pieces() {
+        let mut assembler = Assembler::default();
+        assembler.insert(Seq(10), b"a", 2).unwrap();
+        assembler.insert(Seq(20), b"b", 2).unwrap();
+        assert_eq!(assembler.insert(Seq(30), b"c", 2), Err(TooManyPieces));
+        assert_eq!(assembler.insert(Seq(11), b"joins", 2), Ok(()));
+    }
+
+    proptest! {
+        /// Against an array in which each position is written once.
+        #[test]
+        fn any_order_gives_the_first_octets_that_came(
+            base: u32,
+            segments in prop::collection::vec((1u32..200, 1usize..60, any::<u8>()), 1..60),
+        ) {
+            let base = Seq(base);
+            let (mut assembler, mut oracle) = (Assembler::default(), [None; 300]);
+            for (at, len, fill) in segments {
+                assembler.insert(base + at, &std::vec![fill; len], 1000).unwrap();
+                for slot in &mut oracle[at as usize..at as usize + len] {
+                    slot.get_or_insert(fill);
+                }
+                prop_assert!(assembler.is_consistent(base));
+                prop_assert_eq!(assembler.len(), oracle.iter().flatten().count());
+            }
+            let mut at = 0;
+            while at < oracle.len() {
+                match assembler.take(base + at as u32) {
+                    Some(octets) => {
+                        for octet in octets {
+                            prop_assert_eq!(Some(octet), oracle[at]);
+                            at += 1;
+                        }
+                    }
+                    None => {
+                        prop_assert_eq!(oracle[at], None);
+                        at += 1;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The round-trip time and the retransmission timeout (RFC 6298).
+
+use core::time::Duration;
+
+use crate::tcp::seq::Seq;
+use crate::time::Instant;
+
+/// The clock granularity G of RFC 6298.
+const GRANULARITY: Duration = Duration::from_millis(1);
+/// RFC 6298 (2.5): a maximum of at least 60 seconds.
+const RTO_MAX: Duration = Duration::from_secs(120);
+
+/// The estimator, and the one segment that it times.
+#[derive(Clone, Debug)]
+pub(crate) struct RttEstimator {
+    srtt: Option<Duration>,
+    rttvar: Duration,
+    rto: Duration,
+    min: Duration,
+    backoff: u32,
+    /// The segment being timed: acknowledged by anything at or after this number; sent then.
+    timed: Option<(Seq, Instant)>,
+}
+
+impl RttEstimator {
+    pub(crate) fn new(initial: Duration, min: Duration) -> Self {
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+        //# (2.1) Until a round-trip time (RTT) measurement has been made for a
+        //# segment sent between the sender and receiver, the sender SHOULD
+        //# set RTO <- 1 second
+        RttEstimator { srtt: None, rttvar: Duration::ZERO, rto: initial, min, backoff: 0, timed: None }
+    }
+
+    pub(crate) fn srtt(&self) -> Option<Duration> {
+        self.srtt
+    }
+
+    pub(crate) fn rttvar(&self) -> Duration {
+        self.rttvar
+    }
+
+    /// The timeout, doubled for each time it fired in a row.
+    pub(crate) fn rto(&self) -> Duration {
+        self.rto.max(self.min).saturating_mul(1 << self.backoff.min(16)).min(RTO_MAX)
+    }
+
+    pub(crate) fn backoff(&self) -> u32 {
+        self.backoff
+    }
+
+    /// New octets up to `end` were sent. One segment is timed at a time.
+    pub(crate) fn on_sent(&mut self, now: Instant, end: Seq) {
+        if self.timed.is_none() {
+            self.timed = Some((end, now));
+        }
+    }
+
+    /// Something was sent again: an acknowledgment may now be of either, so none is measured (Karn).
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+    //# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.  That
+    //# is, RTT samples MUST NOT be made using segments that were
+    //# retransmitted (and thus for which it is ambiguous whether the reply
+    //# was for the first instance of the packet or a later instance).
+    pub(crate) fn on_resent(&mut self) {
+        self.timed = None;
+    }
+
+    /// Everything before `ack` is acknowledged.
+    pub(crate) fn on_ack(&mut self, now: Instant, ack: Seq) {
+        if let Some((end, sent)) = self.timed
+            && ack.at_or_after(end)
+        {
+            self.timed = None;
+            self.sample(now - sent);
+        }
+    }
+
+    /// Takes a measurement.
+    pub(crate) fn sample(&mut self, r: Duration) {
+        match self.srtt {
+            None => {
+                self.srtt = Some(r);
+                self.rttvar = r / 2;
+            }
+            Some(srtt) => {
+                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(r)) / 4;
+                self.srtt = Some((srtt * 7 + r) / 8);
+            }
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+        //# RTO <- SRTT + max (G, K*RTTVAR)
+        self.rto = self.srtt.unwrap_or_default() + GRANULARITY.max(self.rttvar * 4);
+        self.backoff = 0;
+    }
+
+    /// The retransmission timer fired.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# (5.5) The host MUST set RTO <- RTO * 2 ("back off the timer").
+    pub(crate) fn on_timeout(&mut self) {
+        self.backoff += 1;
+        self.timed = None;
+    }
+
+    pub(crate) fn set_min(&mut self, min: Duration) {
+        self.min = min;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_first_sample_sets_the_estimate() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
+        assert_eq!(rtt.rto(), MS * 1000);
+        rtt.sample(MS * 100);
+        assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 100), MS * 50, MS * 300));
+    }
+
+    #[test]
+    fn later_samples_are_smoothed() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS);
+        rtt.sample(MS * 100);
+        rtt.sample(MS * 180);
+        assert_eq!(rtt.srtt(), Some(MS * 110));
+        assert_eq!(rtt.rttvar(), (MS * 150 + MS * 80) / 4);
+    }
+
+    #[test]
+    fn the_floor_holds_and_backoff_doubles_from_it() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
+        rtt.sample(MS);
+        assert_eq!(rtt.rto(), MS * 200);
+        rtt.on_timeout();
+        rtt.on_timeout();
+        assert_eq!(rtt.rto(), MS * 800);
+        (0..40).for_each(|_| rtt.on_timeout());
+        assert_eq!(rtt.rto(), RTO_MAX);
+    }
+
+    #[test]
+    fn a_segment_sent_again_is_not_measured() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS);
+        rtt.on_sent(Instant::ZERO, Seq(10));
+        rtt.on_resent();
+        rtt.on_ack(Instant::ZERO + MS, Seq(10));
+        assert_eq!(rtt.srtt(), None);
+    }
+}

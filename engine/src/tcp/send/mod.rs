@@ -1,0 +1,5 @@
+//! The send half of a connection: what was taken from the user and is not yet acknowledged.
+
+pub(crate) mod buffer;
+pub(crate) mod nagle;
+pub(crate) mod persist;

@@ -1,0 +1,54 @@
+//! UDP sockets: a bounded queue of datagrams (RFC 768, RFC 1122 §4.1).
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// A datagram that waits for its reader.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) data: Vec<u8>,
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
+}
+
+/// What a datagram socket holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UdpSocket {
+    pub(crate) queue: VecDeque<Received>,
+    /// Octets in the queue.
+    pub(crate) queued_bytes: usize,
+    /// Datagrams that found the queue full.
+    pub(crate) overflows: u64,
+    pub(crate) shut_read: bool,
+    pub(crate) shut_write: bool,
+}
+
+impl UdpSocket {
+    /// Keeps a datagram, if the queue has room for it. An empty queue always has.
+    pub(crate) fn push(&mut self, datagram: Received, limit: usize) -> bool {
+        if !self.queue.is_empty() && self.queued_bytes + datagram.data.len() > limit {
+            self.overflows += 1;
+            return false;
+        }
+        self.queued_bytes += datagram.data.len();
+        self.queue.push_back(datagram);
+        true
+    }
+
+    /// The oldest datagram, taken or only looked at.
+    pub(crate) fn take(&mut self, peek: bool) -> Option<Received> {
+        if peek {
+            return self.queue.front().cloned();
+        }
+        let datagram = self.queue.pop_front()?;
+        self.queued_bytes -= datagram.data.len();
+        Some(datagram)
+    }
+
+    /// Puts back a datagram that nobody received after all.
+    pub(crate) fn unread(&mut self, datagram: Received) {
+        self.queued_bytes += datagram.data.len();
+        self.queue.push_front(datagram);
+    }
+}
