@@ -17,7 +17,7 @@
 //! | [`receipt`] | what a call gave, until somebody has it |
 //! | [`order`] | one receiver at a time, so that what is given back comes first again |
 //! | [`turn`] | one turn of a thread, with its budgets |
-//! | [`lab`], [`attached`] | the two kinds of [`Site`] that a thread owns |
+//! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
 
 pub(crate) mod attached;
 pub(crate) mod command;
@@ -30,6 +30,5 @@ pub(crate) mod receipt;
 mod site;
 mod turn;
 
-pub(crate) use handle::{Gone, StackHandle, ThreadHandle};
-use site::{Next, Site};
+pub(crate) use handle::{StackHandle, ThreadHandle};
 pub(crate) use turn::{Ending, Name, spawn_attached, spawn_lab};

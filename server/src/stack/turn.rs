@@ -307,6 +307,12 @@ impl<S: Site> Thread<S> {
         ));
     }
 
+    /// Tells something that is true now.
+    fn answer<T: 'static>(&mut self, answer: oneshot::Sender<At<T>>, value: T) {
+        let release = move |at| _ = answer.send(At { value, at });
+        self.answers.push((self.happened.len(), Box::new(release)));
+    }
+
     /// Lets a call go on whose turn it is now. Each that ends at once makes room for the next.
     fn go_on(&mut self, next: Option<Call>) {
         if let Some(call) = next {
@@ -473,8 +479,10 @@ impl<S: Site> Thread<S> {
             _ => None,
         };
         self.happened.push((stack, event.into()));
-        for call in gone.into_iter().flat_map(|socket| self.order.forget(socket)) {
-            self.make(call);
+        if let Some(socket) = gone {
+            for call in self.order.forget(socket) {
+                self.make(call);
+            }
         }
     }
 
