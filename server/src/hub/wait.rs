@@ -380,7 +380,7 @@ fn bits(numbers: &[i32], field: &str, of: impl Fn(i32) -> Option<u32>) -> Result
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     by_socket: HashMap<SocketId, Vec<Waiter>>,
-    count: usize,
+    pub(super) count: usize,
     /// To be notified once the mutex is free.
     woken: Vec<Arc<Notify>>,
 }
