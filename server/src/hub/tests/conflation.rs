@@ -47,6 +47,7 @@ proptest! {
         let waiting = conflater.len();
         let rest: Vec<_> = std::iter::from_fn(|| conflater.pop()).collect();
         prop_assert_eq!(rest.len(), waiting);
+        prop_assert_eq!((conflater.len(), conflater.levels()), (0, 0), "nothing is kept of what was told");
         told.extend(rest);
 
         // In order, and nothing twice.

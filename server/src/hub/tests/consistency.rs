@@ -128,7 +128,7 @@ async fn every_watcher_comes_to_know_the_same_whenever_it_begins() {
     for (remember, queue_limit) in [(262_144, 0), (64, 16)] {
         let (hub, stack) = hub(HubConfig { remember, ..HubConfig::default() });
         let begun = Arc::new(Barrier::new(25));
-        let conflate = |index: usize| remember < 1000 || index % 2 == 0;
+        let conflate = |index: usize| remember < 1000 || index.is_multiple_of(2);
         let clients: Vec<_> = (0..24)
             .map(|index| {
                 let delivery = if conflate(index) { pb::Delivery::Conflate } else { pb::Delivery::Lossless };

@@ -367,6 +367,19 @@ async fn what_failed_is_never_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_vanished_is_never_acknowledged() {
+    let (hub, stack) = hub(HubConfig::default());
+    hub.publish(&stack, connect(1));
+    let ask = || async {
+        let mut now = current(&hub, State::Closed, 0, 0);
+        (now.info.tcp, now.info.remote) = (None, Some(remote()));
+        Ok(Some(now))
+    };
+    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), ask).await;
+    assert_eq!(errno(answer), (Code::FailedPrecondition, "ENOTCONN".into()));
+}
+
+#[tokio::test]
 async fn an_error_of_the_engine_thread_ends_the_wait() {
     let (hub, stack) = hub(HubConfig::default());
     hub.publish(&stack, connect(1));
