@@ -42,11 +42,13 @@ pub const fn code(errno: Errno) -> Code {
     }
 }
 
-/// The gRPC code of a failed call. A socket that is there but closed (`EBADF` with a TCP state) is
-/// FAILED_PRECONDITION, one that is not there NOT_FOUND.
+/// The gRPC code of a failed call. A socket that is there but closed (of which the engine says more than `EBADF`: its
+/// state or a detail) is FAILED_PRECONDITION, one that is not there NOT_FOUND.
 pub fn code_of(error: &OpError) -> Code {
     match error {
-        OpError { errno: Errno::EBADF, state: Some(_), .. } => Code::FailedPrecondition,
+        OpError { errno: Errno::EBADF, state, detail } if state.is_some() || detail.is_some() => {
+            Code::FailedPrecondition
+        }
         OpError { errno, .. } => code(*errno),
     }
 }
@@ -204,6 +206,8 @@ mod tests {
     fn a_closed_socket_is_not_a_missing_one() {
         assert_eq!(code_of(&Errno::EBADF.into()), Code::NotFound);
         let closed = OpError { errno: Errno::EBADF, state: Some(State::TimeWait), detail: None };
+        assert_eq!(code_of(&closed), Code::FailedPrecondition);
+        let closed = OpError { errno: Errno::EBADF, state: None, detail: Some("The socket is closed.") };
         assert_eq!(code_of(&closed), Code::FailedPrecondition);
     }
 }

@@ -49,6 +49,11 @@ impl Conflater {
         self.waiting.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn levels(&self) -> usize {
+        self.levels.len()
+    }
+
     /// The number of the oldest survivor.
     pub(super) fn first(&self) -> Option<u64> {
         self.waiting.first_key_value().map(|(seq, _)| *seq)

@@ -100,8 +100,8 @@ impl Row {
             label: Arc::from(&**label),
             kind: *kind,
             family: *family,
-            // A connection that arrived has begun its handshake; its TCP state is told next.
-            socket_state: if listener.is_some() { SocketState::Connecting } else { SocketState::Unbound },
+            // Where a connection that arrived goes from here is told next, in the same batch.
+            socket_state: SocketState::Unbound,
             tcp_state: (*kind == SocketKind::Stream).then_some(State::Closed),
             local: None,
             remote: None,

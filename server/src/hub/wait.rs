@@ -313,7 +313,9 @@ impl Condition {
                     || info.queues.is_some_and(|queues| queues.accept_queue >= count)
                     || info.datagrams.is_some_and(|datagrams| datagrams.queued >= count),
             ),
-            Condition::AllAcknowledged if row.is_some_and(|row| row.failed.is_some()) => Verdict::Never,
+            Condition::AllAcknowledged if row.is_some_and(|row| row.failed.is_some()) || vanished(info) => {
+                Verdict::Never
+            }
             Condition::AllAcknowledged => is_true(
                 info.tcp.as_ref().is_none_or(|tcp| tcp.send_queue == 0)
                     && !info.tcp_state.is_some_and(State::fin_outstanding),
@@ -324,6 +326,11 @@ impl Condition {
             | Condition::Released => Verdict::Nothing,
         }
     }
+}
+
+/// There was a connection and the engine forgot it: nobody knows what the peer has.
+fn vanished(info: &SocketInfo) -> bool {
+    info.tcp_state == Some(State::Closed) && info.tcp.is_none() && info.remote.is_some()
 }
 
 /// So much can be taken, or the stream ended: with a FIN, or with the connection.
@@ -380,7 +387,7 @@ fn bits(numbers: &[i32], field: &str, of: impl Fn(i32) -> Option<u32>) -> Result
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     by_socket: HashMap<SocketId, Vec<Waiter>>,
-    count: usize,
+    pub(super) count: usize,
     /// To be notified once the mutex is free.
     woken: Vec<Arc<Notify>>,
 }
