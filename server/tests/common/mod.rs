@@ -312,3 +312,9 @@ pub async fn poll_once<F: Future + Unpin>(future: &mut F) {
     })
     .await;
 }
+
+/// Logs to stderr what `RUST_LOG` asks for.
+pub fn log() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
