@@ -1,1 +1,16 @@
-//! placeholder
+//! Deterministic worlds: many engines and virtual links under one agenda and one clock that somebody moves.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`world`] | [`World`]: stacks, links, the clock, and the order in which things happen |
+//! | [`output`] | [`Output`]: what happened, in that order |
+//!
+//! No threads, no tokio, no real clock. One seed and the same calls give the same octets and the same events.
+#![forbid(unsafe_code)]
+
+mod agenda;
+pub mod output;
+pub mod world;
+
+pub use output::{Fate, Output};
+pub use world::{LinkConfig, LinkIndex, StackId, World, WorldError};

@@ -1,0 +1,449 @@
+//! A world: engines and virtual links, joined under one clock that its owner moves.
+//!
+//! Owns the engines, the links and the order of things; decides nothing about TCP. After each input to an engine
+//! everything that the engine has to say is taken out before anything else happens: frames go to their links, the
+//! rest to the queue behind [`World::poll_output`].
+//!
+//! ```text
+//! op(a, Connect) ─> Parked           poll_output() ─> Event SYN-SENT, Event SegmentSent(S), Link Flying { to: b }
+//! next_time()    ─> Some(10 ms)      step()        ─> b handles the SYN, its SYN,ACK flies, ...
+//! ```
+//!
+//! Under a virtual clock the owner calls [`World::step`] until nothing is left to do, or [`World::advance_to`] some
+//! time. Under a real clock it sleeps until [`World::next_time`] and calls `advance_to` with what the clock says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sockwright_engine::host::op::{Outcome, Reply, Request};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange};
+use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
+use sockwright_engine::rng::Rng;
+use sockwright_engine::time::Instant;
+use sockwright_engine::wire::ChecksumPolicy;
+use sockwright_link::impair::{Impairments, InvalidImpairment};
+use sockwright_link::virtual_link::{self, AttachError, EndpointId, Sent, VirtualLink};
+
+use crate::agenda::{Agenda, Source};
+use crate::output::{Fate, Output};
+
+/// Names a stack of one world. Never used again once the stack is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackId(pub u32);
+
+/// Names a link of one world. The engines know the link as the [`LinkId`] of the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkIndex(pub u32);
+
+/// How a link is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkConfig {
+    /// What the link does to the frames of each of its members.
+    pub impairments: Impairments,
+    /// The largest IP packet, as its members know it.
+    pub mtu: usize,
+}
+
+impl Default for LinkConfig {
+    /// A perfect link with Ethernet's MTU.
+    fn default() -> Self {
+        LinkConfig { impairments: Impairments::default(), mtu: 1500 }
+    }
+}
+
+/// Why the world did not change as asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorldError {
+    /// There is no such stack, or it was removed.
+    NoSuchStack(StackId),
+    /// There is no such link.
+    NoSuchLink(LinkIndex),
+    /// The stack is on the link already, or never was.
+    Membership(StackId, LinkIndex),
+    /// An impairment is out of its range.
+    Impairment(InvalidImpairment),
+    /// The link refused the endpoint.
+    Attach(AttachError),
+    /// The engine refused the interface.
+    Interface(&'static str),
+}
+
+/// Stacks and links under one clock.
+pub struct World {
+    now: Instant,
+    seeds: Rng,
+    /// By number; `None` where a stack was removed.
+    stacks: Vec<Option<Engine>>,
+    links: Vec<Link>,
+    agenda: Agenda,
+    outputs: VecDeque<Output>,
+    frames_told: bool,
+    overdue_timers: u64,
+    /// Where frames are written, used again and again.
+    buffer: Vec<u8>,
+}
+
+struct Link {
+    segment: VirtualLink,
+    config: LinkConfig,
+    members: BTreeMap<StackId, EndpointId>,
+    owners: BTreeMap<EndpointId, StackId>,
+}
+
+impl World {
+    /// An empty world at [`Instant::ZERO`]; `seed` decides all chance in it.
+    pub fn new(seed: u64) -> World {
+        World {
+            now: Instant::ZERO,
+            seeds: Rng::from_u64(seed),
+            stacks: Vec::new(),
+            links: Vec::new(),
+            agenda: Agenda::default(),
+            outputs: VecDeque::new(),
+            frames_told: true,
+            overdue_timers: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    // ---- getters
+
+    /// What its clock says.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// When something happens next: a timer fires or a frame arrives. Never before [`World::now`].
+    pub fn next_time(&self) -> Option<Instant> {
+        self.agenda.next().map(|(at, _)| at.max(self.now))
+    }
+
+    /// A stack's engine.
+    pub fn engine(&self, stack: StackId) -> Option<&Engine> {
+        self.stacks.get(stack.0 as usize)?.as_ref()
+    }
+
+    /// The stacks there are, ascending.
+    pub fn stacks(&self) -> impl Iterator<Item = StackId> + '_ {
+        let numbered = self.stacks.iter().zip(0..);
+        numbered.filter(|(stack, _)| stack.is_some()).map(|(_, number)| StackId(number))
+    }
+
+    /// How a link is configured now; its members' lines may differ.
+    pub fn link(&self, link: LinkIndex) -> Option<&LinkConfig> {
+        Some(&self.links.get(link.0 as usize)?.config)
+    }
+
+    /// What passed across a link.
+    pub fn link_counters(&self, link: LinkIndex) -> Option<&virtual_link::Counters> {
+        Some(self.links.get(link.0 as usize)?.segment.counters())
+    }
+
+    /// Frames on their way, on all links.
+    pub fn frames_in_flight(&self) -> usize {
+        self.links.iter().map(|link| link.segment.in_flight()).sum()
+    }
+
+    /// Timers that were still due after they had been handled. Each is a bug of the engine.
+    pub fn overdue_timers(&self) -> u64 {
+        self.overdue_timers
+    }
+
+    // ---- making a world
+
+    /// Adds a stack.
+    pub fn add_stack(&mut self, config: Config, ids: IdSource) -> StackId {
+        let mut seed = [0; 32];
+        for word in seed.chunks_exact_mut(8) {
+            word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
+        }
+        let stack = StackId(self.stacks.len() as u32);
+        self.stacks.push(Some(Engine::new(config, seed, ids)));
+        stack
+    }
+
+    /// Removes a stack as if its plug was pulled: nothing more is sent, frames on their way to it are gone.
+    pub fn remove_stack(&mut self, stack: StackId) -> Option<Engine> {
+        let engine = self.stacks.get_mut(stack.0 as usize)?.take()?;
+        self.agenda.set(Source::Stack(stack), None);
+        for number in 0..self.links.len() {
+            let link = &mut self.links[number];
+            if let Some(endpoint) = link.members.remove(&stack) {
+                link.owners.remove(&endpoint);
+                link.segment.detach(endpoint);
+            }
+            self.note_link(LinkIndex(number as u32));
+        }
+        Some(engine)
+    }
+
+    /// Adds a link between stacks, each with its addresses on it. Where it fails, members that came before the
+    /// failing one keep an interface on a link that leads nowhere.
+    pub fn add_link(
+        &mut self,
+        config: LinkConfig,
+        members: &[(StackId, Vec<(IpAddr, u8)>)],
+    ) -> Result<LinkIndex, WorldError> {
+        config.impairments.validate().map_err(WorldError::Impairment)?;
+        if let Some((stack, _)) = members.iter().find(|(stack, _)| self.engine(*stack).is_none()) {
+            return Err(WorldError::NoSuchStack(*stack));
+        }
+        let link = LinkIndex(self.links.len() as u32);
+        let segment = VirtualLink::new(self.seeds.next_u64(), virtual_link::Limits::default());
+        self.links.push(Link { segment, config, members: BTreeMap::new(), owners: BTreeMap::new() });
+        for (stack, addresses) in members {
+            self.join(link, *stack, addresses.clone())?;
+        }
+        Ok(link)
+    }
+
+    /// Gives a stack an interface on a link that is there already.
+    pub fn join(
+        &mut self,
+        link: LinkIndex,
+        stack: StackId,
+        addresses: Vec<(IpAddr, u8)>,
+    ) -> Result<(), WorldError> {
+        let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
+        let engine = self.stacks.get_mut(stack.0 as usize).and_then(Option::as_mut);
+        let engine = engine.ok_or(WorldError::NoSuchStack(stack))?;
+        if there.members.contains_key(&stack) {
+            return Err(WorldError::Membership(stack, link));
+        }
+        let plain: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
+        let endpoint = there.segment.attach(&plain).map_err(WorldError::Attach)?;
+        let interface = Interface {
+            link: LinkId(link.0),
+            addresses,
+            mtu: there.config.mtu,
+            checksums: ChecksumPolicy::Verify,
+            shared_with_host: false,
+        };
+        let added = engine.add_interface(interface).map_err(WorldError::Interface).and_then(|()| {
+            let impairments = there.config.impairments;
+            there.segment.set_impairments(endpoint, impairments).map_err(WorldError::Impairment)
+        });
+        if added.is_err() {
+            there.segment.detach(endpoint);
+            return added;
+        }
+        there.members.insert(stack, endpoint);
+        there.owners.insert(endpoint, stack);
+        self.drain(stack);
+        Ok(())
+    }
+
+    /// Changes what a link does to frames that are sent from here on.
+    pub fn set_impairments(&mut self, link: LinkIndex, impairments: Impairments) -> Result<(), WorldError> {
+        let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
+        for endpoint in there.members.values() {
+            there.segment.set_impairments(*endpoint, impairments).map_err(WorldError::Impairment)?;
+        }
+        there.config.impairments = impairments;
+        Ok(())
+    }
+
+    /// Changes what a link does to the frames of one member, the others' untouched.
+    pub fn set_impairments_from(
+        &mut self,
+        link: LinkIndex,
+        from: StackId,
+        impairments: Impairments,
+    ) -> Result<(), WorldError> {
+        let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
+        let endpoint = there.members.get(&from).ok_or(WorldError::Membership(from, link))?;
+        there.segment.set_impairments(*endpoint, impairments).map_err(WorldError::Impairment)
+    }
+
+    /// Whether frames are told as [`Output::Link`], each with its octets. They are, unless turned off.
+    pub fn tell_frames(&mut self, told: bool) {
+        self.frames_told = told;
+    }
+
+    /// A stack's engine, to set what is no input, such as its interest. Whatever it has to say afterwards is told with
+    /// the next input; for calls and frames there are [`World::op`] and the links.
+    pub fn engine_mut(&mut self, stack: StackId) -> Option<&mut Engine> {
+        self.stacks.get_mut(stack.0 as usize)?.as_mut()
+    }
+
+    // ---- inputs
+
+    /// Makes a call on a stack. ENODEV where there is no such stack.
+    pub fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome {
+        let now = self.now;
+        match self.engine_mut(stack) {
+            Some(engine) => {
+                let outcome = engine.handle_op(now, op, request);
+                self.drain(stack);
+                outcome
+            }
+            None => Outcome::Done(Err(Errno::ENODEV.into())),
+        }
+    }
+
+    /// Ends the wait of a parked call and nothing else.
+    pub fn cancel_op(&mut self, stack: StackId, op: OpId) {
+        self.input(stack, |engine, now| engine.cancel_op(now, op));
+    }
+
+    /// Takes back what a call gave and nobody received.
+    pub fn restore(&mut self, stack: StackId, socket: SocketId, reply: Reply) {
+        self.input(stack, |engine, now| engine.restore(now, socket, reply));
+    }
+
+    /// Tells a stack that a link of its changed.
+    pub fn handle_link(&mut self, stack: StackId, link: LinkIndex, change: LinkChange) {
+        self.input(stack, |engine, now| engine.handle_link(now, LinkId(link.0), change));
+    }
+
+    /// Moves the clock to `time`, and does everything that is due until then, each at its own time. A `time` that has
+    /// passed leaves the clock alone.
+    pub fn advance_to(&mut self, time: Instant) {
+        let time = time.max(self.now);
+        while self.next_time().is_some_and(|next| next <= time) {
+            self.step();
+        }
+        self.now = time;
+    }
+
+    /// Moves the clock to [`World::next_time`] and does one thing that is due then. Whether there was one.
+    pub fn step(&mut self) -> bool {
+        let Some((at, source)) = self.agenda.next() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        match source {
+            Source::Link(link) => self.deliver(link),
+            Source::Stack(stack) => self.fire(stack),
+        }
+        true
+    }
+
+    // ---- outputs
+
+    /// What happened next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    // ---- inside
+
+    fn input(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant)) {
+        let now = self.now;
+        if let Some(engine) = self.engine_mut(stack) {
+            input(engine, now);
+            self.drain(stack);
+        }
+    }
+
+    /// Hands one frame over to the stack it has reached.
+    fn deliver(&mut self, link: LinkIndex) {
+        let there = &mut self.links[link.0 as usize];
+        let arrival = there.segment.poll_deliver(self.now);
+        self.note_link(link);
+        let Some(arrival) = arrival else { return };
+        if let Some(to) = self.links[link.0 as usize].owner(arrival.to) {
+            self.input(to, |engine, now| engine.handle_frame(now, LinkId(link.0), &arrival.frame));
+        }
+        self.links[link.0 as usize].segment.recycle(arrival.frame);
+    }
+
+    /// Lets a stack's timers fire that are due.
+    fn fire(&mut self, stack: StackId) {
+        self.input(stack, |engine, now| engine.handle_timeout(now));
+        if self.agenda.of(Source::Stack(stack)).is_some_and(|at| at <= self.now) {
+            // It would spin for ever.
+            self.overdue_timers += 1;
+            self.agenda.set(Source::Stack(stack), Some(self.now + OVERDUE_RETRY));
+        }
+    }
+
+    /// Takes out everything that a stack's engine has to say.
+    fn drain(&mut self, stack: StackId) {
+        let Some(engine) = self.stacks.get_mut(stack.0 as usize).and_then(Option::as_mut) else { return };
+        let mut links_used = Vec::new();
+        loop {
+            while let Some(event) = engine.poll_event() {
+                self.outputs.push_back(Output::Event { stack, event });
+            }
+            let Some(transmit) = engine.poll_transmit(self.now, &mut self.buffer) else { break };
+            while let Some(event) = engine.poll_event() {
+                self.outputs.push_back(Output::Event { stack, event });
+            }
+            let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
+            let Some(fate) = link.send(self.now, stack, &self.buffer) else { continue };
+            let index = LinkIndex(transmit.link.0);
+            if links_used.last() != Some(&index) {
+                links_used.push(index);
+            }
+            if self.frames_told {
+                let frame = self.buffer.clone();
+                self.outputs.push_back(Output::Link { link: index, at: self.now, from: stack, fate, frame });
+            }
+        }
+        while let Some(completion) = engine.poll_completion() {
+            self.outputs.push_back(Output::Completion { stack, at: self.now, completion });
+        }
+        // Ports need no giving back: no kernel shares these addresses.
+        while engine.poll_released_port().is_some() {}
+        self.agenda.set(Source::Stack(stack), engine.poll_timeout());
+        for link in links_used {
+            self.note_link(link);
+        }
+    }
+
+    fn note_link(&mut self, link: LinkIndex) {
+        let next = self.links[link.0 as usize].segment.next_delivery();
+        self.agenda.set(Source::Link(link), next);
+    }
+}
+
+impl Link {
+    /// Sends a member's frame; `None` where the sender is no member.
+    fn send(&mut self, now: Instant, from: StackId, frame: &[u8]) -> Option<Fate> {
+        let endpoint = *self.members.get(&from)?;
+        Some(match self.segment.send(now, endpoint, frame) {
+            Sent::Dropped(cause) => Fate::Dropped(cause),
+            Sent::Flying { to, original, copy } => Fate::Flying { to: self.owner(to)?, original, copy },
+        })
+    }
+
+    fn owner(&self, endpoint: EndpointId) -> Option<StackId> {
+        self.owners.get(&endpoint).copied()
+    }
+}
+
+impl fmt::Display for StackId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for LinkIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for WorldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WorldError::NoSuchStack(stack) => write!(f, "there is no stack {stack}"),
+            WorldError::NoSuchLink(link) => write!(f, "there is no link {link}"),
+            WorldError::Membership(stack, link) => {
+                write!(f, "stack {stack} is on link {link} already, or is not on it at all")
+            }
+            WorldError::Impairment(invalid) => fmt::Display::fmt(invalid, f),
+            WorldError::Attach(refused) => fmt::Display::fmt(refused, f),
+            WorldError::Interface(refused) => f.write_str(refused),
+        }
+    }
+}
+
+impl Error for WorldError {}
+
+/// How long a timer waits that is still due after it was handled.
+const OVERDUE_RETRY: Duration = Duration::from_micros(1);
