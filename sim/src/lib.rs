@@ -12,6 +12,7 @@ mod agenda;
 pub mod check;
 pub mod content;
 pub mod output;
+pub mod swarm;
 pub mod text;
 pub mod world;
 
