@@ -1,1 +1,29 @@
-//! placeholder
+//! `sockwrightd` as a library: the services, the event hub, the engine threads.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`server`] | a server: bound, serving, draining |
+//! | [`cli`] | what the command line says |
+//! | [`config`] | every limit, by name |
+//! | [`services`] | the contract's services, thin |
+//! | [`hub`] | the one stream of events, and everyone who reads it |
+//! | [`convert`], [`error`] | the engine's words and the contract's |
+//! | [`demo`] | a connection's whole life, drawn as a ladder |
+//!
+//! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
+//! threads), `idempotency`, `layers` (what stands between HTTP/2 and the services).
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+pub mod convert;
+pub mod demo;
+pub mod error;
+pub mod hub;
+mod idempotency;
+mod layers;
+mod networks;
+pub mod server;
+pub mod services;
+mod sessions;
+mod stack;

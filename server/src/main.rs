@@ -1,3 +1,10 @@
 //! `sockwrightd`: the server.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use sockwright_server::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -1,0 +1,89 @@
+//! How the server is set up: every limit of its own, by name. Those of the engines are in
+//! [`sockwright_engine::limits`].
+
+use std::time::Duration;
+
+use sockwright_engine::host;
+
+/// The configuration of a server.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The limits of the server.
+    pub limits: Limits,
+    /// How each engine is set up.
+    pub engine: host::Config,
+    /// When HTTP/2 connections are found dead.
+    pub keep_alive: Http2KeepAlive,
+}
+
+/// A limit on everything that clients can grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Labs. Each costs a thread.
+    pub labs: usize,
+    /// Attached stacks. Each costs a thread and some raw sockets.
+    pub attached_stacks: usize,
+    /// Stacks of one lab.
+    pub stacks_per_lab: usize,
+    /// Links of one lab.
+    pub links_per_lab: usize,
+    /// Addresses of one stack of a lab.
+    pub addresses_per_stack: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
+    pub commands_queued: usize,
+    /// Ports that one attached stack takes from the host's kernel. Each costs a file descriptor.
+    pub guarded_ports: usize,
+    /// Calls under way on one HTTP/2 connection; more wait at the client.
+    pub calls_per_connection: u32,
+    /// Octets of data in one call.
+    pub message_bytes: usize,
+    /// Watchers.
+    pub watchers: usize,
+    /// Idempotency keys remembered, for each kind of call. The oldest is forgotten for a new one.
+    pub idempotency_keys: usize,
+    /// Sockets remembered as those of a stack that is gone, to answer ENETDOWN in place of EBADF.
+    pub gone_sockets: usize,
+    /// Jumps of a lab with a virtual clock without a call in between.
+    pub virtual_jumps: u64,
+    /// Steps of one `AdvanceTime`.
+    pub advance_steps: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            labs: 1024,
+            attached_stacks: 64,
+            stacks_per_lab: 256,
+            links_per_lab: 256,
+            addresses_per_stack: 64,
+            sessions: 65_536,
+            commands_queued: 1024,
+            guarded_ports: 16_384,
+            calls_per_connection: 10_000,
+            message_bytes: 1 << 20,
+            watchers: 256,
+            idempotency_keys: 65_536,
+            gone_sockets: 65_536,
+            virtual_jumps: 10_000,
+            advance_steps: 10_000_000,
+        }
+    }
+}
+
+/// HTTP/2 PING frames, which find clients that are gone without saying so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2KeepAlive {
+    /// Silence before a PING is sent.
+    pub interval: Duration,
+    /// How long its answer may take.
+    pub timeout: Duration,
+}
+
+impl Default for Http2KeepAlive {
+    fn default() -> Self {
+        Http2KeepAlive { interval: Duration::from_secs(20), timeout: Duration::from_secs(20) }
+    }
+}

@@ -1,0 +1,128 @@
+//! What can be read of a socket.
+
+use std::time::Duration;
+
+use sockwright_engine::host::{DatagramInfo, ListenerInfo, SocketInfo};
+use sockwright_engine::tcp::info::{TcpInfo, Totals};
+use sockwright_engine::time::Instant;
+use sockwright_proto::v1 as pb;
+
+use super::{
+    address_to_proto, family_to_proto, kind_to_proto, session_name, socket_state_to_proto,
+    tcp_state_to_proto, timer_to_proto,
+};
+use crate::error::errno_to_proto;
+
+/// Everything about a socket, read from its engine at `now`.
+///
+/// `state_time_ns` is not the engine's to know: the hub's summary of the socket has it, and `changed` is that.
+pub fn info_to_proto(
+    info: &SocketInfo,
+    stack: &str,
+    changed: Instant,
+    now: Instant,
+    at: pb::Position,
+) -> pb::GetInfoResponse {
+    let tcp_state = tcp_state_to_proto(info.tcp_state);
+    let summary = pb::SocketSummary {
+        socket: info.socket.0,
+        stack: stack.to_owned(),
+        session: session_name(info.session),
+        label: info.label.to_string(),
+        kind: kind_to_proto(info.kind).into(),
+        family: family_to_proto(info.family).into(),
+        socket_state: socket_state_to_proto(info.socket_state).into(),
+        tcp_state: tcp_state.into(),
+        local: info.local.map(address_to_proto),
+        remote: info.remote.map(address_to_proto),
+        listener: info.listener.map_or(0, |listener| listener.0),
+        opened_time_ns: info.opened.as_nanos(),
+        state_time_ns: changed.as_nanos(),
+    };
+    pb::GetInfoResponse {
+        summary: Some(summary),
+        error: info.error.map(|errno| errno_to_proto(errno, tcp_state, Some(info.socket))),
+        tcp: info.tcp.as_ref().map(tcp_info_to_proto),
+        listener: info.queues.map(listener_info_to_proto),
+        datagram: info.datagrams.map(datagram_info_to_proto),
+        time_ns: now.as_nanos(),
+        at: Some(at),
+    }
+}
+
+/// The variables of a connection.
+pub fn tcp_info_to_proto(info: &TcpInfo) -> pb::TcpInfo {
+    let TcpInfo {
+        iss,
+        snd_una,
+        snd_nxt,
+        snd_wnd,
+        irs,
+        rcv_nxt,
+        rcv_wnd,
+        snd_mss,
+        rcv_mss,
+        send_queue,
+        receive_queue,
+        out_of_order,
+        srtt,
+        rttvar,
+        rto,
+        cwnd,
+        ssthresh,
+        backoff,
+        totals: Totals { retransmissions, bytes_sent, bytes_acked, bytes_received, segments_out, segments_in },
+        shutdown_write,
+        shutdown_read,
+        ref timers,
+    } = *info;
+    let running = |(timer, deadline): &(_, Instant)| pb::RunningTimer {
+        timer: timer_to_proto(*timer).into(),
+        deadline_ns: deadline.as_nanos(),
+    };
+    pb::TcpInfo {
+        iss: iss.0,
+        snd_una: snd_una.0,
+        snd_nxt: snd_nxt.0,
+        snd_wnd,
+        irs: irs.0,
+        rcv_nxt: rcv_nxt.0,
+        rcv_wnd,
+        snd_mss,
+        rcv_mss,
+        send_queue,
+        receive_queue,
+        out_of_order,
+        rtt_us: srtt.map_or(0, micros),
+        rttvar_us: micros(rttvar),
+        rto_us: micros(rto),
+        cwnd,
+        ssthresh,
+        retransmissions,
+        backoff,
+        bytes_sent,
+        bytes_acked,
+        bytes_received,
+        segments_out,
+        segments_in,
+        shutdown_write,
+        shutdown_read,
+        timers: timers.iter().map(running).collect(),
+    }
+}
+
+/// The queues of a listener.
+pub fn listener_info_to_proto(info: ListenerInfo) -> pb::ListenerInfo {
+    let ListenerInfo { backlog, half_open, accept_queue, overflows } = info;
+    pb::ListenerInfo { backlog, half_open, accept_queue, overflows }
+}
+
+/// The queue of a datagram socket.
+pub fn datagram_info_to_proto(info: DatagramInfo) -> pb::DatagramInfo {
+    let DatagramInfo { queued, queued_bytes, overflows } = info;
+    pb::DatagramInfo { queued, queued_bytes, overflows }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,147 @@
+//! Filters: which sockets and events are meant, compiled once.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
+
+use sockwright_engine::id::SessionId;
+use sockwright_engine::tcp::state::State;
+use sockwright_proto::v1 as pb;
+
+use super::interest::Kinds;
+use super::mirror::Row;
+use super::ring::Record;
+use crate::convert::{Invalid, ip, parse_session, tcp_state_to_proto, unknown};
+
+/// A filter that was understood.
+///
+/// An event is matched against the socket as it was right after it, and against its own addresses where it is about a
+/// segment or datagram. An event without a socket has no session, label or state: a filter that asks for one does
+/// not admit it.
+#[derive(Clone, Debug, Default)]
+pub struct CompiledFilter {
+    sessions: HashSet<SessionId>,
+    sockets: HashSet<u64>,
+    labels: HashSet<String>,
+    stacks: HashSet<String>,
+    addresses: HashSet<IpAddr>,
+    ports: HashSet<u16>,
+    /// A bit for each number of the contract's enum; 0 admits all.
+    tcp_states: u32,
+    kinds: Option<Kinds>,
+}
+
+/// The most values in one field of a filter.
+const VALUES_MAX: usize = 4096;
+
+impl TryFrom<&pb::Filter> for CompiledFilter {
+    type Error = Invalid;
+
+    /// An error names the field, as `filter.<field>`.
+    fn try_from(filter: &pb::Filter) -> Result<Self, Invalid> {
+        let mut kinds = None;
+        for number in bounded(&filter.kinds, "filter.kinds")? {
+            let kind = pb::EventKind::try_from(*number).map_err(|_| unknown(*number, "filter.kinds"))?;
+            kinds = Some(kinds.unwrap_or(Kinds::NONE).with(kind));
+        }
+        let mut tcp_states = 0;
+        for number in bounded(&filter.tcp_states, "filter.tcp_states")? {
+            let state = pb::TcpState::try_from(*number).map_err(|_| unknown(*number, "filter.tcp_states"))?;
+            tcp_states |= bit(state);
+        }
+        Ok(CompiledFilter {
+            sessions: set(&filter.sessions, "filter.sessions", |name| {
+                parse_session(name)
+                    .ok_or_else(|| Invalid::new("filter.sessions", "not a session's identifier"))
+            })?,
+            sockets: set(&filter.sockets, "filter.sockets", |socket| Ok(*socket))?,
+            labels: set(&filter.labels, "filter.labels", |label| Ok(label.clone()))?,
+            stacks: set(&filter.stacks, "filter.stacks", |stack| Ok(stack.clone()))?,
+            addresses: set(&filter.addresses, "filter.addresses", |text| ip(text, "filter.addresses"))?,
+            ports: set(&filter.ports, "filter.ports", |port| {
+                u16::try_from(*port)
+                    .map_err(|_| Invalid::new("filter.ports", format!("{port} is more than 65535")))
+            })?,
+            tcp_states,
+            kinds,
+        })
+    }
+}
+
+impl CompiledFilter {
+    /// The filter of a request that may lack one.
+    pub fn of(filter: Option<&pb::Filter>) -> Result<Self, Invalid> {
+        filter.map_or_else(|| Ok(CompiledFilter::default()), CompiledFilter::try_from)
+    }
+
+    /// The kinds it admits: those of [`Kinds::DEFAULT`] where it names none.
+    pub(super) fn kinds(&self) -> Kinds {
+        self.kinds.unwrap_or(Kinds::DEFAULT)
+    }
+
+    /// Whether a list or snapshot shows this socket.
+    pub(super) fn admits_row(&self, row: &Row) -> bool {
+        self.admits_stack(&row.stack) && self.admits_socket(row) && self.admits_ends(&[row.local, row.remote])
+    }
+
+    /// Whether a watcher is told this event.
+    pub(super) fn admits_event(&self, record: &Record) -> bool {
+        if !self.kinds().contains(record.kind()) || !self.admits_stack(&record.stack) {
+            return false;
+        }
+        let (one, other) = record.event.ends().unzip();
+        match &record.row {
+            Some(row) => self.admits_socket(row) && self.admits_ends(&[row.local, row.remote, one, other]),
+            None => self.asks_no_socket() && self.admits_ends(&[one, other]),
+        }
+    }
+
+    fn admits_stack(&self, stack: &str) -> bool {
+        self.stacks.is_empty() || self.stacks.contains(stack)
+    }
+
+    fn admits_socket(&self, row: &Row) -> bool {
+        admits(&self.sessions, &row.session)
+            && admits(&self.sockets, &row.socket.0)
+            && (self.labels.is_empty() || self.labels.contains(&*row.label))
+            && (self.tcp_states == 0 || self.tcp_states & state_bit(row.tcp_state) != 0)
+    }
+
+    fn asks_no_socket(&self) -> bool {
+        self.sessions.is_empty() && self.sockets.is_empty() && self.labels.is_empty() && self.tcp_states == 0
+    }
+
+    fn admits_ends(&self, ends: &[Option<SocketAddr>]) -> bool {
+        let known = || ends.iter().flatten();
+        (self.addresses.is_empty() || known().any(|end| self.addresses.contains(&end.ip())))
+            && (self.ports.is_empty() || known().any(|end| self.ports.contains(&end.port())))
+    }
+}
+
+/// The bit of a state in a set.
+pub(super) fn bit(state: pb::TcpState) -> u32 {
+    1 << state as u32
+}
+
+pub(super) fn state_bit(state: Option<State>) -> u32 {
+    bit(tcp_state_to_proto(state))
+}
+
+fn admits<T: Eq + Hash>(set: &HashSet<T>, value: &T) -> bool {
+    set.is_empty() || set.contains(value)
+}
+
+fn set<T, U: Eq + Hash>(
+    values: &[T],
+    field: &str,
+    parse: impl Fn(&T) -> Result<U, Invalid>,
+) -> Result<HashSet<U>, Invalid> {
+    bounded(values, field)?.iter().map(parse).collect()
+}
+
+fn bounded<'v, T>(values: &'v [T], field: &str) -> Result<&'v [T], Invalid> {
+    if values.len() > VALUES_MAX {
+        return Err(Invalid::new(field, format!("more than {VALUES_MAX} values")));
+    }
+    Ok(values)
+}

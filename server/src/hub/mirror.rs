@@ -1,0 +1,235 @@
+//! All sockets of the server as the events tell them, and how the ones that are gone ended.
+//!
+//! Owns: [`Row`], one socket at one point of the stream, and [`Mirror`]. Rows lie in pages that are copied when they
+//! change while a snapshot still reads them: taking a snapshot is cheap, however many sockets there are, and it
+//! stays as it was while the mirror goes on.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sockwright_engine::event::{Event, EventKind};
+use sockwright_engine::host::Errno;
+use sockwright_engine::host::op::{Family, SocketKind, SocketState};
+use sockwright_engine::id::{SessionId, SocketId};
+use sockwright_engine::tcp::state::State;
+use sockwright_engine::time::Instant;
+use sockwright_proto::v1 as pb;
+
+use super::ring::HubEvent;
+use crate::convert::{
+    address_to_proto, family_to_proto, kind_to_proto, session_name, socket_state_to_proto, tcp_state_to_proto,
+};
+
+/// A socket at one point of the stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    pub(super) socket: SocketId,
+    pub(super) stack: Arc<str>,
+    pub(super) session: SessionId,
+    pub(super) label: Arc<str>,
+    pub(super) kind: SocketKind,
+    pub(super) family: Family,
+    pub(super) socket_state: SocketState,
+    /// `None` for datagram sockets.
+    pub(super) tcp_state: Option<State>,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) listener: Option<SocketId>,
+    pub(super) opened: Instant,
+    /// When its TCP state (of a datagram socket: its socket state) last changed.
+    pub(super) changed: Instant,
+    /// What its connection failed with, if it did.
+    pub(super) failed: Option<Errno>,
+}
+
+impl Row {
+    /// The socket as lists and snapshots show it.
+    pub(super) fn summary(&self) -> pb::SocketSummary {
+        pb::SocketSummary {
+            socket: self.socket.0,
+            stack: self.stack.to_string(),
+            session: session_name(self.session),
+            label: self.label.to_string(),
+            kind: kind_to_proto(self.kind).into(),
+            family: family_to_proto(self.family).into(),
+            socket_state: socket_state_to_proto(self.socket_state).into(),
+            tcp_state: tcp_state_to_proto(self.tcp_state).into(),
+            local: self.local.map(address_to_proto),
+            remote: self.remote.map(address_to_proto),
+            listener: self.listener.map_or(0, |listener| listener.0),
+            opened_time_ns: self.opened.as_nanos(),
+            state_time_ns: self.changed.as_nanos(),
+        }
+    }
+
+    /// Takes in what an event says of the socket.
+    fn apply(&mut self, at: Instant, kind: &EventKind) {
+        match *kind {
+            EventKind::Named { local, remote } => {
+                self.local = Some(local);
+                self.remote = remote.or(self.remote);
+            }
+            EventKind::SocketState { to, .. } => {
+                self.socket_state = to;
+                if self.kind == SocketKind::Datagram {
+                    self.changed = at;
+                }
+            }
+            EventKind::TcpState { from, to, local, remote, .. } => {
+                if from == State::Closed {
+                    // Another attempt: the failure of the last one says nothing about it.
+                    self.failed = None;
+                }
+                self.tcp_state = Some(to);
+                self.changed = at;
+                self.local = Some(local);
+                self.remote = remote.or(self.remote);
+            }
+            EventKind::Failed(errno) => self.failed = Some(errno),
+            _ => {}
+        }
+    }
+
+    fn opened(stack: &Arc<str>, socket: SocketId, at: Instant, kind: &EventKind) -> Option<Row> {
+        let EventKind::Opened { kind, family, session, label, listener } = kind else { return None };
+        Some(Row {
+            socket,
+            stack: Arc::clone(stack),
+            session: *session,
+            label: Arc::from(&**label),
+            kind: *kind,
+            family: *family,
+            // Where a connection that arrived goes from here is told next, in the same batch.
+            socket_state: SocketState::Unbound,
+            tcp_state: (*kind == SocketKind::Stream).then_some(State::Closed),
+            local: None,
+            remote: None,
+            listener: *listener,
+            opened: at,
+            changed: at,
+            failed: None,
+        })
+    }
+}
+
+/// Rows whose identifiers have all bits but the low eight in common, ascending.
+pub(super) type Page = Vec<Arc<Row>>;
+
+/// The last row of a released socket.
+#[derive(Clone, Debug)]
+pub(super) struct LastRow {
+    pub(super) row: Arc<Row>,
+    /// The number of its `Released`.
+    pub(super) seq: u64,
+}
+
+/// All sockets, and the last `capacity` ones that are gone.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    pages: BTreeMap<u64, Arc<Page>>,
+    ended: HashMap<SocketId, LastRow>,
+    /// The keys of `ended`, oldest first.
+    ended_order: VecDeque<SocketId>,
+    capacity: usize,
+}
+
+impl Mirror {
+    pub(super) fn new(capacity: usize) -> Self {
+        let (pages, ended, ended_order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
+        Mirror { pages, ended, ended_order, capacity }
+    }
+
+    /// Takes in the event with number `seq`. Gives the socket as it is after it (once released: as it last was).
+    pub(super) fn apply(&mut self, stack: &Arc<str>, seq: u64, event: &HubEvent) -> Option<Arc<Row>> {
+        let HubEvent::Engine(Event { at, socket: Some(socket), kind }) = event else { return None };
+        match kind {
+            EventKind::Opened { .. } => {
+                let row = Arc::new(Row::opened(stack, *socket, *at, kind)?);
+                self.insert(Arc::clone(&row));
+                return Some(row);
+            }
+            EventKind::Released => {
+                if let Some(row) = self.remove(*socket) {
+                    self.remember(Arc::clone(&row), seq);
+                    return Some(row);
+                }
+            }
+            EventKind::Named { .. }
+            | EventKind::SocketState { .. }
+            | EventKind::TcpState { .. }
+            | EventKind::Failed(_) => self.change(*socket, |row| row.apply(*at, kind)),
+            _ => {}
+        }
+        self.get(*socket).or_else(|| self.ended.get(socket).map(|last| &last.row)).cloned()
+    }
+
+    /// The socket, if it is there.
+    pub(super) fn get(&self, socket: SocketId) -> Option<&Arc<Row>> {
+        let page = self.pages.get(&page_of(socket))?;
+        place(page, socket).ok().map(|index| &page[index])
+    }
+
+    /// The socket as it last was, if it is gone and remembered.
+    pub(super) fn ended(&self, socket: SocketId) -> Option<&LastRow> {
+        self.ended.get(&socket)
+    }
+
+    /// The pages that hold `from` and everything after it.
+    pub(super) fn pages_from(&self, from: SocketId) -> Vec<Arc<Page>> {
+        self.pages.range(page_of(from)..).map(|(_, page)| Arc::clone(page)).collect()
+    }
+
+    /// The sockets of a stack, ascending.
+    pub(super) fn sockets_of(&self, stack: &str) -> Vec<SocketId> {
+        let rows = self.pages.values().flat_map(|page| page.iter());
+        rows.filter(|row| &*row.stack == stack).map(|row| row.socket).collect()
+    }
+
+    /// Changes a socket's row, if it is there.
+    pub(super) fn change(&mut self, socket: SocketId, change: impl FnOnce(&mut Row)) {
+        let Some(page) = self.pages.get_mut(&page_of(socket)) else { return };
+        if let Ok(index) = place(page, socket) {
+            change(Arc::make_mut(&mut Arc::make_mut(page)[index]));
+        }
+    }
+
+    fn insert(&mut self, row: Arc<Row>) {
+        let page = Arc::make_mut(self.pages.entry(page_of(row.socket)).or_default());
+        match place(page, row.socket) {
+            Ok(index) => page[index] = row,
+            Err(index) => page.insert(index, row),
+        }
+    }
+
+    fn remove(&mut self, socket: SocketId) -> Option<Arc<Row>> {
+        let page = self.pages.get_mut(&page_of(socket))?;
+        let index = place(page, socket).ok()?;
+        let row = Arc::make_mut(page).remove(index);
+        if page.is_empty() {
+            self.pages.remove(&page_of(socket));
+        }
+        Some(row)
+    }
+
+    fn remember(&mut self, row: Arc<Row>, seq: u64) {
+        let socket = row.socket;
+        if self.ended.insert(socket, LastRow { row, seq }).is_none() {
+            self.ended_order.push_back(socket);
+        }
+        while self.ended_order.len() > self.capacity {
+            if let Some(oldest) = self.ended_order.pop_front() {
+                self.ended.remove(&oldest);
+            }
+        }
+    }
+}
+
+fn page_of(socket: SocketId) -> u64 {
+    socket.0 >> 8
+}
+
+/// Where the socket is on its page, or would be.
+fn place(page: &Page, socket: SocketId) -> Result<usize, usize> {
+    page.binary_search_by_key(&socket, |row| row.socket)
+}

@@ -1,0 +1,273 @@
+//! The hub: every event of the server in one sequence, and the state of every socket that follows from them.
+//!
+//! Owns: the ring of recent events, the mirror of all sockets, and those who watch and wait. Engine threads publish a
+//! batch a turn and never wait for anybody; watchers own nothing but a place in the ring, and read on by themselves.
+//! One mutex guards it all and is held for a batch at a time, so that a snapshot, its position and the events after it
+//! belong together. Never touches an engine.
+//!
+//! ```text
+//! engine threads -- publish --> ring: ... 4711 4712 4713        <-- cursor -- watch
+//!                          \--> mirror: socket -> row, at 4713  --> snapshot
+//!                           \-> whoever waits for that socket
+//! ```
+
+mod conflate;
+mod filter;
+mod interest;
+mod mirror;
+mod ring;
+mod wait;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use sockwright_engine::event::{Event, EventKind, Interest};
+use sockwright_engine::host::Errno;
+use sockwright_engine::id::{SessionId, SocketId};
+use sockwright_engine::time::Instant;
+use sockwright_proto::v1::{self as pb, Position};
+use tonic::Status;
+
+pub use filter::CompiledFilter;
+pub use interest::InterestHook;
+pub use ring::HubEvent;
+pub use wait::Current;
+pub use watch::WatchStream;
+
+use interest::Wanted;
+use mirror::Mirror;
+use ring::Ring;
+use wait::Waiters;
+
+/// The limits of a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubConfig {
+    /// Events that are remembered, at least 1. The oldest gives way.
+    pub remember: usize,
+    /// Released sockets whose end is remembered. The oldest gives way.
+    pub remember_released: usize,
+    /// Watches at a time. One more is refused with RESOURCE_EXHAUSTED.
+    pub watchers: usize,
+    /// The most events that may wait for one watcher, and the default of `WatchRequest.queue_limit`.
+    pub watcher_queue: usize,
+    /// `WaitFor` calls at a time. One more is refused with RESOURCE_EXHAUSTED.
+    pub waiters: usize,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        HubConfig {
+            remember: 262_144,
+            remember_released: 65_536,
+            watchers: 256,
+            watcher_queue: 65_536,
+            waiters: 65_536,
+        }
+    }
+}
+
+/// How a released socket ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// The socket as it last was.
+    pub summary: pb::SocketSummary,
+    /// What its connection failed with, if it did.
+    pub error: Option<Errno>,
+    /// Its `Released` event.
+    pub at: Position,
+}
+
+/// The hub of a server. One for all its stacks.
+#[derive(Debug)]
+pub struct Hub {
+    config: HubConfig,
+    epoch: u64,
+    /// The number of the last event, to be read without the mutex.
+    last: AtomicU64,
+    wanted: Arc<Wanted>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ring: Ring,
+    mirror: Mirror,
+    /// One for each watch; with the waker of one that has read everything.
+    watchers: HashMap<u64, Option<Waker>>,
+    waiters: Waiters,
+    next_key: u64,
+    stopping: bool,
+}
+
+impl Hub {
+    /// An empty hub of a new epoch.
+    pub fn new(config: HubConfig) -> Arc<Hub> {
+        let inner = Inner {
+            ring: Ring::new(config.remember),
+            mirror: Mirror::new(config.remember_released),
+            watchers: HashMap::new(),
+            waiters: Waiters::default(),
+            next_key: 0,
+            stopping: false,
+        };
+        Arc::new(Hub {
+            config,
+            // The seeds of a `RandomState` are the operating system's randomness.
+            epoch: RandomState::new().hash_one("epoch").max(1),
+            last: AtomicU64::new(0),
+            wanted: Arc::new(Wanted::default()),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// This run of the server. Never 0.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The last event that was published.
+    pub fn position(&self) -> Position {
+        self.position_at(self.last.load(Ordering::Acquire))
+    }
+
+    /// The event `seq` of this epoch.
+    pub fn position_at(&self, seq: u64) -> Position {
+        Position { epoch: self.epoch, seq }
+    }
+
+    /// Publishes what happened on a stack, in order. Engine threads call this once a turn; it waits for nobody.
+    ///
+    /// The result is the last event of the batch: where the calls of that turn took effect.
+    pub fn publish(&self, stack: &Arc<str>, events: impl IntoIterator<Item = HubEvent>) -> Position {
+        // Taken from the caller before the mutex is.
+        let events: Vec<HubEvent> = events.into_iter().collect();
+        if events.is_empty() {
+            return self.position();
+        }
+        self.publish_with(|inner, publish| {
+            for event in events {
+                publish(inner, stack, event);
+            }
+        })
+    }
+
+    /// A stack is gone: publishes `Released` for each of its sockets that is left.
+    pub fn remove_stack(&self, stack: &str, at: Instant) -> Position {
+        self.publish_with(|inner, publish| {
+            for socket in inner.mirror.sockets_of(stack) {
+                let released = Event { at, socket: Some(socket), kind: EventKind::Released };
+                publish(inner, &Arc::from(stack), released.into());
+            }
+        })
+    }
+
+    /// A socket belongs to another session, or to nobody. There is no event for it; later ones tell the new session.
+    pub fn reassign(&self, socket: SocketId, session: SessionId) {
+        self.lock().mirror.change(socket, |row| row.session = session);
+    }
+
+    /// What engines have to tell beyond what is always told. Cheap.
+    ///
+    /// An engine thread reads it after it took commands from its queue and before it carries them out: then everything
+    /// that a command causes is told to whoever began to watch or wait before the command was given.
+    pub fn interest(&self) -> Interest {
+        self.wanted.interest()
+    }
+
+    /// Whether anybody wants to hear of frames that links lost or changed.
+    pub fn wants_frame_losses(&self) -> bool {
+        self.wanted.frames()
+    }
+
+    /// Has `wake` called whenever [`Hub::interest`] has grown, so that an idle engine thread can read it. It is called
+    /// on any thread, without a lock that [`Hub`]'s methods take, and has to return at once.
+    pub fn on_interest_change(&self, wake: impl Fn() + Send + Sync + 'static) -> InterestHook {
+        self.wanted.hook(wake)
+    }
+
+    /// A socket that is there.
+    pub fn summary(&self, socket: SocketId) -> Option<pb::SocketSummary> {
+        let row = self.lock().mirror.get(socket).cloned();
+        row.map(|row| row.summary())
+    }
+
+    /// A socket that is gone, for as long as it is remembered.
+    pub fn ended(&self, socket: SocketId) -> Option<Ended> {
+        let last = self.lock().mirror.ended(socket).cloned()?;
+        let at = self.position_at(last.seq);
+        Some(Ended { summary: last.row.summary(), error: last.row.failed, at })
+    }
+
+    /// The stack of a socket that is there.
+    pub fn stack_of(&self, socket: SocketId) -> Option<Arc<str>> {
+        self.lock().mirror.get(socket).map(|row| Arc::clone(&row.stack))
+    }
+
+    /// At most `limit` of the sockets after `after_socket` that the filter admits, ascending, and when that was true.
+    pub fn list(
+        &self,
+        filter: &CompiledFilter,
+        after_socket: u64,
+        limit: usize,
+    ) -> (Vec<pb::SocketSummary>, Position) {
+        let (pages, at) = {
+            let inner = self.lock();
+            (inner.mirror.pages_from(SocketId(after_socket)), self.position_at(inner.ring.last()))
+        };
+        let rows = pages.iter().flat_map(|page| page.iter());
+        let admitted = rows.filter(|row| row.socket.0 > after_socket && filter.admits_row(row));
+        (admitted.take(limit).map(|row| row.summary()).collect(), at)
+    }
+
+    /// Ends all watches and waits with UNAVAILABLE, now and from now on. Watches are sent what was published before.
+    pub fn shutdown(&self) {
+        self.publish_with(|inner, _| {
+            inner.stopping = true;
+            inner.waiters.stop();
+        });
+    }
+
+    /// Publishes under the mutex, then wakes those that have something to read.
+    fn publish_with(&self, body: impl FnOnce(&mut Inner, fn(&mut Inner, &Arc<str>, HubEvent))) -> Position {
+        let mut inner = self.lock();
+        body(&mut inner, Inner::publish);
+        let last = inner.ring.last();
+        self.last.store(last, Ordering::Release);
+        let watchers: Vec<Waker> = inner.watchers.values_mut().filter_map(Option::take).collect();
+        let waiters = inner.waiters.take_woken();
+        drop(inner);
+        watchers.into_iter().for_each(Waker::wake);
+        waiters.iter().for_each(|waiter| waiter.notify_one());
+        self.position_at(last)
+    }
+
+    /// A panic in between leaves nothing half done that matters: the hub goes on.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn publish(&mut self, stack: &Arc<str>, event: HubEvent) {
+        let row = self.mirror.apply(stack, self.ring.last() + 1, &event);
+        let record = self.ring.push(Arc::clone(stack), event, row);
+        self.waiters.offer(record);
+    }
+
+    fn new_key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+}
+
+/// What a watch or wait ends with as the server stops.
+fn stopping() -> Status {
+    Status::unavailable("the server is stopping")
+}

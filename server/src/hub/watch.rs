@@ -1,0 +1,356 @@
+//! Watching: a snapshot of the sockets, then every event after it.
+//!
+//! Owns [`WatchStream`]. A watcher's own state is a place in the ring and the events that its filter admitted and that
+//! were not sent yet. It reads when its client does; a client that does not read costs the ring's memory and nothing
+//! else.
+//!
+//! Fallen behind is who has more admitted events waiting than its limit, or whose place the ring has forgotten. Events
+//! that the filter does not admit count only for the latter.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use sockwright_engine::host::Errno;
+use sockwright_engine::id::SocketId;
+use sockwright_proto::v1::watch_response::Part;
+use sockwright_proto::v1::{self as pb, Delivery, GapReason, Position, WatchResponse};
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::conflate::Conflater;
+use super::filter::CompiledFilter;
+use super::interest::Want;
+use super::mirror::Page;
+use super::ring::Record;
+use super::{Hub, stopping};
+use crate::convert::{Invalid, unknown};
+use crate::error::status_saying;
+
+impl Hub {
+    /// Begins a watch. See `Events.Watch` for the stream.
+    ///
+    /// With LOSSLESS, resuming at a position that is forgotten or of another epoch gives a `Gap` and goes on from a new
+    /// snapshot, as with CONFLATE. What a resumed watch catches up with does not count against its limit.
+    ///
+    /// Dropping the stream ends the watch and frees its place.
+    pub fn watch(self: &Arc<Self>, request: pb::WatchRequest) -> Result<WatchStream, Status> {
+        let filter = CompiledFilter::of(request.filter.as_ref())?;
+        let conflate = match Delivery::try_from(request.delivery) {
+            Ok(Delivery::Unspecified | Delivery::Lossless) => false,
+            Ok(Delivery::Conflate) => true,
+            Err(_) => return Err(unknown(request.delivery, "delivery").into()),
+        };
+        let limit = match usize::try_from(request.queue_limit) {
+            Ok(0) | Err(_) => self.config.watcher_queue,
+            Ok(limit) => limit.min(self.config.watcher_queue),
+        };
+        // Before the snapshot, so that nothing of what is asked for is untold after it.
+        let want = self.wanted.want(filter.kinds());
+
+        let mut inner = self.lock();
+        if inner.stopping {
+            return Err(stopping());
+        }
+        if inner.watchers.len() >= self.config.watchers {
+            let message = format!("there are {} watches already", self.config.watchers);
+            return Err(status_saying(Errno::ENOBUFS, message, None));
+        }
+        let last = inner.ring.last();
+        let gap = match request.resume {
+            Some(resume) if resume.epoch != self.epoch => Some((resume, GapReason::OtherEpoch)),
+            Some(resume) if resume.seq > last => {
+                return Err(Invalid::new("resume", "that has not happened yet").into());
+            }
+            Some(resume) if !inner.ring.remembers_after(resume.seq) => Some((resume, GapReason::Forgotten)),
+            _ => None,
+        };
+        let resumed = request.resume.filter(|_| gap.is_none()).map(|resume| resume.seq);
+        let snapshot = resumed.is_none().then(|| Snapshot::of(inner.mirror.pages_from(SocketId(0)), last));
+        let key = inner.new_key();
+        inner.watchers.insert(key, None);
+        drop(inner);
+
+        let through = self.position_at(last);
+        let ready = gap.map(|(after, reason)| Ok(gap_response(after, through, reason)));
+        Ok(WatchStream {
+            hub: Arc::clone(self),
+            key,
+            filter,
+            _want: want,
+            queue: if conflate {
+                Queue::Conflate(Conflater::default())
+            } else {
+                Queue::Lossless(VecDeque::new())
+            },
+            limit,
+            cursor: resumed.unwrap_or(last),
+            catching_up_to: last,
+            ready: ready.into_iter().collect(),
+            snapshot,
+            read: Vec::new(),
+            over: false,
+        })
+    }
+
+    /// Reads up to [`BATCH`] records after `cursor`. Where there are none, has `waker` woken when there are.
+    fn read_after(&self, key: u64, cursor: u64, waker: &Waker, into: &mut Vec<Arc<Record>>) -> Read {
+        let mut inner = self.lock();
+        if !inner.ring.remembers_after(cursor) {
+            return Read::Forgotten;
+        }
+        into.extend(inner.ring.after(cursor).take(BATCH).cloned());
+        if !into.is_empty() {
+            return Read::Some;
+        }
+        if inner.stopping {
+            return Read::Stopping;
+        }
+        inner.watchers.insert(key, Some(waker.clone()));
+        Read::Nothing
+    }
+}
+
+enum Read {
+    Some,
+    Nothing,
+    Forgotten,
+    Stopping,
+}
+
+/// A watch. As a stream it gives what `Events.Watch` does.
+#[derive(Debug)]
+pub struct WatchStream {
+    hub: Arc<Hub>,
+    key: u64,
+    filter: CompiledFilter,
+    _want: Want,
+    /// Admitted, not sent.
+    queue: Queue,
+    limit: usize,
+    /// The last event that was looked at.
+    cursor: u64,
+    /// What had happened when the watch began: reading it is catching up, not falling behind.
+    catching_up_to: u64,
+    /// To be sent before anything else.
+    ready: VecDeque<Result<WatchResponse, Status>>,
+    /// To be sent before any event.
+    snapshot: Option<Snapshot>,
+    /// Between the ring and the filter; empty between calls.
+    read: Vec<Arc<Record>>,
+    over: bool,
+}
+
+/// Responses hold at most so many sockets or events, and the mutex is held for at most so many records.
+const BATCH: usize = 256;
+/// A call reads at most so many batches, so that the runtime's other tasks have their turn.
+const READS_PER_POLL: usize = 64;
+/// A call looks at most at so many pages of the mirror.
+const PAGES_PER_POLL: usize = 64;
+
+impl Stream for WatchStream {
+    type Item = Result<WatchResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(item) = this.ready.pop_front() {
+                return Poll::Ready(Some(item));
+            }
+            if this.over {
+                return Poll::Ready(None);
+            }
+            if let Some(snapshot) = &mut this.snapshot {
+                let chunk = snapshot.chunk(&this.filter);
+                if chunk.is_empty() && !snapshot.is_over() {
+                    return again(cx);
+                }
+                let last = snapshot.is_over();
+                let at = Some(this.hub.position_at(snapshot.at));
+                if last {
+                    this.snapshot = None;
+                }
+                let part = Part::Snapshot(pb::Snapshot { sockets: chunk, last, at });
+                return Poll::Ready(Some(Ok(WatchResponse { part: Some(part) })));
+            }
+            match this.pull(cx.waker()) {
+                Pulled::Events => {
+                    let events = std::iter::from_fn(|| this.queue.pop()).take(BATCH);
+                    let events = events.map(|record| record.to_proto()).collect();
+                    let part = Part::Events(pb::EventBatch { epoch: this.hub.epoch, events });
+                    return Poll::Ready(Some(Ok(WatchResponse { part: Some(part) })));
+                }
+                Pulled::Nothing => return Poll::Pending,
+                Pulled::MoreLater => return again(cx),
+                Pulled::TooSlow => this.fall_behind(),
+                Pulled::Stopping => this.end(stopping()),
+            }
+        }
+    }
+}
+
+enum Pulled {
+    /// There are events to send.
+    Events,
+    /// There are none; the waker is called when there are.
+    Nothing,
+    /// There are none yet, and more to read.
+    MoreLater,
+    TooSlow,
+    Stopping,
+}
+
+impl WatchStream {
+    /// Reads what there is in the ring.
+    fn pull(&mut self, waker: &Waker) -> Pulled {
+        for _ in 0..READS_PER_POLL {
+            let next = self.queue.first().unwrap_or(self.cursor + 1);
+            let catching_up = next <= self.catching_up_to;
+            if catching_up && self.queue.len() >= BATCH {
+                return Pulled::Events;
+            }
+            match self.hub.read_after(self.key, self.cursor, waker, &mut self.read) {
+                Read::Some => {}
+                Read::Forgotten => return Pulled::TooSlow,
+                Read::Nothing | Read::Stopping if self.queue.len() > 0 => return Pulled::Events,
+                Read::Nothing => return Pulled::Nothing,
+                Read::Stopping => return Pulled::Stopping,
+            }
+            self.cursor += self.read.len() as u64;
+            for record in self.read.drain(..) {
+                if self.filter.admits_event(&record) {
+                    self.queue.push(record);
+                }
+            }
+            if !catching_up && self.queue.len() > self.limit {
+                return Pulled::TooSlow;
+            }
+        }
+        if self.queue.len() > 0 { Pulled::Events } else { Pulled::MoreLater }
+    }
+
+    /// Tells the gap. LOSSLESS ends with it; CONFLATE goes on from a new snapshot, which makes up for it.
+    fn fall_behind(&mut self) {
+        let after = self.queue.first().map_or(self.cursor, |first| first - 1);
+        let last = {
+            let inner = self.hub.lock();
+            let last = inner.ring.last();
+            if matches!(self.queue, Queue::Conflate(_)) {
+                self.snapshot = Some(Snapshot::of(inner.mirror.pages_from(SocketId(0)), last));
+            }
+            last
+        };
+        let (after, through) = (self.hub.position_at(after), self.hub.position_at(last));
+        self.ready.push_back(Ok(gap_response(after, through, GapReason::WatcherTooSlow)));
+        self.cursor = last;
+        match &mut self.queue {
+            Queue::Conflate(conflater) => *conflater = Conflater::default(),
+            Queue::Lossless(queue) => {
+                queue.clear();
+                let message = "the watcher fell behind and events were lost to it";
+                self.end(status_saying(Errno::ENOBUFS, message, None));
+            }
+        }
+    }
+
+    fn end(&mut self, status: Status) {
+        self.ready.push_back(Err(status));
+        self.over = true;
+    }
+}
+
+impl Drop for WatchStream {
+    fn drop(&mut self) {
+        self.hub.lock().watchers.remove(&self.key);
+    }
+}
+
+/// Events that wait for the client.
+#[derive(Debug)]
+enum Queue {
+    Lossless(VecDeque<Arc<Record>>),
+    Conflate(Conflater),
+}
+
+impl Queue {
+    fn push(&mut self, record: Arc<Record>) {
+        match self {
+            Queue::Lossless(queue) => queue.push_back(record),
+            Queue::Conflate(conflater) => conflater.push(record),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Arc<Record>> {
+        match self {
+            Queue::Lossless(queue) => queue.pop_front(),
+            Queue::Conflate(conflater) => conflater.pop(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Queue::Lossless(queue) => queue.len(),
+            Queue::Conflate(conflater) => conflater.len(),
+        }
+    }
+
+    /// The number of the oldest.
+    fn first(&self) -> Option<u64> {
+        match self {
+            Queue::Lossless(queue) => queue.front().map(|record| record.seq),
+            Queue::Conflate(conflater) => conflater.first(),
+        }
+    }
+}
+
+/// A snapshot that is being sent: the pages of the mirror as they were at `at`.
+#[derive(Debug)]
+struct Snapshot {
+    pages: std::iter::Peekable<std::vec::IntoIter<Arc<Page>>>,
+    /// Rows of the first page that were looked at.
+    done: usize,
+    at: u64,
+}
+
+impl Snapshot {
+    fn of(pages: Vec<Arc<Page>>, at: u64) -> Self {
+        Snapshot { pages: pages.into_iter().peekable(), done: 0, at }
+    }
+
+    /// The next sockets that the filter admits: up to [`BATCH`], fewer where many are not admitted.
+    fn chunk(&mut self, filter: &CompiledFilter) -> Vec<pb::SocketSummary> {
+        let mut sockets = Vec::new();
+        for _ in 0..PAGES_PER_POLL {
+            let Some(page) = self.pages.peek() else { break };
+            while let Some(row) = page.get(self.done) {
+                if sockets.len() == BATCH {
+                    return sockets;
+                }
+                self.done += 1;
+                if filter.admits_row(row) {
+                    sockets.push(row.summary());
+                }
+            }
+            self.pages.next();
+            self.done = 0;
+        }
+        sockets
+    }
+
+    /// Whether all of it was given.
+    fn is_over(&mut self) -> bool {
+        self.pages.peek().is_none()
+    }
+}
+
+fn gap_response(after: Position, through: Position, reason: GapReason) -> WatchResponse {
+    let gap = pb::Gap { after: Some(after), through: Some(through), reason: reason.into() };
+    WatchResponse { part: Some(Part::Gap(gap)) }
+}
+
+/// Not finished, but others have their turn first.
+fn again<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}

@@ -1,0 +1,121 @@
+//! Receipts of responses: settled when HTTP/2 takes the response's data, given back when it never does.
+//!
+//! A handler that answers puts its [`Receipt`] into the response ([`with_receipt`]). Between there and the wire the
+//! response may still be dropped: the client cancelled while the answer was on its way through the server. hyper looks
+//! for a cancelled stream before it asks for data, so whatever was cancelled before is never asked for.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::stack::receipt::Receipt;
+
+/// A response that settles `receipt` when it is delivered.
+pub(crate) fn with_receipt<T>(message: T, receipt: Receipt) -> tonic::Response<T> {
+    let mut response = tonic::Response::new(message);
+    if !receipt.is_empty() {
+        response.extensions_mut().insert(Carried(Arc::new(Mutex::new(Some(receipt)))));
+    }
+    response
+}
+
+/// Extensions have to be cloneable; there is one receipt all the same.
+#[derive(Clone, Debug)]
+struct Carried(Arc<Mutex<Option<Receipt>>>);
+
+/// Settles the receipts of delivered responses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deliveries;
+
+impl<S> Layer<S> for Deliveries {
+    type Service = WithDelivery<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WithDelivery(inner)
+    }
+}
+
+/// A service whose responses settle their receipts.
+#[derive(Clone, Debug)]
+pub(crate) struct WithDelivery<S>(S);
+
+impl<S, B> Service<Request<B>> for WithDelivery<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Delivery<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        Delivery(Box::pin(self.0.call(request)))
+    }
+}
+
+/// A call whose response may carry a receipt.
+pub(crate) struct Delivery<F>(Pin<Box<F>>);
+
+impl<F, E> Future for Delivery<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map_ok(|mut response| {
+            let carried = response.extensions_mut().remove::<Carried>();
+            let receipt = carried.and_then(|Carried(held)| {
+                held.lock().unwrap_or_else(PoisonError::into_inner).take()
+            });
+            match receipt {
+                Some(receipt) => {
+                    response.map(|body| Body::new(BodyWithReceipt { body, receipt: Some(receipt) }))
+                }
+                None => response,
+            }
+        })
+    }
+}
+
+/// The body of a response with a receipt.
+struct BodyWithReceipt {
+    body: Body,
+    receipt: Option<Receipt>,
+}
+
+impl HttpBody for BodyWithReceipt {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && frame.is_data()
+            && let Some(receipt) = self.receipt.take()
+        {
+            receipt.settle();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,354 @@
+//! Which labs and stacks there are, who owns them, and the threads behind them.
+//!
+//! Owns the names: of labs, of stacks (`lab/stack`, or the name given to `Attach`), and which stack a socket lives on.
+//! Everything that happens inside a stack is its [thread's](crate::stack).
+
+mod attach;
+mod plan;
+mod registry;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sockwright_engine::host::Errno;
+use sockwright_engine::id::{IdSource, SessionId, SocketId};
+use sockwright_engine::time::Instant;
+use sockwright_proto::v1::{self as pb, Position};
+use tonic::Status;
+
+pub(crate) use attach::AttachPlan;
+pub(crate) use plan::LabPlan;
+use registry::{AttachedEntry, LabEntry, Registry};
+
+use crate::config::Config;
+use crate::error::{no_such_socket, status_saying};
+use crate::hub::Hub;
+use crate::stack::attached::{Attached, ONLY};
+use crate::stack::command::{Advance, AdvanceError, Advanced, At, Description, Policy, Stop};
+use crate::stack::lab::{Clock, Lab};
+use crate::stack::{self, Ending, Name, StackHandle, ThreadHandle};
+
+/// The labs and stacks of a server.
+pub(crate) struct Networks {
+    registry: Mutex<Registry>,
+    hub: Arc<Hub>,
+    ids: IdSource,
+    config: Config,
+    /// Where the clock of every stack on a real link began.
+    origin: std::time::Instant,
+}
+
+impl Networks {
+    /// None yet.
+    pub(crate) fn new(config: Config, hub: Arc<Hub>) -> Arc<Self> {
+        let registry = Mutex::new(Registry::new(config.limits.gone_sockets));
+        Arc::new(Networks { registry, hub, ids: IdSource::new(), config, origin: std::time::Instant::now() })
+    }
+
+    /// The limits and defaults.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    // ---- finding
+
+    /// The stack that a socket lives on, and its name.
+    pub(crate) fn stack_of(&self, socket: SocketId) -> Result<(Name, StackHandle), Status> {
+        let name = self.hub.stack_of(socket);
+        let registry = self.registry();
+        match name {
+            Some(name) => match registry.stack(&name) {
+                Some(stack) => Ok((name, stack)),
+                None => Err(status_saying(Errno::ENETDOWN, "the socket's stack is gone", Some(socket))),
+            },
+            None if registry.is_gone(socket) => {
+                Err(status_saying(Errno::ENETDOWN, "the socket went with its stack", Some(socket)))
+            }
+            None => Err(no_such_socket(socket)),
+        }
+    }
+
+    /// The stack of this name.
+    pub(crate) fn stack(&self, name: &str) -> Result<StackHandle, Status> {
+        let stack = self.registry().stack(name);
+        stack.ok_or_else(|| status_saying(Errno::ENODEV, format!("there is no stack {name:?}"), None))
+    }
+
+    // ---- labs
+
+    /// Makes a lab.
+    pub(crate) fn create_lab(
+        self: &Arc<Self>,
+        plan: LabPlan,
+        session: SessionId,
+    ) -> Result<At<pb::Lab>, Status> {
+        let (world, stacks) = plan.build(&self.config.engine, &self.ids)?;
+        let lab = Lab::new(world, plan.clock, &self.config.limits);
+        let name = {
+            let mut registry = self.registry();
+            registry.check_room_for_lab(&self.config.limits)?;
+            let name = registry.lab_name(&plan.name)?;
+            let stacks: Vec<_> = stacks
+                .into_iter()
+                .map(|(stack, short)| (stack, Name::from(format!("{name}/{short}"))))
+                .collect();
+            let ending = self.ending({
+                let name = name.clone();
+                move |registry| registry.remove_lab(&name)
+            });
+            let names = stacks.iter().cloned().collect();
+            let room = self.config.limits.commands_queued;
+            let thread = stack::spawn_lab(lab, names, Arc::clone(&self.hub), room, ending).map_err(no_thread)?;
+            let entry = LabEntry { thread, stacks, links: plan.links_to_proto(), clock: plan.clock, seed: plan.seed, session };
+            registry.add_lab(name.clone(), entry);
+            name
+        };
+        tracing::info!(lab = name, "lab created");
+        let lab = self.lab_to_proto(&name, Instant::ZERO).ok_or_else(|| no_such_lab(&name))?;
+        Ok(At { value: lab, at: self.hub.position() })
+    }
+
+    /// Deletes a lab; nothing more is sent.
+    pub(crate) async fn delete_lab(&self, name: &str) -> Result<Position, Status> {
+        let thread = self.registry().lab_thread(name).ok_or_else(|| no_such_lab(name))?;
+        thread.stop(Stop::Silently).await.map_err(|_| no_such_lab(name))
+    }
+
+    /// Up to `limit` labs whose names come after `after`.
+    pub(crate) async fn list_labs(&self, after: &str, limit: usize) -> Vec<pb::Lab> {
+        let names = self.registry().labs_after(after, limit);
+        let mut labs = Vec::with_capacity(names.len());
+        for (name, thread) in names {
+            // One that goes meanwhile is not there any more.
+            if let Ok(description) = thread.describe().await {
+                labs.extend(self.lab_to_proto(&name, description.value.now));
+            }
+        }
+        labs
+    }
+
+    /// Moves the clock of a lab.
+    pub(crate) async fn advance(
+        &self,
+        name: &str,
+        how: Advance,
+    ) -> Result<Result<At<Advanced>, AdvanceError>, Status> {
+        let thread = self.registry().lab_thread(name).ok_or_else(|| no_such_lab(name))?;
+        thread.advance(how).await.map_err(|_| no_such_lab(name))
+    }
+
+    fn lab_to_proto(&self, name: &str, now: Instant) -> Option<pb::Lab> {
+        let registry = self.registry();
+        let lab = registry.lab(name)?;
+        Some(pb::Lab {
+            name: name.to_owned(),
+            stacks: lab.stacks.iter().map(|(_, name)| name.to_string()).collect(),
+            links: lab.links.clone(),
+            clock: clock_to_proto(lab.clock).into(),
+            seed: lab.seed,
+            session: crate::convert::session_name(lab.session),
+            time_ns: now.as_nanos(),
+        })
+    }
+
+    // ---- attached stacks
+
+    /// Makes a stack on a real link.
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        plan: AttachPlan,
+        session: SessionId,
+    ) -> Result<At<pb::Stack>, Status> {
+        self.registry().check_room_for_attached(&self.config.limits)?;
+        let config = plan.config(&self.config, self.origin);
+        let attached = Attached::open(config, self.ids.clone()).map_err(|error| attach::refused(&error))?;
+        let description = attached.describe();
+        let name = {
+            let mut registry = self.registry();
+            registry.check_room_for_attached(&self.config.limits)?;
+            let name = registry.attached_name(&plan.name)?;
+            let ending = self.ending({
+                let name = Arc::clone(&name);
+                move |registry| registry.remove_attached(&name)
+            });
+            let room = self.config.limits.commands_queued;
+            let hub = Arc::clone(&self.hub);
+            let thread =
+                stack::spawn_attached(attached, Arc::clone(&name), hub, room, ending).map_err(no_thread)?;
+            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session });
+            name
+        };
+        tracing::info!(stack = &*name, "stack attached");
+        let stacks = self.stacks_of(&[(ONLY, name)], "raw_ip", session, &description);
+        Ok(At { value: stacks.into_iter().next().unwrap_or_default(), at: self.hub.position() })
+    }
+
+    /// Removes an attached stack; its connections are reset.
+    pub(crate) async fn detach(&self, name: &str) -> Result<Position, Status> {
+        let thread = self.registry().attached_thread(name).ok_or_else(|| no_such_stack(name))?;
+        thread.stop(Stop::Reset).await.map_err(|_| no_such_stack(name))
+    }
+
+    /// Up to `limit` stacks whose names come after `after`.
+    pub(crate) async fn list_stacks(&self, after: &str, limit: usize) -> Vec<pb::Stack> {
+        let hosts = self.registry().hosts();
+        let mut stacks = Vec::new();
+        for host in hosts {
+            if !host.stacks.iter().any(|(_, name)| &**name > after) {
+                continue;
+            }
+            if let Ok(description) = host.thread.describe().await {
+                stacks.extend(self.stacks_of(&host.stacks, host.link, host.session, &description.value));
+            }
+        }
+        stacks.retain(|stack| stack.name.as_str() > after);
+        stacks.sort_by(|a, b| a.name.cmp(&b.name));
+        stacks.truncate(limit);
+        stacks
+    }
+
+    fn stacks_of(
+        &self,
+        names: &[(sockwright_sim::StackId, Name)],
+        link: &str,
+        session: SessionId,
+        description: &Description,
+    ) -> Vec<pb::Stack> {
+        let told = |(stack, name): &(_, Name)| {
+            let stack = description.stacks.iter().find(|described| described.stack == *stack)?;
+            let addresses = stack.interfaces.iter().flat_map(|interface| &interface.addresses);
+            let mut limits_hit: std::collections::HashMap<_, _> =
+                stack.counters.limits_hit.iter().map(|(limit, hit)| (limit.name().to_owned(), *hit)).collect();
+            if description.virtual_jumps_hit > 0 {
+                limits_hit.insert("virtual_jumps".to_owned(), description.virtual_jumps_hit);
+            }
+            Some(pb::Stack {
+                name: name.to_string(),
+                addresses: addresses.map(|(address, prefix)| format!("{address}/{prefix}")).collect(),
+                link: link.to_owned(),
+                mtu: stack.interfaces.iter().map(|interface| interface.mtu as u32).max().unwrap_or(0),
+                session: crate::convert::session_name(session),
+                time_ns: description.now.as_nanos(),
+                sockets: stack.sockets as u32,
+                limits_hit,
+                drops: stack
+                    .counters
+                    .drops
+                    .iter()
+                    .map(|(reason, count)| (reason.name().to_owned(), *count))
+                    .collect(),
+            })
+        };
+        names.iter().filter_map(told).collect()
+    }
+
+    // ---- sessions and the end
+
+    /// Treats everything that a session owns. How many sockets there were, and where it took effect.
+    pub(crate) async fn end_session(&self, session: SessionId, policy: Policy) -> At<u32> {
+        let hosts = self.registry().hosts();
+        let mut treated = At { value: 0, at: self.hub.position() };
+        let mut later = |at: Position| if at.seq > treated.at.seq { treated.at = at };
+        let mut sockets = 0;
+        for host in &hosts {
+            if let Ok(answer) = host.thread.end_session(session, policy).await {
+                sockets += answer.value;
+                later(answer.at);
+            }
+        }
+        for host in hosts.iter().filter(|host| host.session == session) {
+            let stop = match (policy, host.link) {
+                (Policy::Keep, _) => None,
+                // The kernel would answer the peers once the ports are its own again.
+                (Policy::Vanish, "raw_ip") => None,
+                (Policy::Fin, _) => Some(Stop::WhenClosed),
+                (Policy::Reset, "raw_ip") => Some(Stop::Reset),
+                (Policy::Reset | Policy::Vanish, _) => Some(Stop::Silently),
+            };
+            self.registry().disown(host);
+            if let Some(how) = stop
+                && let Ok(at) = host.thread.stop(how).await
+            {
+                later(at);
+            }
+        }
+        treated.value = sockets;
+        treated
+    }
+
+    /// Ends all threads; attached stacks reset their connections and give their ports back.
+    pub(crate) async fn shut_down(&self) {
+        let hosts = self.registry().hosts();
+        for host in hosts {
+            let how = if host.link == "raw_ip" { Stop::Reset } else { Stop::Silently };
+            // One that is gone already is what we want.
+            _ = host.thread.stop(how).await;
+        }
+    }
+
+    // ---- inside
+
+    /// What a thread does when it has ended: its stacks leave the registry, then the hub.
+    fn ending(
+        self: &Arc<Self>,
+        remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static,
+    ) -> Ending {
+        let networks = Arc::downgrade(self);
+        let hub = Arc::clone(&self.hub);
+        Box::new(move |at| {
+            let names = match networks.upgrade() {
+                Some(networks) => {
+                    let mut registry = networks.registry();
+                    let names = remove(&mut registry);
+                    for name in &names {
+                        registry.remember_gone(sockets_on(&hub, name, networks.config.limits.gone_sockets));
+                    }
+                    names
+                }
+                None => Vec::new(),
+            };
+            names.iter().fold(hub.position(), |_, name| hub.remove_stack(name, at))
+        })
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Every change of it is whole before anything can panic.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sockets that the hub knows on a stack.
+fn sockets_on(hub: &Hub, stack: &str, limit: usize) -> Vec<SocketId> {
+    let filter = pb::Filter { stacks: vec![stack.to_owned()], ..Default::default() };
+    let Ok(filter) = crate::hub::CompiledFilter::try_from(&filter) else { return Vec::new() };
+    let (sockets, _) = hub.list(&filter, 0, limit);
+    sockets.into_iter().map(|summary| SocketId(summary.socket)).collect()
+}
+
+fn clock_to_proto(clock: Clock) -> pb::Clock {
+    match clock {
+        Clock::Virtual => pb::Clock::Virtual,
+        Clock::Manual => pb::Clock::Manual,
+        Clock::Real => pb::Clock::Real,
+    }
+}
+
+fn no_such_lab(name: &str) -> Status {
+    status_saying(Errno::ENOENT, format!("there is no lab {name:?}"), None)
+}
+
+fn no_such_stack(name: &str) -> Status {
+    status_saying(Errno::ENOENT, format!("there is no attached stack {name:?}"), None)
+}
+
+fn no_thread(error: std::io::Error) -> Status {
+    tracing::error!(%error, "no thread for a stack");
+    status_saying(Errno::ENOBUFS, "the host has no thread left for the stack", None)
+}
+
+/// The thread that a list of stacks comes from.
+pub(crate) struct Host {
+    pub(crate) thread: ThreadHandle,
+    pub(crate) stacks: Vec<(sockwright_sim::StackId, Name)>,
+    pub(crate) link: &'static str,
+    pub(crate) session: SessionId,
+}

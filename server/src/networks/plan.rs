@@ -1,0 +1,393 @@
+//! A lab as it was asked for: the request, parsed, with every default filled in.
+//!
+//! ```text
+//! stacks { name: "a" } stacks { name: "b" }
+//!   -> stacks a 10.0.0.1/24 fd00::1/64, b 10.0.0.2/24 fd00::2/64; link1 joins a and b, MTU 1500, no impairments
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use sockwright_engine::host;
+use sockwright_engine::id::IdSource;
+use sockwright_link::Impairments;
+use sockwright_proto::v1 as pb;
+use sockwright_sim::{LinkConfig, StackId, World};
+
+use crate::config::Limits;
+use crate::convert::{Invalid, duration};
+use crate::stack::lab::Clock;
+
+/// A lab, parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct LabPlan {
+    /// The name asked for, or empty.
+    pub(crate) name: String,
+    /// How time passes.
+    pub(crate) clock: Clock,
+    /// Of everything that is random.
+    pub(crate) seed: u64,
+    stacks: Vec<StackPlan>,
+    links: Vec<LinkPlan>,
+}
+
+#[derive(Clone, Debug)]
+struct StackPlan {
+    name: String,
+    addresses: Vec<Address>,
+}
+
+#[derive(Clone, Debug)]
+struct LinkPlan {
+    name: String,
+    /// By number, ascending as they were given.
+    members: Vec<usize>,
+    config: LinkConfig,
+    /// As the contract shows it.
+    shown: Option<pb::Impairments>,
+}
+
+/// An address and the length of its prefix.
+type Address = (IpAddr, u8);
+
+impl LabPlan {
+    /// Parses a request.
+    pub(crate) fn parse(request: &pb::CreateLabRequest, limits: &Limits) -> Result<Self, Invalid> {
+        check_name(&request.name, "name")?;
+        if request.stacks.is_empty() {
+            return Err(Invalid::new("stacks", "a lab needs at least one stack"));
+        }
+        at_most(request.stacks.len(), limits.stacks_per_lab, "stacks")?;
+        at_most(request.links.len(), limits.links_per_lab, "links")?;
+        let mut stacks: Vec<StackPlan> = Vec::new();
+        for (number, stack) in request.stacks.iter().enumerate() {
+            let field = format!("stacks[{number}]");
+            let plan = StackPlan::parse(stack, number, &field, limits)?;
+            if stacks.iter().any(|other| other.name == plan.name) {
+                return Err(Invalid::new(format!("{field}.name"), format!("{:?} is there twice", plan.name)));
+            }
+            stacks.push(plan);
+        }
+        let mut links: Vec<LinkPlan> = Vec::new();
+        for (number, link) in request.links.iter().enumerate() {
+            let field = format!("links[{number}]");
+            let plan = LinkPlan::parse(link, number, &stacks, &field)?;
+            if links.iter().any(|other| other.name == plan.name) {
+                return Err(Invalid::new(format!("{field}.name"), format!("{:?} is there twice", plan.name)));
+            }
+            links.push(plan);
+        }
+        if links.is_empty() {
+            links.push(LinkPlan::joining_all(stacks.len()));
+        }
+        let clock = match pb::Clock::try_from(request.clock) {
+            Ok(pb::Clock::Unspecified | pb::Clock::Virtual) => Clock::Virtual,
+            Ok(pb::Clock::Manual) => Clock::Manual,
+            Ok(pb::Clock::Real) => Clock::Real,
+            Err(_) => {
+                return Err(Invalid::new("clock", format!("{} is none of the values of this enum", request.clock)));
+            }
+        };
+        Ok(LabPlan { name: request.name.clone(), clock, seed: request.seed, stacks, links })
+    }
+
+    /// The world, and its stacks with their names in the lab.
+    pub(super) fn build(
+        &self,
+        config: &host::Config,
+        ids: &IdSource,
+    ) -> Result<(World, Vec<(StackId, String)>), Invalid> {
+        let mut world = World::new(self.seed);
+        let stacks: Vec<_> = self
+            .stacks
+            .iter()
+            .map(|stack| (world.add_stack(config.clone(), ids.clone()), stack.name.clone()))
+            .collect();
+        for (number, link) in self.links.iter().enumerate() {
+            let mut members = Vec::new();
+            for member in &link.members {
+                let addresses = self.addresses_on(*member, number)?;
+                members.push((stacks[*member].0, addresses));
+            }
+            world
+                .add_link(link.config, &members)
+                .map_err(|error| Invalid::new(format!("links[{number}]"), error.to_string()))?;
+        }
+        for (number, (stack, _)) in stacks.iter().enumerate() {
+            if !self.links.iter().any(|link| link.members.contains(&number)) {
+                // It leads nowhere, but the stack can reach itself.
+                let members = [(*stack, self.stacks[number].addresses.clone())];
+                world
+                    .add_link(LinkConfig::default(), &members)
+                    .map_err(|error| Invalid::new(format!("stacks[{number}]"), error.to_string()))?;
+            }
+        }
+        Ok((world, stacks))
+    }
+
+    /// The links, as the contract shows them.
+    pub(super) fn links_to_proto(&self) -> Vec<pb::LabLink> {
+        let shown = |link: &LinkPlan| pb::LabLink {
+            name: link.name.clone(),
+            stacks: link.members.iter().map(|member| self.stacks[*member].name.clone()).collect(),
+            impairments: link.shown,
+            mtu: link.config.mtu as u32,
+        };
+        self.links.iter().map(shown).collect()
+    }
+
+    /// Which of a stack's addresses are on a link: all, where it is on no other; otherwise those that share a network
+    /// with another member, and those that share one with nobody on the first link.
+    fn addresses_on(&self, member: usize, link: usize) -> Result<Vec<Address>, Invalid> {
+        let own = &self.stacks[member].addresses;
+        let links: Vec<usize> =
+            (0..self.links.len()).filter(|link| self.links[*link].members.contains(&member)).collect();
+        if links.len() == 1 {
+            return Ok(own.clone());
+        }
+        let joins = |link: usize, address: &Address| {
+            let others = self.links[link].members.iter().filter(|other| **other != member);
+            others.flat_map(|other| &self.stacks[*other].addresses).any(|other| same_network(address, other))
+        };
+        let home = |address: &Address| {
+            links.iter().copied().find(|link| joins(*link, address)).or(links.first().copied())
+        };
+        let addresses: Vec<_> = own.iter().copied().filter(|address| home(address) == Some(link)).collect();
+        if addresses.is_empty() {
+            let problem = format!(
+                "no address of {:?} is in a network of another member; a stack on several links needs one for each",
+                self.stacks[member].name
+            );
+            return Err(Invalid::new(format!("links[{link}].stacks"), problem));
+        }
+        Ok(addresses)
+    }
+}
+
+impl StackPlan {
+    fn parse(stack: &pb::LabStack, number: usize, field: &str, limits: &Limits) -> Result<Self, Invalid> {
+        if stack.name.is_empty() {
+            return Err(Invalid::new(format!("{field}.name"), "a stack needs a name"));
+        }
+        check_name(&stack.name, &format!("{field}.name"))?;
+        at_most(stack.addresses.len(), limits.addresses_per_stack, &format!("{field}.addresses"))?;
+        let mut addresses = Vec::new();
+        for (place, text) in stack.addresses.iter().enumerate() {
+            addresses.push(address(text, &format!("{field}.addresses[{place}]"))?);
+        }
+        if addresses.is_empty() {
+            // At most `stacks_per_lab` of them: more would not fit a /24.
+            let host = u8::try_from(number + 1).map_err(|_| {
+                Invalid::new(format!("{field}.addresses"), "10.0.0.0/24 has no address left for it")
+            })?;
+            addresses.push((Ipv4Addr::new(10, 0, 0, host).into(), 24));
+            addresses.push((Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host.into()).into(), 64));
+        }
+        Ok(StackPlan { name: stack.name.clone(), addresses })
+    }
+}
+
+impl LinkPlan {
+    fn parse(link: &pb::LabLink, number: usize, stacks: &[StackPlan], field: &str) -> Result<Self, Invalid> {
+        check_name(&link.name, &format!("{field}.name"))?;
+        let name = if link.name.is_empty() { format!("link{}", number + 1) } else { link.name.clone() };
+        let mut members = Vec::new();
+        for (place, stack) in link.stacks.iter().enumerate() {
+            let field = format!("{field}.stacks[{place}]");
+            let member = stacks.iter().position(|plan| plan.name == *stack);
+            let member = member.ok_or_else(|| Invalid::new(&*field, format!("there is no stack {stack:?}")))?;
+            if members.contains(&member) {
+                return Err(Invalid::new(field, format!("{stack:?} is there twice")));
+            }
+            members.push(member);
+        }
+        if members.len() < 2 {
+            return Err(Invalid::new(format!("{field}.stacks"), "a link joins at least two stacks"));
+        }
+        let (impairments, shown) = match &link.impairments {
+            Some(impairments) => {
+                let parsed = parse_impairments(impairments, &format!("{field}.impairments"))?;
+                let shown = pb::Impairments { queue_limit: parsed.queue_limit as u32, ..*impairments };
+                (parsed, Some(shown))
+            }
+            None => (Impairments::default(), None),
+        };
+        let speaks_v6 = |member: &usize| stacks[*member].addresses.iter().any(|(ip, _)| ip.is_ipv6());
+        let least = if members.iter().any(speaks_v6) { 1280 } else { 576 };
+        let mtu = match link.mtu {
+            0 => 1500,
+            mtu if (least..=65_535).contains(&mtu) => mtu,
+            mtu => {
+                let problem = format!("{mtu} is not between {least} and 65535, as the addresses of its stacks need");
+                return Err(Invalid::new(format!("{field}.mtu"), problem));
+            }
+        };
+        Ok(LinkPlan { name, members, config: LinkConfig { impairments, mtu: mtu as usize }, shown })
+    }
+
+    fn joining_all(stacks: usize) -> Self {
+        LinkPlan {
+            name: "link1".to_owned(),
+            members: (0..stacks).collect(),
+            config: LinkConfig::default(),
+            shown: None,
+        }
+    }
+}
+
+/// What a link does to frames.
+fn parse_impairments(impairments: &pb::Impairments, field: &str) -> Result<Impairments, Invalid> {
+    let time = |value: &Option<prost_types::Duration>, name: &str| match value {
+        Some(value) => duration(value, &format!("{field}.{name}")),
+        None => Ok(std::time::Duration::ZERO),
+    };
+    let default = Impairments::default();
+    let parsed = Impairments {
+        loss: impairments.loss,
+        delay: time(&impairments.delay, "delay")?,
+        jitter: time(&impairments.jitter, "jitter")?,
+        reorder: impairments.reorder,
+        duplicate: impairments.duplicate,
+        corrupt: impairments.corrupt,
+        rate_bps: Some(impairments.rate_bps).filter(|rate| *rate > 0),
+        queue_limit: match impairments.queue_limit {
+            0 => default.queue_limit,
+            limit => limit as usize,
+        },
+        ..default
+    };
+    parsed.validate().map_err(|wrong| {
+        let problem = format!("it has to be {}, not {}", wrong.allowed, wrong.value);
+        Invalid::new(format!("{field}.{}", wrong.field), problem)
+    })?;
+    Ok(parsed)
+}
+
+/// An address, with the length of its prefix or the usual one.
+fn address(text: &str, field: &str) -> Result<Address, Invalid> {
+    let wrong = |problem: String| Invalid::new(field, problem);
+    let shown: String = text.chars().take(64).collect();
+    let (ip, prefix) = match text.split_once('/') {
+        Some((ip, prefix)) => (ip, Some(prefix)),
+        None => (text, None),
+    };
+    let ip: IpAddr = ip.parse().map_err(|_| wrong(format!("{shown:?} is not an IP address")))?;
+    let (most, usual) = if ip.is_ipv4() { (32, 24) } else { (128, 64) };
+    let prefix = match prefix {
+        None => usual,
+        Some(prefix) => match prefix.parse() {
+            Ok(prefix) if prefix <= most => prefix,
+            _ => return Err(wrong(format!("{shown:?} has no prefix length of 0 to {most}"))),
+        },
+    };
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    if ip.is_unspecified() || ip.is_multicast() || broadcast {
+        return Err(wrong(format!("{ip} is not a unicast address")));
+    }
+    Ok((ip, prefix))
+}
+
+fn same_network((a, a_prefix): &Address, (b, b_prefix): &Address) -> bool {
+    let prefix = u32::from(*a_prefix.min(b_prefix));
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            u32::from(*a).checked_shr(32 - prefix).unwrap_or(0) == u32::from(*b).checked_shr(32 - prefix).unwrap_or(0)
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            u128::from(*a).checked_shr(128 - prefix).unwrap_or(0)
+                == u128::from(*b).checked_shr(128 - prefix).unwrap_or(0)
+        }
+        _ => false,
+    }
+}
+
+fn at_most(there: usize, limit: usize, field: &str) -> Result<(), Invalid> {
+    match there <= limit {
+        true => Ok(()),
+        false => Err(Invalid::new(field, format!("{there} are more than the limit of {limit}"))
+            .with_errno(host::Errno::ENOBUFS)),
+    }
+}
+
+/// 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`; or nothing.
+pub(super) fn check_name(name: &str, field: &str) -> Result<(), Invalid> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match name.len() <= 64 && name.chars().all(allowed) {
+        true => Ok(()),
+        false => Err(Invalid::new(field, "a name is 1 to 64 of a-z, A-Z, 0-9, '-', '_' and '.'")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(stacks: &[&str]) -> pb::CreateLabRequest {
+        let stacks = stacks.iter().map(|name| pb::LabStack { name: (*name).to_owned(), addresses: vec![] });
+        pb::CreateLabRequest { name: "lab".to_owned(), stacks: stacks.collect(), ..Default::default() }
+    }
+
+    fn parse(request: &pb::CreateLabRequest) -> Result<LabPlan, Invalid> {
+        LabPlan::parse(request, &Limits::default())
+    }
+
+    fn refused(request: &pb::CreateLabRequest) -> String {
+        parse(request).unwrap_err().field
+    }
+
+    #[test]
+    fn an_empty_lab_gets_what_the_contract_says() {
+        let plan = parse(&request(&["a", "b"])).unwrap();
+        let told: Vec<_> = plan.stacks.iter().map(|stack| format!("{:?}", stack.addresses)).collect();
+        assert_eq!(told, ["[(10.0.0.1, 24), (fd00::1, 64)]", "[(10.0.0.2, 24), (fd00::2, 64)]"]);
+        assert_eq!(plan.clock, Clock::Virtual);
+        let links = plan.links_to_proto();
+        assert_eq!((links[0].name.as_str(), links[0].mtu), ("link1", 1500));
+        assert_eq!(links[0].stacks, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_field() {
+        assert_eq!(refused(&request(&[])), "stacks");
+        assert_eq!(refused(&request(&["a", "a"])), "stacks[1].name");
+        assert_eq!(refused(&request(&["a/b"])), "stacks[0].name");
+        assert_eq!(refused(&request(&[""])), "stacks[0].name");
+        let with = |change: &dyn Fn(&mut pb::CreateLabRequest)| {
+            let mut request = request(&["a", "b"]);
+            change(&mut request);
+            refused(&request)
+        };
+        assert_eq!(with(&|lab| lab.name = "x".repeat(65)), "name");
+        assert_eq!(with(&|lab| lab.clock = 99), "clock");
+        assert_eq!(with(&|lab| lab.stacks[1].addresses = vec!["10.0.0.1/33".into()]), "stacks[1].addresses[0]");
+        assert_eq!(with(&|lab| lab.stacks[1].addresses = vec!["::".into()]), "stacks[1].addresses[0]");
+        let link = |stacks: &[&str]| pb::LabLink {
+            stacks: stacks.iter().map(|stack| (*stack).to_owned()).collect(),
+            ..Default::default()
+        };
+        assert_eq!(with(&|lab| lab.links = vec![link(&["a"])]), "links[0].stacks");
+        assert_eq!(with(&|lab| lab.links = vec![link(&["a", "c"])]), "links[0].stacks[1]");
+        assert_eq!(with(&|lab| lab.links = vec![link(&["a", "a"])]), "links[0].stacks[1]");
+        let mtu = pb::LabLink { mtu: 1279, ..link(&["a", "b"]) };
+        assert_eq!(with(&|lab| lab.links = vec![mtu.clone()]), "links[0].mtu");
+        let impairments = Some(pb::Impairments { loss: 1.5, ..Default::default() });
+        let lossy = pb::LabLink { impairments, ..link(&["a", "b"]) };
+        assert_eq!(with(&|lab| lab.links = vec![lossy.clone()]), "links[0].impairments.loss");
+    }
+
+    #[test]
+    fn a_stack_on_two_links_has_the_address_of_each_networks() {
+        let mut request = request(&["a", "router", "b"]);
+        let addresses = [&["10.1.0.1/24"][..], &["10.1.0.9/24", "10.2.0.9/24"], &["10.2.0.1/24"]];
+        for (stack, addresses) in request.stacks.iter_mut().zip(addresses) {
+            stack.addresses = addresses.iter().map(|text| (*text).to_owned()).collect();
+        }
+        let link = |stacks: [&str; 2]| pb::LabLink {
+            stacks: stacks.map(str::to_owned).to_vec(),
+            ..Default::default()
+        };
+        request.links = vec![link(["a", "router"]), link(["router", "b"])];
+        let plan = parse(&request).unwrap();
+        let told = |link| plan.addresses_on(1, link).unwrap()[0].0.to_string();
+        assert_eq!((told(0).as_str(), told(1).as_str()), ("10.1.0.9", "10.2.0.9"));
+    }
+}

@@ -1,0 +1,202 @@
+//! The tables behind [`Networks`](super::Networks): labs, attached stacks, and sockets whose stack is gone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use sockwright_engine::host::Errno;
+use sockwright_engine::id::{SessionId, SocketId};
+use sockwright_proto::v1 as pb;
+use sockwright_sim::StackId;
+use tonic::Status;
+
+use super::Host;
+use crate::config::Limits;
+use crate::error::status_saying;
+use crate::stack::attached::ONLY;
+use crate::stack::lab::Clock;
+use crate::stack::{Name, StackHandle, ThreadHandle};
+
+/// A lab.
+pub(super) struct LabEntry {
+    pub(super) thread: ThreadHandle,
+    pub(super) stacks: Vec<(StackId, Name)>,
+    pub(super) links: Vec<pb::LabLink>,
+    pub(super) clock: Clock,
+    pub(super) seed: u64,
+    pub(super) session: SessionId,
+}
+
+/// An attached stack.
+pub(super) struct AttachedEntry {
+    pub(super) thread: ThreadHandle,
+    pub(super) session: SessionId,
+}
+
+/// Everything that has a name.
+pub(super) struct Registry {
+    labs: BTreeMap<String, LabEntry>,
+    attached: BTreeMap<Name, AttachedEntry>,
+    stacks: HashMap<Name, StackHandle>,
+    gone: BTreeSet<SocketId>,
+    /// In the order in which they went.
+    gone_in_order: VecDeque<SocketId>,
+    gone_limit: usize,
+}
+
+impl Registry {
+    pub(super) fn new(gone_limit: usize) -> Self {
+        Registry {
+            labs: BTreeMap::new(),
+            attached: BTreeMap::new(),
+            stacks: HashMap::new(),
+            gone: BTreeSet::new(),
+            gone_in_order: VecDeque::new(),
+            gone_limit,
+        }
+    }
+
+    // ---- names
+
+    pub(super) fn stack(&self, name: &str) -> Option<StackHandle> {
+        self.stacks.get(name).cloned()
+    }
+
+    pub(super) fn lab(&self, name: &str) -> Option<&LabEntry> {
+        self.labs.get(name)
+    }
+
+    pub(super) fn lab_thread(&self, name: &str) -> Option<ThreadHandle> {
+        Some(self.labs.get(name)?.thread.clone())
+    }
+
+    pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {
+        Some(self.attached.get(name)?.thread.clone())
+    }
+
+    /// The name asked for, if it is free, or one that is.
+    pub(super) fn lab_name(&self, asked: &str) -> Result<String, Status> {
+        if asked.is_empty() {
+            let mut chosen = (1..).map(|number: u64| format!("lab-{number}"));
+            return Ok(chosen.find(|name| !self.labs.contains_key(name)).unwrap_or_default());
+        }
+        match self.labs.contains_key(asked) {
+            true => Err(Status::already_exists(format!("there is a lab {asked:?} already"))),
+            false => Ok(asked.to_owned()),
+        }
+    }
+
+    /// The same for an attached stack.
+    pub(super) fn attached_name(&self, asked: &str) -> Result<Name, Status> {
+        if asked.is_empty() {
+            let mut chosen = (1..).map(|number: u64| Name::from(format!("stack-{number}")));
+            return Ok(chosen.find(|name| !self.attached.contains_key(name)).unwrap_or_default());
+        }
+        match self.attached.contains_key(asked) {
+            true => Err(Status::already_exists(format!("there is a stack {asked:?} already"))),
+            false => Ok(Name::from(asked)),
+        }
+    }
+
+    // ---- lists
+
+    pub(super) fn labs_after(&self, after: &str, limit: usize) -> Vec<(String, ThreadHandle)> {
+        let labs = self.labs.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+        labs.take(limit).map(|(name, lab)| (name.clone(), lab.thread.clone())).collect()
+    }
+
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let labs = self.labs.values().map(|lab| Host {
+            thread: lab.thread.clone(),
+            stacks: lab.stacks.clone(),
+            link: "virtual",
+            session: lab.session,
+        });
+        let attached = self.attached.iter().map(|(name, stack)| Host {
+            thread: stack.thread.clone(),
+            stacks: vec![(ONLY, Arc::clone(name))],
+            link: "raw_ip",
+            session: stack.session,
+        });
+        labs.chain(attached).collect()
+    }
+
+    // ---- changes
+
+    pub(super) fn check_room_for_lab(&self, limits: &Limits) -> Result<(), Status> {
+        check_room(self.labs.len(), limits.labs, "labs")
+    }
+
+    pub(super) fn check_room_for_attached(&self, limits: &Limits) -> Result<(), Status> {
+        check_room(self.attached.len(), limits.attached_stacks, "attached_stacks")
+    }
+
+    pub(super) fn add_lab(&mut self, name: String, lab: LabEntry) {
+        for (stack, name) in &lab.stacks {
+            self.stacks.insert(Arc::clone(name), lab.thread.stack(*stack));
+        }
+        self.labs.insert(name, lab);
+    }
+
+    pub(super) fn add_attached(&mut self, name: Name, stack: AttachedEntry) {
+        self.stacks.insert(Arc::clone(&name), stack.thread.stack(ONLY));
+        self.attached.insert(name, stack);
+    }
+
+    /// The names of its stacks.
+    pub(super) fn remove_lab(&mut self, name: &str) -> Vec<Name> {
+        let Some(lab) = self.labs.remove(name) else { return Vec::new() };
+        let names: Vec<_> = lab.stacks.into_iter().map(|(_, name)| name).collect();
+        for name in &names {
+            self.stacks.remove(name);
+        }
+        names
+    }
+
+    /// Its name.
+    pub(super) fn remove_attached(&mut self, name: &Name) -> Vec<Name> {
+        self.stacks.remove(name);
+        self.attached.remove(name).map(|_| Arc::clone(name)).into_iter().collect()
+    }
+
+    /// What a thread holds belongs to no session any more.
+    pub(super) fn disown(&mut self, host: &Host) {
+        for (_, stack) in &host.stacks {
+            if let Some(attached) = self.attached.get_mut(stack) {
+                attached.session = SessionId(0);
+            }
+            let lab = stack.split_once('/').and_then(|(lab, _)| self.labs.get_mut(lab));
+            if let Some(lab) = lab {
+                lab.session = SessionId(0);
+            }
+        }
+    }
+
+    // ---- what is gone
+
+    /// Calls on these sockets are to be told that their stack is gone. The oldest are forgotten.
+    pub(super) fn remember_gone(&mut self, sockets: Vec<SocketId>) {
+        for socket in sockets {
+            if self.gone.insert(socket) {
+                self.gone_in_order.push_back(socket);
+            }
+        }
+        while self.gone_in_order.len() > self.gone_limit {
+            if let Some(oldest) = self.gone_in_order.pop_front() {
+                self.gone.remove(&oldest);
+            }
+        }
+    }
+
+    pub(super) fn is_gone(&self, socket: SocketId) -> bool {
+        self.gone.contains(&socket)
+    }
+}
+
+fn check_room(there: usize, limit: usize, name: &str) -> Result<(), Status> {
+    if there < limit {
+        return Ok(());
+    }
+    tracing::warn!(limit = name, "a limit of the server was hit");
+    Err(status_saying(Errno::ENOBUFS, format!("the server's limit of {limit} {name} is reached"), None))
+}

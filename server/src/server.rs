@@ -1,0 +1,183 @@
+//! A server: bound, serving, draining.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use sockwright_server::config::Config;
+//! use sockwright_server::server::Server;
+//!
+//! let server = Server::bind("127.0.0.1:0".parse().unwrap(), Config::default()).await?;
+//! println!("listening on {}", server.local_addr());
+//! server.serve(std::future::pending()).await
+//! # }
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockwright_proto::v1::events_server::EventsServer;
+use sockwright_proto::v1::networks_server::NetworksServer;
+use sockwright_proto::v1::sessions_server::SessionsServer;
+use sockwright_proto::v1::sockets_server::SocketsServer;
+use tokio::net::TcpListener;
+use tonic::server::NamedService;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
+
+use crate::config::Config;
+use crate::hub::{Hub, HubConfig};
+use crate::layers::{Deadlines, Deliveries};
+use crate::networks::Networks;
+use crate::services::events::EventsService;
+use crate::services::networks::NetworksService;
+use crate::services::sessions::SessionsService;
+use crate::services::sockets::SocketsService;
+use crate::sessions::Sessions;
+
+/// A server that has its address.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    config: Config,
+    parts: Parts,
+}
+
+/// What a server is made of. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) networks: Arc<Networks>,
+    pub(crate) sockets: Arc<SocketsService>,
+    pub(crate) labs: Arc<NetworksService>,
+    pub(crate) sessions: Arc<SessionsService>,
+}
+
+impl Parts {
+    fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        let hub = Hub::new(HubConfig { watchers: limits.watchers, ..HubConfig::default() });
+        let networks = Networks::new(config.clone(), Arc::clone(&hub));
+        let sessions = Sessions::new(Arc::clone(&networks), hub.epoch());
+        let keys = limits.idempotency_keys;
+        let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
+        let sockets = Arc::new(SocketsService::new(n, s, h, keys));
+        let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
+        let labs = Arc::new(NetworksService::new(n, s, h, keys));
+        let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
+        Parts { hub, networks, sockets, labs, sessions }
+    }
+}
+
+impl Server {
+    /// Takes an address to listen on; port 0 is any free one.
+    pub async fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let parts = Parts::new(&config);
+        Ok(Server { listener, address, config, parts })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Serves until `stop` is over, and then drains: streams end with UNAVAILABLE, calls that wait with `ENETDOWN`,
+    /// attached stacks reset their connections and give their ports back. Takes a few seconds at most.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+        let Server { listener, config, parts, .. } = self;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        set_health(&health, true).await;
+        let keep_alive = config.keep_alive;
+        let calls = config.limits.calls_per_connection;
+
+        let (drain, draining) = tokio::sync::oneshot::channel::<()>();
+        let serving = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(keep_alive.interval))
+            .http2_keepalive_timeout(Some(keep_alive.timeout))
+            .max_concurrent_streams(calls)
+            // Cancelling calls is a normal thing to do here; hyper takes many at once for an attack.
+            .http2_max_pending_accept_reset_streams(Some(calls as usize))
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            // Outermost first.
+            .layer(Deadlines)
+            .layer(Deliveries)
+            .add_service(health_service)
+            .add_service(reflection_v1()?)
+            .add_service(reflection_v1alpha()?)
+            .add_service(SocketsServer::from_arc(Arc::clone(&parts.sockets)))
+            .add_service(EventsServer::new(EventsService::new(Arc::clone(&parts.hub))))
+            .add_service(SessionsServer::from_arc(Arc::clone(&parts.sessions)))
+            .add_service(NetworksServer::from_arc(Arc::clone(&parts.labs)))
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async {
+                // The sender is never dropped before it has sent.
+                _ = draining.await;
+            });
+        tokio::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(io::Error::other),
+            () = stop => {}
+        }
+        tracing::info!("draining");
+        _ = drain.send(());
+        let finish = async {
+            set_health(&health, false).await;
+            parts.hub.shutdown();
+            parts.networks.shut_down().await;
+        };
+        let drained = async { tokio::join!(finish, &mut serving).1 };
+        match tokio::time::timeout(DRAIN_AT_MOST, drained).await {
+            Ok(ended) => ended.map_err(io::Error::other),
+            Err(_) => {
+                tracing::warn!("some clients did not end their calls");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn set_health(health: &HealthReporter, serving: bool) {
+    use tonic_health::ServingStatus::{NotServing, Serving};
+    let status = if serving { Serving } else { NotServing };
+    for name in [
+        "",
+        SocketsServer::<SocketsService>::NAME,
+        EventsServer::<EventsService>::NAME,
+        SessionsServer::<SessionsService>::NAME,
+        NetworksServer::<NetworksService>::NAME,
+    ] {
+        health.set_service_status(name, status).await;
+    }
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(sockwright_proto::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+fn reflection_v1() -> io::Result<
+    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
+> {
+    reflection().build_v1().map_err(io::Error::other)
+}
+
+fn reflection_v1alpha() -> io::Result<
+    tonic_reflection::server::v1alpha::ServerReflectionServer<
+        impl tonic_reflection::server::v1alpha::ServerReflection,
+    >,
+> {
+    reflection().build_v1alpha().map_err(io::Error::other)
+}
+
+/// How long draining may take.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(3);
+/// Octets that a client may send ahead of one call, and of all calls of a connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;

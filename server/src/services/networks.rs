@@ -1,0 +1,157 @@
+//! The service `Networks`.
+
+use std::sync::Arc;
+
+use sockwright_engine::time::Instant;
+use sockwright_proto::v1::networks_server::Networks as Service;
+use sockwright_proto::v1::{
+    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CreateLabRequest, CreateLabResponse,
+    DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest, ListLabsResponse,
+    ListStacksRequest, ListStacksResponse, advance_time_request,
+};
+use sockwright_engine::host::Errno;
+use tonic::{Request, Response, Status};
+
+use super::page_size;
+use crate::convert::{Invalid, duration};
+use crate::error::status_saying;
+use crate::hub::Hub;
+use crate::idempotency::{Keys, check_key};
+use crate::networks::{AttachPlan, LabPlan, Networks};
+use crate::sessions::Sessions;
+use crate::stack::command::{Advance, AdvanceError};
+
+/// The service over these networks.
+pub(crate) struct NetworksService {
+    networks: Arc<Networks>,
+    sessions: Arc<Sessions>,
+    hub: Arc<Hub>,
+    labs: Keys<CreateLabResponse>,
+    attached: Keys<AttachResponse>,
+}
+
+impl NetworksService {
+    /// The service, remembering so many idempotency keys.
+    pub(crate) fn new(networks: Arc<Networks>, sessions: Arc<Sessions>, hub: Arc<Hub>, keys: usize) -> Self {
+        NetworksService { networks, sessions, hub, labs: Keys::new(keys), attached: Keys::new(keys) }
+    }
+}
+
+#[tonic::async_trait]
+impl Service for NetworksService {
+    async fn create_lab(
+        &self,
+        request: Request<CreateLabRequest>,
+    ) -> Result<Response<CreateLabResponse>, Status> {
+        let request = request.into_inner();
+        check_key(&request.idempotency_key)?;
+        let plan = LabPlan::parse(&request, &self.networks.config().limits)?;
+        let create = async {
+            let owner = self.sessions.owner(&request.session)?;
+            let lab = self.networks.create_lab(plan, owner.session)?;
+            Ok(CreateLabResponse { lab: Some(lab.value), at: Some(lab.at) })
+        };
+        self.labs.once(&request.session, &request.idempotency_key, create).await.map(Response::new)
+    }
+
+    async fn delete_lab(
+        &self,
+        request: Request<DeleteLabRequest>,
+    ) -> Result<Response<DeleteLabResponse>, Status> {
+        let at = self.networks.delete_lab(&request.into_inner().name).await?;
+        Ok(Response::new(DeleteLabResponse { at: Some(at) }))
+    }
+
+    async fn list_labs(
+        &self,
+        request: Request<ListLabsRequest>,
+    ) -> Result<Response<ListLabsResponse>, Status> {
+        let request = request.into_inner();
+        let size = page_size(request.page_size);
+        let at = Some(self.hub.position());
+        let mut labs = self.networks.list_labs(&request.page_token, size + 1).await;
+        let next_page_token = next_page(&mut labs, size, |lab| &lab.name);
+        Ok(Response::new(ListLabsResponse { labs, next_page_token, at }))
+    }
+
+    async fn attach(&self, request: Request<AttachRequest>) -> Result<Response<AttachResponse>, Status> {
+        let request = request.into_inner();
+        check_key(&request.idempotency_key)?;
+        let plan = AttachPlan::try_from(&request)?;
+        let attach = async {
+            let owner = self.sessions.owner(&request.session)?;
+            let stack = self.networks.attach(plan, owner.session)?;
+            Ok(AttachResponse { stack: Some(stack.value), at: Some(stack.at) })
+        };
+        self.attached.once(&request.session, &request.idempotency_key, attach).await.map(Response::new)
+    }
+
+    async fn detach(&self, request: Request<DetachRequest>) -> Result<Response<DetachResponse>, Status> {
+        let at = self.networks.detach(&request.into_inner().name).await?;
+        Ok(Response::new(DetachResponse { at: Some(at) }))
+    }
+
+    async fn list_stacks(
+        &self,
+        request: Request<ListStacksRequest>,
+    ) -> Result<Response<ListStacksResponse>, Status> {
+        let request = request.into_inner();
+        let size = page_size(request.page_size);
+        let at = Some(self.hub.position());
+        let mut stacks = self.networks.list_stacks(&request.page_token, size + 1).await;
+        let next_page_token = next_page(&mut stacks, size, |stack| &stack.name);
+        Ok(Response::new(ListStacksResponse { stacks, next_page_token, at }))
+    }
+
+    async fn advance_time(
+        &self,
+        request: Request<AdvanceTimeRequest>,
+    ) -> Result<Response<AdvanceTimeResponse>, Status> {
+        let request = request.into_inner();
+        let how = how_far(request.how)?;
+        let advanced = self.networks.advance(&request.lab, how).await?.map_err(not_advanced)?;
+        Ok(Response::new(AdvanceTimeResponse {
+            time_ns: advanced.value.now.as_nanos(),
+            steps: advanced.value.steps,
+            at: Some(advanced.at),
+        }))
+    }
+}
+
+/// Cuts what is more than a page, and gives the token of the next one.
+fn next_page<T>(items: &mut Vec<T>, size: usize, name: impl Fn(&T) -> &String) -> String {
+    if items.len() <= size {
+        return String::new();
+    }
+    items.truncate(size);
+    items.last().map(name).cloned().unwrap_or_default()
+}
+
+fn how_far(how: Option<advance_time_request::How>) -> Result<Advance, Invalid> {
+    use advance_time_request::How;
+    match how {
+        Some(How::By(length)) => Ok(Advance::By(duration(&length, "by")?)),
+        Some(How::ToTimeNs(time)) => Ok(Advance::To(Instant::from_nanos(time))),
+        Some(How::Steps(steps)) if steps > 0 => Ok(Advance::Steps(steps.into())),
+        Some(How::UntilIdle(true)) => Ok(Advance::UntilIdle),
+        Some(How::Steps(_)) => Err(Invalid::new("steps", "nothing is asked for")),
+        Some(How::UntilIdle(false)) => Err(Invalid::new("until_idle", "nothing is asked for")),
+        None => Err(Invalid::new("how", "nothing is asked for")),
+    }
+}
+
+fn not_advanced(error: AdvanceError) -> Status {
+    match error {
+        AdvanceError::RealClock => {
+            Status::failed_precondition("the lab has a real clock, which moves by itself and by nothing else")
+        }
+        AdvanceError::InThePast(now) => {
+            Invalid::new("to_time_ns", format!("the lab's clock is at {} already", now.as_nanos())).into()
+        }
+        AdvanceError::TooManySteps(advanced) => {
+            let (steps, now) = (advanced.steps, advanced.now.as_nanos());
+            let message = format!("the limit of {steps} steps was reached with the lab's clock at {now} ns");
+            status_saying(Errno::ENOBUFS, message, None)
+        }
+    }
+}

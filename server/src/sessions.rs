@@ -1,0 +1,167 @@
+//! Sessions: leases, and what becomes of what they own.
+//!
+//! A session lives as long as its client says so in time. Its end, by `Close` or by the clock, happens once: it leaves
+//! the table first, so that nobody can make anything for it any more, then waits for what was being made, and then has
+//! [`Networks::end_session`] treat all that it owns.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sockwright_engine::host::Errno;
+use sockwright_engine::id::SessionId;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::convert::{parse_session, session_name};
+use crate::error::status_saying;
+use crate::networks::Networks;
+use crate::stack::command::{At, Policy};
+
+/// The sessions of a server.
+pub(crate) struct Sessions {
+    table: Mutex<HashMap<SessionId, Session>>,
+    next: AtomicU64,
+    networks: Arc<Networks>,
+}
+
+struct Session {
+    lease: Duration,
+    deadline: Instant,
+    on_expiry: Policy,
+    label: String,
+    /// Held for reading while something is made for the session.
+    making: Arc<RwLock<()>>,
+    timer: Option<AbortHandle>,
+}
+
+/// A session that something is being made for. It cannot end as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// Who; 0 is nobody.
+    pub(crate) session: SessionId,
+    /// What keeps it.
+    pub(crate) guard: Option<OwnedRwLockReadGuard<()>>,
+}
+
+impl Sessions {
+    /// None yet. Numbers begin somewhere that depends on the epoch, so that the sessions of a server that was restarted
+    /// are not taken for those of the one before.
+    pub(crate) fn new(networks: Arc<Networks>, epoch: u64) -> Arc<Self> {
+        let first = epoch % 1_000_000 * 1_000_000 + 1;
+        Arc::new(Sessions { table: Mutex::default(), next: AtomicU64::new(first), networks })
+    }
+
+    /// Opens a session; its lease runs from now.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        lease: Duration,
+        on_expiry: Policy,
+        label: String,
+    ) -> Result<SessionId, Status> {
+        let mut table = self.table();
+        let limit = self.networks.config().limits.sessions;
+        if table.len() >= limit {
+            let message = format!("the server's limit of {limit} sessions is reached");
+            return Err(status_saying(Errno::ENOBUFS, message, None));
+        }
+        let session = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let timer = tokio::spawn(Arc::clone(self).expire(session)).abort_handle();
+        tracing::info!(session = session_name(session), label, "session opened");
+        table.insert(
+            session,
+            Session {
+                lease,
+                deadline: Instant::now() + lease,
+                on_expiry,
+                label,
+                making: Arc::default(),
+                timer: Some(timer),
+            },
+        );
+        Ok(session)
+    }
+
+    /// Starts the lease anew, and says how long it is.
+    pub(crate) fn keep_alive(&self, name: &str) -> Result<Duration, Status> {
+        let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
+        let mut table = self.table();
+        let session = table.get_mut(&id).ok_or_else(|| no_such_session(name))?;
+        session.deadline = Instant::now() + session.lease;
+        Ok(session.lease)
+    }
+
+    /// Ends a session now, by `policy` if one is given. How many sockets it was applied to.
+    pub(crate) async fn close(self: &Arc<Self>, name: &str, policy: Option<Policy>) -> Result<At<u32>, Status> {
+        let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
+        let session = self.table().remove(&id).ok_or_else(|| no_such_session(name))?;
+        if let Some(timer) = &session.timer {
+            timer.abort();
+        }
+        // On a task of its own: a client that goes away meanwhile must not leave it half done.
+        let ending = tokio::spawn(Arc::clone(self).end(id, session, policy));
+        ending.await.map_err(|error| {
+            tracing::error!(%error, "a session's end failed");
+            status_saying(Errno::ENETDOWN, "the session ended, but not all of it could be treated", None)
+        })
+    }
+
+    /// The session of that name, to make something for; the empty name is nobody.
+    pub(crate) fn owner(&self, name: &str) -> Result<Owner, Status> {
+        if name.is_empty() {
+            return Ok(Owner { session: SessionId(0), guard: None });
+        }
+        let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
+        let making = match self.table().get(&id) {
+            Some(session) => Arc::clone(&session.making),
+            None => return Err(no_such_session(name)),
+        };
+        // Whoever ends it took it out of the table first and waits for us, or has been there before.
+        let guard = making.try_read_owned().map_err(|_| no_such_session(name))?;
+        if !self.table().contains_key(&id) {
+            return Err(no_such_session(name));
+        }
+        Ok(Owner { session: id, guard: Some(guard) })
+    }
+
+    /// Ends a session when its lease has run out.
+    async fn expire(self: Arc<Self>, id: SessionId) {
+        let session = loop {
+            let deadline = match self.table().get(&id) {
+                Some(session) => session.deadline,
+                None => return,
+            };
+            tokio::time::sleep_until(deadline).await;
+            let mut table = self.table();
+            // It may have been kept alive in the meantime.
+            if table.get(&id).is_some_and(|session| session.deadline <= Instant::now()) {
+                break table.remove(&id);
+            }
+        };
+        if let Some(session) = session {
+            tracing::info!(session = session_name(id), label = session.label, "session expired");
+            self.end(id, session, None).await;
+        }
+    }
+
+    async fn end(self: Arc<Self>, id: SessionId, session: Session, policy: Option<Policy>) -> At<u32> {
+        // What is being made for it is made by now, and can be treated.
+        drop(session.making.write().await);
+        let policy = policy.unwrap_or(session.on_expiry);
+        let treated = self.networks.end_session(id, policy).await;
+        tracing::info!(session = session_name(id), ?policy, sockets = treated.value, "session ended");
+        treated
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_such_session(name: &str) -> Status {
+    let name: String = name.chars().take(64).collect();
+    status_saying(Errno::ENOENT, format!("there is no session {name:?}"), None)
+}

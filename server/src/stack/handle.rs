@@ -1,0 +1,255 @@
+//! The tokio side of an engine's thread: typed calls that wait without blocking, and end their wait when dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use sockwright_engine::host::op::Request;
+use sockwright_engine::host::{Errno, OpError};
+use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_proto::v1::Position;
+use sockwright_sim::StackId;
+use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot};
+
+use super::command::{
+    Advance, AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, Stop,
+};
+use super::receipt::Given;
+
+/// Reaches an engine's thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct ThreadHandle {
+    calls: mpsc::Sender<Command>,
+    urgent: Urgent,
+    ops: Arc<AtomicU64>,
+}
+
+/// Reaches one stack of an engine's thread.
+#[derive(Clone, Debug)]
+pub(crate) struct StackHandle {
+    thread: ThreadHandle,
+    stack: StackId,
+}
+
+/// The engine's thread is gone, and its stacks with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+impl From<Gone> for OpError {
+    fn from(Gone: Gone) -> Self {
+        Errno::ENETDOWN.into()
+    }
+}
+
+impl StackHandle {
+    /// Makes a call and waits for its end. Dropping the future ends the wait; what it was given but did not take goes
+    /// back. `session` is kept from ending until the call was carried out.
+    pub(crate) async fn call(
+        &self,
+        request: Request,
+        session: Option<OwnedRwLockReadGuard<()>>,
+    ) -> Result<At<Given>, OpError> {
+        let op = OpId(self.thread.ops.fetch_add(1, Ordering::Relaxed));
+        let socket = socket_of(&request);
+        // Before anything can be dropped, so that it is given back to whoever waits for room in the queue.
+        let room = self.thread.calls.reserve().await.map_err(|_| Gone)?;
+        let (answer, answered) = oneshot::channel();
+        room.send(Command::Call(Call { op, stack: self.stack, request, answer, session }));
+        self.thread.urgent.wake.wake();
+        let mut wait = Wait { answered, cancel: Some((op, socket, &self.thread.urgent)) };
+        let answer = (&mut wait.answered).await;
+        wait.cancel = None;
+        answer.map_err(|_| Gone)?
+    }
+
+    /// Everything about a socket; `None` where there is no such socket.
+    pub(crate) async fn inspect(&self, socket: SocketId) -> Result<At<Option<Inspection>>, Gone> {
+        let stack = self.stack;
+        self.thread.ask(|answer| Command::Inspect { stack, socket, answer }).await
+    }
+}
+
+impl ThreadHandle {
+    /// One of its stacks.
+    pub(crate) fn stack(&self, stack: StackId) -> StackHandle {
+        StackHandle { thread: self.clone(), stack }
+    }
+
+    /// Everything about its stacks.
+    pub(crate) async fn describe(&self) -> Result<At<Description>, Gone> {
+        self.ask(|answer| Command::Describe { answer }).await
+    }
+
+    /// Moves its clock.
+    pub(crate) async fn advance(&self, how: Advance) -> Result<Result<At<Advanced>, AdvanceError>, Gone> {
+        self.ask(|answer| Command::Advance { how, answer }).await
+    }
+
+    /// Treats the sockets of a session, and says how many there were.
+    pub(crate) async fn end_session(&self, session: SessionId, policy: Policy) -> Result<At<u32>, Gone> {
+        self.ask(|answer| Command::EndSession { session, policy, answer }).await
+    }
+
+    /// Ends it. Asks urgently: it is heard however long the queue is.
+    pub(crate) async fn stop(&self, how: Stop) -> Result<Position, Gone> {
+        let (answer, answered) = oneshot::channel();
+        self.urgent.send(Command::Stop { how, answer });
+        answered.await.map_err(|_| Gone)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Gone> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.send(command(answer)).await.map_err(|_| Gone)?;
+        self.urgent.wake.wake();
+        answered.await.map_err(|_| Gone)
+    }
+}
+
+/// The lane for what must neither wait nor be lost: at most a few messages for each call, so it needs no bound of
+/// its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Urgent {
+    lane: mpsc::UnboundedSender<Command>,
+    wake: Arc<Wake>,
+}
+
+impl Urgent {
+    /// Sends, unless the thread is gone: then there is nothing left to cancel or restore.
+    pub(super) fn send(&self, command: Command) {
+        if self.lane.send(command).is_ok() {
+            self.wake.wake();
+        }
+    }
+}
+
+/// The thread's end of the queues.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    calls: mpsc::Receiver<Command>,
+    urgent: mpsc::UnboundedReceiver<Command>,
+    wake: Arc<Wake>,
+}
+
+impl Inbox {
+    /// The next message, urgent ones first.
+    pub(super) fn next(&mut self) -> Option<Command> {
+        self.urgent.try_recv().ok().or_else(|| self.calls.try_recv().ok())
+    }
+
+    /// Whether the thread may sleep: from here on a message wakes it. Call [`Inbox::awake`] afterwards.
+    pub(super) fn may_sleep(&self) -> bool {
+        self.wake.asleep.store(true, Ordering::SeqCst);
+        self.urgent.is_empty() && self.calls.is_empty()
+    }
+
+    /// The thread is awake again and looks at the queues by itself.
+    pub(super) fn awake(&self) {
+        self.wake.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Nobody can send any more.
+    pub(super) fn close(&mut self) {
+        self.calls.close();
+        self.urgent.close();
+    }
+}
+
+/// Wakes the thread if it sleeps, and costs next to nothing if it does not.
+#[derive(Debug)]
+pub(super) struct Wake {
+    asleep: AtomicBool,
+    by: Waker,
+}
+
+/// How a thread is woken.
+#[derive(Debug)]
+pub(super) enum Waker {
+    /// It parks.
+    Park(std::sync::OnceLock<std::thread::Thread>),
+    /// It polls.
+    Poll(mio::Waker),
+}
+
+impl Wake {
+    fn wake(&self) {
+        if !self.asleep.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        match &self.by {
+            Waker::Park(thread) => {
+                if let Some(thread) = thread.get() {
+                    thread.unpark();
+                }
+            }
+            // It fails where the poll is gone, and the thread with it.
+            Waker::Poll(waker) => _ = waker.wake(),
+        }
+    }
+
+    /// The thread that is to be unparked is the one that calls this.
+    pub(super) fn is_this_thread(&self) {
+        if let Waker::Park(thread) = &self.by {
+            thread.get_or_init(std::thread::current);
+        }
+    }
+}
+
+/// Both ends of the queues of a thread, with room for so many calls.
+pub(super) fn queues(room: usize, by: Waker) -> (ThreadHandle, Inbox) {
+    let (calls, calls_end) = mpsc::channel(room);
+    let (lane, lane_end) = mpsc::unbounded_channel();
+    let wake = Arc::new(Wake { asleep: AtomicBool::new(false), by });
+    let urgent = Urgent { lane, wake: Arc::clone(&wake) };
+    let handle = ThreadHandle { calls, urgent, ops: Arc::new(AtomicU64::new(1)) };
+    (handle, Inbox { calls: calls_end, urgent: lane_end, wake })
+}
+
+impl Inbox {
+    pub(super) fn wake(&self) -> &Wake {
+        &self.wake
+    }
+}
+
+impl ThreadHandle {
+    pub(super) fn urgent(&self) -> Urgent {
+        self.urgent.clone()
+    }
+}
+
+/// A call that waits. Dropped before it has its answer, it cancels the call.
+struct Wait<'a> {
+    answered: oneshot::Receiver<Answer>,
+    cancel: Option<(OpId, Option<SocketId>, &'a Urgent)>,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let Some((op, socket, urgent)) = self.cancel.take() else { return };
+        // Closed first: the engine's thread finds either this message or a receiver that is gone. An answer that has
+        // come already is dropped here, and its receipt sends it back.
+        self.answered.close();
+        if self.answered.try_recv().is_err() {
+            urgent.send(Command::Cancel { op, socket });
+        }
+    }
+}
+
+/// The socket that a request names.
+pub(super) fn socket_of(request: &Request) -> Option<SocketId> {
+    match request {
+        Request::Create { .. } => None,
+        Request::Bind { socket, .. }
+        | Request::Listen { socket, .. }
+        | Request::Accept { socket, .. }
+        | Request::Connect { socket, .. }
+        | Request::Send { socket, .. }
+        | Request::Recv { socket, .. }
+        | Request::SendTo { socket, .. }
+        | Request::RecvFrom { socket, .. }
+        | Request::Shutdown { socket, .. }
+        | Request::Close { socket }
+        | Request::Abort { socket }
+        | Request::Vanish { socket }
+        | Request::Reassign { socket, .. }
+        | Request::SetOptions { socket, .. } => Some(*socket),
+    }
+}

@@ -1,0 +1,234 @@
+//! A lab on its thread: a [`World`], and what moves its clock.
+//!
+//! | clock | moves |
+//! |---|---|
+//! | virtual | to the next timer or delivery whenever nothing is left to do now, so many times after each call |
+//! | manual | by `AdvanceTime` only |
+//! | real | by itself |
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sockwright_engine::event::Interest;
+use sockwright_engine::host::Engine;
+use sockwright_engine::host::op::{Outcome, Reply, Request};
+use sockwright_engine::id::{OpId, SocketId};
+use sockwright_engine::time::Instant;
+use sockwright_sim::{StackId, World};
+
+use super::command::{Advance, AdvanceError, Advanced};
+use super::site::{Goal, Next, Site, SiteOutput, Until};
+use crate::config::Limits;
+
+/// How time passes in a lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// It jumps.
+    Virtual,
+    /// It stands still.
+    Manual,
+    /// It runs.
+    Real,
+}
+
+/// A lab.
+pub(crate) struct Lab {
+    world: World,
+    clock: Clock,
+    /// Where a real clock began.
+    origin: std::time::Instant,
+    /// What a real clock said last.
+    real_now: Instant,
+    /// Jumps that are left until the next call.
+    jumps_left: u64,
+    jumps_limit: u64,
+    jumps_hit: u64,
+    steps_limit: u64,
+    told: (Interest, bool),
+    /// What the lab itself has to say.
+    outputs: VecDeque<SiteOutput>,
+}
+
+impl Lab {
+    /// A lab of this world.
+    pub(crate) fn new(mut world: World, clock: Clock, limits: &Limits) -> Self {
+        world.tell_frames(false);
+        Lab {
+            world,
+            clock,
+            origin: std::time::Instant::now(),
+            real_now: Instant::ZERO,
+            jumps_left: limits.virtual_jumps,
+            jumps_limit: limits.virtual_jumps,
+            jumps_hit: 0,
+            steps_limit: limits.advance_steps,
+            told: (Interest::NONE, false),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Does what is due until `time`. Whether nothing more is, within the budget.
+    fn work_until(&mut self, time: Instant) -> bool {
+        for _ in 0..STEPS_PER_TURN {
+            match self.world.next_time() {
+                Some(next) if next <= time => self.world.step(),
+                _ => return true,
+            };
+        }
+        false
+    }
+
+    fn work_real(&mut self) -> Next {
+        if !self.work_until(self.real_now) {
+            return Next::AtOnce;
+        }
+        self.world.advance_to(self.real_now);
+        match self.world.next_time() {
+            Some(next) => Next::After(next - self.real_now),
+            None => Next::Whenever,
+        }
+    }
+
+    fn work_manual(&mut self) -> Next {
+        if self.work_until(self.world.now()) { Next::Whenever } else { Next::AtOnce }
+    }
+
+    fn work_virtual(&mut self) -> Next {
+        for _ in 0..STEPS_PER_TURN {
+            let Some(next) = self.world.next_time() else { return Next::Whenever };
+            if next > self.world.now() {
+                if self.jumps_left == 0 {
+                    return Next::Whenever;
+                }
+                self.jumps_left -= 1;
+            }
+            self.world.step();
+            if self.jumps_left == 0 && self.world.next_time().is_some_and(|next| next > self.world.now()) {
+                self.jumps_hit += 1;
+                let at = self.world.now();
+                self.outputs.push_back(SiteOutput::LimitHit { at, limit: VIRTUAL_JUMPS });
+                return Next::Whenever;
+            }
+        }
+        Next::AtOnce
+    }
+}
+
+impl Site for Lab {
+    fn tick(&mut self) {
+        if self.clock == Clock::Real {
+            self.real_now = Instant::ZERO + self.origin.elapsed();
+            // What is due first happens first; a call must not find the clock behind itself.
+            if self.world.next_time().is_none_or(|next| next > self.real_now) {
+                self.world.advance_to(self.real_now);
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    fn stacks(&self) -> Vec<StackId> {
+        self.world.stacks().collect()
+    }
+
+    fn engine(&self, stack: StackId) -> Option<&Engine> {
+        self.world.engine(stack)
+    }
+
+    fn set_interest(&mut self, interest: Interest, frame_losses: bool) {
+        if self.told == (interest, frame_losses) {
+            return;
+        }
+        self.told = (interest, frame_losses);
+        self.world.tell_frames(frame_losses);
+        for stack in self.stacks() {
+            if let Some(engine) = self.world.engine_mut(stack) {
+                engine.set_interest(interest);
+            }
+        }
+    }
+
+    fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome {
+        self.world.op(stack, op, request)
+    }
+
+    fn cancel(&mut self, stack: StackId, op: OpId) {
+        self.world.cancel_op(stack, op);
+    }
+
+    fn restore(&mut self, stack: StackId, socket: SocketId, reply: Reply) {
+        self.world.restore(stack, socket, reply);
+    }
+
+    fn called(&mut self) {
+        self.jumps_left = self.jumps_limit;
+    }
+
+    fn work(&mut self) -> Next {
+        match self.clock {
+            Clock::Virtual => self.work_virtual(),
+            Clock::Manual => self.work_manual(),
+            Clock::Real => self.work_real(),
+        }
+    }
+
+    fn begin_advance(&self, how: Advance) -> Result<Goal, AdvanceError> {
+        let now = self.world.now();
+        let until = match how {
+            _ if self.clock == Clock::Real => return Err(AdvanceError::RealClock),
+            Advance::To(time) if time < now => return Err(AdvanceError::InThePast(now)),
+            Advance::To(time) => Until::Time(time),
+            Advance::By(length) => Until::Time(now + length),
+            Advance::Steps(steps) => Until::Steps(steps),
+            Advance::UntilIdle => Until::Idle,
+        };
+        Ok(Goal { until, steps: 0 })
+    }
+
+    fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>> {
+        for _ in 0..STEPS_PER_TURN {
+            let next = self.world.next_time();
+            let arrived = match goal.until {
+                Until::Time(time) if next.is_none_or(|next| next > time) => {
+                    self.world.advance_to(time);
+                    true
+                }
+                Until::Time(_) => false,
+                Until::Steps(steps) => goal.steps == steps || next.is_none(),
+                Until::Idle => next.is_none(),
+            };
+            let advanced = Advanced { now: self.world.now(), steps: goal.steps };
+            if arrived {
+                return Some(Ok(advanced));
+            }
+            if goal.steps == self.steps_limit {
+                return Some(Err(AdvanceError::TooManySteps(advanced)));
+            }
+            self.world.step();
+            goal.steps += 1;
+        }
+        None
+    }
+
+    fn poll_output(&mut self) -> Option<SiteOutput> {
+        self.world.poll_output().map(SiteOutput::World).or_else(|| self.outputs.pop_front())
+    }
+
+    fn virtual_jumps_hit(&self) -> u64 {
+        self.jumps_hit
+    }
+
+    fn sleep(&mut self, at_most: Option<Duration>) {
+        match at_most {
+            Some(length) => std::thread::park_timeout(length),
+            None => std::thread::park(),
+        }
+    }
+}
+
+/// Timers and deliveries in one turn.
+const STEPS_PER_TURN: usize = 1024;
+/// The name of the limit in [`Limits`].
+const VIRTUAL_JUMPS: &str = "virtual_jumps";

@@ -1,0 +1,34 @@
+//! The engines' threads, and how tokio reaches them.
+//!
+//! One OS thread owns a lab (a [`World`](sockwright_sim::World) of engines and virtual links) or an attached stack (an
+//! engine, its raw links and the ports it holds). Everyone else sends it [messages](command) and waits; there is no
+//! lock between them.
+//!
+//! ```text
+//!  handler ── Call ──> queue ──> thread: now → commands → frames → timers → transmits → completions → events ──> hub
+//!     ^                             │                                                                    │
+//!     └────────── answer, at {epoch, seq} ──────────── released after its events are published ──────────┘
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`handle`] | what tokio sees: calls that wait, and end their wait when dropped |
+//! | [`command`] | what crosses the border |
+//! | [`receipt`] | what a call gave, until somebody has it |
+//! | [`order`] | one receiver at a time, so that what is given back comes first again |
+//! | [`turn`] | one turn of a thread, with its budgets |
+//! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
+
+pub(crate) mod attached;
+pub(crate) mod command;
+pub(crate) mod handle;
+pub(crate) mod lab;
+mod losses;
+mod order;
+mod ports;
+pub(crate) mod receipt;
+mod site;
+mod turn;
+
+pub(crate) use handle::{StackHandle, ThreadHandle};
+pub(crate) use turn::{Ending, Name, spawn_attached, spawn_lab};

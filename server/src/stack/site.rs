@@ -1,0 +1,108 @@
+//! What an engine's thread owns: one or more engines under one clock, and the links between them or to the world.
+
+use std::time::Duration;
+
+use sockwright_engine::event::Interest;
+use sockwright_engine::host::Engine;
+use sockwright_engine::host::op::{Outcome, Reply, Request};
+use sockwright_engine::id::{OpId, SocketId};
+use sockwright_engine::time::Instant;
+use sockwright_sim::{Output, StackId};
+
+use super::command::{Advance, AdvanceError, Advanced};
+
+/// Engines under one clock, on one thread.
+///
+/// After each input everything that the engines have to say waits in [`Site::poll_output`], in the order in which it
+/// happened; frames have left already.
+pub(super) trait Site {
+    /// Reads the clock, where it is a real one.
+    fn tick(&mut self);
+
+    /// What the clock said.
+    fn now(&self) -> Instant;
+
+    /// The stacks.
+    fn stacks(&self) -> Vec<StackId>;
+
+    /// A stack's engine.
+    fn engine(&self, stack: StackId) -> Option<&Engine>;
+
+    /// Which of the frequent events are to be told, and whether the frames are that a link lost.
+    fn set_interest(&mut self, interest: Interest, frame_losses: bool);
+
+    /// Makes a call.
+    fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome;
+
+    /// Ends the wait of a parked call.
+    fn cancel(&mut self, stack: StackId, op: OpId);
+
+    /// Takes back what a call gave.
+    fn restore(&mut self, stack: StackId, socket: SocketId, reply: Reply);
+
+    /// A client did something: a clock that had stopped going by itself goes on.
+    fn called(&mut self);
+
+    /// Does what is due: frames and timers, within the budgets of one turn.
+    fn work(&mut self) -> Next;
+
+    /// Begins to move the clock.
+    fn begin_advance(&self, how: Advance) -> Result<Goal, AdvanceError>;
+
+    /// Moves the clock on towards the goal, within the budget of one turn. `None`: there is more to do.
+    fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>>;
+
+    /// What happened next.
+    fn poll_output(&mut self) -> Option<SiteOutput>;
+
+    /// Times that the limit of virtual jumps was hit.
+    fn virtual_jumps_hit(&self) -> u64;
+
+    /// Waits for frames, for a message, or for so long.
+    fn sleep(&mut self, at_most: Option<Duration>);
+}
+
+/// What a site has to say.
+#[derive(Debug)]
+pub(super) enum SiteOutput {
+    /// As a world says it.
+    World(Output),
+    /// A limit of the server was hit.
+    LimitHit {
+        /// When.
+        at: Instant,
+        /// Its name.
+        limit: &'static str,
+    },
+}
+
+/// When a site has something to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The budget was spent.
+    AtOnce,
+    /// So long from now.
+    After(Duration),
+    /// When a frame or a message comes.
+    Whenever,
+}
+
+/// Where a clock is being moved to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Goal {
+    /// What ends it.
+    pub(super) until: Until,
+    /// Steps so far.
+    pub(super) steps: u64,
+}
+
+/// What ends the moving of a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// This time.
+    Time(Instant),
+    /// So many steps in all.
+    Steps(u64),
+    /// Nothing being left.
+    Idle,
+}

@@ -1,0 +1,534 @@
+//! One turn of an engine's thread: now → commands → frames → timers → transmits → completions → events → sleep.
+//!
+//! Each step has a budget, so that no client and no peer can keep the thread from the others. Whatever the engines
+//! have to say is collected in the order in which it happened and published at the end of the turn; only then are
+//! answers released, each with the position right behind the last event that its call caused:
+//!
+//! ```text
+//! commands   Connect on a     -> events 41, 42                 parked
+//! frames     SYN,ACK for a    -> events 43, 44, 45             Connect completes: at 45
+//! publish    41..=45          -> watchers, then the answers
+//! ```
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use sockwright_engine::event::{Event, EventKind};
+use sockwright_engine::host::op::{Completion, Outcome, Reply, Request};
+use sockwright_engine::host::{Errno, OpError};
+use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_engine::tcp::state::State;
+use sockwright_engine::time::Instant;
+use sockwright_proto::v1::Position;
+use sockwright_sim::{Output, StackId};
+use tokio::sync::oneshot;
+
+use super::attached::Attached;
+use super::command::{
+    AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, StackDescription, Stop,
+};
+use super::handle::{Inbox, ThreadHandle, Urgent, Waker, queues, socket_of};
+use super::lab::Lab;
+use super::losses::frame_losses;
+use super::order::{Admission, Order, receives_from};
+use super::receipt::{Receipt, Taken};
+use super::site::{Goal, Next, Site, SiteOutput};
+use crate::hub::{Hub, HubEvent};
+
+/// The name of a stack.
+pub(crate) type Name = Arc<str>;
+
+/// What is left to do when a thread has ended, for whatever reason: told the last time on its clock, it removes the
+/// stacks and says where that took effect.
+pub(crate) type Ending = Box<dyn FnOnce(Instant) -> Position + Send>;
+
+/// Starts the thread of a lab.
+pub(crate) fn spawn_lab(
+    lab: Lab,
+    names: BTreeMap<StackId, Name>,
+    hub: Arc<Hub>,
+    room: usize,
+    ending: Ending,
+) -> std::io::Result<ThreadHandle> {
+    let waker = Waker::Park(std::sync::OnceLock::new());
+    spawn(lab, names, hub, queues(room, waker), ending)
+}
+
+/// Starts the thread of an attached stack.
+pub(crate) fn spawn_attached(
+    attached: Attached,
+    name: Name,
+    hub: Arc<Hub>,
+    room: usize,
+    ending: Ending,
+) -> std::io::Result<ThreadHandle> {
+    let waker = Waker::Poll(attached.waker()?);
+    let names = BTreeMap::from([(super::attached::ONLY, name)]);
+    spawn(attached, names, hub, queues(room, waker), ending)
+}
+
+fn spawn(
+    site: impl Site + Send + 'static,
+    names: BTreeMap<StackId, Name>,
+    hub: Arc<Hub>,
+    (handle, inbox): (ThreadHandle, Inbox),
+    ending: Ending,
+) -> std::io::Result<ThreadHandle> {
+    let urgent = handle.urgent();
+    let first = names.values().next().map_or("engine", |name| name.split('/').next().unwrap_or(name));
+    thread::Builder::new().name(format!("stack {first}")).spawn(move || {
+        inbox.wake().is_this_thread();
+        Thread::new(site, names, hub, inbox, urgent).run_to_the_end(ending);
+    })?;
+    Ok(handle)
+}
+
+/// Everything that an engine's thread knows.
+struct Thread<S> {
+    site: S,
+    names: BTreeMap<StackId, Name>,
+    hub: Arc<Hub>,
+    inbox: Inbox,
+    urgent: Urgent,
+    parked: HashMap<OpId, Parked>,
+    order: Order,
+    advances: VecDeque<(Goal, oneshot::Sender<Result<At<Advanced>, AdvanceError>>)>,
+    /// What happened in this turn.
+    happened: Vec<(StackId, HubEvent)>,
+    /// What is to be answered when that is published, each behind the event of this number.
+    answers: Vec<(usize, Release)>,
+    /// The thread ends with its last connection.
+    ends_when_closed: bool,
+    stopped: Option<Option<oneshot::Sender<Position>>>,
+}
+
+struct Parked {
+    stack: StackId,
+    socket: Option<SocketId>,
+    receives: bool,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Sends an answer, now that its position is known.
+type Release = Box<dyn FnOnce(Position)>;
+
+impl<S: Site> Thread<S> {
+    fn new(site: S, names: BTreeMap<StackId, Name>, hub: Arc<Hub>, inbox: Inbox, urgent: Urgent) -> Self {
+        Thread {
+            site,
+            names,
+            hub,
+            inbox,
+            urgent,
+            parked: HashMap::new(),
+            order: Order::default(),
+            advances: VecDeque::new(),
+            happened: Vec::new(),
+            answers: Vec::new(),
+            ends_when_closed: false,
+            stopped: None,
+        }
+    }
+
+    /// Turns until it is stopped. A panic ends this thread and its stacks, and nobody else's.
+    fn run_to_the_end(mut self, ending: Ending) {
+        let ended = catch_unwind(AssertUnwindSafe(|| while self.stopped.is_none() {
+            self.turn();
+        }));
+        if ended.is_err() {
+            let stacks: Vec<&str> = self.names.values().map(|name| &**name).collect();
+            tracing::error!(?stacks, "an engine's thread panicked; its stacks are gone");
+        }
+        self.inbox.close();
+        let at = ending(self.site.now());
+        // Dropping the rest tells everyone who waits that the stack is gone.
+        if let Some(Some(answer)) = self.stopped.take() {
+            _ = answer.send(at);
+        }
+    }
+
+    fn turn(&mut self) {
+        self.site.tick();
+        let commands_left = self.take_commands();
+        let mut next = self.work();
+        if commands_left {
+            next = Next::AtOnce;
+        }
+        self.publish();
+        if self.ends_when_closed && !self.has_connections() {
+            self.stopped.get_or_insert(None);
+        }
+        if self.stopped.is_none() && next != Next::AtOnce {
+            if self.inbox.may_sleep() {
+                self.site.sleep(match next {
+                    Next::After(length) => Some(length),
+                    _ => None,
+                });
+            }
+            self.inbox.awake();
+        }
+    }
+
+    // ---- commands
+
+    /// Whether some may be left.
+    fn take_commands(&mut self) -> bool {
+        for _ in 0..COMMANDS_PER_TURN {
+            let Some(command) = self.inbox.next() else { return false };
+            // Asked again for each: whoever watches before he calls is to see what the call does.
+            self.tell_interest();
+            self.carry_out(command);
+            if self.stopped.is_some() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn tell_interest(&mut self) {
+        self.site.set_interest(self.hub.interest(), self.hub.wants_frame_losses());
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Call(call) => {
+                self.site.called();
+                self.call(call);
+            }
+            Command::Cancel { op, socket } => self.cancel(op, socket),
+            Command::Restore { stack, socket, reply, turn } => {
+                self.take_back(stack, socket, reply);
+                if let Some(turn) = turn {
+                    let next = self.order.over(socket, &turn);
+                    self.go_on(next);
+                }
+            }
+            Command::TurnOver { socket, turn } => {
+                let next = self.order.over(socket, &turn);
+                self.go_on(next);
+            }
+            Command::Inspect { stack, socket, answer } => {
+                self.site.called();
+                let inspection = self.inspect(stack, socket);
+                self.answer(answer, inspection);
+            }
+            Command::Describe { answer } => {
+                let description = self.describe();
+                self.answer(answer, description);
+            }
+            Command::Advance { how, answer } => {
+                self.site.called();
+                match self.site.begin_advance(how) {
+                    Ok(goal) => self.advances.push_back((goal, answer)),
+                    Err(error) => _ = answer.send(Err(error)),
+                }
+            }
+            Command::EndSession { session, policy, answer } => {
+                self.site.called();
+                let treated = self.end_session(session, policy);
+                self.answer(answer, treated);
+            }
+            Command::Stop { how, answer } => self.stop(how, answer),
+        }
+        self.collect();
+    }
+
+    fn call(&mut self, call: Call) {
+        if call.answer.is_closed() {
+            return;
+        }
+        let Some(socket) = receives_from(&call.request) else { return self.make(call) };
+        match self.order.admit(socket, call, RECEIVERS_HELD) {
+            Admission::Go(call) => self.make(call),
+            Admission::Held => {}
+            Admission::Full(call) => {
+                let detail = Some("too many calls receive from the socket");
+                _ = call.answer.send(Err(OpError { detail, ..Errno::ENOBUFS.into() }));
+            }
+        }
+    }
+
+    fn make(&mut self, call: Call) {
+        let Call { op, stack, request, answer, session } = call;
+        let receives = receives_from(&request).is_some();
+        let socket = socket_of(&request);
+        let reassigned = match request {
+            Request::Reassign { socket, session } => Some((socket, session)),
+            _ => None,
+        };
+        let outcome = self.site.op(stack, op, request);
+        drop(session);
+        match outcome {
+            Outcome::Parked => {
+                self.parked.insert(op, Parked { stack, socket, receives, answer });
+            }
+            Outcome::Done(result) => {
+                if let (Some((socket, session)), Ok(_)) = (reassigned, &result) {
+                    self.hub.reassign(socket, session);
+                }
+                // The events of the call come before its answer.
+                self.collect();
+                self.finish(op, Parked { stack, socket, receives, answer }, result);
+            }
+        }
+    }
+
+    /// Answers a call, and lets the next receiver go on where it received nothing.
+    fn finish(&mut self, op: OpId, call: Parked, result: Result<Reply, OpError>) {
+        let Parked { stack, socket, receives, answer } = call;
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.answers.push((self.happened.len(), Box::new(move |_| _ = answer.send(Err(error)))));
+                if let (true, Some(socket)) = (receives, socket) {
+                    let next = self.order.left(socket, op);
+                    self.go_on(next);
+                }
+                return;
+            }
+        };
+        let taken = match socket {
+            Some(socket) if receives => Taken::Out(self.order.given(socket, op)),
+            Some(_) if matches!(reply, Reply::Received { .. } | Reply::ReceivedFrom { .. }) => Taken::Peeked,
+            _ => Taken::Out(None),
+        };
+        let about = match (&reply, socket) {
+            (Reply::Created { socket }, _) => *socket,
+            (_, Some(socket)) => socket,
+            (_, None) => SocketId(0),
+        };
+        let gave = Receipt::issue(reply, about, stack, taken, self.urgent.clone());
+        // If the receiver is gone, the receipt is dropped here and sends it back.
+        self.answers.push((
+            self.happened.len(),
+            Box::new(move |at| drop(answer.send(Ok(At { value: gave, at })))),
+        ));
+    }
+
+    /// Tells something that is true now.
+    fn answer<T: 'static>(&mut self, answer: oneshot::Sender<At<T>>, value: T) {
+        let release = move |at| _ = answer.send(At { value, at });
+        self.answers.push((self.happened.len(), Box::new(release)));
+    }
+
+    /// Lets a call go on whose turn it is now. Each that ends at once makes room for the next.
+    fn go_on(&mut self, next: Option<Call>) {
+        if let Some(call) = next {
+            self.make(call);
+        }
+    }
+
+    fn cancel(&mut self, op: OpId, socket: Option<SocketId>) {
+        if let Some(parked) = self.parked.remove(&op) {
+            self.site.cancel(parked.stack, op);
+            self.collect();
+        }
+        if let Some(socket) = socket {
+            let next = self.order.left(socket, op);
+            self.go_on(next);
+        }
+    }
+
+    /// A connection or octets go back to where they were; a socket that nobody heard of is closed.
+    fn take_back(&mut self, stack: StackId, socket: SocketId, reply: Reply) {
+        match reply {
+            Reply::Created { socket } => {
+                self.site.op(stack, OWN_CALL, Request::Abort { socket });
+            }
+            reply => self.site.restore(stack, socket, reply),
+        }
+        self.collect();
+    }
+
+    fn inspect(&self, stack: StackId, socket: SocketId) -> Option<Inspection> {
+        let engine = self.site.engine(stack)?;
+        let (info, options) = (engine.info(socket)?, engine.options(socket)?.clone());
+        Some(Inspection { info, options, now: self.site.now() })
+    }
+
+    fn describe(&self) -> Description {
+        let describe = |stack| {
+            let engine = self.site.engine(stack)?;
+            Some(StackDescription {
+                stack,
+                sockets: engine.sockets().len(),
+                interfaces: engine.interfaces().to_vec(),
+                counters: engine.counters().clone(),
+            })
+        };
+        Description {
+            now: self.site.now(),
+            stacks: self.site.stacks().into_iter().filter_map(describe).collect(),
+            virtual_jumps_hit: self.site.virtual_jumps_hit(),
+        }
+    }
+
+    /// Treats the sockets of a session, and says how many there were.
+    fn end_session(&mut self, session: SessionId, policy: Policy) -> u32 {
+        let mut treated = 0;
+        for stack in self.site.stacks() {
+            for socket in self.sockets_of(stack, session) {
+                let request = match policy {
+                    Policy::Reset => Request::Abort { socket },
+                    Policy::Fin => Request::Close { socket },
+                    Policy::Vanish => Request::Vanish { socket },
+                    Policy::Keep => Request::Reassign { socket, session: NOBODY },
+                };
+                let outcome = self.site.op(stack, OWN_CALL, request);
+                match outcome {
+                    // With a linger time; nobody waits for it.
+                    Outcome::Parked => self.site.cancel(stack, OWN_CALL),
+                    Outcome::Done(Ok(_)) if policy == Policy::Keep => self.hub.reassign(socket, NOBODY),
+                    Outcome::Done(Ok(_)) => {}
+                    // Closed by its caller before, or gone with its listener.
+                    Outcome::Done(Err(_)) => continue,
+                }
+                treated += 1;
+                self.collect();
+            }
+        }
+        treated
+    }
+
+    fn sockets_of(&self, stack: StackId, session: SessionId) -> Vec<SocketId> {
+        let Some(engine) = self.site.engine(stack) else { return Vec::new() };
+        let mut sockets = engine.sockets();
+        sockets.retain(|socket| engine.info(*socket).is_some_and(|info| info.session == session));
+        sockets
+    }
+
+    fn stop(&mut self, how: Stop, answer: oneshot::Sender<Position>) {
+        match how {
+            Stop::WhenClosed => {
+                self.ends_when_closed = true;
+                self.answers.push((self.happened.len(), Box::new(move |at| _ = answer.send(at))));
+                return;
+            }
+            Stop::Reset => {
+                for stack in self.site.stacks() {
+                    for socket in self.site.engine(stack).map(|engine| engine.sockets()).unwrap_or_default() {
+                        self.site.op(stack, OWN_CALL, Request::Abort { socket });
+                        self.collect();
+                    }
+                }
+            }
+            Stop::Silently => {}
+        }
+        self.stopped = Some(Some(answer));
+    }
+
+    fn has_connections(&self) -> bool {
+        let open = |info: sockwright_engine::host::SocketInfo| {
+            info.tcp_state.is_some_and(|state| !matches!(state, State::Closed | State::Listen))
+        };
+        self.site.stacks().into_iter().filter_map(|stack| self.site.engine(stack)).any(|engine| {
+            engine.sockets().into_iter().any(|socket| engine.info(socket).is_some_and(open))
+        })
+    }
+
+    // ---- work
+
+    fn work(&mut self) -> Next {
+        self.tell_interest();
+        if self.stopped.is_some() {
+            return Next::AtOnce;
+        }
+        let Some((goal, _)) = self.advances.front_mut() else {
+            let next = self.site.work();
+            self.collect();
+            return next;
+        };
+        let ended = self.site.advance(goal);
+        self.collect();
+        if let Some(result) = ended
+            && let Some((_, answer)) = self.advances.pop_front()
+        {
+            let release = move |at| _ = answer.send(result.map(|value| At { value, at }));
+            self.answers.push((self.happened.len(), Box::new(release)));
+        }
+        Next::AtOnce
+    }
+
+    // ---- what happened
+
+    /// Takes in what the site has to say.
+    fn collect(&mut self) {
+        while let Some(output) = self.site.poll_output() {
+            match output {
+                SiteOutput::World(Output::Event { stack, event }) => self.event(stack, event),
+                SiteOutput::World(Output::Completion { completion, .. }) => self.completion(completion),
+                SiteOutput::World(output @ Output::Link { .. }) => {
+                    let stack = output.stack();
+                    let losses = frame_losses(&output);
+                    self.happened.extend(losses.map(|loss| (stack, loss)));
+                }
+                SiteOutput::LimitHit { at, limit } => {
+                    if let Some(stack) = self.names.keys().next() {
+                        self.happened.push((*stack, HubEvent::LimitHit { at, limit }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, stack: StackId, event: Event) {
+        let gone = match event {
+            Event { kind: EventKind::Released, socket, .. } => socket,
+            _ => None,
+        };
+        self.happened.push((stack, event.into()));
+        if let Some(socket) = gone {
+            for call in self.order.forget(socket) {
+                self.make(call);
+            }
+        }
+    }
+
+    fn completion(&mut self, completion: Completion) {
+        let Completion { op, result, .. } = completion;
+        if let Some(call) = self.parked.remove(&op) {
+            self.finish(op, call, result);
+        }
+    }
+
+    /// Publishes what happened, and then releases the answers, each with its own position.
+    fn publish(&mut self) {
+        let mut answers = std::mem::take(&mut self.answers).into_iter().peekable();
+        let mut happened = std::mem::take(&mut self.happened).into_iter().peekable();
+        let mut at = self.hub.position();
+        let mut count = 0;
+        let mut releases = Vec::new();
+        loop {
+            while let Some((_, release)) = answers.next_if(|(behind, _)| *behind <= count) {
+                releases.push((release, at));
+            }
+            // As many events of one stack as come before the next answer.
+            let Some((stack, _)) = happened.peek() else { break };
+            let stack = *stack;
+            let until = answers.peek().map_or(usize::MAX, |(behind, _)| *behind);
+            let run = std::iter::from_fn(|| {
+                let (_, event) = happened.next_if(|(other, _)| *other == stack && count < until)?;
+                count += 1;
+                Some(event)
+            });
+            match self.names.get(&stack) {
+                Some(name) => at = self.hub.publish(name, run),
+                None => run.for_each(drop),
+            }
+        }
+        for (release, at) in releases {
+            release(at);
+        }
+    }
+}
+
+/// Messages carried out in one turn.
+const COMMANDS_PER_TURN: usize = 256;
+/// Calls that may wait for their turn to receive from one socket.
+const RECEIVERS_HELD: usize = 256;
+/// The name of the calls that the thread makes by itself. Clients' names begin at 1.
+const OWN_CALL: OpId = OpId(0);
+/// The session of sockets that belong to none.
+const NOBODY: SessionId = SessionId(0);
