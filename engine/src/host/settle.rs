@@ -145,7 +145,8 @@ impl Engine {
 
     fn enqueue_ready(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        if matches!(socket.phase, Phase::Connection(_)) && !socket.in_ready_queue {
+        // One that is over has nothing to send; held for what can be read from it, it would queue up for ever.
+        if matches!(&socket.phase, Phase::Connection(c) if !c.is_closed()) && !socket.in_ready_queue {
             socket.in_ready_queue = true;
             self.ready.push_back(id);
         }
