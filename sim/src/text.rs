@@ -24,8 +24,7 @@ impl fmt::Display for Output {
         match self {
             Output::Event { event, .. } => fmt_event(f, event),
             Output::Completion { completion, .. } => {
-                write!(f, "#{} op {} ", completion.socket, completion.op)?;
-                fmt_reply(f, &completion.result)
+                write!(f, "#{} op {} {}", completion.socket, completion.op, Brief(&completion.result))
             }
             Output::Link { fate, frame, .. } => {
                 match fate {
@@ -80,16 +79,22 @@ fn fmt_segment(f: &mut fmt::Formatter<'_>, what: &str, segment: &SegmentRecord) 
     }
 }
 
-fn fmt_reply(f: &mut fmt::Formatter<'_>, result: &Result<Reply, OpError>) -> fmt::Result {
-    match result {
-        Ok(Reply::Received { data, end_of_stream }) => {
-            write!(f, "received {} octets{}", data.len(), if *end_of_stream { ", end of stream" } else { "" })
+/// What a call gave, without its data.
+pub(crate) struct Brief<'a>(pub(crate) &'a Result<Reply, OpError>);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(Reply::Received { data, end_of_stream }) => {
+                let end = if *end_of_stream { ", end of stream" } else { "" };
+                write!(f, "received {} octets{end}", data.len())
+            }
+            Ok(Reply::ReceivedFrom { data, remote, .. }) => {
+                write!(f, "received {} octets from {remote}", data.len())
+            }
+            Ok(reply) => write!(f, "{reply:?}"),
+            Err(error) => write!(f, "{error}"),
         }
-        Ok(Reply::ReceivedFrom { data, remote, .. }) => {
-            write!(f, "received {} octets from {remote}", data.len())
-        }
-        Ok(reply) => write!(f, "{reply:?}"),
-        Err(error) => write!(f, "{error}"),
     }
 }
 

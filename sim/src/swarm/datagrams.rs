@@ -224,7 +224,7 @@ impl Receiver {
             && self.receive.is_none()
             && run.violation().is_none()
         {
-            let max = if run.dice.chance(0.1) { run.dice.log(1, 2_000) as usize } else { 65_536 };
+            let max = if run.dice.chance(0.1) { run.dice.log(NUMBER as u64, 2_000) as usize } else { 65_536 };
             let peek = run.dice.chance(0.05);
             let wait = if peek { Wait::Never } else { Wait::Park };
             match run.call(self.actor, self.stack, Request::RecvFrom { socket, max, peek, wait }) {

@@ -160,6 +160,13 @@ impl Ledger {
         }
     }
 
+    /// The engine took octets to be sent.
+    pub fn sent(&mut self, stack: StackId, socket: SocketId, accepted: usize) {
+        if let Some(id) = self.end_of(stack, socket) {
+            self.end_mut(id).sent += accepted as u64;
+        }
+    }
+
     /// Octets that an end received, and whether the stream ended with them.
     pub fn received(&mut self, id: EndId, octets: &[u8], end_of_stream: bool) -> Result<(), Violation> {
         let position = self.end(id).received;

@@ -214,14 +214,18 @@ impl<'a> Swarm<'a> {
                     break;
                 }
             }
-            while let Some((actor, completion)) = self.run.next_completion() {
-                self.with(actor, |actor, run| actor.completed(run, completion.op, completion.result));
-            }
+            self.tell_completions();
             if let Some(violation) = self.run.violation() {
                 return Err(violation.clone());
             }
         }
         Ok(())
+    }
+
+    fn tell_completions(&mut self) {
+        while let Some((actor, completion)) = self.run.next_completion() {
+            self.with(actor, |actor, run| actor.completed(run, completion.op, completion.result));
+        }
     }
 
     fn with(&mut self, actor: ActorId, act: impl FnOnce(&mut Actor, &mut Run)) {
@@ -265,6 +269,7 @@ impl<'a> Swarm<'a> {
             }
             stream.abandon(self.run);
         }
+        self.tell_completions();
         if let Some(stuck) = self.actors.iter().find_map(|actor| match actor {
             Actor::Listener(listener) if !listener.is_idle(self.run) => Some(listener),
             _ => None,
@@ -282,6 +287,7 @@ impl<'a> Swarm<'a> {
                 Actor::Stream(_) | Actor::Sender(_) => {}
             }
         }
+        self.tell_completions();
     }
 
     fn verdict(&self) -> Result<(), Violation> {

@@ -19,6 +19,7 @@ use super::ledger::Ledger;
 use super::plan::Plan;
 use crate::check::{Laws, Violation};
 use crate::output::Output;
+use crate::text::{Brief, stack_name};
 use crate::world::{LinkConfig, LinkIndex, StackId, World};
 
 /// Names an actor.
@@ -114,12 +115,19 @@ impl Run {
         self.calls_made += 1;
         let op = OpId(self.calls_made);
         if self.verbose {
-            println!("{} {} op {op} {}", self.now(), crate::text::stack_name(stack), brief(&request));
+            println!("{} {} op {op} {}", self.now(), stack_name(stack), brief(&request));
         }
         self.calls.insert(op, (stack, actor));
+        let sends = if let Request::Send { socket, .. } = &request { Some(*socket) } else { None };
         let outcome = self.world.op(stack, op, request);
         if let Outcome::Done(result) = &outcome {
             self.calls.remove(&op);
+            if self.verbose {
+                println!("{} {} op {op} {}", self.now(), stack_name(stack), Brief(result));
+            }
+            if let (Some(socket), Ok(Reply::Sent { accepted })) = (sends, result) {
+                self.ledger.sent(stack, socket, *accepted);
+            }
             if let Some(digest) = &mut self.digest {
                 digest.add(format!("{op} {result:?}").as_bytes());
             }
@@ -146,7 +154,7 @@ impl Run {
         let ended = self.completions.iter().any(|(_, completion)| completion.op == op);
         let Some((stack, _)) = self.calls.get(&op).copied().filter(|_| !ended) else { return false };
         if self.verbose {
-            println!("{} {} op {op} cancelled", self.now(), crate::text::stack_name(stack));
+            println!("{} {} op {op} cancelled", self.now(), stack_name(stack));
         }
         self.calls.remove(&op);
         self.world.cancel_op(stack, op);
@@ -157,7 +165,7 @@ impl Run {
     /// Puts back what a call gave.
     pub fn restore(&mut self, stack: StackId, socket: SocketId, reply: Reply) {
         if self.verbose {
-            println!("{} {} #{socket} restored", self.now(), crate::text::stack_name(stack));
+            println!("{} {} #{socket} restored", self.now(), stack_name(stack));
         }
         self.world.restore(stack, socket, reply);
         self.absorb();
@@ -256,6 +264,10 @@ impl Run {
             if self.violation.is_none() {
                 let judged = self.laws.check(&self.world, &output).and_then(|()| self.ledger.output(&output));
                 if let Output::Completion { stack, completion, .. } = &output {
+                    // On one stack what was sent may be received before its sender is told.
+                    if let Ok(Reply::Sent { accepted }) = &completion.result {
+                        self.ledger.sent(*stack, completion.socket, *accepted);
+                    }
                     self.completions.push_back((*stack, completion.clone()));
                 }
                 self.tail.push_back(output);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sockwright_engine::host::op::{Outcome, Reply, Request, ShutdownHow, SocketKind, Wait};
 use sockwright_engine::host::{Errno, OpError};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_engine::tcp::state::State;
 use sockwright_engine::time::Instant;
 
 use super::dice::Dice;
@@ -109,8 +110,11 @@ impl Stream {
     /// Closes what waits in vain.
     pub fn abandon(&mut self, run: &mut Run) {
         if let Phase::Connecting(socket) | Phase::Open(socket) = self.phase {
-            let _ = run.call_now(self.actor, self.stack, Request::Abort { socket });
-            self.close_now(run, socket);
+            let aborted = run.call_now(self.actor, self.stack, Request::Abort { socket });
+            self.phase = Phase::Done;
+            if aborted.is_err() {
+                self.unexpected(run, "Abort", &aborted);
+            }
         }
     }
 
@@ -271,7 +275,6 @@ impl Stream {
     fn sent(&mut self, run: &mut Run, result: Result<Reply, OpError>, asked: usize) {
         match result {
             Ok(Reply::Sent { accepted }) if (1..=asked).contains(&accepted) => {
-                run.ledger.end_mut(self.id).sent += accepted as u64;
                 self.patience = PATIENCE_MIN;
                 self.write_at = run.now() + self.plan.write_pause;
             }
@@ -291,6 +294,9 @@ impl Stream {
             let request = Request::Recv { socket, max, min: 1, peek: true, wait: Wait::Never };
             let peeked = run.call_now(self.actor, self.stack, request);
             self.received(run, peeked, true);
+            if self.failed {
+                return true;
+            }
         }
         // More than fits the buffer never comes.
         let room = self.plan.options.receive_buffer.unwrap_or(65_535) as usize;
@@ -347,8 +353,8 @@ impl Stream {
                 if aborted.is_err() {
                     self.unexpected(run, "Abort", &aborted);
                 }
-                // Abort leaves the socket to be closed.
-                self.close_now(run, socket);
+                // It closes, too.
+                self.phase = Phase::Done;
             }
             Ending::Abort(_) => return false,
             Ending::CloseEarly(octets) if received >= octets || end_of_stream => {
@@ -384,7 +390,17 @@ impl Stream {
         true
     }
 
+    /// A connection that ends before it is open is no more (RFC 9293 §3.10.4, SYN-SENT).
+    fn note_premature_end(&self, run: &mut Run, socket: SocketId) {
+        let state = run.engine(self.stack).info(socket).and_then(|info| info.tcp_state);
+        if state == Some(State::SynSent) {
+            run.ledger.excuse(self.id.connection, "it is closed before it is open");
+            run.ledger.end_mut(self.id).deaf = true;
+        }
+    }
+
     fn shutdown(&mut self, run: &mut Run, socket: SocketId, how: ShutdownHow) {
+        self.note_premature_end(run, socket);
         match run.call_now(self.actor, self.stack, Request::Shutdown { socket, how }) {
             Ok(Reply::State { .. }) => {}
             // Not open yet, or not any more.
@@ -394,6 +410,7 @@ impl Stream {
     }
 
     fn close_now(&mut self, run: &mut Run, socket: SocketId) {
+        self.note_premature_end(run, socket);
         self.phase = Phase::Done;
         self.shut = true;
         run.ledger.end_mut(self.id).finished = true;
@@ -467,7 +484,7 @@ impl Stream {
         let wait = Wait::Park;
         let request = match run.dice.below(5) {
             0 => Request::Listen { socket, backlog: 1 },
-            1 => Request::Connect { socket, remote, wait },
+            1 => Request::Connect { socket, remote, wait: Wait::Never },
             2 => Request::Accept { socket, wait },
             3 => Request::Bind { socket, local: remote },
             _ => Request::Recv { socket: SocketId(u64::MAX), max: 1, min: 1, peek: false, wait },
