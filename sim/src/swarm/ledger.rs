@@ -283,7 +283,7 @@ impl Ledger {
         let explained = match errno {
             _ if connection.excuse.is_some() => true,
             Errno::ETIMEDOUT => connection.plan.sides[id.side].may_time_out(),
-            Errno::ECONNRESET => peer.over,
+            Errno::ECONNRESET => peer.over || connection.plan.sides[1 - id.side].may_time_out(),
             Errno::ECONNREFUSED => match connection.plan.opening {
                 Opening::ToListener { listener, .. } => self.listeners_closed[listener],
                 Opening::ToNobody { .. } | Opening::Crossing { .. } => true,

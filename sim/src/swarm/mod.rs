@@ -239,16 +239,20 @@ impl<'a> Swarm<'a> {
     }
 
     fn is_finished(&self) -> bool {
-        self.actors.iter().all(|actor| match actor {
-            Actor::Stream(stream) => stream.is_done(),
-            Actor::Listener(listener) => listener.is_idle(self.run),
-            Actor::Sender(sender) => sender.is_done(),
-            Actor::Receiver(_) => true,
-        }) && self.run.ledger.connections().iter().all(|connection| {
-            // A connection that nobody accepted yet is still to be.
-            let never = connection.excuse.is_some();
-            never || connection.ends.iter().all(|end| end.attended)
-        })
+        // A datagram may still be on its way.
+        let quiet = self.run.world.frames_in_flight() == 0;
+        quiet
+            && self.actors.iter().all(|actor| match actor {
+                Actor::Stream(stream) => stream.is_done(),
+                Actor::Listener(listener) => listener.is_idle(self.run),
+                Actor::Sender(sender) => sender.is_done(),
+                Actor::Receiver(_) => true,
+            })
+            && self.run.ledger.connections().iter().all(|connection| {
+                // A connection that nobody accepted yet is still to be.
+                let never = connection.excuse.is_some();
+                never || connection.ends.iter().all(|end| end.attended)
+            })
     }
 
     fn is_empty(&self) -> bool {

@@ -213,12 +213,14 @@ impl Stream {
 
     /// Does all that it can do now, and sees to it that it wakes when there is more.
     fn go(&mut self, run: &mut Run) {
+        let mut exhausted = true;
         for _ in 0..TURN_CALLS_MAX {
             let Phase::Open(socket) = self.phase else { return };
             if self.failed {
                 return self.close_now(run, socket);
             }
             if !(self.write(run, socket) || self.read(run, socket) || self.end(run, socket)) {
+                exhausted = false;
                 break;
             }
         }
@@ -235,16 +237,9 @@ impl Stream {
         if let Some(at) = next.into_iter().chain(fidget).min() {
             run.wake_at(self.actor, at);
         }
-        // A turn that used up its calls goes on at once.
-        if self.can_go_on(run) {
+        if exhausted {
             run.wake_at(self.actor, now);
         }
-    }
-
-    fn can_go_on(&self, run: &Run) -> bool {
-        let due = |at: Instant| at <= run.now();
-        (self.wants_to_write(run) && self.send.is_none() && due(self.write_at))
-            || (self.wants_to_read(run) && self.receive.is_none() && due(self.read_at))
     }
 
     fn wants_to_write(&self, run: &Run) -> bool {
