@@ -9,7 +9,11 @@
 #![forbid(unsafe_code)]
 
 mod agenda;
+pub mod check;
+pub mod content;
 pub mod output;
+pub mod swarm;
+pub mod text;
 pub mod world;
 
 pub use output::{Fate, Output};

@@ -365,14 +365,12 @@ impl World {
     fn drain(&mut self, stack: StackId) {
         let Some(engine) = self.stacks.get_mut(stack.0 as usize).and_then(Option::as_mut) else { return };
         let mut links_used = Vec::new();
-        loop {
-            while let Some(event) = engine.poll_event() {
-                self.outputs.push_back(Output::Event { stack, event });
-            }
-            let Some(transmit) = engine.poll_transmit(self.now, &mut self.buffer) else { break };
-            while let Some(event) = engine.poll_event() {
-                self.outputs.push_back(Output::Event { stack, event });
-            }
+        while let Some(transmit) = {
+            take_events(engine, stack, &mut self.outputs);
+            engine.poll_transmit(self.now, &mut self.buffer)
+        } {
+            // The segment is told before the frame that carries it.
+            take_events(engine, stack, &mut self.outputs);
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             let Some(fate) = link.send(self.now, stack, &self.buffer) else { continue };
             let index = LinkIndex(transmit.link.0);
@@ -384,6 +382,7 @@ impl World {
                 self.outputs.push_back(Output::Link { link: index, at: self.now, from: stack, fate, frame });
             }
         }
+        take_events(engine, stack, &mut self.outputs);
         while let Some(completion) = engine.poll_completion() {
             self.outputs.push_back(Output::Completion { stack, at: self.now, completion });
         }
@@ -398,6 +397,12 @@ impl World {
     fn note_link(&mut self, link: LinkIndex) {
         let next = self.links[link.0 as usize].segment.next_delivery();
         self.agenda.set(Source::Link(link), next);
+    }
+}
+
+fn take_events(engine: &mut Engine, stack: StackId, outputs: &mut VecDeque<Output>) {
+    while let Some(event) = engine.poll_event() {
+        outputs.push_back(Output::Event { stack, event });
     }
 }
 

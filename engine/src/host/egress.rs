@@ -7,12 +7,11 @@ use super::Engine;
 use super::config::Transmit;
 use super::ingress::Arrived;
 use super::socket::Phase;
-use crate::event::{EventKind, Interest, SegmentRecord};
 use crate::id::SocketId;
 use crate::limits::Limit;
-use crate::tcp::cx::{Stray, Tuple};
+use crate::tcp::cx::Stray;
 use crate::time::Instant;
-use crate::wire::{ChecksumPolicy, IpHeader, Protocol, TcpSegment};
+use crate::wire::{ChecksumPolicy, IpHeader, Protocol};
 
 /// The hop limit of our packets: the default of RFC 1700's successors and of Linux.
 const HOP_LIMIT: u8 = 64;
@@ -63,7 +62,7 @@ impl Engine {
     /// Writes the next packet, and says where it goes.
     fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<IpAddr> {
         if let Some(stray) = self.shared.strays.pop_front() {
-            return Some(self.write_stray(now, &stray, buf));
+            return Some(self.write_stray(&stray, buf));
         }
         if let Some(Packet { src, dst, protocol, payload }) = self.packets.pop_front() {
             header(src, dst, protocol).emit(payload.len(), buf);
@@ -96,31 +95,12 @@ impl Engine {
         None
     }
 
-    fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> IpAddr {
-        let Tuple { local, remote } = stray.tuple;
-        let segment = TcpSegment {
-            src_port: local.port(),
-            dst_port: remote.port(),
-            seq: stray.seq,
-            ack: stray.ack.unwrap_or_default(),
-            flags: stray.flags,
-            window: stray.window,
-            urgent: 0,
-            options: stray.options,
-            payload: &[],
-        };
-        if self.shared.events.wants(Interest::SEGMENTS) {
-            let record = SegmentRecord {
-                source: local,
-                destination: remote,
-                summary: segment.summary(),
-                relative: stray.relative,
-            };
-            self.shared.events.push(now, stray.socket, EventKind::SegmentSent(record));
-        }
-        header(local.ip(), remote.ip(), Protocol::Tcp).emit(segment.len(), buf);
-        segment.emit(local.ip(), remote.ip(), buf);
-        remote.ip()
+    fn write_stray(&self, stray: &Stray, buf: &mut Vec<u8>) -> IpAddr {
+        let segment = stray.segment();
+        let (src, dst) = (stray.tuple.local.ip(), stray.tuple.remote.ip());
+        header(src, dst, Protocol::Tcp).emit(segment.len(), buf);
+        segment.emit(src, dst, buf);
+        dst
     }
 
     /// Queues a packet, if the limit allows.

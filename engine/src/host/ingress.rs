@@ -246,6 +246,7 @@ impl Engine {
             },
         );
         cx.send_stray(half.syn_ack());
+        half.tell_timers(&mut cx);
         self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
         self.touch(child);
     }
@@ -277,6 +278,7 @@ impl Engine {
         if after == State::SynReceived {
             return flush_thawed(&mut connection, &mut cx);
         }
+        half.tell_timers_stopped(&mut cx);
         listener.half_open.remove(&id);
         if after == State::Closed {
             // Back to LISTEN, which the listener never left: the child is no more.

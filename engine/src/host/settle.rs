@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 
 use super::op::{Completion, Reply, SocketState};
 use super::socket::{Parked, Phase, Waiting};
-use super::{Engine, Errno};
+use super::{Engine, Errno, OpError};
 use crate::event::{Cause, EventKind, Interest, RetransmissionReason, TimerAction};
 use crate::id::SocketId;
 use crate::limits::Limit;
@@ -35,10 +35,19 @@ impl Engine {
             return;
         }
         let waiting = core::mem::take(&mut socket.parked);
+        let failed =
+            socket.connection_error().map(|errno| OpError { state: socket.tcp_state(), ..errno.into() });
         let mut blocked = alloc::vec::Vec::new();
         for Parked { op, call } in waiting {
             let kind = call.call();
-            let result = if blocked.contains(&kind) { None } else { self.attempt(now, id, &call) };
+            let result = match &failed {
+                //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+                //# If the RST bit is set, then any outstanding RECEIVEs and
+                //# SEND should receive "reset" responses.
+                Some(error) if self.error_was_taken(id) => Some(Err(error.clone())),
+                _ if blocked.contains(&kind) => None,
+                _ => self.attempt(now, id, &call),
+            };
             match result {
                 Some(result) => {
                     self.parked.remove(&op);
@@ -52,6 +61,11 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// One of the calls that waited got the connection's error: those behind it get it too.
+    fn error_was_taken(&self, id: SocketId) -> bool {
+        self.sockets.get(&id).is_some_and(|socket| socket.connection_error().is_none())
     }
 
     /// Lets the caller's view follow what TCP did.
@@ -145,7 +159,8 @@ impl Engine {
 
     fn enqueue_ready(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        if matches!(socket.phase, Phase::Connection(_)) && !socket.in_ready_queue {
+        // One that is over has nothing to send; held for what can be read from it, it would queue up for ever.
+        if matches!(&socket.phase, Phase::Connection(c) if !c.is_closed()) && !socket.in_ready_queue {
             socket.in_ready_queue = true;
             self.ready.push_back(id);
         }
@@ -160,6 +175,7 @@ impl Engine {
             Phase::Connection(connection) => connection.on_timeout(&mut cx),
             Phase::HalfOpen(half) if half.give_up_at <= now => {
                 let cause = Cause::Timer(TimerKind::UserTimeout);
+                cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);
                 tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, half.tuple);
                 socket.phase = Phase::Gone;
             }
@@ -174,6 +190,7 @@ impl Engine {
                 };
                 cx.tell_if(Interest::RETRANSMISSIONS, id, || kind);
                 cx.send_stray(syn_ack);
+                half.tell_timers(&mut cx);
             }
             Phase::TimeWait(record) => {
                 let mut connection = Connection::thaw_time_wait(record, now);
@@ -191,7 +208,7 @@ impl Engine {
         now: Instant,
         id: SocketId,
         call: &Waiting,
-    ) -> Option<Result<Reply, super::OpError>> {
+    ) -> Option<Result<Reply, OpError>> {
         match call {
             Waiting::Accept => self.try_accept(now, id),
             Waiting::Connect => self.try_connected(id),

@@ -117,6 +117,13 @@ impl Socket {
     }
 
     /// It has a connection, and that is over.
+    pub(crate) fn connection_error(&self) -> Option<Errno> {
+        match &self.phase {
+            Phase::Connection(connection) => connection.error(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn phase_is_closed(&self) -> bool {
         matches!(&self.phase, Phase::Connection(connection) if connection.is_closed())
     }

@@ -37,6 +37,29 @@ pub(crate) struct Stray {
     pub(crate) relative: Option<Relative>,
 }
 
+impl Stray {
+    /// The segment as the wire has it.
+    pub(crate) fn segment(&self) -> TcpSegment<'static> {
+        TcpSegment {
+            src_port: self.tuple.local.port(),
+            dst_port: self.tuple.remote.port(),
+            seq: self.seq,
+            ack: self.ack.unwrap_or_default(),
+            flags: self.flags,
+            window: self.window,
+            urgent: 0,
+            options: self.options,
+            payload: &[],
+        }
+    }
+
+    fn record(&self) -> SegmentRecord {
+        let Tuple { local, remote } = self.tuple;
+        let summary = self.segment().summary();
+        SegmentRecord { source: local, destination: remote, summary, relative: self.relative }
+    }
+}
+
 /// What the machine may touch besides the connection at hand.
 pub(crate) struct Cx<'a> {
     pub(crate) now: Instant,
@@ -79,6 +102,10 @@ impl Cx<'_> {
     pub(crate) fn send_stray(&mut self, stray: Stray) {
         if self.strays.len() >= self.limits.stray_packets {
             return self.limit_hit(stray.socket, Limit::StrayPackets);
+        }
+        // Told at once: its socket may be released before the packet is taken out.
+        if self.events.wants(Interest::SEGMENTS) {
+            self.events.push(self.now, stray.socket, EventKind::SegmentSent(stray.record()));
         }
         self.strays.push_back(Box::new(stray));
     }

@@ -165,11 +165,7 @@ impl Connection {
         if self.rcv.acks.owed() != Owed::Soon || self.timers.is_running(TimerKind::DelayedAck) {
             return;
         }
-        if self.options.delayed_ack.is_zero() {
-            self.rcv.acks.now();
-        } else {
-            self.start(cx, TimerKind::DelayedAck, self.options.delayed_ack);
-        }
+        self.start(cx, TimerKind::DelayedAck, self.options.delayed_ack);
     }
 
     /// Nothing more goes out now: what waits is timed.

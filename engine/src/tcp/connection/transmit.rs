@@ -53,7 +53,12 @@ impl Connection {
     ///
     /// To be called after every input until it gives none: only then do the timers follow from what the input did.
     pub(crate) fn poll_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        let out = self.poll_segment_quietly(cx)?;
+        let Some(out) = self.poll_segment_quietly(cx) else {
+            if !self.is_closed() {
+                self.settle(cx);
+            }
+            return None;
+        };
         let mut summary = self.segment(&out).summary();
         summary.len = out.len;
         let Tuple { local, remote } = self.tuple;
@@ -64,15 +69,12 @@ impl Connection {
         Some(out)
     }
 
-    /// As [`Connection::poll_segment`], for whoever tells of the segment itself.
+    /// As [`Connection::poll_segment`], for whoever tells of the segment itself and keeps the time.
     pub(crate) fn poll_segment_quietly(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         if self.is_closed() {
             return None;
         }
-        let Some(out) = self.next_segment(cx) else {
-            self.settle(cx);
-            return None;
-        };
+        let out = self.next_segment(cx)?;
         self.on_sent(cx, &out);
         Some(out)
     }
@@ -239,8 +241,12 @@ impl Connection {
     }
 
     fn bare_ack(&mut self) -> Option<Outgoing> {
-        (self.rcv.acks.owed() == Owed::Now && self.state != State::SynSent)
-            .then(|| self.data_segment(self.snd.nxt, 0))
+        let due = match self.rcv.acks.owed() {
+            Owed::Nothing => false,
+            Owed::Soon => self.options.delayed_ack.is_zero(),
+            Owed::Now => true,
+        };
+        (due && self.state != State::SynSent).then(|| self.data_segment(self.snd.nxt, 0))
     }
 
     /// The window to announce, after moving its edge as far as it may go.

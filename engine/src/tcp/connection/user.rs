@@ -45,8 +45,10 @@ impl Connection {
         peek: bool,
     ) -> Option<Result<ReadyData, Errno>> {
         let (available, ended) = (self.rcv.ready.len(), self.receive_ended());
+        // What was put back after a failure still comes before the error.
+        let last = ended || self.error.is_some();
         let enough = min.min(max).min(self.options.receive_buffer as usize).max(1);
-        if available == 0 || available < enough && !ended {
+        if available == 0 || available < enough && !last {
             if let Some(error) = self.take_error() {
                 return Some(Err(error));
             }
@@ -76,9 +78,9 @@ impl Connection {
         }
     }
 
-    /// No more octets will become readable.
+    /// No more octets will become readable, and no error will say why.
     fn receive_ended(&self) -> bool {
-        self.shut_read || self.state.peer_closed() || self.is_closed()
+        self.shut_read || self.state.peer_closed() || self.is_closed() && self.error.is_none()
     }
 
     /// The user read: tell the peer of the room, if it matters to it.

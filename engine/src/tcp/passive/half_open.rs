@@ -5,12 +5,13 @@
 
 use core::time::Duration;
 
-use crate::event::Relative;
+use crate::event::{Relative, TimerAction};
 use crate::id::SocketId;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
-use crate::tcp::cx::{Stray, Tuple};
+use crate::tcp::cx::{Cx, Stray, Tuple};
 use crate::tcp::seq::Seq;
+use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions, TcpSegment};
 
@@ -93,6 +94,21 @@ impl HalfOpen {
     /// When something is to be done next.
     pub(crate) fn next_timeout(&self) -> Instant {
         self.retransmit_at.min(self.give_up_at)
+    }
+
+    /// Tells when its timers fire.
+    pub(crate) fn tell_timers(&self, cx: &mut Cx<'_>) {
+        cx.tell_timer(self.id, TimerKind::Retransmit, TimerAction::Started(self.retransmit_at));
+        if self.retransmissions == 0 {
+            cx.tell_timer(self.id, TimerKind::UserTimeout, TimerAction::Started(self.give_up_at));
+        }
+    }
+
+    /// Tells that the handshake is over, and with it its timers.
+    pub(crate) fn tell_timers_stopped(&self, cx: &mut Cx<'_>) {
+        for timer in [TimerKind::Retransmit, TimerKind::UserTimeout] {
+            cx.tell_timer(self.id, timer, TimerAction::Stopped);
+        }
     }
 
     /// The SYN,ACK goes again, twice as late the next time.

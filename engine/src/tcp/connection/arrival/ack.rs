@@ -28,8 +28,9 @@ impl Connection {
         if self.state == State::TimeWait {
             return self.check_fin_in_time_wait(cx, segment);
         }
+        let advances = segment.ack.after(self.snd.una);
         self.process_ack(cx, segment);
-        self.update_window(cx, segment);
+        self.update_window(cx, segment, advances);
         self.on_fin_acknowledged(cx, segment)
     }
 
@@ -113,8 +114,12 @@ impl Connection {
     //# be updated.  If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ
     //# and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set
     //# SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK.
-    fn update_window(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
-        let newer = self.snd.wl1.before(segment.seq)
+    //
+    // An acknowledgment of something new is newer than any before it, whatever came out of order (as in Linux): left
+    // alone, SND.WND would count from the new SND.UNA and reach beyond the edge that the peer announced.
+    fn update_window(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, advances: bool) {
+        let newer = advances
+            || self.snd.wl1.before(segment.seq)
             || self.snd.wl1 == segment.seq && self.snd.wl2.at_or_before(segment.ack);
         if segment.ack.before(self.snd.una) || !newer {
             return;

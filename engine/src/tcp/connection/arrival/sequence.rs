@@ -14,7 +14,10 @@ impl Connection {
             segment = without_syn(segment);
         }
         let (nxt, wnd) = (self.rcv.nxt, self.receive_window());
-        if is_acceptable(segment.seq, segment.seq_len(), nxt, wnd) {
+        // A peer that filled the window acknowledges from its right edge. Table 6 leaves that out; answered, it would
+        // be answered again where the other direction stands alike. Linux accepts it, too.
+        let from_the_edge = segment.seq_len() == 0 && segment.seq == nxt + wnd;
+        if from_the_edge || is_acceptable(segment.seq, segment.seq_len(), nxt, wnd) {
             return ControlFlow::Continue(trim(segment, nxt, wnd));
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4

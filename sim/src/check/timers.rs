@@ -1,0 +1,98 @@
+//! A timer fires when it said it would, and TIME-WAIT lasts 2·MSL from when it last began.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sockwright_engine::event::{Cause, Event, EventKind, TimerAction};
+use sockwright_engine::id::SocketId;
+use sockwright_engine::tcp::state::State;
+use sockwright_engine::tcp::timers::TimerKind;
+use sockwright_engine::time::Instant;
+
+use super::{Violation, unequal};
+use crate::world::StackId;
+
+/// The timers that run.
+#[derive(Debug, Default)]
+pub struct Timers {
+    running: BTreeMap<(StackId, SocketId, TimerKind), Instant>,
+    msl: BTreeMap<(StackId, SocketId), Duration>,
+    /// When each socket in TIME-WAIT last began to wait.
+    waiting_since: BTreeMap<(StackId, SocketId), Instant>,
+}
+
+impl Timers {
+    /// What a socket's maximum segment lifetime is from here on.
+    pub fn note_msl(&mut self, stack: StackId, socket: SocketId, msl: Duration) {
+        self.msl.insert((stack, socket), msl);
+    }
+
+    /// The event that a stack told.
+    pub fn event(&mut self, stack: StackId, event: &Event) -> Result<(), Violation> {
+        let Some(socket) = event.socket else { return Ok(()) };
+        let key = (stack, socket);
+        match &event.kind {
+            EventKind::Timer { timer, action } => self.timer(key, event.at, *timer, *action),
+            EventKind::TcpState { to: State::TimeWait, .. } => {
+                self.waiting_since.insert(key, event.at);
+                Ok(())
+            }
+            EventKind::TcpState { from: State::TimeWait, cause, .. } => {
+                let since = self.waiting_since.remove(&key).unwrap_or(event.at);
+                match (self.msl.get(&key), cause) {
+                    (Some(msl), Cause::Timer(TimerKind::TimeWait)) if event.at.since(since) != *msl * 2 => {
+                        let detail = unequal("it", *msl * 2, event.at.since(since));
+                        Err(Violation::new("TIME-WAIT lasts 2·MSL", format_args!("#{socket}: {detail}")))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            EventKind::Released => {
+                self.running.retain(|(at, of, _), _| (*at, *of) != key);
+                self.msl.remove(&key);
+                self.waiting_since.remove(&key);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn timer(
+        &mut self,
+        key: (StackId, SocketId),
+        at: Instant,
+        timer: TimerKind,
+        action: TimerAction,
+    ) -> Result<(), Violation> {
+        let socket = key.1;
+        let slot = (key.0, socket, timer);
+        match action {
+            TimerAction::Started(deadline) if deadline < at => Err(Violation::new(
+                "a timer ends in the future",
+                format_args!("#{socket} {timer} started at {at} for {deadline}"),
+            )),
+            TimerAction::Started(deadline) => {
+                self.running.insert(slot, deadline);
+                if let (TimerKind::TimeWait, Some(since)) = (timer, self.waiting_since.get_mut(&key)) {
+                    *since = at;
+                }
+                Ok(())
+            }
+            TimerAction::Stopped => {
+                self.running.remove(&slot);
+                Ok(())
+            }
+            TimerAction::Fired => match self.running.remove(&slot) {
+                Some(deadline) if deadline == at => Ok(()),
+                Some(deadline) => Err(Violation::new(
+                    "a timer fires when it said",
+                    format_args!("#{socket} {timer} fired at {at}, not at {deadline}"),
+                )),
+                None => Err(Violation::new(
+                    "a timer fires when it said",
+                    format_args!("#{socket} {timer} fired and was not running"),
+                )),
+            },
+        }
+    }
+}

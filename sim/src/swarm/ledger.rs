@@ -1,0 +1,341 @@
+//! What was asked of each connection, at both of its ends: what the two sides must agree on.
+//!
+//! Owns: which socket is which end of which planned connection, what each end sent, received and closed, and the
+//! laws that need both ends: what arrives is what was sent, on the wire too; the end of the stream is the end of what
+//! was sent; a connection fails only where something explains it.
+//!
+//! An end is known by its initial sequence number, not by its address alone: a port may be used again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use sockwright_engine::event::{Cause, Event, EventKind, SegmentRecord};
+use sockwright_engine::host::Errno;
+use sockwright_engine::id::SocketId;
+use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::tcp::state::State;
+use sockwright_engine::tcp::timers::TimerKind;
+use sockwright_engine::wire::{ChecksumPolicy, Flags, IpPacket, Protocol, TcpSegment};
+
+use super::plan::{ConnectionPlan, Opening};
+use crate::check::Violation;
+use crate::content::Content;
+use crate::output::Output;
+use crate::world::StackId;
+
+/// One end of one connection: its number, and 0 for the opener or 1 for its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndId {
+    /// The connection.
+    pub connection: usize,
+    /// The side.
+    pub side: usize,
+}
+
+impl EndId {
+    /// The other end.
+    pub fn peer(self) -> EndId {
+        EndId { connection: self.connection, side: 1 - self.side }
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    connections: Vec<Connection>,
+    sockets: BTreeMap<(StackId, SocketId), EndId>,
+    /// Which end sends from one address to another now, and from which sequence number.
+    streams: BTreeMap<(SocketAddr, SocketAddr), (EndId, Seq)>,
+    listeners_closed: Vec<bool>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// What was planned.
+    pub plan: ConnectionPlan,
+    /// Its ends.
+    pub ends: [End; 2],
+    /// Why it need not end in order, once something happened that allows it.
+    pub excuse: Option<&'static str>,
+}
+
+/// One end.
+#[derive(Debug)]
+pub struct End {
+    /// What it sends.
+    pub content: Content,
+    /// Octets that the engine took to be sent.
+    pub sent: u64,
+    /// It was told to send no more: the peer may see the end of the stream.
+    pub finished: bool,
+    /// Octets received.
+    pub received: u64,
+    /// The end of the stream was received.
+    pub end_of_stream: bool,
+    /// It was told to receive no more.
+    pub deaf: bool,
+    /// Its socket.
+    pub socket: Option<(StackId, SocketId)>,
+    /// Its initial sequence number.
+    pub iss: Option<Seq>,
+    /// How it failed.
+    pub failed: Option<Errno>,
+    /// It is in CLOSED again, or its socket is gone.
+    pub over: bool,
+    /// Somebody looks after it.
+    pub attended: bool,
+}
+
+impl Ledger {
+    /// The ledger of planned connections; `seed` decides their content.
+    pub fn new(plans: &[ConnectionPlan], listeners: usize, seed: u64) -> Ledger {
+        let end = |key| End {
+            content: Content::new(key),
+            sent: 0,
+            finished: false,
+            received: 0,
+            end_of_stream: false,
+            deaf: false,
+            socket: None,
+            iss: None,
+            failed: None,
+            over: false,
+            attended: false,
+        };
+        let keyed = plans.iter().zip((seed << 16..).step_by(2));
+        let connections = keyed.map(|(plan, key)| Connection {
+            plan: plan.clone(),
+            ends: [end(key), end(key + 1)],
+            excuse: None,
+        });
+        Ledger {
+            connections: connections.collect(),
+            listeners_closed: vec![false; listeners],
+            ..Ledger::default()
+        }
+    }
+
+    /// All connections, in the order of the plan.
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// An end.
+    pub fn end(&self, id: EndId) -> &End {
+        &self.connections[id.connection].ends[id.side]
+    }
+
+    /// An end, to write to.
+    pub fn end_mut(&mut self, id: EndId) -> &mut End {
+        &mut self.connections[id.connection].ends[id.side]
+    }
+
+    /// The end that a socket is.
+    pub fn end_of(&self, stack: StackId, socket: SocketId) -> Option<EndId> {
+        self.sockets.get(&(stack, socket)).copied()
+    }
+
+    /// A socket will be an end.
+    pub fn attach(&mut self, id: EndId, stack: StackId, socket: SocketId) {
+        self.sockets.insert((stack, socket), id);
+        let end = self.end_mut(id);
+        end.socket = Some((stack, socket));
+        end.iss = None;
+    }
+
+    /// From here on a connection need not end in order.
+    pub fn excuse(&mut self, connection: usize, why: &'static str) {
+        self.connections[connection].excuse.get_or_insert(why);
+    }
+
+    /// A listener stops to listen: whoever it has not accepted is reset.
+    pub fn listener_closes(&mut self, listener: usize) {
+        self.listeners_closed[listener] = true;
+        for connection in &mut self.connections {
+            let its =
+                matches!(connection.plan.opening, Opening::ToListener { listener: at, .. } if at == listener);
+            if its && !connection.ends[1].attended {
+                connection.excuse.get_or_insert("its listener closed");
+            }
+        }
+    }
+
+    /// The engine took octets to be sent.
+    pub fn sent(&mut self, stack: StackId, socket: SocketId, accepted: usize) {
+        if let Some(id) = self.end_of(stack, socket) {
+            self.end_mut(id).sent += accepted as u64;
+        }
+    }
+
+    /// Octets that an end received, and whether the stream ended with them.
+    pub fn received(&mut self, id: EndId, octets: &[u8], end_of_stream: bool) -> Result<(), Violation> {
+        let position = self.end(id).received;
+        self.peeked(id, octets)?;
+        let received = position + octets.len() as u64;
+        let end = self.end_mut(id);
+        end.received = received;
+        end.end_of_stream |= end_of_stream;
+        let deaf = end.deaf;
+        let peer = self.end(id.peer());
+        if end_of_stream && !deaf && (!peer.finished || received != peer.sent) {
+            let (sent, finished) = (peer.sent, peer.finished);
+            return Err(Violation::new(
+                "the stream ends where it ended",
+                format_args!("{id:?} received {received}, the peer sent {sent}, finished: {finished}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Octets that an end saw and left where they were.
+    pub fn peeked(&self, id: EndId, octets: &[u8]) -> Result<(), Violation> {
+        let (position, peer) = (self.end(id).received, self.end(id.peer()));
+        let received = position + octets.len() as u64;
+        if received > peer.sent {
+            return Err(Violation::new(
+                "nothing is received that was not sent",
+                format_args!("{id:?} received {received}, the peer sent {}", peer.sent),
+            ));
+        }
+        peer.content.check(position, octets).map_err(|mismatch| {
+            Violation::new("what is received is what was sent", format_args!("{id:?}: {mismatch:?}"))
+        })
+    }
+
+    /// What a world told.
+    pub fn output(&mut self, output: &Output) -> Result<(), Violation> {
+        match output {
+            Output::Event { stack, event } => self.event(*stack, event),
+            Output::Link { frame, .. } => self.frame(frame),
+            Output::Completion { .. } => Ok(()),
+        }
+    }
+
+    /// At the very end: whatever had no excuse ended in order.
+    pub fn verdict(&self) -> Result<(), Violation> {
+        for (number, connection) in self.connections.iter().enumerate() {
+            if connection.excuse.is_some() {
+                continue;
+            }
+            for side in 0..2 {
+                let (end, peer) = (&connection.ends[side], &connection.ends[1 - side]);
+                let sent_all = peer.sent == connection.plan.sides[1 - side].send;
+                if !(sent_all && end.received == peer.sent && end.end_of_stream) {
+                    return Err(Violation::new(
+                        "what closes in order is complete",
+                        format_args!(
+                            "connection {number} side {side}: received {} of {} (planned {}), end of stream {}",
+                            end.received,
+                            peer.sent,
+                            connection.plan.sides[1 - side].send,
+                            end.end_of_stream
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, stack: StackId, event: &Event) -> Result<(), Violation> {
+        let Some(socket) = event.socket else { return Ok(()) };
+        match &event.kind {
+            EventKind::SegmentSent(segment) if segment.summary.flags.contains(Flags::SYN) => {
+                self.syn_sent(stack, socket, segment);
+                Ok(())
+            }
+            EventKind::TcpState { to: State::Closed, cause, .. } => match self.end_of(stack, socket) {
+                Some(id) => self.closed(id, *cause),
+                None => Ok(()),
+            },
+            EventKind::Failed(errno) => match self.end_of(stack, socket) {
+                Some(id) => self.failed(id, *errno),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn syn_sent(&mut self, stack: StackId, socket: SocketId, segment: &SegmentRecord) {
+        let (source, destination) = (segment.source, segment.destination);
+        let (seq, ack) = (segment.summary.seq, segment.summary.ack);
+        let id = self.end_of(stack, socket).or_else(|| {
+            // A child: the end that the SYN was for.
+            let (opener, iss) = *self.streams.get(&(destination, source))?;
+            (opener.side == 0 && iss + 1 == ack).then_some(opener.peer())
+        });
+        let Some(id) = id else { return };
+        if self.end(id).iss.is_none() || self.end(id).socket != Some((stack, socket)) {
+            // A child whose handshake came to nothing may have a younger brother by the same SYN.
+            self.attach(id, stack, socket);
+            self.end_mut(id).iss = Some(seq);
+            self.end_mut(id).over = false;
+            self.streams.insert((source, destination), (id, seq));
+        }
+    }
+
+    fn closed(&mut self, id: EndId, cause: Cause) -> Result<(), Violation> {
+        self.end_mut(id).over = true;
+        let Cause::Timer(timer) = cause else { return Ok(()) };
+        match timer {
+            TimerKind::TimeWait | TimerKind::FinWait2 => {}
+            // A handshake at a listener is given up without a word.
+            _ if self.connections[id.connection].plan.sides[id.side].may_time_out() => {
+                self.excuse(id.connection, "it was given up");
+            }
+            _ => {
+                let detail = format_args!("{id:?} is given up by {timer}");
+                return Err(Violation::new("a connection is given up for a reason", detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, id: EndId, errno: Errno) -> Result<(), Violation> {
+        self.end_mut(id).failed.get_or_insert(errno);
+        let connection = &self.connections[id.connection];
+        let peer = &connection.ends[1 - id.side];
+        let explained = match errno {
+            _ if connection.excuse.is_some() => true,
+            Errno::ETIMEDOUT => connection.plan.sides[id.side].may_time_out(),
+            Errno::ECONNRESET => peer.over || connection.plan.sides[1 - id.side].may_time_out(),
+            Errno::ECONNREFUSED => match connection.plan.opening {
+                Opening::ToListener { listener, .. } => self.listeners_closed[listener],
+                Opening::ToNobody { .. } | Opening::Crossing { .. } => true,
+            },
+            _ => false,
+        };
+        if !explained {
+            let detail = format_args!("{id:?} failed with {errno}, and its peer did nothing to deserve it");
+            return Err(Violation::new("a connection fails for a reason", detail));
+        }
+        self.excuse(id.connection, "it failed");
+        Ok(())
+    }
+
+    /// Each octet of data on the wire is the one that was sent at its sequence number, at first and ever after.
+    fn frame(&self, frame: &[u8]) -> Result<(), Violation> {
+        let Ok(packet) = IpPacket::parse(frame) else { return Ok(()) };
+        if packet.protocol != Protocol::Tcp {
+            return Ok(());
+        }
+        let addresses = (packet.src, packet.dst);
+        let Ok(segment) = TcpSegment::parse(packet.payload, addresses, ChecksumPolicy::Ignore) else {
+            return Ok(());
+        };
+        let from = SocketAddr::new(packet.src, segment.src_port);
+        let to = SocketAddr::new(packet.dst, segment.dst_port);
+        let Some((id, iss)) = self.streams.get(&(from, to)) else { return Ok(()) };
+        if segment.payload.is_empty() || segment.syn() {
+            return Ok(());
+        }
+        let position = u64::from(segment.seq.0.wrapping_sub(iss.0).wrapping_sub(1));
+        self.end(*id).content.check(position, segment.payload).map_err(|mismatch| {
+            Violation::new(
+                "each octet has one sequence number",
+                format_args!("{id:?} {segment}: {mismatch:?}"),
+            )
+        })
+    }
+}

@@ -1,0 +1,413 @@
+//! What one seed does: the topology, the faults, who opens what to whom, and how each side behaves.
+//!
+//! Owns the dice that are thrown before the world begins. What can only be decided as things happen (which call is
+//! cancelled, how much one call sends) is left to the actors.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use sockwright_engine::host::op::Family;
+use sockwright_engine::rng::Rng;
+use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
+use sockwright_link::impair::Impairments;
+
+use super::dice::Dice;
+
+/// The plan of a seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many stacks there are, all on one link.
+    pub stacks: u32,
+    /// The largest packet of the link.
+    pub mtu: usize,
+    /// What the link does at first.
+    pub faults: Impairments,
+    /// For how long.
+    pub faults_for: Duration,
+    /// Those who listen.
+    pub listeners: Vec<ListenerPlan>,
+    /// The connections.
+    pub connections: Vec<ConnectionPlan>,
+    /// The datagrams beside them.
+    pub flows: Vec<FlowPlan>,
+}
+
+/// Somebody who listens and accepts.
+#[derive(Clone, Debug)]
+pub struct ListenerPlan {
+    /// Where.
+    pub stack: u32,
+    /// On which port, on every address of the family.
+    pub port: u16,
+    /// Of which family.
+    pub family: Family,
+    /// The backlog.
+    pub backlog: u32,
+    /// The options that the accepted connections inherit.
+    pub options: OptionsPatch,
+    /// How long to wait before each accept.
+    pub pause: Duration,
+    /// When it stops to listen, if before the end.
+    pub closes: Option<Duration>,
+    /// How it calls.
+    pub habits: Habits,
+}
+
+/// A connection, from both sides.
+#[derive(Clone, Debug)]
+pub struct ConnectionPlan {
+    /// When it is opened.
+    pub starts: Duration,
+    /// How.
+    pub opening: Opening,
+    /// Of which family.
+    pub family: Family,
+    /// The opener, and its peer.
+    pub sides: [SidePlan; 2],
+}
+
+/// How a connection is opened.
+#[derive(Clone, Debug)]
+pub enum Opening {
+    /// From a stack to a listener (by number), from a port if one is given.
+    ToListener {
+        /// The opener.
+        from: u32,
+        /// The listener's number.
+        listener: usize,
+        /// The port to bind to first.
+        port: Option<u16>,
+    },
+    /// From a stack to a port of another where nobody listens.
+    ToNobody {
+        /// The opener.
+        from: u32,
+        /// The other.
+        to: u32,
+    },
+    /// From both at the same time.
+    Crossing {
+        /// The two, each with its port.
+        ends: [(u32, u16); 2],
+    },
+}
+
+/// How one side of a connection behaves.
+#[derive(Clone, Debug)]
+pub struct SidePlan {
+    /// Its options. An accepted side has its listener's.
+    pub options: OptionsPatch,
+    /// Octets that it sends.
+    pub send: u64,
+    /// The most in one call.
+    pub chunk: usize,
+    /// How long it waits between calls to send.
+    pub write_pause: Duration,
+    /// The most that it takes in one call.
+    pub read: usize,
+    /// How long it waits between calls to receive.
+    pub read_pause: Duration,
+    /// How it ends.
+    pub ending: Ending,
+    /// How it calls.
+    pub habits: Habits,
+}
+
+/// How somebody makes calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    /// Calls park; otherwise it asks again and again.
+    pub parks: bool,
+    /// The chance that a parked call is cancelled when there is an occasion.
+    pub cancels: f64,
+    /// The chance that what a call gave is put back.
+    pub restores: f64,
+    /// The chance of a call that makes no sense.
+    pub nonsense: f64,
+}
+
+/// How one side ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Sends everything, shuts down for writing, receives everything, closes.
+    HalfClose,
+    /// Receives everything, sends everything, closes.
+    LastToClose,
+    /// Sends everything and closes at once.
+    CloseAfterSend,
+    /// Aborts once so many octets passed in both directions, or after some seconds.
+    Abort(u64),
+    /// Closes once it received so much.
+    CloseEarly(u64),
+    /// Shuts down for reading once it received so much, and otherwise as `HalfClose`.
+    ShutdownRead(u64),
+}
+
+/// Datagrams from one stack to another.
+#[derive(Clone, Debug)]
+pub struct FlowPlan {
+    /// From.
+    pub from: u32,
+    /// To.
+    pub to: u32,
+    /// The family.
+    pub family: Family,
+    /// When they begin.
+    pub starts: Duration,
+    /// How many.
+    pub count: u32,
+    /// The largest, in octets of data.
+    pub size: usize,
+    /// Time between two.
+    pub pause: Duration,
+}
+
+impl Plan {
+    /// The plan of `seed`.
+    pub fn new(seed: u64) -> Plan {
+        let mut rng = Rng::from_u64(seed ^ PLAN_SALT);
+        let dice = &mut rng;
+        let stacks = if dice.chance(0.2) { 3 } else { 2 };
+        let mtu = *dice.pick(&[576, 1280, 1280, 1500, 1500, 1500, 9000]);
+        let faults = faults(dice);
+        let faults_for = Duration::from_millis(dice.log(1_000, 60_000));
+        let mut plan = Plan {
+            stacks,
+            mtu,
+            faults,
+            faults_for,
+            listeners: Vec::new(),
+            connections: Vec::new(),
+            flows: Vec::new(),
+        };
+        plan.add_listeners(dice);
+        let connections = dice.log(1, 20) as u32;
+        for number in 0..connections {
+            let connection = plan.connection(dice, number, connections);
+            plan.connections.push(connection);
+        }
+        for _ in 0..dice.below(3) {
+            let (from, to) = plan.pair(dice);
+            let family = plan.family(dice);
+            let starts = Duration::from_millis(u64::from(dice.below(5_000)));
+            let count = 1 + dice.below(50);
+            let size = *dice.pick(&[0, 7, 100, 1000, 1400, 9000]);
+            let pause = Duration::from_micros(dice.log(1, 500_000));
+            plan.flows.push(FlowPlan { from, to, family, starts, count, size, pause });
+        }
+        plan
+    }
+
+    /// Nothing that is sent is lost on the way, though it may be late, early or double.
+    pub fn is_lossless(&self) -> bool {
+        self.faults.loss == 0.0 && self.faults.corrupt == 0.0 && self.faults.rate_bps.is_none()
+    }
+
+    /// The link without faults: only its delay is left.
+    pub fn calm(&self) -> Impairments {
+        Impairments { delay: self.faults.delay, ..Impairments::default() }
+    }
+
+    /// The addresses of a stack.
+    pub fn addresses(&self, stack: u32) -> Vec<(IpAddr, u8)> {
+        let mut addresses = vec![(address(stack, Family::V4), 24)];
+        // RFC 8200 §5 wants 1280 octets of every link.
+        if self.mtu >= 1280 {
+            addresses.push((address(stack, Family::V6), 64));
+        }
+        addresses
+    }
+
+    fn family(&self, dice: &mut Rng) -> Family {
+        if self.mtu >= 1280 && dice.chance(0.5) { Family::V6 } else { Family::V4 }
+    }
+
+    fn pair(&self, dice: &mut Rng) -> (u32, u32) {
+        let from = dice.below(self.stacks);
+        (from, (from + 1 + dice.below(self.stacks - 1)) % self.stacks)
+    }
+
+    fn add_listeners(&mut self, dice: &mut Rng) {
+        for number in 0..2 + dice.below(3) {
+            let closes = dice.chance(0.08).then(|| Duration::from_millis(dice.log(100, 30_000)));
+            self.listeners.push(ListenerPlan {
+                stack: number % self.stacks,
+                port: 80 + number as u16,
+                family: self.family(dice),
+                backlog: *dice.pick(&[0, 1, 1, 2, 5, 128]),
+                options: options(dice),
+                pause: pause(dice, 2_000_000),
+                closes,
+                habits: habits(dice),
+            });
+        }
+    }
+
+    fn connection(&self, dice: &mut Rng, number: u32, of: u32) -> ConnectionPlan {
+        let starts = Duration::from_millis(if dice.chance(0.3) { 0 } else { dice.log(1, 20_000) });
+        let mut family = self.family(dice);
+        let (from, to) = self.pair(dice);
+        let opening = match dice.below(20) {
+            0 => Opening::ToNobody { from, to },
+            1..=3 => {
+                let port = 10_000 + number as u16;
+                Opening::Crossing { ends: [(from, port), (to, port + 1_000)] }
+            }
+            _ => {
+                let listener = dice.below(self.listeners.len() as u32) as usize;
+                let there = &self.listeners[listener];
+                family = there.family;
+                let itself = dice.chance(0.05);
+                let from = if itself || from != there.stack { from } else { to };
+                let port = match dice.below(4) {
+                    0 => Some(SHARED_PORTS.start + dice.below(2) as u16),
+                    1 => Some(20_000 + number as u16),
+                    _ => None,
+                };
+                Opening::ToListener { from, listener, port }
+            }
+        };
+        let mine = options(dice);
+        let theirs = match &opening {
+            Opening::ToListener { listener, .. } => self.listeners[*listener].options.clone(),
+            _ => options(dice),
+        };
+        let endings = endings(dice);
+        let room = |sender: &OptionsPatch, receiver: &OptionsPatch| {
+            let mss = [sender.max_segment_size, receiver.max_segment_size];
+            let mss = mss.into_iter().flatten().min().unwrap_or(u32::MAX).min(self.mtu as u32 - 60);
+            let buffers = [sender.send_buffer, receiver.receive_buffer];
+            u64::from(buffers.into_iter().flatten().min().unwrap_or(u32::MAX).min(mss))
+        };
+        let rooms = [room(&mine, &theirs), room(&theirs, &mine)];
+        let side = |dice: &mut Rng, options, index: usize| {
+            let segments = if rooms[index] < 500 { SMALL_SEGMENTS_MAX } else { SEGMENTS_MAX };
+            let most = (rooms[index] * segments / u64::from(of)).clamp(1, SEND_MAX);
+            let send = if dice.chance(0.15) { 0 } else { dice.log(1, most) };
+            let chunk = dice.log(1.max(send / 200), 65_536.max(send / 100)) as usize;
+            SidePlan {
+                options,
+                send,
+                chunk,
+                write_pause: pause(dice, 20_000_000 / (send / chunk as u64 + 1)),
+                read: 0,
+                read_pause: Duration::ZERO,
+                ending: endings[index],
+                habits: habits(dice),
+            }
+        };
+        let mut sides = [side(dice, mine, 0), side(dice, theirs, 1)];
+        for index in 0..2 {
+            let comes = sides[1 - index].send;
+            sides[index].read = dice.log(1.max(comes / 200), 65_536.max(comes / 100)) as usize;
+            sides[index].read_pause = pause(dice, 20_000_000 / (comes / sides[index].read as u64 + 1));
+        }
+        ConnectionPlan { starts, opening, family, sides }
+    }
+}
+
+/// A stack's address.
+pub fn address(stack: u32, family: Family) -> IpAddr {
+    let host = stack as u16 + 1;
+    match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::new(10, 0, 0, host as u8)),
+        Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host)),
+    }
+}
+
+impl SidePlan {
+    /// The options allow that the connection is given up while faults last.
+    pub fn may_time_out(&self) -> bool {
+        self.options.user_timeout.is_some() || self.options.keep_alive.is_some()
+    }
+}
+
+fn faults(dice: &mut Rng) -> Impairments {
+    let mut up_to = |most: f64| if dice.chance(0.5) { dice.unit() * most } else { 0.0 };
+    let (loss, reorder, duplicate, corrupt) = (up_to(0.3), up_to(0.3), up_to(0.3), up_to(0.1));
+    let perfect = dice.chance(0.2);
+    let chance = |value: f64| if perfect { 0.0 } else { value };
+    let rate_bps = (dice.chance(0.1) && !perfect).then(|| dice.log(56_000, 100_000_000));
+    Impairments {
+        loss: chance(loss),
+        delay: Duration::from_micros(if dice.chance(0.1) { 0 } else { dice.log(1, 500_000) }),
+        jitter: pause(dice, 200_000),
+        reorder: chance(reorder),
+        reorder_by: Duration::from_micros(dice.log(1, 300_000)),
+        duplicate: chance(duplicate),
+        corrupt: chance(corrupt),
+        rate_bps,
+        queue_limit: dice.log(4, 1000) as usize,
+        mtu: None,
+    }
+}
+
+fn options(dice: &mut Rng) -> OptionsPatch {
+    let buffers = [1, 7, 100, 536, 1_000, 4_096, 20_000, 65_535, 262_144, 1_048_576];
+    let ms = Duration::from_millis;
+    let keep_alive = KeepAlive {
+        idle: ms(dice.log(500, 20_000)),
+        interval: ms(dice.log(100, 5_000)),
+        probes: 1 + dice.below(8) as u8,
+    };
+    OptionsPatch {
+        no_delay: dice.chance(0.5).then_some(true),
+        max_segment_size: dice.chance(0.3).then(|| *dice.pick(&[88, 300, 536, 1_000, 1_460, 8_960])),
+        msl: Some(ms(*dice.pick(&[0, 1, 50, 500, 2_000, 30_000]))),
+        keep_alive: dice.chance(0.1).then_some(Some(keep_alive)),
+        user_timeout: dice.chance(0.15).then(|| ms(dice.log(100, 30_000))),
+        linger: None,
+        send_buffer: dice.chance(0.6).then(|| *dice.pick(&buffers)),
+        receive_buffer: dice.chance(0.6).then(|| *dice.pick(&buffers)),
+        delayed_ack: dice.chance(0.5).then(|| ms(*dice.pick(&[0, 1, 100, 500]))),
+        rto_min: dice.chance(0.3).then(|| ms(*dice.pick(&[1, 20, 1_000]))),
+        rto_initial: dice.chance(0.3).then(|| ms(*dice.pick(&[50, 300, 3_000]))),
+        reuse_address: dice.chance(0.5).then_some(true),
+        congestion: None,
+        initial_sequence_number: dice.chance(0.3).then(|| (0u32).wrapping_sub(dice.log(1, 300_000) as u32)),
+    }
+}
+
+/// How the two sides end: never so that each waits for the other.
+fn endings(dice: &mut Rng) -> [Ending; 2] {
+    let octets = dice.log(1, 200_000);
+    let mut ending = |peer: Option<Ending>| match dice.below(20) {
+        0..=8 => Ending::HalfClose,
+        9..=12 if peer.is_some_and(|peer| peer != Ending::LastToClose) => Ending::LastToClose,
+        9..=14 => Ending::CloseAfterSend,
+        15 => Ending::Abort(octets),
+        16 => Ending::CloseEarly(octets),
+        17 => Ending::ShutdownRead(octets),
+        _ => Ending::HalfClose,
+    };
+    let first = ending(None);
+    // Whoever waits for a certain number of octets may wait for ever: its peer does not wait for it.
+    let second = ending(Some(first));
+    let waits = |ending| matches!(ending, Ending::CloseEarly(_) | Ending::LastToClose);
+    let second = if waits(first) && waits(second) { Ending::HalfClose } else { second };
+    if dice.chance(0.5) { [first, second] } else { [second, first] }
+}
+
+fn habits(dice: &mut Rng) -> Habits {
+    let mut chance = |most: f64| if dice.chance(0.3) { dice.unit() * most } else { 0.0 };
+    let (cancels, restores, nonsense) = (chance(0.3), chance(0.2), chance(0.1));
+    Habits { parks: dice.chance(0.8), cancels, restores, nonsense }
+}
+
+/// Usually none.
+fn pause(dice: &mut Rng, micros_max: u64) -> Duration {
+    if micros_max < 2 || dice.chance(0.6) {
+        return Duration::ZERO;
+    }
+    Duration::from_micros(dice.log(1, micros_max))
+}
+
+/// Ports that connections fight for.
+pub const SHARED_PORTS: std::ops::Range<u16> = 30_000..30_002;
+
+const PLAN_SALT: u64 = 0x05ee_d0fa_1a57;
+const SEND_MAX: u64 = 1 << 20;
+/// Segments of one side of all connections together, more or less.
+const SEGMENTS_MAX: u64 = 6_000;
+/// The same where buffers or segments are small.
+const SMALL_SEGMENTS_MAX: u64 = 2_000;
