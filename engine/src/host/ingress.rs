@@ -57,7 +57,7 @@ impl Engine {
     fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# A TCP implementation MUST silently discard an incoming SYN
-        //# segment that is addressed to a broadcast or multicast address (MUST-57).
+        //# segment that is addressed to a broadcast or multicast address [(MUST-57)].
         if !is_unicast(packet.src) || !is_unicast(packet.dst) {
             return self.drop_frame(now, DropReason::BadAddress);
         }

@@ -107,9 +107,11 @@ impl Connection {
         let data_end = seq + len;
         let mut flags = Flags::ACK;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-        //# If the PUSH flag is not implemented, then the sending TCP peer: (1) MUST NOT buffer data indefinitely
-        //# (MUST-60), and (2) MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued
-        //# data to be sent) (MUST-61).
+        //# If
+        //# PUSH flags are not implemented, then the sending TCP peer: (1) MUST
+        //# NOT buffer data indefinitely (MUST-60), and (2) MUST set the PSH bit
+        //# in the last buffered segment (i.e., when there is no more queued data
+        //# to be sent) (MUST-61).
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
