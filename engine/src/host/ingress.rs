@@ -8,7 +8,7 @@ use super::ports::Hold;
 use super::settle::flush_thawed;
 use super::socket::{Phase, Socket};
 use super::{Engine, PortKind, is_unicast};
-use crate::event::{Cause, DropReason, EventKind, Interest};
+use crate::event::{Cause, DropReason, EventKind, Interest, TimerAction};
 use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
@@ -245,6 +245,9 @@ impl Engine {
                 remote: Some(remote),
             },
         );
+        for (timer, at) in half.timers() {
+            cx.tell_timer(child, timer, TimerAction::Started(at));
+        }
         cx.send_stray(half.syn_ack());
         self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
         self.touch(child);

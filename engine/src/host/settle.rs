@@ -63,9 +63,12 @@ impl Engine {
             self.shared.cx(now).tell(id, EventKind::SocketState { from, to });
         }
         // Of TIME-WAIT that nobody reads from, a record is enough.
-        if let Phase::Connection(connection) = &socket.phase
-            && let Some(record) = connection.freeze()
+        if let Phase::Connection(connection) = &mut socket.phase
+            && connection.may_freeze()
         {
+            // The acknowledgment that it owes goes first.
+            flush_thawed(connection, &mut self.shared.cx(now));
+            let Some(record) = connection.freeze() else { return };
             socket.phase = Phase::TimeWait(Box::new(record));
             self.time_waits.push_back(id);
             self.bound_time_waits(now);
@@ -145,7 +148,8 @@ impl Engine {
 
     fn enqueue_ready(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        if matches!(socket.phase, Phase::Connection(_)) && !socket.in_ready_queue {
+        let may_send = matches!(&socket.phase, Phase::Connection(connection) if !connection.is_closed());
+        if may_send && !socket.in_ready_queue {
             socket.in_ready_queue = true;
             self.ready.push_back(id);
         }
@@ -160,6 +164,7 @@ impl Engine {
             Phase::Connection(connection) => connection.on_timeout(&mut cx),
             Phase::HalfOpen(half) if half.give_up_at <= now => {
                 let cause = Cause::Timer(TimerKind::UserTimeout);
+                cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);
                 tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, half.tuple);
                 socket.phase = Phase::Gone;
             }
@@ -167,6 +172,7 @@ impl Engine {
                 half.on_retransmit(now);
                 let syn_ack = half.syn_ack();
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
+                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
                 let kind = EventKind::Retransmission {
                     seq: syn_ack.seq.0,
                     len: 0,
@@ -214,6 +220,14 @@ pub(super) fn tell_closed(
 ) {
     let to = from.after(trigger).unwrap_or(State::Closed);
     debug_assert_eq!(to, State::Closed, "{from} does not end on {trigger}");
+    let timers: &[TimerKind] = match (from, trigger) {
+        (State::TimeWait, _) => &[TimerKind::TimeWait],
+        (_, Trigger::GiveUpTimeout) => &[TimerKind::Retransmit],
+        _ => &[TimerKind::Retransmit, TimerKind::UserTimeout],
+    };
+    for &timer in timers {
+        cx.tell_timer(id, timer, TimerAction::Stopped);
+    }
     cx.tell(id, EventKind::TcpState { from, to, cause, local: tuple.local, remote: Some(tuple.remote) });
 }
 

@@ -78,7 +78,7 @@ impl Connection {
     }
 
     fn next_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        if self.snd.nxt == self.snd.iss {
+        if self.snd.nxt == self.snd.iss && !self.snd.syn_acknowledged {
             return Some(self.syn());
         }
         self.resend(cx)
@@ -136,7 +136,7 @@ impl Connection {
         {
             return None;
         }
-        let mut out = if resend.next == self.snd.iss {
+        let out = if resend.next == self.snd.iss && !self.snd.syn_acknowledged {
             self.syn()
         } else {
             let len = resend.end.octets_since(resend.next).min(self.snd.mss);
@@ -151,9 +151,6 @@ impl Connection {
         if out.seq_len() == 0 {
             self.recovery.resend = None;
             return None;
-        }
-        if out.seq == self.snd.iss {
-            out.window = out.window.max(self.announced_window());
         }
         self.totals.retransmissions += 1;
         self.rtt.on_resent();
@@ -256,7 +253,8 @@ impl Connection {
     fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
         let end = out.seq + out.seq_len();
         if end.after(self.snd.nxt) {
-            if self.snd.nxt == out.seq {
+            // The SYN,ACK of a simultaneous open is our SYN, sent again.
+            if self.snd.nxt == out.seq && !out.flags.contains(Flags::SYN | Flags::ACK) {
                 self.rtt.on_sent(cx.now, end);
             }
             self.snd.nxt = end;
