@@ -77,9 +77,12 @@ impl Engine {
             self.shared.cx(now).tell(id, EventKind::SocketState { from, to });
         }
         // Of TIME-WAIT that nobody reads from, a record is enough.
-        if let Phase::Connection(connection) = &socket.phase
-            && let Some(record) = connection.freeze()
+        if let Phase::Connection(connection) = &mut socket.phase
+            && connection.may_freeze()
         {
+            // The acknowledgment that it owes goes first.
+            flush_thawed(connection, &mut self.shared.cx(now));
+            let Some(record) = connection.freeze() else { return };
             socket.phase = Phase::TimeWait(Box::new(record));
             self.time_waits.push_back(id);
             self.bound_time_waits(now);
@@ -183,6 +186,7 @@ impl Engine {
                 half.on_retransmit(now);
                 let syn_ack = half.syn_ack();
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
+                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
                 let kind = EventKind::Retransmission {
                     seq: syn_ack.seq.0,
                     len: 0,
@@ -231,6 +235,14 @@ pub(super) fn tell_closed(
 ) {
     let to = from.after(trigger).unwrap_or(State::Closed);
     debug_assert_eq!(to, State::Closed, "{from} does not end on {trigger}");
+    let timers: &[TimerKind] = match (from, trigger) {
+        (State::TimeWait, _) => &[TimerKind::TimeWait],
+        (_, Trigger::GiveUpTimeout) => &[TimerKind::Retransmit],
+        _ => &[TimerKind::Retransmit, TimerKind::UserTimeout],
+    };
+    for &timer in timers {
+        cx.tell_timer(id, timer, TimerAction::Stopped);
+    }
     cx.tell(id, EventKind::TcpState { from, to, cause, local: tuple.local, remote: Some(tuple.remote) });
 }
 

@@ -60,6 +60,8 @@ struct Send {
     iss: Seq,
     una: Seq,
     nxt: Seq,
+    /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
+    syn_acknowledged: bool,
     wnd: u32,
     wl1: Seq,
     wl2: Seq,

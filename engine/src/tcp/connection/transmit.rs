@@ -80,7 +80,7 @@ impl Connection {
     }
 
     fn next_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        if self.snd.nxt == self.snd.iss {
+        if self.snd.nxt == self.snd.iss && !self.snd.syn_acknowledged {
             return Some(self.syn());
         }
         self.resend(cx)
@@ -109,9 +109,11 @@ impl Connection {
         let data_end = seq + len;
         let mut flags = Flags::ACK;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-        //# If the PUSH flag is not implemented, then the sending TCP peer: (1) MUST NOT buffer data indefinitely
-        //# (MUST-60), and (2) MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued
-        //# data to be sent) (MUST-61).
+        //# If
+        //# PUSH flags are not implemented, then the sending TCP peer: (1) MUST
+        //# NOT buffer data indefinitely (MUST-60), and (2) MUST set the PSH bit
+        //# in the last buffered segment (i.e., when there is no more queued data
+        //# to be sent) (MUST-61).
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
@@ -136,7 +138,7 @@ impl Connection {
         {
             return None;
         }
-        let mut out = if resend.next == self.snd.iss {
+        let out = if resend.next == self.snd.iss && !self.snd.syn_acknowledged {
             self.syn()
         } else {
             let len = resend.end.octets_since(resend.next).min(self.snd.mss);
@@ -151,9 +153,6 @@ impl Connection {
         if out.seq_len() == 0 {
             self.recovery.resend = None;
             return None;
-        }
-        if out.seq == self.snd.iss {
-            out.window = out.window.max(self.announced_window());
         }
         self.totals.retransmissions += 1;
         self.rtt.on_resent();
@@ -260,7 +259,8 @@ impl Connection {
     fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
         let end = out.seq + out.seq_len();
         if end.after(self.snd.nxt) {
-            if self.snd.nxt == out.seq {
+            // The SYN,ACK of a simultaneous open is our SYN, sent again.
+            if self.snd.nxt == out.seq && !out.flags.contains(Flags::SYN | Flags::ACK) {
                 self.rtt.on_sent(cx.now, end);
             }
             self.snd.nxt = end;

@@ -58,7 +58,7 @@ impl HalfOpen {
             peer_window: syn.window,
             sent: now,
             retransmissions: 0,
-            retransmit_at: now + options.rto_initial,
+            retransmit_at: now + options.rto_initial.max(options.rto_min),
             give_up_at: now + options.user_timeout,
             options,
         }
@@ -89,6 +89,11 @@ impl HalfOpen {
     /// The SYN that began this, once more.
     pub(crate) fn is_repeated_syn(&self, segment: &TcpSegment<'_>) -> bool {
         segment.syn() && !segment.ack() && !segment.rst() && segment.seq == self.irs
+    }
+
+    /// The timers that run.
+    pub(crate) fn timers(&self) -> [(TimerKind, Instant); 2] {
+        [(TimerKind::Retransmit, self.retransmit_at), (TimerKind::UserTimeout, self.give_up_at)]
     }
 
     /// When something is to be done next.

@@ -63,7 +63,7 @@ impl Connection {
             return;
         }
         // The SYN's acknowledgment grows no window.
-        let handshake = self.snd.una == self.snd.iss;
+        let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
         self.snd.una = ack;
         let acked = self.snd.buffer.acknowledge(ack);
         self.rtt.on_ack(cx.now, ack);

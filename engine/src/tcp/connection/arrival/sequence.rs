@@ -49,7 +49,8 @@ impl Connection {
     /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and
     /// so before the window; its ACK is the one that we wait for (RFC 9293 figure 7).
     fn is_answer_to_simultaneous_open(&self, segment: &TcpSegment<'_>) -> bool {
-        self.state == State::SynReceived && segment.syn() && segment.ack() && segment.seq == self.rcv.irs
+        let waiting = !self.passive && !self.snd.syn_acknowledged;
+        waiting && segment.syn() && segment.ack() && segment.seq == self.rcv.irs
     }
 
     /// In TIME-WAIT, the FIN that brought us here, again: our ACK of it was lost, and the peer may ask again.
@@ -75,7 +76,7 @@ fn is_acceptable(seq: Seq, len: u32, nxt: Seq, wnd: u32) -> bool {
 }
 
 /// The part of an acceptable segment that lies in the window.
-fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
+pub(super) fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
     if segment.seq.before(nxt) && segment.syn() {
         segment = without_syn(segment);
     }
@@ -90,7 +91,7 @@ fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
     segment
 }
 
-fn without_syn(segment: TcpSegment<'_>) -> TcpSegment<'_> {
+pub(super) fn without_syn(segment: TcpSegment<'_>) -> TcpSegment<'_> {
     TcpSegment { seq: segment.seq + 1, flags: segment.flags.without(Flags::SYN), ..segment }
 }
 
