@@ -249,7 +249,6 @@ impl Engine {
             cx.tell_timer(child, timer, TimerAction::Started(at));
         }
         cx.send_stray(half.syn_ack());
-        half.tell_timers(&mut cx);
         self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
         self.touch(child);
     }
@@ -281,7 +280,6 @@ impl Engine {
         if after == State::SynReceived {
             return flush_thawed(&mut connection, &mut cx);
         }
-        half.tell_timers_stopped(&mut cx);
         listener.half_open.remove(&id);
         if after == State::Closed {
             // Back to LISTEN, which the listener never left: the child is no more.

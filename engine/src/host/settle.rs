@@ -194,7 +194,6 @@ impl Engine {
                 };
                 cx.tell_if(Interest::RETRANSMISSIONS, id, || kind);
                 cx.send_stray(syn_ack);
-                half.tell_timers(&mut cx);
             }
             Phase::TimeWait(record) => {
                 let mut connection = Connection::thaw_time_wait(record, now);
