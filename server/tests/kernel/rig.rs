@@ -127,7 +127,7 @@ impl Rig {
     pub(crate) async fn send(&self, socket: u64, data: &[u8]) {
         let mut sent = 0;
         while sent < data.len() {
-            let request = pb::SendRequest { socket, data: data[sent..].to_vec().into(), dont_wait: false };
+            let request = pb::SendRequest { socket, data: data[sent..data.len().min(sent + (1 << 20))].to_vec().into(), dont_wait: false };
             sent += self.sockets.clone().send(request).await.expect("sent").into_inner().accepted as usize;
         }
     }

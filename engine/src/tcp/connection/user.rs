@@ -67,8 +67,8 @@ impl Connection {
             self.on_room(cx);
             data
         };
-        let end_of_stream = ended && (data.is_empty() || !peek && self.rcv.ready.is_empty());
-        Some(Ok(ReadyData { data, end_of_stream }))
+        // As with `recv(2)`: the end comes by itself, after the last octet.
+        Some(Ok(ReadyData { data, end_of_stream: ended && available == 0 }))
     }
 
     /// Puts octets back that the user did not get after all.
