@@ -208,6 +208,7 @@ impl Engine {
             held: false,
             phase: Phase::Gone,
             parked: Default::default(),
+            frozen: None,
             in_ready_queue: false,
             registered: None,
         };

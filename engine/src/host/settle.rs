@@ -84,7 +84,8 @@ impl Engine {
             flush_thawed(connection, &mut self.shared.cx(now));
             let Some(record) = connection.freeze() else { return };
             socket.phase = Phase::TimeWait(Box::new(record));
-            self.time_waits.push_back(id);
+            socket.frozen = Some(now);
+            self.time_waits.insert((now, id));
             self.bound_time_waits(now);
         }
     }
@@ -92,7 +93,7 @@ impl Engine {
     /// The oldest TIME-WAIT gives way when there are more than the limit.
     fn bound_time_waits(&mut self, now: Instant) {
         while self.time_waits.len() > self.shared.limits.time_wait {
-            let Some(oldest) = self.time_waits.pop_front() else { return };
+            let Some((_, oldest)) = self.time_waits.pop_first() else { return };
             let Some(socket) = self.sockets.get_mut(&oldest) else { continue };
             if let Phase::TimeWait(record) = &socket.phase {
                 let mut cx = self.shared.cx(now);
@@ -141,6 +142,9 @@ impl Engine {
     pub(super) fn release(&mut self, now: Instant, id: SocketId) {
         self.free_tuple(id);
         let Some(socket) = self.sockets.remove(&id) else { return };
+        if let Some(since) = socket.frozen {
+            self.time_waits.remove(&(since, id));
+        }
         let kind = socket.port_kind();
         if let Some(local) = socket.local {
             self.demux.unbind(kind, local, id);

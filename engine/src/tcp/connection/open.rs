@@ -157,6 +157,7 @@ impl Connection {
                 assembler: Assembler::default(),
                 fin: None,
                 acks: AckPolicy::default(),
+                bare_acks: Throttle::default(),
                 last_heard: now,
             },
             recovery: Recovery::new(iss),

@@ -142,7 +142,8 @@ impl Connection {
             self.syn()
         } else {
             let len = resend.end.octets_since(resend.next).min(self.snd.mss);
-            let len = len.min(self.snd.buffer.end().octets_since(resend.next));
+            let len =
+                len.min(self.snd.buffer.end().octets_since(resend.next)).min(self.resend_room(resend.next)?);
             let mut out = self.data_segment(resend.next, len);
             // The FIN goes again when the range reaches it.
             if self.snd.fin && out.seq + len == self.snd.buffer.end() && resend.end.after(out.seq + len) {
@@ -160,6 +161,20 @@ impl Connection {
         let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason: resend.reason };
         cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
         Some(out)
+    }
+
+    /// How much from `seq` on may be sent again, if any, when the peer shrank its window. Behind a closed one a segment
+    /// from `snd.una` is as good as a probe.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+    //# If this happens, the sender SHOULD NOT send new data
+    //# (SHLD-15), but SHOULD retransmit normally the old unacknowledged data
+    //# between SND.UNA and SND.UNA+SND.WND (SHLD-16).
+    fn resend_room(&self, seq: Seq) -> Option<u32> {
+        match (self.snd.una + self.snd.wnd).octets_since(seq) {
+            0 if seq == self.snd.una => Some(self.snd.mss),
+            0 => None,
+            room => Some(room),
+        }
     }
 
     /// New data, or the FIN alone, as the windows, Nagle and silly-window avoidance allow.

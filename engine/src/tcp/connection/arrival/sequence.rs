@@ -1,6 +1,7 @@
 //! First: the sequence number.
 
 use super::*;
+use crate::limits::Limit;
 
 impl Connection {
     /// Whether any of the segment is in the window; gives the part that is.
@@ -39,11 +40,23 @@ impl Connection {
         //# should be sent in reply (unless the RST bit is set, if so
         //# drop the segment and return)
         if !segment.rst() {
-            self.rcv.acks.now();
+            if segment.seq_len() > 0 || self.may_answer_bare_ack(cx) {
+                self.rcv.acks.now();
+            }
             self.on_heard(cx);
             self.recognise_repeated_fin(cx, &segment);
         }
         drop_segment(DropReason::OutsideWindow)
+    }
+
+    /// Two ends that disagree about what was sent would answer each other's bare ACKs for ever; a keep-alive probe looks
+    /// the same and wants its answer. So each connection answers as many as all of them may challenge.
+    fn may_answer_bare_ack(&mut self, cx: &mut Cx<'_>) -> bool {
+        let allowed = self.rcv.bare_acks.allows(cx.now, cx.limits.challenge_acks_per_second);
+        if !allowed {
+            cx.limit_hit(Some(self.id), Limit::ChallengeAcksPerSecond);
+        }
+        allowed
     }
 
     /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and

@@ -37,6 +37,7 @@ impl Connection {
         }
         self.snd.una = segment.ack;
         self.snd.syn_acknowledged = true;
+        self.soft_error = None;
         self.rtt.on_ack(cx.now, segment.ack);
         self.recovery.on_ack(segment.ack, self.snd.nxt, self.snd.mss);
         self.restart_send_timers(cx);
