@@ -78,9 +78,10 @@ impl Attached {
                 },
                 shared_with_host: true,
             };
-            engine
-                .add_interface(interface)
-                .map_err(|reason| LinkError::Io { what: "set up the stack", source: io::Error::other(reason) })?;
+            engine.add_interface(interface).map_err(|reason| LinkError::Io {
+                what: "set up the stack",
+                source: io::Error::other(reason),
+            })?;
             links.push(Link { raw, readable: true });
         }
         Ok(Attached {
@@ -181,7 +182,9 @@ impl Attached {
             self.ports.release(sockwright_engine::host::Port { port: local.port(), ..needed });
         }
         match (&bound, request) {
-            (Outcome::Done(Ok(_)), request) if !matches!(request, Request::Bind { .. }) => self.make(op, request),
+            (Outcome::Done(Ok(_)), request) if !matches!(request, Request::Bind { .. }) => {
+                self.make(op, request)
+            }
             _ => bound,
         }
     }

@@ -14,7 +14,6 @@ use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 
 use super::receipt::{Given, Turn};
 
-
 /// A message to an engine's thread.
 #[derive(Debug)]
 pub(crate) enum Command {

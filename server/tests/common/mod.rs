@@ -68,7 +68,8 @@ impl World {
     }
 
     pub async fn lab_named(&self, name: &str, clock: Clock, session: &str) -> String {
-        let lab = self.networks.clone().create_lab(lab_request(name, clock, session)).await.unwrap().into_inner();
+        let lab =
+            self.networks.clone().create_lab(lab_request(name, clock, session)).await.unwrap().into_inner();
         lab.lab.unwrap().name
     }
 
@@ -178,7 +179,12 @@ impl World {
         Ok(self.sockets.clone().wait_for(request).await?.into_inner())
     }
 
-    pub async fn wait_for_state(&self, socket: u64, state: TcpState, after: Option<Position>) -> pb::WaitForResponse {
+    pub async fn wait_for_state(
+        &self,
+        socket: u64,
+        state: TcpState,
+        after: Option<Position>,
+    ) -> pb::WaitForResponse {
         let condition = Condition::TcpStates(pb::TcpStates { states: vec![state.into()] });
         self.wait_for(socket, condition, after).await.unwrap()
     }
@@ -269,7 +275,8 @@ pub async fn connect(address: std::net::SocketAddr) -> Channel {
 
 pub fn lab_request(name: &str, clock: Clock, session: &str) -> pb::CreateLabRequest {
     let stack = |name: &str| pb::LabStack { name: name.to_owned(), addresses: vec![] };
-    let impairments = pb::Impairments { delay: Some(duration(Duration::from_millis(1))), ..Default::default() };
+    let impairments =
+        pb::Impairments { delay: Some(duration(Duration::from_millis(1))), ..Default::default() };
     let link = pb::LabLink {
         stacks: vec!["a".to_owned(), "b".to_owned()],
         impairments: Some(impairments),
