@@ -35,7 +35,7 @@ pub fn options_patch(options: Option<&pb::SocketOptions>) -> Result<OptionsPatch
     match patch.apply(&Options::default()) {
         Ok(_) => Ok(patch),
         Err(wrong) => {
-            Err(Invalid::new(format!("options.{}", wrong.option), format!("it has to be {}", wrong.range)))
+            Err(Invalid::new(format!("options.{}", wrong.option), wrong.sentence))
         }
     }
 }

@@ -142,10 +142,12 @@ impl Attached {
     fn drain(&mut self) {
         let stack = ONLY;
         loop {
+            // The transmit that gives nothing may tell something all the same: only then timers are set.
+            let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
             while let Some(event) = self.engine.poll_event() {
                 self.outputs.push_back(Output::Event { stack, event });
             }
-            let Some(transmit) = self.engine.poll_transmit(self.now, &mut self.buffer) else { break };
+            let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
             if let Err(error) = link.raw.send(&self.buffer) {
