@@ -260,7 +260,17 @@ impl Connection {
             Owed::Soon => self.options.delayed_ack.is_zero(),
             Owed::Now => true,
         };
-        (due && self.state != State::SynSent).then(|| self.data_segment(self.snd.nxt, 0))
+        (due && self.state != State::SynSent).then(|| self.data_segment(self.acceptable_seq(), 0))
+    }
+
+    /// The sequence number of a segment without data: SND.NXT, unless a probe took it beyond the peer's window. There
+    /// the peer would find it unacceptable and answer it, and if we are probed at the same time we would answer that,
+    /// without end. Linux does the same.
+    fn acceptable_seq(&self) -> Seq {
+        if !self.state.is_synchronized() || self.state == State::TimeWait {
+            return self.snd.nxt;
+        }
+        self.snd.nxt.min(self.snd.una + self.snd.wnd)
     }
 
     /// The window to announce, after moving its edge as far as it may go.
