@@ -58,7 +58,8 @@ fn what_lies_outside_the_window_is_acknowledged_and_dropped_in_every_state() {
         for (seq, len) in [
             (i64::from(peer) - 1, 0),
             (i64::from(peer) - 11, 10),
-            (i64::from(peer + wnd), 0),
+            // One further: at the very edge a peer that filled the window acknowledges.
+            (i64::from(peer + wnd) + 1, 0),
             (i64::from(peer + wnd), 10),
         ] {
             let line = format!(". {seq}:{}({len}) ack {ours} win 10000", seq + len);

@@ -17,7 +17,7 @@ impl Connection {
         let (nxt, wnd) = (self.rcv.nxt, self.receive_window());
         // A peer that filled the window acknowledges from its right edge. Table 6 leaves that out; answered, it would
         // be answered again where the other direction stands alike. Linux accepts it, too.
-        let from_the_edge = segment.seq_len() == 0 && segment.seq == nxt + wnd;
+        let from_the_edge = segment.seq_len() == 0 && !segment.rst() && segment.seq == nxt + wnd;
         if from_the_edge || is_acceptable(segment.seq, segment.seq_len(), nxt, wnd) {
             return ControlFlow::Continue(trim(segment, nxt, wnd));
         }
