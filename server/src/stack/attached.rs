@@ -1,6 +1,6 @@
 //! An attached stack on its thread: an engine, its raw links, and the ports it holds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -105,7 +105,7 @@ impl Attached {
             interfaces: self.engine.interfaces().to_vec(),
             counters: self.engine.counters().clone(),
         };
-        Description { now: self.now, stacks: vec![stack], virtual_jumps_hit: 0 }
+        Description { now: self.now, stacks: vec![stack], limits_hit: BTreeMap::new() }
     }
 
     /// What wakes its thread.
@@ -143,10 +143,12 @@ impl Attached {
     fn drain(&mut self) {
         let stack = ONLY;
         loop {
+            // The transmit that gives nothing may tell something all the same: only then timers are set.
+            let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
             while let Some(event) = self.engine.poll_event() {
                 self.outputs.push_back(Output::Event { stack, event });
             }
-            let Some(transmit) = self.engine.poll_transmit(self.now, &mut self.buffer) else { break };
+            let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
             if let Err(error) = link.raw.send(&self.buffer) {
@@ -255,8 +257,8 @@ impl Site for Attached {
         self.outputs.pop_front().map(SiteOutput::World)
     }
 
-    fn virtual_jumps_hit(&self) -> u64 {
-        0
+    fn limits_hit(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {

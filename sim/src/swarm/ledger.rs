@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use sockwright_engine::event::{Event, EventKind, SegmentRecord};
+use sockwright_engine::event::{Cause, Event, EventKind, SegmentRecord};
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::SocketId;
 use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::tcp::state::State;
+use sockwright_engine::tcp::timers::TimerKind;
 use sockwright_engine::wire::{ChecksumPolicy, Flags, IpPacket, Protocol, TcpSegment};
 
 use super::plan::{ConnectionPlan, Opening};
@@ -244,12 +245,10 @@ impl Ledger {
                 self.syn_sent(stack, socket, segment);
                 Ok(())
             }
-            EventKind::TcpState { to: State::Closed, .. } | EventKind::Released => {
-                if let Some(id) = self.end_of(stack, socket) {
-                    self.end_mut(id).over = true;
-                }
-                Ok(())
-            }
+            EventKind::TcpState { to: State::Closed, cause, .. } => match self.end_of(stack, socket) {
+                Some(id) => self.closed(id, *cause),
+                None => Ok(()),
+            },
             EventKind::Failed(errno) => match self.end_of(stack, socket) {
                 Some(id) => self.failed(id, *errno),
                 None => Ok(()),
@@ -274,6 +273,23 @@ impl Ledger {
             self.end_mut(id).over = false;
             self.streams.insert((source, destination), (id, seq));
         }
+    }
+
+    fn closed(&mut self, id: EndId, cause: Cause) -> Result<(), Violation> {
+        self.end_mut(id).over = true;
+        let Cause::Timer(timer) = cause else { return Ok(()) };
+        match timer {
+            TimerKind::TimeWait | TimerKind::FinWait2 => {}
+            // A handshake at a listener is given up without a word.
+            _ if self.connections[id.connection].plan.sides[id.side].may_time_out() => {
+                self.excuse(id.connection, "it was given up");
+            }
+            _ => {
+                let detail = format_args!("{id:?} is given up by {timer}");
+                return Err(Violation::new("a connection is given up for a reason", detail));
+            }
+        }
+        Ok(())
     }
 
     fn failed(&mut self, id: EndId, errno: Errno) -> Result<(), Violation> {

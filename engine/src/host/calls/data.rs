@@ -171,7 +171,15 @@ impl Engine {
         Ok(local)
     }
 
-    pub(super) fn take_back(&mut self, id: SocketId, reply: Reply) {
+    pub(super) fn take_back(&mut self, now: Instant, id: SocketId, reply: Reply) {
+        let listens = self.sockets.get(&id).is_some_and(|s| matches!(s.phase, Phase::Listener(_)));
+        if let Reply::Accepted { socket: child, .. } = reply
+            && !listens
+        {
+            // The listener closed meanwhile: its child shares the fate of those that nobody accepted.
+            let _gone_already = self.abort(now, child, Call::Close);
+            return;
+        }
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         match (reply, &mut socket.phase) {
             (Reply::Accepted { socket: child, .. }, Phase::Listener(listener)) => {

@@ -1,0 +1,15 @@
+//! Real peers: the Linux kernel's TCP and UDP, curl and Python's http.server, over raw sockets, on loopback and veth,
+//! IPv4 and IPv6.
+//!
+//! Server and client run in a network namespace of the test's own, the kernel peer in the same one (loopback) or in
+//! another (veth). Where namespaces cannot be made, each test says so in one line, and passes.
+
+#[path = "../../../link/tests/common/mod.rs"]
+mod net;
+mod rig;
+
+mod bulk;
+mod closing;
+mod programs;
+mod refusals;
+mod udp;

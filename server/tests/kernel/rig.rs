@@ -1,0 +1,251 @@
+//! A server on a raw stack, its client, and kernel sockets opposite.
+
+use std::future::Future;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use sockwright_proto::v1::networks_client::NetworksClient;
+use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
+use sockwright_server::config::Config;
+use sockwright_server::server::Server;
+use tokio_stream::{Stream, StreamExt, iter};
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::net::{Host, World};
+
+/// What a test of ours drives: a server in its namespace, with the stack `wire` on the host's address.
+#[derive(Clone)]
+pub(crate) struct Rig {
+    pub(crate) sockets: SocketsClient<Channel>,
+    pub(crate) networks: NetworksClient<Channel>,
+    pub(crate) ours: Host,
+    pub(crate) theirs: Host,
+}
+
+/// Runs `test` on each pair of hosts: loopback and veth, IPv4 and IPv6.
+pub(crate) fn on_every_wire<F: Future<Output = ()>>(test: impl Fn(Rig) -> F + Sync) {
+    let Some(world) = World::new() else { return };
+    for (ours, theirs) in world.pairs() {
+        on_wire(&ours, &theirs, &test);
+    }
+}
+
+/// Runs `test` on the veth pair, IPv4 and IPv6.
+pub(crate) fn on_veth<F: Future<Output = ()>>(test: impl Fn(Rig) -> F + Sync) {
+    let Some(world) = World::new() else { return };
+    for (ours, theirs) in world.wire_pairs() {
+        on_wire(&ours, &theirs, &test);
+    }
+}
+
+fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(Rig) -> F + Sync)) {
+    // Threads inherit the namespace: the runtime, and every engine thread that it starts, live in it.
+    ours.run(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let server = Server::bind("127.0.0.1:0".parse().expect("an address"), Config::default()).await.expect("bound");
+            let url = format!("http://{}", server.local_addr());
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
+            let channel = Endpoint::from_shared(url).expect("a url").connect().await.expect("connected");
+            let rig = Rig {
+                sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
+                networks: NetworksClient::new(channel),
+                ours: ours.clone(),
+                theirs: theirs.clone(),
+            };
+            rig.attach("wire").await.expect("attached");
+            println!("{} -> {}", ours.address, theirs.address);
+            test(rig.clone()).await;
+            rig.nothing_is_left().await;
+            drop(rig);
+            stop.send(()).expect("the server serves still");
+            serving.await.expect("no panic").expect("served to the end");
+        });
+    });
+}
+
+impl Rig {
+    pub(crate) async fn attach(&self, name: &str) -> Result<(), Status> {
+        let raw_ip = pb::RawIp { addresses: vec![self.ours.address.to_string()], interface: String::new() };
+        let link = Some(attach_request::Link::RawIp(raw_ip));
+        let request = pb::AttachRequest { name: name.into(), link, ..Default::default() };
+        self.networks.clone().attach(request).await.map(drop)
+    }
+
+    pub(crate) async fn create(&self, kind: pb::SocketKind) -> u64 {
+        self.create_with(kind, pb::SocketOptions::default()).await
+    }
+
+    pub(crate) async fn create_with(&self, kind: pb::SocketKind, options: pb::SocketOptions) -> u64 {
+        let family = if self.ours.address.is_ipv4() { pb::AddressFamily::Ipv4 } else { pb::AddressFamily::Ipv6 };
+        let request = pb::CreateRequest {
+            stack: "wire".into(),
+            kind: kind.into(),
+            family: family.into(),
+            options: Some(options),
+            ..Default::default()
+        };
+        self.sockets.clone().create(request).await.expect("created").into_inner().socket
+    }
+
+    /// A socket of ours, connected to a kernel listener.
+    pub(crate) async fn connect(&self, remote: SocketAddr, options: pb::SocketOptions) -> u64 {
+        let socket = self.create_with(pb::SocketKind::Stream, options).await;
+        let request = pb::ConnectRequest { socket, remote: Some(address(remote)), dont_wait: false };
+        self.sockets.clone().connect(request).await.expect("connected");
+        socket
+    }
+
+    /// A listener of ours, and where it listens.
+    pub(crate) async fn listen(&self, options: pb::SocketOptions) -> (u64, SocketAddr) {
+        let socket = self.create_with(pb::SocketKind::Stream, options).await;
+        let local = Some(address(self.ours.port(0)));
+        let bound = self.sockets.clone().bind(pb::BindRequest { socket, local }).await.expect("bound").into_inner();
+        self.sockets.clone().listen(pb::ListenRequest { socket, backlog: 0 }).await.expect("listening");
+        (socket, self.ours.port(bound.local.expect("an address").port as u16))
+    }
+
+    pub(crate) async fn accept(&self, listener: u64) -> u64 {
+        let request = pb::AcceptRequest { socket: listener, ..Default::default() };
+        self.sockets.clone().accept(request).await.expect("accepted").into_inner().socket
+    }
+
+    pub(crate) async fn close(&self, socket: u64) -> pb::Position {
+        let closed = self.sockets.clone().close(pb::CloseRequest { socket }).await.expect("closed").into_inner();
+        closed.at.expect("a position")
+    }
+
+    pub(crate) async fn shutdown_write(&self, socket: u64) {
+        let request = pb::ShutdownRequest { socket, how: pb::ShutdownHow::Write.into() };
+        self.sockets.clone().shutdown(request).await.expect("shut down");
+    }
+
+    pub(crate) async fn send(&self, socket: u64, data: &[u8]) {
+        let mut sent = 0;
+        while sent < data.len() {
+            let request = pb::SendRequest { socket, data: data[sent..data.len().min(sent + (1 << 20))].to_vec().into(), dont_wait: false };
+            sent += self.sockets.clone().send(request).await.expect("sent").into_inner().accepted as usize;
+        }
+    }
+
+    pub(crate) async fn recv(&self, socket: u64) -> Result<pb::RecvResponse, Status> {
+        let request = pb::RecvRequest { socket, ..Default::default() };
+        self.sockets.clone().recv(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// Everything to the end of the stream.
+    pub(crate) async fn recv_to_end(&self, socket: u64) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let part = self.recv(socket).await.expect("received");
+            all.extend_from_slice(&part.data);
+            if part.end_of_stream {
+                return all;
+            }
+        }
+    }
+
+    /// Waits until a socket has been in each of these states, in this order, since the beginning.
+    pub(crate) async fn went_through(&self, socket: u64, states: &[TcpState]) {
+        let mut after = self.start().await;
+        for state in states {
+            let condition = wait_for_request::Condition::TcpStates(pb::TcpStates { states: vec![(*state).into()] });
+            let request = pb::WaitForRequest { socket, condition: Some(condition), after: Some(after) };
+            let reached = self.sockets.clone().wait_for(request).await.unwrap_or_else(|status| panic!("{state:?}: {status}"));
+            after = reached.into_inner().at.expect("a position");
+        }
+    }
+
+    pub(crate) async fn released(&self, socket: u64) {
+        let condition = Some(wait_for_request::Condition::Released(true));
+        let request = pb::WaitForRequest { socket, condition, after: Some(self.start().await) };
+        self.sockets.clone().wait_for(request).await.expect("released");
+    }
+
+    /// The position before all events.
+    async fn start(&self) -> pb::Position {
+        let list = self.sockets.clone().list(pb::ListRequest::default()).await.expect("listed").into_inner();
+        pb::Position { seq: 0, ..list.at.expect("a position") }
+    }
+
+    async fn nothing_is_left(&self) {
+        let listed = self.sockets.clone().list(pb::ListRequest::default()).await.expect("listed").into_inner();
+        for socket in listed.sockets {
+            self.released(socket.socket).await;
+        }
+        self.networks.clone().detach(pb::DetachRequest { name: "wire".into() }).await.expect("detached");
+    }
+
+    /// Sends `content` by Transfer and a FIN after it, while receiving to the end; gives the hash of what came.
+    pub(crate) async fn transfer(&self, socket: u64, content: impl Stream<Item = Vec<u8>> + Send + 'static) -> u64 {
+        let part = |part| pb::TransferRequest { part: Some(part) };
+        let requests = iter([part(transfer_request::Part::Socket(socket))])
+            .chain(content.map(move |data| part(transfer_request::Part::Data(data.into()))))
+            .chain(iter([part(transfer_request::Part::ShutdownWrite(true))]));
+        let mut responses = self.sockets.clone().transfer(requests).await.expect("transferring").into_inner();
+        let mut hash = DefaultHasher::new();
+        while let Some(response) = responses.next().await {
+            if let Some(pb::transfer_response::Part::Data(data)) = response.expect("a part").part {
+                hash.write(&data);
+            }
+        }
+        hash.finish()
+    }
+}
+
+/// The errno that a failed call tells.
+pub(crate) fn errno(status: &Status) -> String {
+    status.metadata().get("sockwright-errno").map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
+}
+
+pub(crate) fn address(address: SocketAddr) -> pb::SocketAddress {
+    pb::SocketAddress { ip: address.ip().to_string(), port: address.port().into() }
+}
+
+/// A TIME-WAIT that a test can wait for on a real clock.
+pub(crate) fn short_msl() -> pb::SocketOptions {
+    pb::SocketOptions { msl: Some(prost_types::Duration { seconds: 0, nanos: 20_000_000 }), ..Default::default() }
+}
+
+/// Content that is nowhere alike: `chunks` of 64 KiB.
+pub(crate) fn content(seed: u64, chunks: u64) -> impl Iterator<Item = Vec<u8>> + Clone {
+    (0..chunks).map(move |chunk| {
+        let mut x = (seed << 32) ^ chunk ^ 0x9e37_79b9_7f4a_7c15;
+        let mut octets = Vec::with_capacity(64 << 10);
+        for _ in 0..(64 << 10) / 8 {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            octets.extend_from_slice(&x.to_le_bytes());
+        }
+        octets
+    })
+}
+
+pub(crate) fn hash_of(content: impl Iterator<Item = Vec<u8>>) -> u64 {
+    let mut hash = DefaultHasher::new();
+    content.for_each(|chunk| hash.write(&chunk));
+    hash.finish()
+}
+
+/// The kernel's side of a bulk transfer: writes all and closes its half on one thread, hashes what comes on another.
+pub(crate) fn kernel_exchange(stream: TcpStream, content: impl Iterator<Item = Vec<u8>> + Send + 'static) -> u64 {
+    let mut writer = stream.try_clone().expect("cloned");
+    let writing = std::thread::spawn(move || {
+        content.for_each(|chunk| writer.write_all(&chunk).expect("the kernel writes"));
+        writer.shutdown(std::net::Shutdown::Write).expect("the kernel closes its half");
+    });
+    let (mut reader, mut hash, mut buffer) = (stream, DefaultHasher::new(), vec![0; 256 << 10]);
+    loop {
+        match reader.read(&mut buffer).expect("the kernel reads") {
+            0 => break,
+            n => hash.write(&buffer[..n]),
+        }
+    }
+    writing.join().expect("the writer ends");
+    hash.finish()
+}
