@@ -224,15 +224,8 @@ impl Networks {
         let told = |(stack, name): &(_, Name)| {
             let stack = description.stacks.iter().find(|described| described.stack == *stack)?;
             let addresses = stack.interfaces.iter().flat_map(|interface| &interface.addresses);
-            let mut limits_hit: std::collections::HashMap<_, _> = stack
-                .counters
-                .limits_hit
-                .iter()
-                .map(|(limit, hit)| (limit.name().to_owned(), *hit))
-                .collect();
-            if description.virtual_jumps_hit > 0 {
-                limits_hit.insert("virtual_jumps".to_owned(), description.virtual_jumps_hit);
-            }
+            let engine = stack.counters.limits_hit.iter().map(|(limit, hit)| (limit.name(), *hit));
+            let own = description.limits_hit.iter().map(|(limit, hit)| (*limit, *hit));
             Some(pb::Stack {
                 name: name.to_string(),
                 addresses: addresses.map(|(address, prefix)| format!("{address}/{prefix}")).collect(),
@@ -241,7 +234,7 @@ impl Networks {
                 session: crate::convert::session_name(session),
                 time_ns: description.now.as_nanos(),
                 sockets: stack.sockets as u32,
-                limits_hit,
+                limits_hit: engine.chain(own).map(|(limit, hit)| (limit.to_owned(), hit)).collect(),
                 drops: stack
                     .counters
                     .drops

@@ -362,7 +362,7 @@ impl<S: Site> Thread<S> {
         Description {
             now: self.site.now(),
             stacks: self.site.stacks().into_iter().filter_map(describe).collect(),
-            virtual_jumps_hit: self.site.virtual_jumps_hit(),
+            limits_hit: self.site.limits_hit(),
         }
     }
 

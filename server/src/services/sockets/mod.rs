@@ -1,6 +1,8 @@
 //! The service `Sockets`.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use std::sync::Arc;
