@@ -133,13 +133,18 @@ fn a_hard_error_ends_an_attempt_to_connect() {
 //# SHOULD make the information available to the application (SHLD-25).
 #[test]
 fn a_soft_error_is_the_reason_should_the_attempt_time_out() {
-    let soft: [(fn(Quoted<'_>) -> IcmpMessage<'_>, Errno); 4] = [
-        (|quoted| IcmpMessage::Unreachable { code: Unreachable::Network, quoted }, Errno::ENETUNREACH),
-        (|quoted| IcmpMessage::Unreachable { code: Unreachable::Host, quoted }, Errno::EHOSTUNREACH),
-        (|quoted| IcmpMessage::TimeExceeded { code: 0, quoted }, Errno::EHOSTUNREACH),
-        (|quoted| IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted }, Errno::EHOSTUNREACH),
-    ];
-    for (message, errno) in soft {
+    for (what, errno) in [
+        ("network", Errno::ENETUNREACH),
+        ("host", Errno::EHOSTUNREACH),
+        ("time", Errno::EHOSTUNREACH),
+        ("parameter", Errno::EHOSTUNREACH),
+    ] {
+        let message = |quoted| match what {
+            "network" => IcmpMessage::Unreachable { code: Unreachable::Network, quoted },
+            "host" => IcmpMessage::Unreachable { code: Unreachable::Host, quoted },
+            "time" => IcmpMessage::TimeExceeded { code: 0, quoted },
+            _ => IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted },
+        };
         let mut s = Script::connecting(OptionsPatch::default());
         s.sent();
         let error = icmp(&s, 0, message);
