@@ -30,7 +30,8 @@ async fn parts() -> Parts {
     let lab = pb::CreateLabRequest {
         name: "lab".to_owned(),
         stacks: vec![stack("a"), stack("b")],
-        clock: Clock::Virtual.into(),
+        // Under a virtual clock a window that stays shut is probed for years between two calls.
+        clock: Clock::Real.into(),
         ..Default::default()
     };
     parts.labs.create_lab(Request::new(lab)).await.unwrap();
