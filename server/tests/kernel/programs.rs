@@ -84,13 +84,7 @@ fn curl_fetches_from_us() {
         rig.send(socket, head.as_bytes()).await;
         rig.send(socket, &body).await;
         rig.shutdown_write(socket).await;
-<<<<<<< HEAD
         let output = curl.await.expect("waited");
-=======
-        let output = tokio::task::spawn_blocking(move || curl.wait_with_output().expect("curl ends"))
-            .await
-            .expect("waited");
->>>>>>> refs/heads/server-work
         assert!(output.status.success());
         assert!(output.stdout == body, "curl got something else");
         assert!(rig.recv(socket).await.expect("the end").end_of_stream);
