@@ -51,7 +51,7 @@ limits! {
     time_wait / TimeWait = 1 << 18, "Connections in TIME-WAIT. The oldest gives way to a new one.";
     out_of_order_pieces / OutOfOrderPieces = 1024, "Pieces of data that one connection holds out of order. A segment beyond it is not kept.";
     parked_calls / ParkedCalls = 256, "Calls waiting on one socket. A call beyond it fails with ENOBUFS.";
-    datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket. A datagram beyond it is dropped.";
+    datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
     stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.";

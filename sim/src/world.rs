@@ -82,6 +82,9 @@ pub struct World {
     outputs: VecDeque<Output>,
     frames_told: bool,
     overdue_timers: u64,
+    /// When timers fired last, and how often at that instant.
+    fired_at: Instant,
+    fired_at_once: u32,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
 }
@@ -105,6 +108,8 @@ impl World {
             outputs: VecDeque::new(),
             frames_told: true,
             overdue_timers: 0,
+            fired_at: Instant::ZERO,
+            fired_at_once: 0,
             buffer: Vec::new(),
         }
     }
@@ -289,6 +294,11 @@ impl World {
         self.input(stack, |engine, now| engine.cancel_op(now, op));
     }
 
+    /// Lets a frame arrive at a stack now that none of the others sent: what an attacker would, or a capture holds.
+    pub fn inject(&mut self, link: LinkIndex, to: StackId, frame: &[u8]) {
+        self.input(to, |engine, now| engine.handle_frame(now, LinkId(link.0), frame));
+    }
+
     /// Takes back what a call gave and nobody received.
     pub fn restore(&mut self, stack: StackId, socket: SocketId, reply: Reply) {
         self.input(stack, |engine, now| engine.restore(now, socket, reply));
@@ -353,11 +363,18 @@ impl World {
 
     /// Lets a stack's timers fire that are due.
     fn fire(&mut self, stack: StackId) {
-        self.input(stack, |engine, now| engine.handle_timeout(now));
-        if self.agenda.of(Source::Stack(stack)).is_some_and(|at| at <= self.now) {
-            // It would spin for ever.
+        let now = self.now;
+        let Some(engine) = self.engine_mut(stack) else { return };
+        engine.handle_timeout(now);
+        let left_behind = engine.poll_timeout().is_some_and(|at| at <= now);
+        self.drain(stack);
+        // A timer of no length may be due again at once, but not for ever.
+        self.fired_at_once = if self.fired_at == now { self.fired_at_once + 1 } else { 0 };
+        self.fired_at = now;
+        if left_behind || self.fired_at_once > FIRED_AT_ONCE_MAX {
             self.overdue_timers += 1;
-            self.agenda.set(Source::Stack(stack), Some(self.now + OVERDUE_RETRY));
+            let at = self.agenda.of(Source::Stack(stack)).map(|at| at.max(now + OVERDUE_RETRY));
+            self.agenda.set(Source::Stack(stack), at);
         }
     }
 
@@ -450,5 +467,7 @@ impl fmt::Display for WorldError {
 
 impl Error for WorldError {}
 
+/// How often timers may fire at one instant.
+const FIRED_AT_ONCE_MAX: u32 = 100_000;
 /// How long a timer waits that is still due after it was handled.
 const OVERDUE_RETRY: Duration = Duration::from_micros(1);

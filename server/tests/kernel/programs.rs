@@ -72,6 +72,7 @@ fn curl_fetches_from_us() {
             .stdout(Stdio::piped())
             .spawn()
             .expect("curl runs");
+        let curl = tokio::task::spawn_blocking(move || curl.wait_with_output().expect("curl ends"));
         let socket = rig.accept(listener).await;
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
@@ -83,9 +84,7 @@ fn curl_fetches_from_us() {
         rig.send(socket, head.as_bytes()).await;
         rig.send(socket, &body).await;
         rig.shutdown_write(socket).await;
-        let output = tokio::task::spawn_blocking(move || curl.wait_with_output().expect("curl ends"))
-            .await
-            .expect("waited");
+        let output = curl.await.expect("waited");
         assert!(output.status.success());
         assert!(output.stdout == body, "curl got something else");
         assert!(rig.recv(socket).await.expect("the end").end_of_stream);

@@ -148,7 +148,13 @@ fn a_short_or_long_time_wait_is_seen() {
     assert_eq!(timers(vec![enter.clone(), leave(99)]), Some("TIME-WAIT lasts 2·MSL"));
     assert_eq!(timers(vec![enter.clone(), leave(101)]), Some("TIME-WAIT lasts 2·MSL"));
     assert_eq!(timers(vec![enter.clone(), (at_ms(30), timer.clone()), leave(130)]), None);
-    assert_eq!(timers(vec![enter, (at_ms(30), timer), leave(100)]), Some("TIME-WAIT lasts 2·MSL"));
+    assert_eq!(
+        timers(vec![enter.clone(), (at_ms(30), timer.clone()), leave(100)]),
+        Some("TIME-WAIT lasts 2·MSL")
+    );
+    let fin = |at| (at_ms(at), received(segment(Flags::FIN | A, 7, 1, 0)));
+    assert_eq!(timers(vec![fin(0), enter.clone(), fin(30), (at_ms(30), timer), leave(130)]), None);
+    assert_eq!(timers(vec![fin(0), enter, fin(30), leave(100)]), Some("TIME-WAIT lasts 2·MSL"));
 }
 
 fn segment(flags: Flags, seq: u32, ack: u32, len: u32) -> TcpSummary {

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use sockwright_engine::event::{Cause, Event, EventKind, TimerAction};
 use sockwright_engine::id::SocketId;
+use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::tcp::state::State;
 use sockwright_engine::tcp::timers::TimerKind;
 use sockwright_engine::time::Instant;
+use sockwright_engine::wire::Flags;
 
 use super::{Violation, unequal};
 use crate::world::StackId;
@@ -19,6 +21,8 @@ pub struct Timers {
     msl: BTreeMap<(StackId, SocketId), Duration>,
     /// When each socket in TIME-WAIT last began to wait.
     waiting_since: BTreeMap<(StackId, SocketId), Instant>,
+    /// Where the FIN ends that came to a socket.
+    fins: BTreeMap<(StackId, SocketId), Seq>,
 }
 
 impl Timers {
@@ -33,6 +37,16 @@ impl Timers {
         let key = (stack, socket);
         match &event.kind {
             EventKind::Timer { timer, action } => self.timer(key, event.at, *timer, *action),
+            // A FIN that came before comes again because our acknowledgment of it was lost: 2·MSL begin anew.
+            EventKind::SegmentReceived(segment) if segment.summary.flags.contains(Flags::FIN) => {
+                let summary = &segment.summary;
+                let end = summary.seq + summary.len + 1;
+                let again = *self.fins.entry(key).or_insert(end) == end;
+                if let Some(since) = self.waiting_since.get_mut(&key).filter(|_| again) {
+                    *since = event.at;
+                }
+                Ok(())
+            }
             EventKind::TcpState { to: State::TimeWait, .. } => {
                 self.waiting_since.insert(key, event.at);
                 Ok(())
@@ -51,6 +65,7 @@ impl Timers {
                 self.running.retain(|(at, of, _), _| (*at, *of) != key);
                 self.msl.remove(&key);
                 self.waiting_since.remove(&key);
+                self.fins.remove(&key);
                 Ok(())
             }
             _ => Ok(()),

@@ -88,8 +88,10 @@ impl End {
 
     fn received(&mut self, segment: &TcpSummary) {
         let end = segment.seq + segment.len + syn_and_fin(segment);
-        // Old duplicates may come before the peer is known; they are nowhere near.
-        if let (Some(_), Some(came_to)) = (&self.peer_syn, self.came_to) {
+        // What lies beyond the window (a forgery, an old duplicate) did not come as far as TCP is concerned.
+        if let (Some(came_to), Some(edge)) = (self.came_to, self.announced)
+            && end.at_or_before(edge + 1)
+        {
             self.came_to = Some(came_to.max(end));
         }
         let (Some(syn), Some(sent_to)) = (self.syn, self.sent_to) else { return };

@@ -266,6 +266,11 @@ impl Ledger {
             (opener.side == 0 && iss + 1 == ack).then_some(opener.peer())
         });
         let Some(id) = id else { return };
+        if self.end(id).attended && self.end(id).socket.is_some_and(|of| of != (stack, socket)) {
+            // The ghost of one that was accepted and is over.
+            self.sockets.insert((stack, socket), id);
+            return;
+        }
         if self.end(id).iss.is_none() || self.end(id).socket != Some((stack, socket)) {
             // A child whose handshake came to nothing may have a younger brother by the same SYN.
             self.attach(id, stack, socket);

@@ -178,17 +178,23 @@ impl Listener {
             let reply = Reply::Accepted { socket: child, local, remote };
             return run.restore(self.stack, socket, reply);
         }
-        match run.ledger.end_of(self.stack, child) {
-            Some(id) if id.side == 1 && !run.ledger.end(id).attended => {
-                run.ledger.end_mut(id).attended = true;
-                self.accepted.push((id, child));
-            }
-            Some(id) => {
-                run.violate(Violation::new("a connection is accepted once", format_args!("#{child} {id:?}")));
-            }
-            None => {
-                run.violate(Violation::new("what is accepted was opened", format_args!("#{child} {remote}")))
-            }
+        let id = run.ledger.end_of(self.stack, child);
+        let Some(id) = id.filter(|id| id.side == 1) else {
+            let detail = format_args!("#{child} {remote}");
+            return run.violate(Violation::new("what is accepted was opened", detail));
+        };
+        if !run.ledger.end(id).attended && run.ledger.end(id).socket == Some((self.stack, child)) {
+            run.ledger.end_mut(id).attended = true;
+            return self.accepted.push((id, child));
+        }
+        // An old duplicate of a SYN opens a connection again, as long as its first life left no TIME-WAIT.
+        if run.ledger.connections()[id.connection].excuse.is_none() {
+            let detail = format_args!("#{child} {id:?}");
+            return run.violate(Violation::new("a connection is accepted once", detail));
+        }
+        let aborted = run.call_now(self.actor, self.stack, Request::Abort { socket: child });
+        if aborted.is_err() {
+            self.unexpected(run, "Abort", &aborted);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::check::Violation;
 use crate::text::stack_name;
 use crate::world::StackId;
 
+pub mod attacker;
 pub mod datagrams;
 pub mod dice;
 pub mod ledger;
@@ -28,6 +29,7 @@ pub mod stream;
 #[cfg(test)]
 mod tests;
 
+use attacker::Attacker;
 use datagrams::{Receiver, Sender};
 use ledger::EndId;
 use listener::Listener;
@@ -126,6 +128,7 @@ enum Actor {
     Listener(Listener),
     Sender(Sender),
     Receiver(Receiver),
+    Attacker(Attacker),
 }
 
 impl<'a> Swarm<'a> {
@@ -146,6 +149,9 @@ impl<'a> Swarm<'a> {
         }
         for (number, flow) in plan.flows.iter().enumerate() {
             swarm.add(flow.starts, |actor| Actor::Sender(Sender::new(actor, number, flow.clone())));
+        }
+        if let Some(pause) = plan.attacks {
+            swarm.add(pause, |actor| Actor::Attacker(Attacker::new(actor, pause)));
         }
         for (number, connection) in plan.connections.iter().enumerate() {
             let openers: &[u32] = match &connection.opening {
@@ -246,7 +252,7 @@ impl<'a> Swarm<'a> {
                 Actor::Stream(stream) => stream.is_done(),
                 Actor::Listener(listener) => listener.is_idle(self.run),
                 Actor::Sender(sender) => sender.is_done(),
-                Actor::Receiver(_) => true,
+                Actor::Receiver(_) | Actor::Attacker(_) => true,
             })
             && self.run.ledger.connections().iter().all(|connection| {
                 // A connection that nobody accepted yet is still to be.
@@ -288,7 +294,7 @@ impl<'a> Swarm<'a> {
             match actor {
                 Actor::Listener(listener) => listener.close(self.run),
                 Actor::Receiver(receiver) => receiver.close(self.run),
-                Actor::Stream(_) | Actor::Sender(_) => {}
+                Actor::Stream(_) | Actor::Sender(_) | Actor::Attacker(_) => {}
             }
         }
         self.tell_completions();
@@ -321,6 +327,7 @@ impl Actor {
             Actor::Listener(listener) => listener.wake(run),
             Actor::Sender(sender) => sender.wake(run),
             Actor::Receiver(receiver) => receiver.wake(run),
+            Actor::Attacker(attacker) => attacker.wake(run),
         }
     }
 
@@ -333,7 +340,7 @@ impl Actor {
         match self {
             Actor::Stream(stream) => stream.completed(run, op, result),
             Actor::Listener(listener) => listener.completed(run, op, result),
-            Actor::Sender(_) => {}
+            Actor::Sender(_) | Actor::Attacker(_) => {}
             Actor::Receiver(receiver) => receiver.completed(run, op, result),
         }
     }

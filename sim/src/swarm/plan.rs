@@ -30,6 +30,8 @@ pub struct Plan {
     pub connections: Vec<ConnectionPlan>,
     /// The datagrams beside them.
     pub flows: Vec<FlowPlan>,
+    /// The longest time between two forged segments, if somebody forges any.
+    pub attacks: Option<Duration>,
 }
 
 /// Somebody who listens and accepts.
@@ -179,6 +181,7 @@ impl Plan {
             listeners: Vec::new(),
             connections: Vec::new(),
             flows: Vec::new(),
+            attacks: dice.chance(0.2).then(|| Duration::from_micros(dice.log(10_000, 1_000_000))),
         };
         plan.add_listeners(dice);
         let connections = dice.log(1, 20) as u32;

@@ -171,6 +171,16 @@ impl Run {
         self.absorb();
     }
 
+    /// Lets a frame arrive that nobody of the others sent; an error where the law was broken before.
+    pub fn inject(&mut self, stack: StackId, frame: &[u8]) -> Result<(), ()> {
+        if self.verbose {
+            println!("{} {} injected", self.now(), stack_name(stack));
+        }
+        self.world.inject(self.link, stack, frame);
+        self.absorb();
+        if self.violation.is_some() { Err(()) } else { Ok(()) }
+    }
+
     /// An actor wants to act at `at`, or now if that has passed.
     pub fn wake_at(&mut self, actor: ActorId, at: Instant) {
         self.wakes.insert((at.max(self.now()), actor));

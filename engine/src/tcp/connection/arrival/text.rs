@@ -29,7 +29,7 @@ impl Connection {
             self.rcv.acks.now();
         } else if segment.seq == self.rcv.nxt {
             self.take_in_order(cx, payload);
-        } else {
+        } else if !payload.is_empty() {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# Segments with higher
             //# beginning sequence numbers SHOULD be held for later
