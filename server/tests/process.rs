@@ -1,0 +1,92 @@
+//! `sockwrightd` as a process: what it prints, and how it ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+fn sockwrightd(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_sockwrightd"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The line that tells that it is ready.
+fn ready(child: &mut Child) -> (String, BufReader<std::process::ChildStdout>) {
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    (line.trim_end().to_owned(), stdout)
+}
+
+fn signal(child: &Child, signal: &str) {
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+fn ended(mut child: Child, within: Duration) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(began.elapsed() < within, "it did not end");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn it_says_where_it_listens_and_ends_well_when_asked() {
+    for name in ["-INT", "-TERM"] {
+        let mut child = sockwrightd(&["--listen", "127.0.0.1:0"]);
+        let (line, _stdout) = ready(&mut child);
+        let address = line.strip_prefix("listening on 127.0.0.1:").unwrap();
+        assert_ne!(address.parse::<u16>().unwrap(), 0);
+        signal(&child, name);
+        assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
+    }
+}
+
+#[test]
+fn a_taken_address_is_one_clear_line_and_exit_code_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = sockwrightd(&["--listen", &address]).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains(&address) && stderr.contains("in use"), "{stderr}");
+}
+
+#[test]
+fn the_demo_prints_its_ladder_and_exits_or_serves() {
+    let output = sockwrightd(&["--demo", "--exit", "--listen", "127.0.0.1:0"]).wait_with_output().unwrap();
+    assert!(output.status.success());
+    let ladder = include_str!("snapshots/demo.txt");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), ladder);
+
+    let mut child = sockwrightd(&["--demo", "--listen", "127.0.0.1:0"]);
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut printed = vec![0; ladder.len()];
+    stdout.read_exact(&mut printed).unwrap();
+    assert_eq!(printed, ladder.as_bytes());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on "), "{line}");
+    signal(&child, "-TERM");
+    assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
+}
+
+#[test]
+fn a_second_interrupt_exits_at_once() {
+    // A client that does not read keeps the server draining; without one there is nothing to see but the end.
+    let mut child = sockwrightd(&["--listen", "127.0.0.1:0"]);
+    let (_, _stdout) = ready(&mut child);
+    signal(&child, "-INT");
+    signal(&child, "-INT");
+    let code = ended(child, Duration::from_secs(2)).code();
+    assert!(matches!(code, Some(0 | 130)), "{code:?}");
+}

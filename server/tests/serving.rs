@@ -1,0 +1,90 @@
+//! What a gRPC server is expected to have beside its services, and how it ends.
+
+mod common;
+
+use common::{World, errno, poll_once};
+use sockwright_proto::v1::{self as pb, Clock};
+use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::{v1, v1alpha};
+
+const SERVICES: [&str; 4] =
+    ["sockwright.v1.Sockets", "sockwright.v1.Events", "sockwright.v1.Networks", "sockwright.v1.Sessions"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_is_healthy() {
+    let world = World::start().await;
+    let mut health = HealthClient::new(world.channel.clone());
+    for service in SERVICES.into_iter().chain([""]) {
+        let request = tonic_health::pb::HealthCheckRequest { service: service.to_owned() };
+        let status = health.check(request).await.unwrap().into_inner().status;
+        assert_eq!(status, i32::from(ServingStatus::Serving), "{service}");
+    }
+    let request = tonic_health::pb::HealthCheckRequest { service: "nobody".to_owned() };
+    assert_eq!(health.check(request).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reflection_tells_every_service_in_both_versions() {
+    let world = World::start().await;
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(world.channel.clone());
+    let request = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(String::new())),
+    };
+    let mut told = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+    let response = told.message().await.unwrap().unwrap().message_response.unwrap();
+    let v1::server_reflection_response::MessageResponse::ListServicesResponse(list) = response else {
+        panic!("{response:?}")
+    };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    for service in SERVICES {
+        assert!(names.iter().any(|name| name == service), "{names:?}");
+    }
+
+    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(world.channel.clone());
+    let symbol = "sockwright.v1.Sockets".to_owned();
+    let request = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+            symbol,
+        )),
+    };
+    let mut told = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+    let response = told.message().await.unwrap().unwrap().message_response.unwrap();
+    assert!(matches!(
+        response,
+        v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(_)
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopping_server_tells_everyone_who_waits() {
+    let mut world = World::start().await;
+    let lab = world.lab(Clock::Virtual).await;
+    let listener = world.listener(&format!("{lab}/b")).await;
+    let mut watch = world.watch(&[]).await;
+    let (mut sockets, mut waiters) = (world.sockets.clone(), world.sockets.clone());
+    let accept = pb::AcceptRequest { socket: listener, ..Default::default() };
+    let mut accepting = Box::pin(sockets.accept(accept));
+    poll_once(&mut accepting).await;
+    let condition = Some(pb::wait_for_request::Condition::Released(true));
+    let wait = pb::WaitForRequest { socket: listener, condition, after: None };
+    let mut waiting = Box::pin(waiters.wait_for(wait));
+    poll_once(&mut waiting).await;
+    // All of it has arrived when this has.
+    world.info(listener).await;
+
+    let stopping = tokio::spawn(async move { world.stop().await });
+    let accepted = accepting.await.unwrap_err();
+    assert_eq!((accepted.code(), errno(&accepted)), (Code::Unavailable, "ENETDOWN"));
+    assert_eq!(waiting.await.unwrap_err().code(), Code::Unavailable);
+    let ended = loop {
+        if let Err(status) = watch.next().await {
+            break status;
+        }
+    };
+    assert_eq!(ended.code(), Code::Unavailable);
+    stopping.await.unwrap().unwrap();
+}
