@@ -3,11 +3,11 @@
 use core::fmt;
 
 macro_rules! limits {
-    ($($(#[$doc:meta])* $field:ident / $variant:ident = $default:expr;)*) => {
+    ($($field:ident / $variant:ident = $default:expr, $meaning:literal;)*) => {
         /// The limits of one engine. Each is a bound that is never passed, and has a counter for being hit.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits {
-            $($(#[$doc])* pub $field: usize,)*
+            $(#[doc = $meaning] pub $field: usize,)*
         }
 
         impl Default for Limits {
@@ -19,7 +19,7 @@ macro_rules! limits {
         /// The name of a limit, for counters and events.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Limit {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = $meaning] $variant,)*
         }
 
         impl Limit {
@@ -30,35 +30,33 @@ macro_rules! limits {
             pub const fn name(self) -> &'static str {
                 match self { $(Limit::$variant => stringify!($field),)* }
             }
+
+            /// What it bounds, and what happens beyond it.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Limit::$variant => $meaning,)* }
+            }
+
+            /// Its value in `limits`.
+            pub const fn of(self, limits: &Limits) -> usize {
+                match self { $(Limit::$variant => limits.$field,)* }
+            }
         }
     };
 }
 
 limits! {
-    /// Sockets, those that TCP still finishes included.
-    sockets / Sockets = 1 << 20;
-    /// Handshakes under way at one listener. A SYN beyond it is dropped.
-    half_open / HalfOpen = 1024;
-    /// The largest backlog of one listener. A larger one is lowered to it.
-    backlog / Backlog = 4096;
-    /// Connections in TIME-WAIT. The oldest gives way to a new one.
-    time_wait / TimeWait = 1 << 18;
-    /// Pieces of data that one connection holds out of order. A segment beyond it is not kept.
-    out_of_order_pieces / OutOfOrderPieces = 1024;
-    /// Calls waiting on one socket. A call beyond it fails with ENOBUFS.
-    parked_calls / ParkedCalls = 256;
-    /// Octets of datagrams waiting on one socket. A datagram beyond it is dropped.
-    datagram_bytes / DatagramBytes = 256 * 1024;
-    /// Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.
-    stray_packets / StrayPackets = 1024;
-    /// Frames from one of our sockets to another through the stack's own address. One beyond it is lost.
-    loopback_frames / LoopbackFrames = 1024;
-    /// Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.
-    stray_replies_per_second / StrayRepliesPerSecond = 1000;
-    /// Challenge ACKs a second (RFC 5961 §7). One beyond it is not sent.
-    challenge_acks_per_second / ChallengeAcksPerSecond = 1000;
-    /// Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.
-    vanished / Vanished = 4096;
+    sockets / Sockets = 1 << 20, "Sockets, those that TCP still finishes included.";
+    half_open / HalfOpen = 1024, "Handshakes under way at one listener. A SYN beyond it is dropped.";
+    backlog / Backlog = 4096, "The largest backlog of one listener. A larger one is lowered to it.";
+    time_wait / TimeWait = 1 << 18, "Connections in TIME-WAIT. The oldest gives way to a new one.";
+    out_of_order_pieces / OutOfOrderPieces = 1024, "Pieces of data that one connection holds out of order. A segment beyond it is not kept.";
+    parked_calls / ParkedCalls = 256, "Calls waiting on one socket. A call beyond it fails with ENOBUFS.";
+    datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
+    stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
+    loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
+    stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.";
+    challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7). One beyond it is not sent.";
+    vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }
 
 impl fmt::Display for Limit {

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::demo;
+use crate::demo::{self, Ladder};
 use crate::server::Server;
 
 /// A gRPC server that owns TCP peers of its own.
@@ -45,7 +45,8 @@ impl Cli {
     }
 
     async fn serve(self) -> ExitCode {
-        let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
+        let signals =
+            signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
         let (mut interrupt, mut terminate) = match signals {
             Ok(signals) => signals,
             Err(error) => return fail(&format!("signals cannot be handled: {error}")),
@@ -57,7 +58,7 @@ impl Cli {
         if self.demo {
             let colour = io::stdout().is_terminal();
             match demo::play(&server).await {
-                Ok(events) => print(&demo::ladder(&events).to_text(colour)),
+                Ok(story) => print(&Ladder::of(&story).to_text(colour)),
                 Err(status) => return fail(&format!("the demo failed: {}", status.message())),
             }
             if self.exit {
@@ -87,7 +88,11 @@ impl Cli {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let ansi = io::stderr().is_terminal();
         // Somebody who embeds us may have set one already.
-        _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi).try_init();
+        _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(ansi)
+            .try_init();
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Limits {
     pub gone_sockets: usize,
     /// Jumps of a lab with a virtual clock without a call in between.
     pub virtual_jumps: u64,
+    /// Timers and deliveries of a lab with a virtual clock without a call in between, jumps or not.
+    pub virtual_steps: u64,
     /// Steps of one `AdvanceTime`.
     pub advance_steps: u64,
 }
@@ -68,6 +70,7 @@ impl Default for Limits {
             idempotency_keys: 65_536,
             gone_sockets: 65_536,
             virtual_jumps: 10_000,
+            virtual_steps: 10_000_000,
             advance_steps: 10_000_000,
         }
     }

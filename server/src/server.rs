@@ -54,7 +54,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let limits = &config.limits;
         let hub = Hub::new(HubConfig { watchers: limits.watchers, ..HubConfig::default() });
         let networks = Networks::new(config.clone(), Arc::clone(&hub));

@@ -95,7 +95,11 @@ impl Sessions {
     }
 
     /// Ends a session now, by `policy` if one is given. How many sockets it was applied to.
-    pub(crate) async fn close(self: &Arc<Self>, name: &str, policy: Option<Policy>) -> Result<At<u32>, Status> {
+    pub(crate) async fn close(
+        self: &Arc<Self>,
+        name: &str,
+        policy: Option<Policy>,
+    ) -> Result<At<u32>, Status> {
         let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
         let session = self.table().remove(&id).ok_or_else(|| no_such_session(name))?;
         if let Some(timer) = &session.timer {

@@ -73,6 +73,10 @@ impl Engine {
             let Some(socket) = self.sockets.get_mut(&id) else { continue };
             socket.in_ready_queue = false;
             let Phase::Connection(connection) = &mut socket.phase else { continue };
+            // It ended since it queued up: it was settled then.
+            if connection.is_closed() {
+                continue;
+            }
             let mut cx = self.shared.cx(now);
             let Some(out) = connection.poll_segment(&mut cx) else {
                 self.timers.schedule(id, socket.next_timeout(), &mut socket.registered);
@@ -80,6 +84,7 @@ impl Engine {
                 if socket.phase_is_closed() {
                     self.touch(id);
                     self.settle(now);
+                    return self.write_next(now, buf);
                 }
                 continue;
             };

@@ -8,7 +8,7 @@ use super::ports::Hold;
 use super::settle::flush_thawed;
 use super::socket::{Phase, Socket};
 use super::{Engine, PortKind, is_unicast};
-use crate::event::{Cause, DropReason, EventKind, Interest};
+use crate::event::{Cause, DropReason, EventKind, Interest, TimerAction};
 use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
@@ -57,7 +57,7 @@ impl Engine {
     fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# A TCP implementation MUST silently discard an incoming SYN
-        //# segment that is addressed to a broadcast or multicast address (MUST-57).
+        //# segment that is addressed to a broadcast or multicast address [(MUST-57)].
         if !is_unicast(packet.src) || !is_unicast(packet.dst) {
             return self.drop_frame(now, DropReason::BadAddress);
         }
@@ -208,6 +208,7 @@ impl Engine {
             held: false,
             phase: Phase::Gone,
             parked: Default::default(),
+            frozen: None,
             in_ready_queue: false,
             registered: None,
         };
@@ -245,8 +246,10 @@ impl Engine {
                 remote: Some(remote),
             },
         );
+        for (timer, at) in half.timers() {
+            cx.tell_timer(child, timer, TimerAction::Started(at));
+        }
         cx.send_stray(half.syn_ack());
-        half.tell_timers(&mut cx);
         self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
         self.touch(child);
     }
@@ -278,7 +281,6 @@ impl Engine {
         if after == State::SynReceived {
             return flush_thawed(&mut connection, &mut cx);
         }
-        half.tell_timers_stopped(&mut cx);
         listener.half_open.remove(&id);
         if after == State::Closed {
             // Back to LISTEN, which the listener never left: the child is no more.

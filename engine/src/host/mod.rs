@@ -87,7 +87,8 @@ pub struct Engine {
     /// Frames to ourselves.
     loopback: VecDeque<Vec<u8>>,
     /// Records that give way to newer ones, the oldest first.
-    time_waits: VecDeque<SocketId>,
+    time_waits: BTreeSet<(Instant, SocketId)>,
+    /// As are these.
     vanished: VecDeque<SocketId>,
     stray_replies: Throttle,
 }
@@ -145,7 +146,7 @@ impl Engine {
             released_ports: VecDeque::new(),
             packets: VecDeque::new(),
             loopback: VecDeque::new(),
-            time_waits: VecDeque::new(),
+            time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
             stray_replies: Throttle::default(),
             config,

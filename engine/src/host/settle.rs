@@ -77,11 +77,15 @@ impl Engine {
             self.shared.cx(now).tell(id, EventKind::SocketState { from, to });
         }
         // Of TIME-WAIT that nobody reads from, a record is enough.
-        if let Phase::Connection(connection) = &socket.phase
-            && let Some(record) = connection.freeze()
+        if let Phase::Connection(connection) = &mut socket.phase
+            && connection.may_freeze()
         {
+            // The acknowledgment that it owes goes first.
+            flush_thawed(connection, &mut self.shared.cx(now));
+            let Some(record) = connection.freeze() else { return };
             socket.phase = Phase::TimeWait(Box::new(record));
-            self.time_waits.push_back(id);
+            socket.frozen = Some(now);
+            self.time_waits.insert((now, id));
             self.bound_time_waits(now);
         }
     }
@@ -89,7 +93,7 @@ impl Engine {
     /// The oldest TIME-WAIT gives way when there are more than the limit.
     fn bound_time_waits(&mut self, now: Instant) {
         while self.time_waits.len() > self.shared.limits.time_wait {
-            let Some(oldest) = self.time_waits.pop_front() else { return };
+            let Some((_, oldest)) = self.time_waits.pop_first() else { return };
             let Some(socket) = self.sockets.get_mut(&oldest) else { continue };
             if let Phase::TimeWait(record) = &socket.phase {
                 let mut cx = self.shared.cx(now);
@@ -138,6 +142,9 @@ impl Engine {
     pub(super) fn release(&mut self, now: Instant, id: SocketId) {
         self.free_tuple(id);
         let Some(socket) = self.sockets.remove(&id) else { return };
+        if let Some(since) = socket.frozen {
+            self.time_waits.remove(&(since, id));
+        }
         let kind = socket.port_kind();
         if let Some(local) = socket.local {
             self.demux.unbind(kind, local, id);
@@ -183,6 +190,7 @@ impl Engine {
                 half.on_retransmit(now);
                 let syn_ack = half.syn_ack();
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
+                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
                 let kind = EventKind::Retransmission {
                     seq: syn_ack.seq.0,
                     len: 0,
@@ -190,7 +198,6 @@ impl Engine {
                 };
                 cx.tell_if(Interest::RETRANSMISSIONS, id, || kind);
                 cx.send_stray(syn_ack);
-                half.tell_timers(&mut cx);
             }
             Phase::TimeWait(record) => {
                 let mut connection = Connection::thaw_time_wait(record, now);
@@ -231,6 +238,14 @@ pub(super) fn tell_closed(
 ) {
     let to = from.after(trigger).unwrap_or(State::Closed);
     debug_assert_eq!(to, State::Closed, "{from} does not end on {trigger}");
+    let timers: &[TimerKind] = match (from, trigger) {
+        (State::TimeWait, _) => &[TimerKind::TimeWait],
+        (_, Trigger::GiveUpTimeout) => &[TimerKind::Retransmit],
+        _ => &[TimerKind::Retransmit, TimerKind::UserTimeout],
+    };
+    for &timer in timers {
+        cx.tell_timer(id, timer, TimerAction::Stopped);
+    }
     cx.tell(id, EventKind::TcpState { from, to, cause, local: tuple.local, remote: Some(tuple.remote) });
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Socket {
     pub(crate) held: bool,
     pub(crate) phase: Phase,
     pub(crate) parked: VecDeque<Parked>,
+    /// Since when it is no more than a record in TIME-WAIT.
+    pub(crate) frozen: Option<Instant>,
     /// It is in the queue of those that may have something to send.
     pub(crate) in_ready_queue: bool,
     /// Its earliest entry in the timer heap.

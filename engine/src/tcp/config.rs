@@ -57,8 +57,9 @@ pub struct KeepAlive {
 impl Default for KeepAlive {
     fn default() -> Self {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-        //# This interval MUST be configurable (MUST-26) and MUST default to no
-        //# less than two hours (MUST-27).
+        //# This interval MUST
+        //# be configurable (MUST-27) and MUST default to no less than two hours
+        //# (MUST-28).
         KeepAlive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), probes: 9 }
     }
 }
@@ -196,8 +197,8 @@ impl OptionsPatch {
         buffer(self.send_buffer, "send_buffer")?;
         buffer(self.receive_buffer, "receive_buffer")?;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
-        //# Specifically, an ACK SHOULD be generated for at least every second full-
-        //# sized segment or 2*RMSS bytes of new data
+        //# in particular, the delay MUST be
+        //# less than 0.5 seconds (MUST-40).
         between(
             self.delayed_ack,
             Duration::ZERO,

@@ -19,6 +19,8 @@ pub(crate) struct TimeWait {
     pub(crate) tuple: Tuple,
     pub(crate) snd_nxt: Seq,
     pub(crate) rcv_nxt: Seq,
+    /// RCV.WND, as last announced.
+    pub(crate) rcv_wnd: u32,
     pub(crate) max_wnd: u32,
     pub(crate) relative: Relative,
     pub(crate) msl: Duration,

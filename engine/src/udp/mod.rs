@@ -4,6 +4,9 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+/// What a datagram costs besides its data, so that empty ones are not free.
+const OVERHEAD: usize = 64;
+
 /// A datagram that waits for its reader.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
@@ -27,7 +30,8 @@ pub(crate) struct UdpSocket {
 impl UdpSocket {
     /// Keeps a datagram, if the queue has room for it. An empty queue always has.
     pub(crate) fn push(&mut self, datagram: Received, limit: usize) -> bool {
-        if !self.queue.is_empty() && self.queued_bytes + datagram.data.len() > limit {
+        let cost = self.queued_bytes + datagram.data.len() + OVERHEAD * self.queue.len();
+        if !self.queue.is_empty() && cost > limit {
             self.overflows += 1;
             return false;
         }
@@ -50,5 +54,23 @@ impl UdpSocket {
     pub(crate) fn unread(&mut self, datagram: Received) {
         self.queued_bytes += datagram.data.len();
         self.queue.push_front(datagram);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn empty_datagrams_fill_the_queue_too() {
+        let address = SocketAddr::from(([10, 0, 0, 1], 1));
+        let datagram = |len| Received { data: vec![0; len], remote: address, local: address };
+        let mut socket = UdpSocket::default();
+        assert!(socket.push(datagram(5000), 1000), "an empty queue takes any");
+        assert!(!socket.push(datagram(0), 1000));
+        let mut socket = UdpSocket::default();
+        let taken = (0..1000).filter(|_| socket.push(datagram(0), 1000)).count();
+        assert_eq!((taken, socket.overflows), (16, 984));
     }
 }

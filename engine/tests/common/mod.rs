@@ -2,15 +2,18 @@
 //! them whose packets reach each other at once, and whose clock moves when told.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::collections::HashMap;
+pub(crate) mod script;
+
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sockwright_engine::event::{Event, EventKind, Interest};
+use sockwright_engine::event::{Event, EventKind, Interest, TimerAction};
 use sockwright_engine::host::op::{Family, Outcome, Reply, Request, ShutdownHow, SocketKind, Wait};
 use sockwright_engine::host::{Config, Engine, Errno, Interface, OpError};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::timers::TimerKind;
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, IpPacket, TcpSegment};
 
@@ -23,6 +26,7 @@ pub(crate) struct Host {
     pub(crate) sent: Vec<Vec<u8>>,
     pub(crate) completions: HashMap<OpId, Result<Reply, OpError>>,
     next_op: u64,
+    timers: HashSet<(SocketId, TimerKind)>,
 }
 
 impl Host {
@@ -45,7 +49,16 @@ impl Host {
             .unwrap();
         engine.set_interest(Interest::ALL);
         let now = Instant::ZERO;
-        Host { engine, ip, now, events: vec![], sent: vec![], completions: HashMap::new(), next_op: 1 }
+        Host {
+            engine,
+            ip,
+            now,
+            events: vec![],
+            sent: vec![],
+            completions: HashMap::new(),
+            next_op: 1,
+            timers: HashSet::new(),
+        }
     }
 
     pub(crate) fn at(&self, port: u16) -> SocketAddr {
@@ -62,9 +75,29 @@ impl Host {
             self.completions.insert(completion.op, completion.result);
         }
         while let Some(event) = self.engine.poll_event() {
+            self.check_timers(&event);
             self.events.push(event);
         }
         while self.engine.poll_released_port().is_some() {}
+    }
+
+    /// What events say of timers holds together: only one that runs can stop or fire, and none outlives its socket.
+    fn check_timers(&mut self, event: &Event) {
+        let Some(socket) = event.socket else { return };
+        match event.kind {
+            EventKind::Timer { timer, action: TimerAction::Started(at) } => {
+                assert!(at >= event.at, "{timer} starts in the past");
+                self.timers.insert((socket, timer));
+            }
+            EventKind::Timer { timer, action } => {
+                assert!(self.timers.remove(&(socket, timer)), "{timer} {action:?} without a start");
+            }
+            EventKind::Released => {
+                let left: Vec<_> = self.timers.iter().filter(|(owner, _)| *owner == socket).collect();
+                assert!(left.is_empty(), "timers outlive their socket: {left:?}");
+            }
+            _ => {}
+        }
     }
 
     pub(crate) fn frame(&mut self, frame: &[u8]) {
@@ -186,6 +219,11 @@ impl Host {
             .collect()
     }
 
+    /// How often a limit was told to be hit.
+    pub(crate) fn limit_hits(&self, limit: sockwright_engine::limits::Limit) -> usize {
+        self.events.iter().filter(|event| event.kind == EventKind::LimitHit(limit)).count()
+    }
+
     /// Moves the clock, firing each timer at its time.
     pub(crate) fn advance(&mut self, by: Duration) {
         let end = self.now + by;
@@ -224,7 +262,7 @@ impl Pair {
 
     /// Carries packets until there are none.
     pub(crate) fn run(&mut self) {
-        loop {
+        for _round in 0..100_000 {
             let (from_a, from_b) = (std::mem::take(&mut self.a.sent), std::mem::take(&mut self.b.sent));
             if from_a.is_empty() && from_b.is_empty() {
                 return;
@@ -232,6 +270,13 @@ impl Pair {
             from_a.iter().for_each(|frame| self.b.frame(frame));
             from_b.iter().for_each(|frame| self.a.frame(frame));
         }
+        panic!("the packets never end");
+    }
+
+    /// Loses everything that is on its way.
+    pub(crate) fn lose(&mut self) {
+        self.a.sent.clear();
+        self.b.sent.clear();
     }
 
     /// Moves both clocks, carrying packets whenever a timer sent some.

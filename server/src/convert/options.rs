@@ -34,9 +34,7 @@ pub fn options_patch(options: Option<&pb::SocketOptions>) -> Result<OptionsPatch
     // The engine owns the ranges; asking it now is what lets the message name the option.
     match patch.apply(&Options::default()) {
         Ok(_) => Ok(patch),
-        Err(wrong) => {
-            Err(Invalid::new(format!("options.{}", wrong.option), wrong.sentence))
-        }
+        Err(wrong) => Err(Invalid::new(format!("options.{}", wrong.option), wrong.sentence)),
     }
 }
 

@@ -1,22 +1,23 @@
-//! The demo.
-use sockwright_proto::v1::Event;
-use tonic::Status;
+//! `--demo`: the life of one connection, from `listen()` to the end of TIME-WAIT, drawn as a ladder.
+//!
+//! The demo is a client like any other: it makes a lab, calls the services and watches the events; and what it draws
+//! it knows from the events alone. Time is virtual, so that the sixty seconds of TIME-WAIT take none.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`play`](mod@play) | the calls |
+//! | [`story`] | what happened: events, and when calls began and ended |
+//! | [`ladder`] | the story as rows |
+//! | [`paint`] | the rows as text |
 
-use crate::server::Server;
+pub mod ladder;
+pub mod paint;
+pub mod play;
+pub mod story;
 
-/// Plays.
-pub async fn play(_server: &Server) -> Result<Vec<Event>, Status> {
-    Ok(Vec::new())
-}
-/// A ladder.
-pub struct Ladder;
-/// Draws.
-pub fn ladder(_events: &[Event]) -> Ladder {
-    Ladder
-}
-impl Ladder {
-    /// Text.
-    pub fn to_text(&self, _colour: bool) -> String {
-        String::new()
-    }
-}
+pub use ladder::Ladder;
+pub use play::play;
+pub use story::{CallPart, Moment, Side, Story};
+
+#[cfg(test)]
+mod tests;

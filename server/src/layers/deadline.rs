@@ -70,7 +70,9 @@ where
         if let Poll::Ready(result) = this.call.as_mut().poll(cx) {
             let deadline = this.deadline.take();
             return Poll::Ready(result.map(|response| match deadline {
-                Some(deadline) => response.map(|body| Body::new(BodyWithDeadline { body, deadline, over: false })),
+                Some(deadline) => {
+                    response.map(|body| Body::new(BodyWithDeadline { body, deadline, over: false }))
+                }
                 None => response,
             }));
         }

@@ -25,9 +25,23 @@ pub(crate) fn with_receipt<T>(message: T, receipt: Receipt) -> tonic::Response<T
     response
 }
 
+/// What a response that never travels holds: it is delivered.
+pub(crate) fn delivered<T>(mut response: tonic::Response<T>) -> T {
+    if let Some(receipt) = response.extensions_mut().remove::<Carried>().and_then(Carried::take) {
+        receipt.settle();
+    }
+    response.into_inner()
+}
+
 /// Extensions have to be cloneable; there is one receipt all the same.
 #[derive(Clone, Debug)]
 struct Carried(Arc<Mutex<Option<Receipt>>>);
+
+impl Carried {
+    fn take(self) -> Option<Receipt> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 /// Settles the receipts of delivered responses.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,11 +87,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map_ok(|mut response| {
-            let carried = response.extensions_mut().remove::<Carried>();
-            let receipt = carried.and_then(|Carried(held)| {
-                held.lock().unwrap_or_else(PoisonError::into_inner).take()
-            });
-            match receipt {
+            match response.extensions_mut().remove::<Carried>().and_then(Carried::take) {
                 Some(receipt) => {
                     response.map(|body| Body::new(BodyWithReceipt { body, receipt: Some(receipt) }))
                 }

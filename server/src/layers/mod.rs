@@ -9,4 +9,4 @@ mod deadline;
 mod delivery;
 
 pub(crate) use deadline::Deadlines;
-pub(crate) use delivery::{Deliveries, with_receipt};
+pub(crate) use delivery::{Deliveries, delivered, with_receipt};

@@ -97,8 +97,16 @@ impl Networks {
             });
             let names = stacks.iter().cloned().collect();
             let room = self.config.limits.commands_queued;
-            let thread = stack::spawn_lab(lab, names, Arc::clone(&self.hub), room, ending).map_err(no_thread)?;
-            let entry = LabEntry { thread, stacks, links: plan.links_to_proto(), clock: plan.clock, seed: plan.seed, session };
+            let thread =
+                stack::spawn_lab(lab, names, Arc::clone(&self.hub), room, ending).map_err(no_thread)?;
+            let entry = LabEntry {
+                thread,
+                stacks,
+                links: plan.links_to_proto(),
+                clock: plan.clock,
+                seed: plan.seed,
+                session,
+            };
             registry.add_lab(name.clone(), entry);
             name
         };
@@ -216,11 +224,8 @@ impl Networks {
         let told = |(stack, name): &(_, Name)| {
             let stack = description.stacks.iter().find(|described| described.stack == *stack)?;
             let addresses = stack.interfaces.iter().flat_map(|interface| &interface.addresses);
-            let mut limits_hit: std::collections::HashMap<_, _> =
-                stack.counters.limits_hit.iter().map(|(limit, hit)| (limit.name().to_owned(), *hit)).collect();
-            if description.virtual_jumps_hit > 0 {
-                limits_hit.insert("virtual_jumps".to_owned(), description.virtual_jumps_hit);
-            }
+            let engine = stack.counters.limits_hit.iter().map(|(limit, hit)| (limit.name(), *hit));
+            let own = description.limits_hit.iter().map(|(limit, hit)| (*limit, *hit));
             Some(pb::Stack {
                 name: name.to_string(),
                 addresses: addresses.map(|(address, prefix)| format!("{address}/{prefix}")).collect(),
@@ -229,7 +234,7 @@ impl Networks {
                 session: crate::convert::session_name(session),
                 time_ns: description.now.as_nanos(),
                 sockets: stack.sockets as u32,
-                limits_hit,
+                limits_hit: engine.chain(own).map(|(limit, hit)| (limit.to_owned(), hit)).collect(),
                 drops: stack
                     .counters
                     .drops
@@ -247,7 +252,11 @@ impl Networks {
     pub(crate) async fn end_session(&self, session: SessionId, policy: Policy) -> At<u32> {
         let hosts = self.registry().hosts();
         let mut treated = At { value: 0, at: self.hub.position() };
-        let mut later = |at: Position| if at.seq > treated.at.seq { treated.at = at };
+        let mut later = |at: Position| {
+            if at.seq > treated.at.seq {
+                treated.at = at
+            }
+        };
         let mut sockets = 0;
         for host in &hosts {
             if let Ok(answer) = host.thread.end_session(session, policy).await {
@@ -288,10 +297,7 @@ impl Networks {
     // ---- inside
 
     /// What a thread does when it has ended: its stacks leave the registry, then the hub.
-    fn ending(
-        self: &Arc<Self>,
-        remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static,
-    ) -> Ending {
+    fn ending(self: &Arc<Self>, remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static) -> Ending {
         let networks = Arc::downgrade(self);
         let hub = Arc::clone(&self.hub);
         Box::new(move |at| {

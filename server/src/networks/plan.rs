@@ -84,7 +84,10 @@ impl LabPlan {
             Ok(pb::Clock::Manual) => Clock::Manual,
             Ok(pb::Clock::Real) => Clock::Real,
             Err(_) => {
-                return Err(Invalid::new("clock", format!("{} is none of the values of this enum", request.clock)));
+                return Err(Invalid::new(
+                    "clock",
+                    format!("{} is none of the values of this enum", request.clock),
+                ));
             }
         };
         Ok(LabPlan { name: request.name.clone(), clock, seed: request.seed, stacks, links })
@@ -194,7 +197,8 @@ impl LinkPlan {
         for (place, stack) in link.stacks.iter().enumerate() {
             let field = format!("{field}.stacks[{place}]");
             let member = stacks.iter().position(|plan| plan.name == *stack);
-            let member = member.ok_or_else(|| Invalid::new(&*field, format!("there is no stack {stack:?}")))?;
+            let member =
+                member.ok_or_else(|| Invalid::new(&*field, format!("there is no stack {stack:?}")))?;
             if members.contains(&member) {
                 return Err(Invalid::new(field, format!("{stack:?} is there twice")));
             }
@@ -217,7 +221,8 @@ impl LinkPlan {
             0 => 1500,
             mtu if (least..=65_535).contains(&mtu) => mtu,
             mtu => {
-                let problem = format!("{mtu} is not between {least} and 65535, as the addresses of its stacks need");
+                let problem =
+                    format!("{mtu} is not between {least} and 65535, as the addresses of its stacks need");
                 return Err(Invalid::new(format!("{field}.mtu"), problem));
             }
         };
@@ -290,7 +295,8 @@ fn same_network((a, a_prefix): &Address, (b, b_prefix): &Address) -> bool {
     let prefix = u32::from(*a_prefix.min(b_prefix));
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => {
-            u32::from(*a).checked_shr(32 - prefix).unwrap_or(0) == u32::from(*b).checked_shr(32 - prefix).unwrap_or(0)
+            u32::from(*a).checked_shr(32 - prefix).unwrap_or(0)
+                == u32::from(*b).checked_shr(32 - prefix).unwrap_or(0)
         }
         (IpAddr::V6(a), IpAddr::V6(b)) => {
             u128::from(*a).checked_shr(128 - prefix).unwrap_or(0)
@@ -358,7 +364,10 @@ mod tests {
         };
         assert_eq!(with(&|lab| lab.name = "x".repeat(65)), "name");
         assert_eq!(with(&|lab| lab.clock = 99), "clock");
-        assert_eq!(with(&|lab| lab.stacks[1].addresses = vec!["10.0.0.1/33".into()]), "stacks[1].addresses[0]");
+        assert_eq!(
+            with(&|lab| lab.stacks[1].addresses = vec!["10.0.0.1/33".into()]),
+            "stacks[1].addresses[0]"
+        );
         assert_eq!(with(&|lab| lab.stacks[1].addresses = vec!["::".into()]), "stacks[1].addresses[0]");
         let link = |stacks: &[&str]| pb::LabLink {
             stacks: stacks.iter().map(|stack| (*stack).to_owned()).collect(),

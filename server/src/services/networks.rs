@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use sockwright_engine::host::Errno;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::networks_server::Networks as Service;
 use sockwright_proto::v1::{
-    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CreateLabRequest, CreateLabResponse,
-    DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest, ListLabsResponse,
-    ListStacksRequest, ListStacksResponse, advance_time_request,
+    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CreateLabRequest,
+    CreateLabResponse, DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest,
+    ListLabsResponse, ListStacksRequest, ListStacksResponse, advance_time_request,
 };
-use sockwright_engine::host::Errno;
 use tonic::{Request, Response, Status};
 
 use super::page_size;

@@ -91,5 +91,8 @@ fn policy(number: i32) -> Result<Option<Policy>, Invalid> {
 
 fn duration_to_proto(duration: Duration) -> prost_types::Duration {
     // A lease is at most a day.
-    prost_types::Duration { seconds: duration.as_secs().cast_signed(), nanos: duration.subsec_nanos().cast_signed() }
+    prost_types::Duration {
+        seconds: duration.as_secs().cast_signed(),
+        nanos: duration.subsec_nanos().cast_signed(),
+    }
 }

@@ -1,6 +1,6 @@
 //! An attached stack on its thread: an engine, its raw links, and the ports it holds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -78,9 +78,10 @@ impl Attached {
                 },
                 shared_with_host: true,
             };
-            engine
-                .add_interface(interface)
-                .map_err(|reason| LinkError::Io { what: "set up the stack", source: io::Error::other(reason) })?;
+            engine.add_interface(interface).map_err(|reason| LinkError::Io {
+                what: "set up the stack",
+                source: io::Error::other(reason),
+            })?;
             links.push(Link { raw, readable: true });
         }
         Ok(Attached {
@@ -104,7 +105,7 @@ impl Attached {
             interfaces: self.engine.interfaces().to_vec(),
             counters: self.engine.counters().clone(),
         };
-        Description { now: self.now, stacks: vec![stack], virtual_jumps_hit: 0 }
+        Description { now: self.now, stacks: vec![stack], limits_hit: BTreeMap::new() }
     }
 
     /// What wakes its thread.
@@ -181,7 +182,9 @@ impl Attached {
             self.ports.release(sockwright_engine::host::Port { port: local.port(), ..needed });
         }
         match (&bound, request) {
-            (Outcome::Done(Ok(_)), request) if !matches!(request, Request::Bind { .. }) => self.make(op, request),
+            (Outcome::Done(Ok(_)), request) if !matches!(request, Request::Bind { .. }) => {
+                self.make(op, request)
+            }
             _ => bound,
         }
     }
@@ -254,8 +257,8 @@ impl Site for Attached {
         self.outputs.pop_front().map(SiteOutput::World)
     }
 
-    fn virtual_jumps_hit(&self) -> u64 {
-        0
+    fn limits_hit(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {

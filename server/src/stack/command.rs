@@ -1,5 +1,6 @@
 //! What crosses from tokio to an engine's thread, and what comes back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sockwright_engine::counters::Counters;
@@ -13,7 +14,6 @@ use sockwright_sim::StackId;
 use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 
 use super::receipt::{Given, Turn};
-
 
 /// A message to an engine's thread.
 #[derive(Debug)]
@@ -129,8 +129,8 @@ pub(crate) struct Description {
     pub(crate) now: Instant,
     /// The stacks, in the order of their numbers.
     pub(crate) stacks: Vec<StackDescription>,
-    /// Times that the limit of virtual jumps was hit.
-    pub(crate) virtual_jumps_hit: u64,
+    /// Times that the server's own limits were hit, by name.
+    pub(crate) limits_hit: BTreeMap<&'static str, u64>,
 }
 
 /// One stack.

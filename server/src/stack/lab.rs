@@ -6,7 +6,7 @@
 //! | manual | by `AdvanceTime` only |
 //! | real | by itself |
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
@@ -39,11 +39,14 @@ pub(crate) struct Lab {
     origin: std::time::Instant,
     /// What a real clock said last.
     real_now: Instant,
-    /// Jumps that are left until the next call.
+    /// Jumps and steps that a virtual clock has left until the next call.
     jumps_left: u64,
-    jumps_limit: u64,
-    jumps_hit: u64,
-    steps_limit: u64,
+    steps_left: u64,
+    /// Times that they were used up.
+    limits_hit: BTreeMap<&'static str, u64>,
+    limits: Limits,
+    /// They are used up, and that was told.
+    stands_still: bool,
     told: (Interest, bool),
     /// What the lab itself has to say.
     outputs: VecDeque<SiteOutput>,
@@ -59,9 +62,10 @@ impl Lab {
             origin: std::time::Instant::now(),
             real_now: Instant::ZERO,
             jumps_left: limits.virtual_jumps,
-            jumps_limit: limits.virtual_jumps,
-            jumps_hit: 0,
-            steps_limit: limits.advance_steps,
+            steps_left: limits.virtual_steps,
+            limits_hit: BTreeMap::new(),
+            limits: limits.clone(),
+            stands_still: false,
             told: (Interest::NONE, false),
             outputs: VecDeque::new(),
         }
@@ -96,21 +100,30 @@ impl Lab {
     fn work_virtual(&mut self) -> Next {
         for _ in 0..STEPS_PER_TURN {
             let Some(next) = self.world.next_time() else { return Next::Whenever };
-            if next > self.world.now() {
-                if self.jumps_left == 0 {
-                    return Next::Whenever;
+            let jump = u64::from(next > self.world.now());
+            let used_up = match (self.jumps_left.checked_sub(jump), self.steps_left.checked_sub(1)) {
+                (Some(jumps), Some(steps)) => {
+                    (self.jumps_left, self.steps_left) = (jumps, steps);
+                    None
                 }
-                self.jumps_left -= 1;
-            }
-            self.world.step();
-            if self.jumps_left == 0 && self.world.next_time().is_some_and(|next| next > self.world.now()) {
-                self.jumps_hit += 1;
-                let at = self.world.now();
-                self.outputs.push_back(SiteOutput::LimitHit { at, limit: VIRTUAL_JUMPS });
+                (None, _) => Some(VIRTUAL_JUMPS),
+                (_, None) => Some(VIRTUAL_STEPS),
+            };
+            if let Some(limit) = used_up {
+                self.stand_still(limit);
                 return Next::Whenever;
             }
+            self.world.step();
         }
         Next::AtOnce
+    }
+
+    /// A limit was hit; told once, until the next call.
+    fn stand_still(&mut self, limit: &'static str) {
+        if !std::mem::replace(&mut self.stands_still, true) {
+            *self.limits_hit.entry(limit).or_default() += 1;
+            self.outputs.push_back(SiteOutput::LimitHit { at: self.world.now(), limit });
+        }
     }
 }
 
@@ -163,7 +176,9 @@ impl Site for Lab {
     }
 
     fn called(&mut self) {
-        self.jumps_left = self.jumps_limit;
+        self.jumps_left = self.limits.virtual_jumps;
+        self.steps_left = self.limits.virtual_steps;
+        self.stands_still = false;
     }
 
     fn work(&mut self) -> Next {
@@ -203,7 +218,7 @@ impl Site for Lab {
             if arrived {
                 return Some(Ok(advanced));
             }
-            if goal.steps == self.steps_limit {
+            if goal.steps == self.limits.advance_steps {
                 return Some(Err(AdvanceError::TooManySteps(advanced)));
             }
             self.world.step();
@@ -216,8 +231,8 @@ impl Site for Lab {
         self.world.poll_output().map(SiteOutput::World).or_else(|| self.outputs.pop_front())
     }
 
-    fn virtual_jumps_hit(&self) -> u64 {
-        self.jumps_hit
+    fn limits_hit(&self) -> BTreeMap<&'static str, u64> {
+        self.limits_hit.clone()
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {
@@ -230,5 +245,6 @@ impl Site for Lab {
 
 /// Timers and deliveries in one turn.
 const STEPS_PER_TURN: usize = 1024;
-/// The name of the limit in [`Limits`].
+/// The names of the limits in [`Limits`].
 const VIRTUAL_JUMPS: &str = "virtual_jumps";
+const VIRTUAL_STEPS: &str = "virtual_steps";

@@ -16,13 +16,15 @@ pub(super) fn frame_losses(output: &Output) -> impl Iterator<Item = HubEvent> + 
         Fate::Dropped(cause) => vec![dropped(*cause)],
         Fate::Flying { original, copy, .. } => {
             let copied = copy.map(|_| "DUPLICATED");
-            marks(original).into_iter().chain(copied).chain(copy.as_ref().map(marks).unwrap_or_default()).collect()
+            marks(original)
+                .into_iter()
+                .chain(copied)
+                .chain(copy.as_ref().map(marks).unwrap_or_default())
+                .collect()
         }
     };
-    let events: Vec<_> = what
-        .into_iter()
-        .map(|what| HubEvent::FrameLost { at: *at, what, text: text(frame) })
-        .collect();
+    let events: Vec<_> =
+        what.into_iter().map(|what| HubEvent::FrameLost { at: *at, what, text: text(frame) }).collect();
     events.into_iter()
 }
 

@@ -136,8 +136,5 @@ impl Line {
 }
 
 fn never_waits(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Recv { wait: Wait::Never, .. } | Request::RecvFrom { wait: Wait::Never, .. }
-    )
+    matches!(request, Request::Recv { wait: Wait::Never, .. } | Request::RecvFrom { wait: Wait::Never, .. })
 }

@@ -59,9 +59,10 @@ impl Ports {
 
     /// The stack's address that stands for `ip`: itself, or for any address the one of that family.
     fn on_the_wire(&self, ip: IpAddr) -> Option<IpAddr> {
-        self.addresses.iter().copied().find(|own| {
-            *own == ip || ip.is_unspecified() && own.is_ipv4() == ip.is_ipv4()
-        })
+        self.addresses
+            .iter()
+            .copied()
+            .find(|own| *own == ip || ip.is_unspecified() && own.is_ipv4() == ip.is_ipv4())
     }
 }
 
@@ -77,10 +78,13 @@ fn refused(error: LinkError) -> OpError {
     let (errno, detail) = match error {
         LinkError::PortTaken(..) => (Errno::EADDRINUSE, "another socket of this host holds the port"),
         LinkError::AddressNotOwned(_) => (Errno::EADDRNOTAVAIL, "the host no longer has the address"),
-        LinkError::NotPermitted { .. } => {
-            (Errno::EPERM, "the server lacks the privilege to take the port: CAP_NET_BIND_SERVICE, CAP_NET_RAW")
+        LinkError::NotPermitted { .. } => (
+            Errno::EPERM,
+            "the server lacks the privilege to take the port: CAP_NET_BIND_SERVICE, CAP_NET_RAW",
+        ),
+        LinkError::TooManyGuards { .. } => {
+            (Errno::ENOBUFS, "the stack holds as many ports as its limit allows")
         }
-        LinkError::TooManyGuards { .. } => (Errno::ENOBUFS, "the stack holds as many ports as its limit allows"),
         LinkError::NoSuchInterface(_) | LinkError::NoSuchNamespace(_) | LinkError::Io { .. } => {
             (Errno::ENOBUFS, "the host's kernel refused a socket to hold the port; the server's log says why")
         }

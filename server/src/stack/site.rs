@@ -1,5 +1,6 @@
 //! What an engine's thread owns: one or more engines under one clock, and the links between them or to the world.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
@@ -55,8 +56,8 @@ pub(super) trait Site {
     /// What happened next.
     fn poll_output(&mut self) -> Option<SiteOutput>;
 
-    /// Times that the limit of virtual jumps was hit.
-    fn virtual_jumps_hit(&self) -> u64;
+    /// Times that the server's own limits were hit here, by name.
+    fn limits_hit(&self) -> BTreeMap<&'static str, u64>;
 
     /// Waits for frames, for a message, or for so long.
     fn sleep(&mut self, at_most: Option<Duration>);

@@ -27,7 +27,8 @@ use tokio::sync::oneshot;
 
 use super::attached::Attached;
 use super::command::{
-    AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, StackDescription, Stop,
+    AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, StackDescription,
+    Stop,
 };
 use super::handle::{Inbox, ThreadHandle, Urgent, Waker, queues, socket_of};
 use super::lab::Lab;
@@ -134,8 +135,10 @@ impl<S: Site> Thread<S> {
 
     /// Turns until it is stopped. A panic ends this thread and its stacks, and nobody else's.
     fn run_to_the_end(mut self, ending: Ending) {
-        let ended = catch_unwind(AssertUnwindSafe(|| while self.stopped.is_none() {
-            self.turn();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            while self.stopped.is_none() {
+                self.turn();
+            }
         }));
         if ended.is_err() {
             let stacks: Vec<&str> = self.names.values().map(|name| &**name).collect();
@@ -301,10 +304,8 @@ impl<S: Site> Thread<S> {
         };
         let gave = Receipt::issue(reply, about, stack, taken, self.urgent.clone());
         // If the receiver is gone, the receipt is dropped here and sends it back.
-        self.answers.push((
-            self.happened.len(),
-            Box::new(move |at| drop(answer.send(Ok(At { value: gave, at })))),
-        ));
+        self.answers
+            .push((self.happened.len(), Box::new(move |at| drop(answer.send(Ok(At { value: gave, at }))))));
     }
 
     /// Tells something that is true now.
@@ -361,7 +362,7 @@ impl<S: Site> Thread<S> {
         Description {
             now: self.site.now(),
             stacks: self.site.stacks().into_iter().filter_map(describe).collect(),
-            virtual_jumps_hit: self.site.virtual_jumps_hit(),
+            limits_hit: self.site.limits_hit(),
         }
     }
 
@@ -423,9 +424,11 @@ impl<S: Site> Thread<S> {
         let open = |info: sockwright_engine::host::SocketInfo| {
             info.tcp_state.is_some_and(|state| !matches!(state, State::Closed | State::Listen))
         };
-        self.site.stacks().into_iter().filter_map(|stack| self.site.engine(stack)).any(|engine| {
-            engine.sockets().into_iter().any(|socket| engine.info(socket).is_some_and(open))
-        })
+        self.site
+            .stacks()
+            .into_iter()
+            .filter_map(|stack| self.site.engine(stack))
+            .any(|engine| engine.sockets().into_iter().any(|socket| engine.info(socket).is_some_and(open)))
     }
 
     // ---- work

@@ -17,7 +17,9 @@ fn a_hundred_megabytes_each_way_to_a_kernel_listener() {
     on_every_wire(|rig| async move {
         let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
         let remote = listener.local_addr().expect("an address");
-        let kernel = spawn_blocking(move || kernel_exchange(listener.accept().expect("accepted").0, content(2, CHUNKS)));
+        let kernel = spawn_blocking(move || {
+            kernel_exchange(listener.accept().expect("accepted").0, content(2, CHUNKS))
+        });
         let socket = rig.connect(remote, short_msl()).await;
         let received = rig.transfer(socket, iter(content(1, CHUNKS))).await;
         assert_eq!(received, hash_of(content(2, CHUNKS)));

@@ -20,7 +20,8 @@ async fn connected(rig: &Rig) -> (u64, TcpStream) {
 async fn accepted(rig: &Rig) -> (u64, TcpStream) {
     let (listener, local) = rig.listen(short_msl()).await;
     let theirs = rig.theirs.clone();
-    let connecting = spawn_blocking(move || theirs.run(|| TcpStream::connect(local)).expect("the kernel connects"));
+    let connecting =
+        spawn_blocking(move || theirs.run(|| TcpStream::connect(local)).expect("the kernel connects"));
     let socket = rig.accept(listener).await;
     rig.close(listener).await;
     (socket, connecting.await.expect("connected"))

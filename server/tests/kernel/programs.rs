@@ -25,7 +25,11 @@ impl Drop for Running {
 #[test]
 fn python_http_server_serves_a_file_to_us() {
     on_veth(|rig| async move {
-        let directory = std::env::temp_dir().join(format!("sockwright-http-{}-{}", std::process::id(), rig.ours.address.is_ipv4()));
+        let directory = std::env::temp_dir().join(format!(
+            "sockwright-http-{}-{}",
+            std::process::id(),
+            rig.ours.address.is_ipv4()
+        ));
         std::fs::create_dir_all(&directory).expect("a directory");
         let file: Vec<u8> = content(7, 32).flatten().collect();
         std::fs::write(directory.join("file"), &file).expect("a file");
@@ -41,7 +45,11 @@ fn python_http_server_serves_a_file_to_us() {
         let mut line = String::new();
         BufReader::new(server.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
         let _server = Running(server);
-        let port = line.split(" port ").nth(1).and_then(|rest| rest.split(' ').next()).expect("`Serving HTTP on A port P`");
+        let port = line
+            .split(" port ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .expect("`Serving HTTP on A port P`");
 
         let socket = rig.connect(rig.theirs.port(port.parse().expect("a port")), short_msl()).await;
         rig.send(socket, b"GET /file HTTP/1.0\r\n\r\n").await;
@@ -64,6 +72,7 @@ fn curl_fetches_from_us() {
             .stdout(Stdio::piped())
             .spawn()
             .expect("curl runs");
+        let curl = tokio::task::spawn_blocking(move || curl.wait_with_output().expect("curl ends"));
         let socket = rig.accept(listener).await;
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
@@ -75,7 +84,7 @@ fn curl_fetches_from_us() {
         rig.send(socket, head.as_bytes()).await;
         rig.send(socket, &body).await;
         rig.shutdown_write(socket).await;
-        let output = tokio::task::spawn_blocking(move || curl.wait_with_output().expect("curl ends")).await.expect("waited");
+        let output = curl.await.expect("waited");
         assert!(output.status.success());
         assert!(output.stdout == body, "curl got something else");
         assert!(rig.recv(socket).await.expect("the end").end_of_stream);

@@ -11,7 +11,12 @@ use crate::rig::{address, errno, on_every_wire, on_veth, short_msl};
 fn nobody_listening_is_econnrefused() {
     on_every_wire(|rig| async move {
         // A port that was free a moment ago.
-        let port = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("bound").local_addr().expect("an address");
+        let port = rig
+            .theirs
+            .run(|| TcpListener::bind(rig.theirs.port(0)))
+            .expect("bound")
+            .local_addr()
+            .expect("an address");
         let socket = rig.create(pb::SocketKind::Stream).await;
         let request = pb::ConnectRequest { socket, remote: Some(address(port)), dont_wait: false };
         let status = rig.sockets.clone().connect(request).await.expect_err("refused");
@@ -23,7 +28,8 @@ fn nobody_listening_is_econnrefused() {
 #[test]
 fn a_port_of_the_kernels_is_taken_and_one_of_ours_is_taken_from_it() {
     on_veth(|rig| async move {
-        let theirs = rig.ours.run(|| TcpListener::bind(rig.ours.port(0))).expect("the kernel listens on our address");
+        let theirs =
+            rig.ours.run(|| TcpListener::bind(rig.ours.port(0))).expect("the kernel listens on our address");
         let taken = theirs.local_addr().expect("an address");
         let socket = rig.create(pb::SocketKind::Stream).await;
         let bind = pb::BindRequest { socket, local: Some(address(taken)) };
@@ -49,7 +55,9 @@ fn an_address_or_interface_that_is_not_there_is_named_and_nothing_else_suffers()
             let raw_ip = pb::RawIp { addresses: vec![ip.into()], interface: interface.into() };
             let link = Some(pb::attach_request::Link::RawIp(raw_ip));
             let mut networks = rig.networks.clone();
-            async move { networks.attach(pb::AttachRequest { name: "other".into(), link, ..Default::default() }).await }
+            async move {
+                networks.attach(pb::AttachRequest { name: "other".into(), link, ..Default::default() }).await
+            }
         };
         let status = attach("192.0.2.1", "").await.expect_err("not ours");
         assert_eq!((status.code(), errno(&status).as_str()), (Code::FailedPrecondition, "EADDRNOTAVAIL"));

@@ -44,9 +44,15 @@ pub(crate) fn on_veth<F: Future<Output = ()>>(test: impl Fn(Rig) -> F + Sync) {
 fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(Rig) -> F + Sync)) {
     // Threads inherit the namespace: the runtime, and every engine thread that it starts, live in it.
     ours.run(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
-            let server = Server::bind("127.0.0.1:0".parse().expect("an address"), Config::default()).await.expect("bound");
+            let server = Server::bind("127.0.0.1:0".parse().expect("an address"), Config::default())
+                .await
+                .expect("bound");
             let url = format!("http://{}", server.local_addr());
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
@@ -81,7 +87,8 @@ impl Rig {
     }
 
     pub(crate) async fn create_with(&self, kind: pb::SocketKind, options: pb::SocketOptions) -> u64 {
-        let family = if self.ours.address.is_ipv4() { pb::AddressFamily::Ipv4 } else { pb::AddressFamily::Ipv6 };
+        let family =
+            if self.ours.address.is_ipv4() { pb::AddressFamily::Ipv4 } else { pb::AddressFamily::Ipv6 };
         let request = pb::CreateRequest {
             stack: "wire".into(),
             kind: kind.into(),
@@ -104,7 +111,8 @@ impl Rig {
     pub(crate) async fn listen(&self, options: pb::SocketOptions) -> (u64, SocketAddr) {
         let socket = self.create_with(pb::SocketKind::Stream, options).await;
         let local = Some(address(self.ours.port(0)));
-        let bound = self.sockets.clone().bind(pb::BindRequest { socket, local }).await.expect("bound").into_inner();
+        let bound =
+            self.sockets.clone().bind(pb::BindRequest { socket, local }).await.expect("bound").into_inner();
         self.sockets.clone().listen(pb::ListenRequest { socket, backlog: 0 }).await.expect("listening");
         (socket, self.ours.port(bound.local.expect("an address").port as u16))
     }
@@ -115,7 +123,8 @@ impl Rig {
     }
 
     pub(crate) async fn close(&self, socket: u64) -> pb::Position {
-        let closed = self.sockets.clone().close(pb::CloseRequest { socket }).await.expect("closed").into_inner();
+        let closed =
+            self.sockets.clone().close(pb::CloseRequest { socket }).await.expect("closed").into_inner();
         closed.at.expect("a position")
     }
 
@@ -127,7 +136,11 @@ impl Rig {
     pub(crate) async fn send(&self, socket: u64, data: &[u8]) {
         let mut sent = 0;
         while sent < data.len() {
-            let request = pb::SendRequest { socket, data: data[sent..].to_vec().into(), dont_wait: false };
+            let request = pb::SendRequest {
+                socket,
+                data: data[sent..data.len().min(sent + (1 << 20))].to_vec().into(),
+                dont_wait: false,
+            };
             sent += self.sockets.clone().send(request).await.expect("sent").into_inner().accepted as usize;
         }
     }
@@ -153,9 +166,15 @@ impl Rig {
     pub(crate) async fn went_through(&self, socket: u64, states: &[TcpState]) {
         let mut after = self.start().await;
         for state in states {
-            let condition = wait_for_request::Condition::TcpStates(pb::TcpStates { states: vec![(*state).into()] });
+            let condition =
+                wait_for_request::Condition::TcpStates(pb::TcpStates { states: vec![(*state).into()] });
             let request = pb::WaitForRequest { socket, condition: Some(condition), after: Some(after) };
-            let reached = self.sockets.clone().wait_for(request).await.unwrap_or_else(|status| panic!("{state:?}: {status}"));
+            let reached = self
+                .sockets
+                .clone()
+                .wait_for(request)
+                .await
+                .unwrap_or_else(|status| panic!("{state:?}: {status}"));
             after = reached.into_inner().at.expect("a position");
         }
     }
@@ -173,7 +192,8 @@ impl Rig {
     }
 
     async fn nothing_is_left(&self) {
-        let listed = self.sockets.clone().list(pb::ListRequest::default()).await.expect("listed").into_inner();
+        let listed =
+            self.sockets.clone().list(pb::ListRequest::default()).await.expect("listed").into_inner();
         for socket in listed.sockets {
             self.released(socket.socket).await;
         }
@@ -181,7 +201,11 @@ impl Rig {
     }
 
     /// Sends `content` by Transfer and a FIN after it, while receiving to the end; gives the hash of what came.
-    pub(crate) async fn transfer(&self, socket: u64, content: impl Stream<Item = Vec<u8>> + Send + 'static) -> u64 {
+    pub(crate) async fn transfer(
+        &self,
+        socket: u64,
+        content: impl Stream<Item = Vec<u8>> + Send + 'static,
+    ) -> u64 {
         let part = |part| pb::TransferRequest { part: Some(part) };
         let requests = iter([part(transfer_request::Part::Socket(socket))])
             .chain(content.map(move |data| part(transfer_request::Part::Data(data.into()))))
@@ -199,7 +223,11 @@ impl Rig {
 
 /// The errno that a failed call tells.
 pub(crate) fn errno(status: &Status) -> String {
-    status.metadata().get("sockwright-errno").map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
+    status
+        .metadata()
+        .get("sockwright-errno")
+        .map(|value| value.to_str().expect("text").to_owned())
+        .unwrap_or_default()
 }
 
 pub(crate) fn address(address: SocketAddr) -> pb::SocketAddress {
@@ -208,7 +236,10 @@ pub(crate) fn address(address: SocketAddr) -> pb::SocketAddress {
 
 /// A TIME-WAIT that a test can wait for on a real clock.
 pub(crate) fn short_msl() -> pb::SocketOptions {
-    pb::SocketOptions { msl: Some(prost_types::Duration { seconds: 0, nanos: 20_000_000 }), ..Default::default() }
+    pb::SocketOptions {
+        msl: Some(prost_types::Duration { seconds: 0, nanos: 20_000_000 }),
+        ..Default::default()
+    }
 }
 
 /// Content that is nowhere alike: `chunks` of 64 KiB.
@@ -233,7 +264,10 @@ pub(crate) fn hash_of(content: impl Iterator<Item = Vec<u8>>) -> u64 {
 }
 
 /// The kernel's side of a bulk transfer: writes all and closes its half on one thread, hashes what comes on another.
-pub(crate) fn kernel_exchange(stream: TcpStream, content: impl Iterator<Item = Vec<u8>> + Send + 'static) -> u64 {
+pub(crate) fn kernel_exchange(
+    stream: TcpStream,
+    content: impl Iterator<Item = Vec<u8>> + Send + 'static,
+) -> u64 {
     let mut writer = stream.try_clone().expect("cloned");
     let writing = std::thread::spawn(move || {
         content.for_each(|chunk| writer.write_all(&chunk).expect("the kernel writes"));

@@ -171,15 +171,12 @@ impl Engine {
         Ok(local)
     }
 
-    pub(super) fn take_back(&mut self, id: SocketId, reply: Reply) {
+    pub(super) fn take_back(&mut self, now: Instant, id: SocketId, reply: Reply) {
+        if let Reply::Accepted { socket: child, .. } = reply {
+            return self.take_back_child(now, id, child);
+        }
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         match (reply, &mut socket.phase) {
-            (Reply::Accepted { socket: child, .. }, Phase::Listener(listener)) => {
-                listener.accept_queue.push_front(child);
-                if let Some(child) = self.sockets.get_mut(&child) {
-                    child.held = false;
-                }
-            }
             (Reply::Received { data, .. }, Phase::Connection(connection)) => connection.unread(&data),
             (Reply::Received { data, .. }, Phase::Datagram(queue)) => {
                 if let (Some(remote), Some(local)) = (socket.remote, socket.local) {
@@ -190,6 +187,17 @@ impl Engine {
                 queue.unread(Received { data, remote, local });
             }
             _ => {}
+        }
+    }
+
+    /// A connection that was accepted for nobody waits to be accepted again. Without its listener it ends as it would
+    /// have ended with it.
+    fn take_back_child(&mut self, now: Instant, listener: SocketId, child: SocketId) {
+        let Ok(connection) = self.open_socket(child) else { return };
+        connection.held = false;
+        match self.sockets.get_mut(&listener).map(|socket| &mut socket.phase) {
+            Some(Phase::Listener(listener)) => listener.accept_queue.push_front(child),
+            _ => _ = self.abort(now, child, Call::Close),
         }
     }
 }

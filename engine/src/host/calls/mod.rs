@@ -53,7 +53,7 @@ impl Engine {
     /// bytes to the front of the buffer. Replies of other calls are ignored.
     pub fn restore(&mut self, now: Instant, socket: SocketId, reply: Reply) {
         self.begin_input();
-        self.take_back(socket, reply);
+        self.take_back(now, socket, reply);
         self.touch(socket);
         self.settle(now);
     }
@@ -175,6 +175,7 @@ impl Engine {
             held: true,
             phase: initial_phase(kind),
             parked: Default::default(),
+            frozen: None,
             in_ready_queue: false,
             registered: None,
         };

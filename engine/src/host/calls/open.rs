@@ -62,7 +62,7 @@ impl Engine {
                 ..Errno::EINVAL.into()
             });
         }
-        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
         //# A TCP implementation MUST reject as an error a local OPEN call for
         //# an invalid remote IP address (e.g., a broadcast or multicast
         //# address) (MUST-46).

@@ -209,6 +209,11 @@ impl Engine {
                 .tell(id, EventKind::TcpState { from, to, cause: Cause::Call(call), local, remote: None });
         }
         for child in listener.half_open {
+            if call == Call::Vanish {
+                let vanished = self.vanish(now, child);
+                debug_assert!(vanished.is_ok(), "a child that is not there");
+                continue;
+            }
             let Some(socket) = self.sockets.get_mut(&child) else { continue };
             let Some(tuple) = socket.tuple() else { continue };
             socket.phase = Phase::Gone;

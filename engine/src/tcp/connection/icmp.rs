@@ -30,9 +30,9 @@ impl Connection {
     /// Takes an error that quotes a segment of ours with sequence number `seq`; says whether it was believed.
     pub(crate) fn on_icmp(&mut self, cx: &mut Cx<'_>, seq: Option<Seq>, icmp: &IcmpError<'_>) -> bool {
         //= https://www.rfc-editor.org/rfc/rfc5927#section-4.1
-        //# TCP SHOULD check that the TCP sequence number contained in the
-        //# payload of the ICMP error message is within the range SND.UNA =<
-        //# SEG.SEQ < SND.NXT.
+        //# These implementations check that the TCP sequence number contained in
+        //# the payload of the ICMP error message is within the range
+        //# SND.UNA =< SEG.SEQ < SND.NXT.
         let in_flight = seq.is_some_and(|seq| seq.within(self.snd.una, self.flight()));
         let Some(error) = errno(&icmp.message) else { return false };
         if !in_flight || self.is_closed() {

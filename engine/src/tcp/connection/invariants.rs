@@ -5,7 +5,7 @@ use super::*;
 impl Connection {
     /// The first invariant that is broken, by name.
     pub(crate) fn broken_invariant(&self) -> Option<&'static str> {
-        let Send { iss, una, nxt, ref buffer, .. } = self.snd;
+        let Send { una, nxt, syn_acknowledged, ref buffer, .. } = self.snd;
         let checks = [
             ("snd.una =< snd.nxt", una.at_or_before(nxt)),
             (
@@ -14,7 +14,7 @@ impl Connection {
             ),
             (
                 "the send buffer starts at snd.una",
-                self.is_closed() || una == iss || buffer.start() == una || self.fin_acknowledged(),
+                self.is_closed() || !syn_acknowledged || buffer.start() == una || self.fin_acknowledged(),
             ),
             (
                 "rcv.nxt =< the window's edge",

@@ -23,7 +23,7 @@ use alloc::collections::VecDeque;
 
 use super::config::Options;
 use super::congestion::Controller;
-use super::cx::{Cx, Stray, Tuple};
+use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
@@ -45,6 +45,9 @@ pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
 
+/// How long an orphan waits for the peer's FIN: Linux's `tcp_fin_timeout`.
+const ORPHAN_FIN_WAIT_2: core::time::Duration = core::time::Duration::from_secs(60);
+
 /// The largest segment to send when the peer announced none (RFC 9293 §3.7.1).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //# If an MSS Option is not received at connection setup, TCP
@@ -60,6 +63,8 @@ struct Send {
     iss: Seq,
     una: Seq,
     nxt: Seq,
+    /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
+    syn_acknowledged: bool,
     wnd: u32,
     wl1: Seq,
     wl2: Seq,
@@ -91,6 +96,8 @@ struct Receive {
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
     acks: AckPolicy,
+    /// Bare ACKs outside of the window that were answered.
+    bare_acks: Throttle,
     last_heard: Instant,
 }
 
@@ -179,9 +186,7 @@ impl Connection {
     //# WAIT state for a time 2xMSL (Maximum Segment Lifetime) (MUST-13).
     fn on_time_wait(&mut self, cx: &mut Cx<'_>) {
         for timer in TimerKind::ALL {
-            if timer != TimerKind::Linger {
-                self.stop(cx, timer);
-            }
+            self.stop(cx, timer);
         }
         self.restart_time_wait(cx);
     }
@@ -190,10 +195,10 @@ impl Connection {
         self.start(cx, TimerKind::TimeWait, self.options.msl * 2);
     }
 
-    /// Linux ends an orphan's FIN-WAIT-2 after `tcp_fin_timeout`, a minute; so do we, in the terms of the MSL: a peer
-    /// that never closes must not hold a connection that nobody has.
+    /// A peer that never closes must not hold a connection that nobody has. A short MSL is no reason to be impatient with
+    /// a peer that does.
     fn start_fin_wait_2(&mut self, cx: &mut Cx<'_>) {
-        self.start(cx, TimerKind::FinWait2, self.options.msl * 2);
+        self.start(cx, TimerKind::FinWait2, ORPHAN_FIN_WAIT_2);
     }
 
     /// Ends the connection because of `error`, which the user will get; what was received is kept only where the

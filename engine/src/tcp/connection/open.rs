@@ -66,19 +66,28 @@ impl Connection {
         if half.retransmissions == 0 {
             connection.rtt.on_sent(half.sent, half.iss + 1);
         } else {
-            connection.congestion.on_lost_syn();
+            connection.rtt.on_timeout();
+        }
+        for (timer, at) in half.timers() {
+            connection.timers.set(timer, Some(at));
         }
         connection
+    }
+
+    /// Whether a record is enough: in TIME-WAIT, and nobody reads from it any more.
+    pub(crate) fn may_freeze(&self) -> bool {
+        self.state == State::TimeWait && self.orphan
     }
 
     /// The record of a connection in TIME-WAIT that nobody reads from any more.
     pub(crate) fn freeze(&self) -> Option<TimeWait> {
         let deadline = self.timers.get(TimerKind::TimeWait)?;
-        (self.state == State::TimeWait && self.orphan).then(|| TimeWait {
+        self.may_freeze().then(|| TimeWait {
             id: self.id,
             tuple: self.tuple,
             snd_nxt: self.snd.nxt,
             rcv_nxt: self.rcv.nxt,
+            rcv_wnd: self.receive_window(),
             max_wnd: self.snd.max_wnd,
             relative: self.relative_out(),
             msl: self.options.msl,
@@ -88,7 +97,7 @@ impl Connection {
 
     /// A connection in TIME-WAIT, from its record.
     pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
-        let options = Options { msl: record.msl, ..Options::default() };
+        let options = Options { msl: record.msl, receive_buffer: record.rcv_wnd, ..Options::default() };
         let sizes = SegmentSizes { announce: 1, send: 1 };
         let mut connection = Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq);
         connection.state = State::TimeWait;
@@ -96,6 +105,7 @@ impl Connection {
         connection.shut_read = true;
         connection.snd.una = record.snd_nxt;
         connection.snd.nxt = record.snd_nxt;
+        connection.snd.syn_acknowledged = true;
         connection.snd.max_wnd = record.max_wnd;
         connection.snd.buffer = SendBuffer::new(record.snd_nxt - 1);
         connection.snd.fin = true;
@@ -124,6 +134,7 @@ impl Connection {
                 iss,
                 una: iss,
                 nxt: iss,
+                syn_acknowledged: false,
                 wnd: 0,
                 wl1: Seq(0),
                 wl2: Seq(0),
@@ -146,6 +157,7 @@ impl Connection {
                 assembler: Assembler::default(),
                 fin: None,
                 acks: AckPolicy::default(),
+                bare_acks: Throttle::default(),
                 last_heard: now,
             },
             recovery: Recovery::new(iss),
@@ -170,9 +182,6 @@ impl Connection {
         let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
         self.snd.mss = sizes.effective(segment.options.mss, v4);
         self.congestion = Controller::new(self.options.congestion, self.snd.mss);
-        if self.rtt.backoff() > 0 {
-            self.congestion.on_lost_syn();
-        }
         self.set_send_window(segment);
     }
 
@@ -186,6 +195,10 @@ impl Connection {
     /// The handshake is over: the timers that guard a connection take over from those that guard its opening.
     pub(super) fn on_established(&mut self, cx: &mut Cx<'_>) {
         self.rcv.last_heard = cx.now;
+        if self.rtt.backoff() > 0 {
+            self.congestion.on_lost_syn();
+            self.rtt.on_lost_syn();
+        }
         self.arm_keep_alive(cx);
     }
 }

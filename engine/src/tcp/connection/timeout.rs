@@ -44,8 +44,8 @@ impl Connection {
     //# (5.4) Retransmit the earliest segment that has not been acknowledged
     //# by the TCP receiver.
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
-        let again = self.rtt.backoff() > 0;
-        if self.snd.una != self.snd.iss {
+        let again = self.recovery.timed_out_at(self.snd.una);
+        if self.snd.syn_acknowledged {
             self.congestion.on_timeout(self.flight(), again);
         }
         self.rtt.on_timeout();
@@ -113,7 +113,7 @@ impl Connection {
     fn must_persist(&self) -> bool {
         let closed = self.snd.wnd == 0 && self.flight() <= 1;
         let waits = self.send_end().after(self.snd.nxt);
-        self.state.is_synchronized()
+        self.snd.syn_acknowledged
             && (closed && self.snd.una != self.send_end() || self.flight() == 0 && waits)
     }
 
@@ -145,6 +145,9 @@ impl Connection {
             if self.flight() == 0 {
                 self.stop(cx, TimerKind::Retransmit);
             }
+        }
+        if self.all_acknowledged() {
+            self.stop(cx, TimerKind::Linger);
         }
         let unacknowledged = self.snd.una != self.send_end() || self.flight() > 0;
         if !unacknowledged {

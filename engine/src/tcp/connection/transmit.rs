@@ -80,7 +80,7 @@ impl Connection {
     }
 
     fn next_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        if self.snd.nxt == self.snd.iss {
+        if self.snd.nxt == self.snd.iss && !self.snd.syn_acknowledged {
             return Some(self.syn());
         }
         self.resend(cx)
@@ -109,9 +109,11 @@ impl Connection {
         let data_end = seq + len;
         let mut flags = Flags::ACK;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-        //# If the PUSH flag is not implemented, then the sending TCP peer: (1) MUST NOT buffer data indefinitely
-        //# (MUST-60), and (2) MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued
-        //# data to be sent) (MUST-61).
+        //# If
+        //# PUSH flags are not implemented, then the sending TCP peer: (1) MUST
+        //# NOT buffer data indefinitely (MUST-60), and (2) MUST set the PSH bit
+        //# in the last buffered segment (i.e., when there is no more queued data
+        //# to be sent) (MUST-61).
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
@@ -136,11 +138,12 @@ impl Connection {
         {
             return None;
         }
-        let mut out = if resend.next == self.snd.iss {
+        let out = if resend.next == self.snd.iss && !self.snd.syn_acknowledged {
             self.syn()
         } else {
             let len = resend.end.octets_since(resend.next).min(self.snd.mss);
-            let len = len.min(self.snd.buffer.end().octets_since(resend.next));
+            let len =
+                len.min(self.snd.buffer.end().octets_since(resend.next)).min(self.resend_room(resend.next)?);
             let mut out = self.data_segment(resend.next, len);
             // The FIN goes again when the range reaches it.
             if self.snd.fin && out.seq + len == self.snd.buffer.end() && resend.end.after(out.seq + len) {
@@ -152,15 +155,26 @@ impl Connection {
             self.recovery.resend = None;
             return None;
         }
-        if out.seq == self.snd.iss {
-            out.window = out.window.max(self.announced_window());
-        }
         self.totals.retransmissions += 1;
         self.rtt.on_resent();
         self.recovery.on_resent(out.seq_len());
         let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason: resend.reason };
         cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
         Some(out)
+    }
+
+    /// How much from `seq` on may be sent again, if any, when the peer shrank its window. Behind a closed one a segment
+    /// from `snd.una` is as good as a probe.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+    //# If this happens, the sender SHOULD NOT send new data
+    //# (SHLD-15), but SHOULD retransmit normally the old unacknowledged data
+    //# between SND.UNA and SND.UNA+SND.WND (SHLD-16).
+    fn resend_room(&self, seq: Seq) -> Option<u32> {
+        match (self.snd.una + self.snd.wnd).octets_since(seq) {
+            0 if seq == self.snd.una => Some(self.snd.mss),
+            0 => None,
+            room => Some(room),
+        }
     }
 
     /// New data, or the FIN alone, as the windows, Nagle and silly-window avoidance allow.
@@ -270,7 +284,8 @@ impl Connection {
     fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
         let end = out.seq + out.seq_len();
         if end.after(self.snd.nxt) {
-            if self.snd.nxt == out.seq {
+            // The SYN,ACK of a simultaneous open is our SYN, sent again.
+            if self.snd.nxt == out.seq && !out.flags.contains(Flags::SYN | Flags::ACK) {
                 self.rtt.on_sent(cx.now, end);
             }
             self.snd.nxt = end;

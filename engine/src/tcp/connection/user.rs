@@ -47,7 +47,7 @@ impl Connection {
         let (available, ended) = (self.rcv.ready.len(), self.receive_ended());
         // What was put back after a failure still comes before the error.
         let last = ended || self.error.is_some();
-        let enough = min.min(max).min(self.options.receive_buffer as usize).max(1);
+        let enough = min.min(max).min(self.receivable()).max(1);
         if available == 0 || available < enough && !last {
             if let Some(error) = self.take_error() {
                 return Some(Err(error));
@@ -67,15 +67,25 @@ impl Connection {
             self.on_room(cx);
             data
         };
-        let end_of_stream = ended && (data.is_empty() || !peek && self.rcv.ready.is_empty());
-        Some(Ok(ReadyData { data, end_of_stream }))
+        // As with `recv(2)`: the end comes by itself, after the last octet.
+        Some(Ok(ReadyData { data, end_of_stream: ended && available == 0 }))
     }
 
     /// Puts octets back that the user did not get after all.
     pub(crate) fn unread(&mut self, data: &[u8]) {
+        if self.orphan {
+            return;
+        }
         for &octet in data.iter().rev() {
             self.rcv.ready.push_front(octet);
         }
+    }
+
+    /// Octets that are sure to come together without any being taken: when fewer wait, silly-window avoidance opens the
+    /// window again.
+    fn receivable(&self) -> usize {
+        let capacity = self.options.receive_buffer;
+        (capacity - (capacity / 2).min(2 * self.rcv.mss)) as usize
     }
 
     /// No more octets will become readable, and no error will say why.
@@ -127,7 +137,8 @@ impl Connection {
         //# if new data is received after CLOSE is called, its TCP
         //# SHOULD send a RST to show that data was lost.
         if !self.rcv.ready.is_empty() && self.state != State::TimeWait {
-            return self.abort(cx, Call::Close);
+            self.send_reset(cx);
+            return self.end(cx, Call::Close);
         }
         self.rcv.ready = VecDeque::new();
         self.shutdown_write(cx, Call::Close);
@@ -146,9 +157,13 @@ impl Connection {
         //# notification; all segments queued for transmission (except for the
         //# RST formed above) or retransmission should be flushed.  Delete the
         //# TCB, enter CLOSED state, and return.
-        if !matches!(self.state, State::SynSent | State::TimeWait) {
+        if !matches!(self.state, State::SynSent | State::Closing | State::LastAck | State::TimeWait) {
             self.send_reset(cx);
         }
+        self.end(cx, call);
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>, call: Call) {
         self.error = Some(Errno::ECONNABORTED);
         self.rcv.ready = VecDeque::new();
         self.transition(cx, Trigger::Abort, Cause::Call(call));

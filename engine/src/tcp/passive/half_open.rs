@@ -5,11 +5,11 @@
 
 use core::time::Duration;
 
-use crate::event::{Relative, TimerAction};
+use crate::event::Relative;
 use crate::id::SocketId;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
-use crate::tcp::cx::{Cx, Stray, Tuple};
+use crate::tcp::cx::{Stray, Tuple};
 use crate::tcp::seq::Seq;
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
@@ -58,7 +58,7 @@ impl HalfOpen {
             peer_window: syn.window,
             sent: now,
             retransmissions: 0,
-            retransmit_at: now + options.rto_initial,
+            retransmit_at: now + options.rto_initial.max(options.rto_min),
             give_up_at: now + options.user_timeout,
             options,
         }
@@ -91,24 +91,14 @@ impl HalfOpen {
         segment.syn() && !segment.ack() && !segment.rst() && segment.seq == self.irs
     }
 
+    /// The timers that run.
+    pub(crate) fn timers(&self) -> [(TimerKind, Instant); 2] {
+        [(TimerKind::Retransmit, self.retransmit_at), (TimerKind::UserTimeout, self.give_up_at)]
+    }
+
     /// When something is to be done next.
     pub(crate) fn next_timeout(&self) -> Instant {
         self.retransmit_at.min(self.give_up_at)
-    }
-
-    /// Tells when its timers fire.
-    pub(crate) fn tell_timers(&self, cx: &mut Cx<'_>) {
-        cx.tell_timer(self.id, TimerKind::Retransmit, TimerAction::Started(self.retransmit_at));
-        if self.retransmissions == 0 {
-            cx.tell_timer(self.id, TimerKind::UserTimeout, TimerAction::Started(self.give_up_at));
-        }
-    }
-
-    /// Tells that the handshake is over, and with it its timers.
-    pub(crate) fn tell_timers_stopped(&self, cx: &mut Cx<'_>) {
-        for timer in [TimerKind::Retransmit, TimerKind::UserTimeout] {
-            cx.tell_timer(self.id, timer, TimerAction::Stopped);
-        }
     }
 
     /// The SYN,ACK goes again, twice as late the next time.

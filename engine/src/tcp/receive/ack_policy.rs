@@ -34,12 +34,13 @@ impl AckPolicy {
 
     /// `len` octets arrived in order.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
-    //# An ACK SHOULD NOT be excessively delayed (SHLD-18), in particular, the
-    //# delay MUST be less than 0.5 seconds (MUST-40).  An ACK SHOULD be
-    //# generated for at least every second full-sized segment or 2*RMSS bytes
-    //# of new data (where RMSS is the MSS specified by the TCP endpoint
-    //# receiving the segments to be acknowledged, or the default value if not
-    //# specified) (SHLD-19).
+    //# A TCP endpoint SHOULD implement a delayed ACK (SHLD-18), but an ACK
+    //# should not be excessively delayed; in particular, the delay MUST be
+    //# less than 0.5 seconds (MUST-40).  An ACK SHOULD be generated for at
+    //# least every second full-sized segment or 2*RMSS bytes of new data
+    //# (where RMSS is the MSS specified by the TCP endpoint receiving the
+    //# segments to be acknowledged, or the default value if not specified)
+    //# (SHLD-19).
     pub(crate) fn on_data(&mut self, len: u32, rcv_mss: u32) {
         self.largest = self.largest.max(len.min(rcv_mss));
         self.octets = self.octets.saturating_add(len);

@@ -93,6 +93,14 @@ impl Assembler {
         None
     }
 
+    /// Forgets what is at `end` and after it.
+    pub(crate) fn truncate(&mut self, end: Seq) {
+        self.pieces.retain(|piece| piece.start.before(end));
+        if let Some(last) = self.pieces.last_mut() {
+            last.octets.truncate(end.octets_since(last.start) as usize);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.pieces = Vec::new();
     }
@@ -145,6 +153,15 @@ mod tests {
         assembler.insert(Seq(20), b"b", 2).unwrap();
         assert_eq!(assembler.insert(Seq(30), b"c", 2), Err(TooManyPieces));
         assert_eq!(assembler.insert(Seq(11), b"joins", 2), Ok(()));
+    }
+
+    #[test]
+    fn what_is_truncated_is_not_delivered() {
+        let mut assembler = Assembler::default();
+        assembler.insert(Seq(1), b"abcd", 8).unwrap();
+        assembler.insert(Seq(6), b"f", 8).unwrap();
+        assembler.truncate(Seq(3));
+        assert_eq!((assembler.len(), assembler.take(Seq(1)).as_deref()), (2, Some(&b"ab"[..])));
     }
 
     proptest! {

@@ -45,6 +45,8 @@ pub(crate) struct Recovery {
     duplicates: u32,
     /// `snd.nxt` when recovery began: it is over when this is acknowledged.
     recover: Seq,
+    /// What the retransmission timer last fired for.
+    timed_out: Seq,
     /// Whether there was a recovery: before the first, `recover` says nothing.
     recovered_before: bool,
     pub(crate) resend: Option<Resend>,
@@ -67,7 +69,14 @@ pub(crate) enum Verdict {
 
 impl Recovery {
     pub(crate) fn new(iss: Seq) -> Self {
-        Recovery { phase: Phase::Open, duplicates: 0, recover: iss, recovered_before: false, resend: None }
+        Recovery {
+            phase: Phase::Open,
+            duplicates: 0,
+            recover: iss,
+            timed_out: iss,
+            recovered_before: false,
+            resend: None,
+        }
     }
 
     /// `una` advanced to `ack`; `mss` bounds what a partial acknowledgment sends again.
@@ -81,7 +90,11 @@ impl Recovery {
         }
         let over = ack.at_or_after(self.recover);
         match self.phase {
-            Phase::Open => Verdict::Nothing,
+            Phase::Open => {
+                // What was recovered is history, and comes round again after two gigabytes.
+                self.recovered_before &= !ack.after(self.recover);
+                Verdict::Nothing
+            }
             Phase::Fast if over => {
                 self.phase = Phase::Open;
                 self.resend = None;
@@ -112,7 +125,7 @@ impl Recovery {
         //# When the third duplicate ACK is received, the TCP sender first
         //# checks the value of recover to see if the Cumulative
         //# Acknowledgment field covers more than recover.
-        if self.duplicates != DUPLICATE_THRESHOLD || self.recovered_before && !(una - 1).after(self.recover) {
+        if self.duplicates != DUPLICATE_THRESHOLD || self.recovered_before && !una.after(self.recover) {
             return Verdict::Nothing;
         }
         self.begin(Phase::Fast, nxt);
@@ -121,9 +134,15 @@ impl Recovery {
         Verdict::EnterFast
     }
 
+    /// Whether the timer fired already for the segment at `una`.
+    pub(crate) fn timed_out_at(&self, una: Seq) -> bool {
+        self.phase == Phase::Loss && self.timed_out == una
+    }
+
     /// The retransmission timer fired: all from `una` to `nxt` counts as lost.
     pub(crate) fn on_timeout(&mut self, una: Seq, nxt: Seq) {
         self.begin(Phase::Loss, nxt);
+        self.timed_out = una;
         self.resend = Some(Resend { next: una, end: nxt, reason: RetransmissionReason::Timeout });
     }
 

@@ -9,6 +9,7 @@ use crate::time::Instant;
 const GRANULARITY: Duration = Duration::from_millis(1);
 /// RFC 6298 (2.5): a maximum of at least 60 seconds.
 const RTO_MAX: Duration = Duration::from_secs(120);
+const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 
 /// The estimator, and the one segment that it times.
 #[derive(Clone, Debug)]
@@ -99,6 +100,17 @@ impl RttEstimator {
     pub(crate) fn on_timeout(&mut self) {
         self.backoff += 1;
         self.timed = None;
+    }
+
+    /// The handshake is over, and its SYN had to go again: there is no measurement.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# (5.7) If the timer expires awaiting the ACK of a SYN segment and the
+    //# TCP implementation is using an RTO less than 3 seconds, the RTO
+    //# MUST be re-initialized to 3 seconds when data transmission
+    //# begins (i.e., after the three-way handshake completes).
+    pub(crate) fn on_lost_syn(&mut self) {
+        self.rto = self.rto.max(RTO_AFTER_LOST_SYN);
+        self.backoff = 0;
     }
 
     pub(crate) fn set_min(&mut self, min: Duration) {

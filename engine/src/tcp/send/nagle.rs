@@ -42,7 +42,7 @@ impl Candidate {
         //# until the TCP endpoint can send a full-sized segment
         let all = self.waiting <= self.usable && (!self.in_flight || self.no_delay || self.fin_follows);
         // (3) At least half of the largest window can be sent.
-        let half = len >= self.max_window / 2 && !self.in_flight;
+        let half = len >= self.max_window / 2 && (!self.in_flight || self.no_delay);
         if full || all || half || self.override_silly { len } else { 0 }
     }
 }

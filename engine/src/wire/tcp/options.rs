@@ -60,7 +60,7 @@ impl TcpOptions {
     };
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
-    //# there is
+    //# There is
     //# no guarantee that senders will use this option, so receivers MUST
     //# be prepared to process options even if they do not begin on a word
     //# boundary (MUST-64).

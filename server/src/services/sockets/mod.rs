@@ -1,6 +1,8 @@
 //! The service `Sockets`.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use std::sync::Arc;
@@ -9,16 +11,16 @@ use sockwright_engine::host::Errno;
 use sockwright_engine::host::op::{Reply, Request as Op};
 use sockwright_engine::id::SocketId;
 use sockwright_engine::time::Instant;
-use sockwright_proto::v1::sockets_server::Sockets as Service;
 use sockwright_proto::v1 as pb;
+use sockwright_proto::v1::sockets_server::Sockets as Service;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::parse::{Sizes, page_token, wait};
 use self::transfer::Transfer;
 use super::{LABEL_OCTETS, data_up_to, page_size, text_up_to};
 use crate::convert::{
-    Invalid, address_to_proto, bind_address, family_from_proto, info_to_proto, kind_from_proto, options_patch, options_to_proto,
-    remote_address, shutdown_how, tcp_state_to_proto,
+    Invalid, address_to_proto, bind_address, family_from_proto, info_to_proto, kind_from_proto,
+    options_patch, options_to_proto, remote_address, shutdown_how, tcp_state_to_proto,
 };
 use crate::error::{no_such_socket, status, status_saying};
 use crate::hub::{CompiledFilter, Current, Hub};
@@ -88,8 +90,7 @@ impl SocketsService {
 
     async fn accept_once(&self, request: &pb::AcceptRequest) -> Result<(pb::AcceptResponse, Given), Status> {
         let wait = wait(request.dont_wait);
-        let At { value: given, at } =
-            self.call(request.socket, |socket| Op::Accept { socket, wait }).await?;
+        let At { value: given, at } = self.call(request.socket, |socket| Op::Accept { socket, wait }).await?;
         match given.reply {
             Reply::Accepted { socket, local, remote } => {
                 let response = pb::AcceptResponse {
@@ -280,9 +281,10 @@ impl Service for SocketsService {
     async fn get_info(&self, request: Request<pb::GetInfoRequest>) -> Answer<pb::GetInfoResponse> {
         let (At { value, at }, stack) = self.inspect(request.into_inner().socket).await?;
         // The hub keeps the times of state changes. It may be a turn ahead of what the engine said.
-        let changed = self.hub.summary(value.info.socket).map_or(value.info.opened, |summary| {
-            Instant::from_nanos(summary.state_time_ns)
-        });
+        let changed = self
+            .hub
+            .summary(value.info.socket)
+            .map_or(value.info.opened, |summary| Instant::from_nanos(summary.state_time_ns));
         Ok(Response::new(info_to_proto(&value.info, &stack, changed, value.now, at)))
     }
 

@@ -13,14 +13,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use sockwright_engine::host::op::{Reply, Request, ShutdownHow, Wait};
 use sockwright_engine::host::OpError;
+use sockwright_engine::host::op::{Reply, Request, ShutdownHow, Wait};
 use sockwright_engine::id::SocketId;
-use sockwright_proto::v1::{Position, TransferRequest, TransferResponse, transfer_request, transfer_response};
+use sockwright_proto::v1::{
+    Position, TransferRequest, TransferResponse, transfer_request, transfer_response,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::WatchStream;
 use tokio_stream::Stream;
+use tokio_stream::wrappers::WatchStream;
 use tonic::{Status, Streaming};
 
 use super::parse::Sizes;
@@ -63,11 +65,14 @@ impl Transfer {
     /// The next octets, if there are any.
     fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<Result<TransferResponse, Status>> {
         let Some(down) = &mut self.down else { return Poll::Pending };
-        let At { value: Given { reply, data, receipt }, at } = match std::task::ready!(down.as_mut().poll(cx)) {
+        let At { value: Given { reply, data, receipt }, at } = match std::task::ready!(down.as_mut().poll(cx))
+        {
             Ok(given) => given,
             Err(error) => return Poll::Ready(Err(status(error, Some(self.socket)))),
         };
-        let Reply::Received { end_of_stream, .. } = reply else { return Poll::Ready(Err(unexpected(&reply))) };
+        let Reply::Received { end_of_stream, .. } = reply else {
+            return Poll::Ready(Err(unexpected(&reply)));
+        };
         receipt.settle();
         self.down = (!end_of_stream).then(|| receive(self.socket, self.stack.clone()));
         let part = match end_of_stream {

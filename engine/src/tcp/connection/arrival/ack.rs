@@ -63,7 +63,7 @@ impl Connection {
             return;
         }
         // The SYN's acknowledgment grows no window.
-        let handshake = self.snd.una == self.snd.iss;
+        let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
         self.snd.una = ack;
         let acked = self.snd.buffer.acknowledge(ack);
         self.rtt.on_ack(cx.now, ack);
@@ -72,6 +72,8 @@ impl Connection {
             self.tell_congestion(verdict, acked);
         }
         self.snd.persist.reset();
+        // The way there is open again.
+        self.soft_error = None;
         self.restart_send_timers(cx);
         if acked > 0 {
             self.totals.bytes_acked += u64::from(acked);
@@ -126,14 +128,15 @@ impl Connection {
         }
         let was_closed = self.snd.wnd == 0;
         self.set_send_window(segment);
-        if self.snd.wnd == 0 {
+        if self.snd.wnd == 0 && !self.orphan {
+            // Of a connection that nobody has, resource management may think otherwise.
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
             //# As long as the receiving TCP
             //# peer continues to send acknowledgments in response to the probe
             //# segments, the sending TCP peer MUST allow the connection to stay
             //# open (MUST-37).
             self.stop(cx, TimerKind::UserTimeout);
-        } else if was_closed {
+        } else if was_closed && self.snd.wnd > 0 {
             // What was probed beyond the closed window was not kept: it goes again now, not at the next timeout.
             self.snd.persist.reset();
             self.stop(cx, TimerKind::Persist);

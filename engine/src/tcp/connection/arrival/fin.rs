@@ -10,7 +10,9 @@ impl Connection {
             return ControlFlow::Continue(());
         }
         if segment.fin() {
-            self.rcv.fin.get_or_insert(segment.seq + segment.payload.len() as u32);
+            let fin = *self.rcv.fin.get_or_insert(segment.seq + segment.payload.len() as u32);
+            // Nothing comes after a FIN, even if it came before.
+            self.rcv.assembler.truncate(fin);
             // Out of order it is acknowledged as any segment out of order is.
             self.rcv.acks.now();
         }

@@ -1,6 +1,7 @@
 //! First: the sequence number.
 
 use super::*;
+use crate::limits::Limit;
 
 impl Connection {
     /// Whether any of the segment is in the window; gives the part that is.
@@ -16,7 +17,7 @@ impl Connection {
         let (nxt, wnd) = (self.rcv.nxt, self.receive_window());
         // A peer that filled the window acknowledges from its right edge. Table 6 leaves that out; answered, it would
         // be answered again where the other direction stands alike. Linux accepts it, too.
-        let from_the_edge = segment.seq_len() == 0 && segment.seq == nxt + wnd;
+        let from_the_edge = segment.seq_len() == 0 && !segment.rst() && segment.seq == nxt + wnd;
         if from_the_edge || is_acceptable(segment.seq, segment.seq_len(), nxt, wnd) {
             return ControlFlow::Continue(trim(segment, nxt, wnd));
         }
@@ -39,17 +40,30 @@ impl Connection {
         //# should be sent in reply (unless the RST bit is set, if so
         //# drop the segment and return)
         if !segment.rst() {
-            self.rcv.acks.now();
+            if segment.seq_len() > 0 || self.may_answer_bare_ack(cx) {
+                self.rcv.acks.now();
+            }
             self.on_heard(cx);
             self.recognise_repeated_fin(cx, &segment);
         }
         drop_segment(DropReason::OutsideWindow)
     }
 
+    /// Two ends that disagree about what was sent would answer each other's bare ACKs for ever; a keep-alive probe looks
+    /// the same and wants its answer. So each connection answers as many as all of them may challenge.
+    fn may_answer_bare_ack(&mut self, cx: &mut Cx<'_>) -> bool {
+        let allowed = self.rcv.bare_acks.allows(cx.now, cx.limits.challenge_acks_per_second);
+        if !allowed {
+            cx.limit_hit(Some(self.id), Limit::ChallengeAcksPerSecond);
+        }
+        allowed
+    }
+
     /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and
     /// so before the window; its ACK is the one that we wait for (RFC 9293 figure 7).
     fn is_answer_to_simultaneous_open(&self, segment: &TcpSegment<'_>) -> bool {
-        self.state == State::SynReceived && segment.syn() && segment.ack() && segment.seq == self.rcv.irs
+        let waiting = !self.passive && !self.snd.syn_acknowledged;
+        waiting && segment.syn() && segment.ack() && segment.seq == self.rcv.irs
     }
 
     /// In TIME-WAIT, the FIN that brought us here, again: our ACK of it was lost, and the peer may ask again.
@@ -75,7 +89,7 @@ fn is_acceptable(seq: Seq, len: u32, nxt: Seq, wnd: u32) -> bool {
 }
 
 /// The part of an acceptable segment that lies in the window.
-fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
+pub(super) fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
     if segment.seq.before(nxt) && segment.syn() {
         segment = without_syn(segment);
     }
@@ -90,7 +104,7 @@ fn trim(mut segment: TcpSegment<'_>, nxt: Seq, wnd: u32) -> TcpSegment<'_> {
     segment
 }
 
-fn without_syn(segment: TcpSegment<'_>) -> TcpSegment<'_> {
+pub(super) fn without_syn(segment: TcpSegment<'_>) -> TcpSegment<'_> {
     TcpSegment { seq: segment.seq + 1, flags: segment.flags.without(Flags::SYN), ..segment }
 }
 

@@ -3,15 +3,16 @@
 use super::*;
 
 impl Connection {
-    /// A SYN on a connection that has one already. `trimmed` lacks the SYN where it answers a simultaneous open.
+    /// A SYN on a connection that has one already. `trimmed` lacks the SYN where that is the one we have, again: as the
+    /// answer to a simultaneous open, or with data behind it.
     pub(super) fn check_syn(
         &mut self,
         cx: &mut Cx<'_>,
         segment: &TcpSegment<'_>,
         trimmed: &TcpSegment<'_>,
     ) -> ControlFlow<End> {
-        let answers_our_syn = self.state == State::SynReceived && !trimmed.syn();
-        if !segment.syn() || answers_our_syn {
+        let old = !trimmed.syn() && !self.snd.syn_acknowledged;
+        if !segment.syn() || old {
             return ControlFlow::Continue(());
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4

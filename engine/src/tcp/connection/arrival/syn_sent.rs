@@ -1,5 +1,6 @@
 //! RFC 9293 §3.10.7.3: SYN-SENT.
 
+use super::sequence::{trim, without_syn};
 use super::*;
 use crate::tcp::cx::reset_for;
 
@@ -35,13 +36,15 @@ impl Connection {
             return ControlFlow::Break(End::Processed);
         }
         self.snd.una = segment.ack;
+        self.snd.syn_acknowledged = true;
+        self.soft_error = None;
         self.rtt.on_ack(cx.now, segment.ack);
         self.recovery.on_ack(segment.ack, self.snd.nxt, self.snd.mss);
         self.restart_send_timers(cx);
         self.transition(cx, Trigger::SynAck, cause);
         self.on_established(cx);
         self.rcv.acks.now();
-        let rest = TcpSegment { seq: segment.seq + 1, flags: segment.flags.without(Flags::SYN), ..*segment };
+        let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
         self.take_text(cx, &rest)?;
         self.check_fin(cx, &rest)
     }

@@ -25,9 +25,11 @@ impl Connection {
         // Nothing comes after a FIN.
         let end = self.rcv.fin.map_or(usize::MAX, |fin| fin.octets_since(segment.seq) as usize);
         let payload = &segment.payload[..segment.payload.len().min(end)];
-        if segment.seq == self.rcv.nxt {
+        if payload.is_empty() {
+            self.rcv.acks.now();
+        } else if segment.seq == self.rcv.nxt {
             self.take_in_order(cx, payload);
-        } else {
+        } else if !payload.is_empty() {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# Segments with higher
             //# beginning sequence numbers SHOULD be held for later

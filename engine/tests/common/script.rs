@@ -1,0 +1,315 @@
+//! One engine against a peer made by hand: each segment in is written as tcpdump prints it, with relative sequence
+//! numbers, and each segment out is compared with what tcpdump would print.
+//!
+//! ```text
+//! let mut s = Script::accepted();
+//! s.inject("P. 1:11(10) ack 1 win 1000");
+//! s.expect(&[". 1:1(0) ack 11 win 65525"]);
+//! ```
+//!
+//! The octet at relative sequence number `n` is `n % 251`, in both directions ([`octets`]).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sockwright_engine::event::EventKind;
+use sockwright_engine::host::Config;
+use sockwright_engine::host::op::SocketKind;
+use sockwright_engine::id::{OpId, SocketId};
+use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::info::TcpInfo;
+use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::wire::{ChecksumPolicy, Flags, IpHeader, IpPacket, Protocol, TcpOptions, TcpSegment};
+
+use super::Host;
+
+/// The peer's initial sequence number.
+pub(crate) const PEER_ISS: u32 = 1_000_000;
+
+/// An engine, a socket of it, and the peer that the test plays.
+pub(crate) struct Script {
+    pub(crate) host: Host,
+    pub(crate) listener: Option<SocketId>,
+    pub(crate) socket: SocketId,
+    pub(crate) connect: Option<OpId>,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    /// The engine's initial sequence number, once it has sent a SYN.
+    pub(crate) iss: Option<Seq>,
+    pub(crate) peer_iss: Seq,
+    payloads: Vec<Vec<u8>>,
+}
+
+impl Script {
+    /// A listener on port 80, and a peer that has sent nothing yet.
+    pub(crate) fn listening(options: OptionsPatch) -> Self {
+        Self::listening_on(Host::new("10.0.0.1", 1), options)
+    }
+
+    pub(crate) fn listening_on(mut host: Host, options: OptionsPatch) -> Self {
+        let listener = host.listen_with(80, 16, options);
+        let remote = if host.ip.is_ipv4() { "10.0.0.9:4000" } else { "[fd00::9]:4000" };
+        let local = host.at(80);
+        Self::on(host, listener, Some(listener), local, remote.parse().unwrap())
+    }
+
+    fn on(
+        host: Host,
+        socket: SocketId,
+        listener: Option<SocketId>,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Self {
+        let peer_iss = Seq(PEER_ISS);
+        Script { host, listener, socket, connect: None, local, remote, iss: None, peer_iss, payloads: vec![] }
+    }
+
+    /// A socket whose SYN is out: `expect` finds it.
+    pub(crate) fn connecting(options: OptionsPatch) -> Self {
+        Self::connecting_on(Host::new("10.0.0.1", 1), options)
+    }
+
+    pub(crate) fn connecting_on(mut host: Host, options: OptionsPatch) -> Self {
+        let socket = host.create(SocketKind::Stream, options);
+        host.bind(socket, 4000);
+        let remote = if host.ip.is_ipv4() { "10.0.0.9:80" } else { "[fd00::9]:80" };
+        let remote: SocketAddr = remote.parse().unwrap();
+        let connect = host.start_connect(socket, remote);
+        let local = host.at(4000);
+        Script { connect: Some(connect), ..Self::on(host, socket, None, local, remote) }
+    }
+
+    /// An open connection that the peer began, accepted. The peer's window is 10,000 and its MSS 1000.
+    pub(crate) fn accepted() -> Self {
+        Self::accepted_with(OptionsPatch::default())
+    }
+
+    pub(crate) fn accepted_with(options: OptionsPatch) -> Self {
+        Self::accepted_in(Config::default(), options)
+    }
+
+    pub(crate) fn accepted_in(config: Config, options: OptionsPatch) -> Self {
+        let mut s = Self::listening_on(Host::with_config("10.0.0.1", 1, config), options);
+        s.handshake("S 0:0(0) win 10000 <mss 1000>", 10_000);
+        s
+    }
+
+    /// Opens from the peer's side with that SYN, and accepts.
+    pub(crate) fn handshake(&mut self, syn: &str, window: u32) {
+        self.inject(syn);
+        self.sent();
+        self.inject(&format!(". 1:1(0) ack 1 win {window}"));
+        self.expect(&[]);
+        let listener = self.listener.unwrap();
+        self.socket = self.host.accept(listener);
+    }
+
+    /// An open connection that the engine began. The peer's window is 10,000 and its MSS 1000.
+    pub(crate) fn connected() -> Self {
+        Self::connected_with(OptionsPatch::default())
+    }
+
+    pub(crate) fn connected_with(options: OptionsPatch) -> Self {
+        let mut s = Self::connecting(options);
+        s.sent();
+        s.inject("S. 0:0(0) ack 1 win 10000 <mss 1000>");
+        s.sent();
+        let connect = s.connect.unwrap();
+        s.host.completed(connect).unwrap();
+        s
+    }
+
+    /// Gives the engine a segment of the peer's.
+    pub(crate) fn inject(&mut self, line: &str) {
+        let frame = self.frame(line);
+        self.host.frame(&frame);
+    }
+
+    /// The packet of a segment of the peer's.
+    pub(crate) fn frame(&self, line: &str) -> Vec<u8> {
+        let Line { flags, seq, len, ack, window, mss } = Line::parse(line);
+        let payload = octets(seq.max(1), len);
+        let segment = TcpSegment {
+            src_port: self.remote.port(),
+            dst_port: self.local.port(),
+            seq: self.peer_iss + seq,
+            ack: ack.map_or(Seq(0), |ack| self.iss.expect("the engine has sent no SYN") + ack),
+            flags,
+            window,
+            urgent: 0,
+            options: TcpOptions { mss, ..TcpOptions::NONE },
+            payload: &payload,
+        };
+        ip(self.remote, self.local, Protocol::Tcp, |src, dst, out| segment.emit(src, dst, out))
+    }
+
+    /// Everything that the engine sent since the last look, as tcpdump prints it.
+    pub(crate) fn sent(&mut self) -> Vec<String> {
+        let frames: Vec<Vec<u8>> = self.host.sent.drain(..).collect();
+        frames.iter().map(|frame| self.print(frame)).collect()
+    }
+
+    fn print(&mut self, frame: &[u8]) -> String {
+        let packet = IpPacket::parse(frame).unwrap();
+        let ends = (packet.src, packet.dst);
+        assert_eq!(ends, (self.local.ip(), self.remote.ip()), "a packet for somebody else");
+        if packet.protocol != Protocol::Tcp {
+            return format!("{:?}", packet.protocol);
+        }
+        let segment = TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Verify).unwrap();
+        assert_eq!((segment.src_port, segment.dst_port), (self.local.port(), self.remote.port()));
+        if segment.syn() {
+            self.iss = Some(segment.seq);
+        }
+        if !segment.payload.is_empty() {
+            let at = segment.seq - self.iss.expect("data before a SYN");
+            assert_eq!(segment.payload, octets(at as u32, segment.payload.len()), "the octets at {at}");
+            self.payloads.push(segment.payload.to_vec());
+        }
+        // Of a reset by nobody there is no ISN: it is printed as if there were one of zero.
+        segment.summary().display_relative(self.iss.unwrap_or_default(), self.peer_iss).to_string()
+    }
+
+    /// Asserts on everything that the engine sent since the last look.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, lines: &[&str]) {
+        assert_eq!(self.sent(), lines);
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_nothing(&mut self) {
+        self.expect(&[]);
+    }
+
+    /// Injects, and asserts on the answer.
+    #[track_caller]
+    pub(crate) fn exchange(&mut self, line: &str, answer: &[&str]) {
+        self.inject(line);
+        assert_eq!(self.sent(), answer, "in answer to {line}");
+    }
+
+    /// Sends the next `len` octets of the pattern.
+    pub(crate) fn send(&mut self, len: usize) -> usize {
+        let info = self.info();
+        let at = (info.snd_una - info.iss).max(1) as u32 + info.send_queue;
+        self.host.send(self.socket, &octets(at, len))
+    }
+
+    /// Receives, and asserts that it is the pattern from `at` on.
+    #[track_caller]
+    pub(crate) fn recv(&mut self, at: u32, len: usize) {
+        let (data, end) = self.host.recv(self.socket);
+        assert_eq!((data, end), (octets(at, len), false));
+    }
+
+    /// Receives, and asserts that it is the rest of the pattern from `at` on.
+    #[track_caller]
+    pub(crate) fn recv_end(&mut self, at: u32, len: usize) {
+        self.recv(at, len);
+        assert_eq!(self.host.recv(self.socket), (vec![], true));
+    }
+
+    pub(crate) fn advance(&mut self, millis: u64) {
+        self.host.advance(Duration::from_millis(millis));
+    }
+
+    /// Asserts that nothing leaves for that long, and that `lines` leave at that very time.
+    #[track_caller]
+    pub(crate) fn expect_after(&mut self, millis: u64, lines: &[&str]) {
+        self.host.advance(Duration::from_millis(millis) - Duration::from_nanos(1));
+        assert_eq!(self.sent(), [""; 0], "before {millis} ms");
+        self.host.advance(Duration::from_nanos(1));
+        assert_eq!(self.sent(), lines, "after {millis} ms");
+    }
+
+    pub(crate) fn state(&self) -> &'static str {
+        self.host.state(self.socket)
+    }
+
+    pub(crate) fn info(&self) -> TcpInfo {
+        self.host.engine.info(self.socket).and_then(|info| info.tcp).expect("there is no connection")
+    }
+
+    /// Why segments were dropped since the last look.
+    pub(crate) fn drops(&mut self) -> Vec<&'static str> {
+        let drops = self.host.drops();
+        self.host.events.retain(|event| {
+            !matches!(event.kind, EventKind::SegmentDropped { .. } | EventKind::FrameDropped(_))
+        });
+        drops
+    }
+
+    /// The child that a SYN made at the listener, though nobody accepted it.
+    pub(crate) fn child(&self) -> SocketId {
+        *self.host.engine.sockets().iter().max().unwrap()
+    }
+}
+
+/// The pattern: `len` octets from relative sequence number `at` on.
+pub(crate) fn octets(at: u32, len: usize) -> Vec<u8> {
+    (0..len as u32).map(|i| (at.wrapping_add(i) % 251) as u8).collect()
+}
+
+/// An IP packet from one address to another.
+pub(crate) fn ip(
+    from: SocketAddr,
+    to: SocketAddr,
+    protocol: Protocol,
+    emit: impl FnOnce(std::net::IpAddr, std::net::IpAddr, &mut Vec<u8>),
+) -> Vec<u8> {
+    let (src, dst) = (from.ip(), to.ip());
+    let mut body = Vec::new();
+    emit(src, dst, &mut body);
+    let mut frame = Vec::new();
+    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }.emit(body.len(), &mut frame);
+    frame.extend(body);
+    frame
+}
+
+struct Line {
+    flags: Flags,
+    seq: u32,
+    len: usize,
+    ack: Option<u32>,
+    window: u16,
+    mss: Option<u16>,
+}
+
+impl Line {
+    /// Reads `P. 1:11(10) ack 1 win 1000 <mss 1460>`; numbers may be negative.
+    fn parse(line: &str) -> Self {
+        let mut words = line.split_whitespace();
+        let flags = words.next().unwrap().chars().fold(Flags::NONE, |flags, letter| {
+            flags
+                | match letter {
+                    'F' => Flags::FIN,
+                    'S' => Flags::SYN,
+                    'R' => Flags::RST,
+                    'P' => Flags::PSH,
+                    '.' => Flags::ACK,
+                    'U' => Flags::URG,
+                    '-' => Flags::NONE,
+                    other => panic!("{other} is no flag: {line}"),
+                }
+        });
+        let (seq, rest) = words.next().unwrap().split_once(':').unwrap();
+        let (end, len) = rest.strip_suffix(')').unwrap().split_once('(').unwrap();
+        let (seq, len) = (number(seq), number(len));
+        assert_eq!(number(end), seq.wrapping_add(len), "{line}");
+        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, mss: None };
+        while let Some(word) = words.next() {
+            let value = words.next().unwrap();
+            match word {
+                "ack" => parsed.ack = Some(number(value)),
+                "win" => parsed.window = value.parse().unwrap(),
+                "<mss" => parsed.mss = Some(value.strip_suffix('>').unwrap().parse().unwrap()),
+                other => panic!("{other}: {line}"),
+            }
+        }
+        parsed
+    }
+}
+
+fn number(text: &str) -> u32 {
+    text.parse::<i64>().unwrap() as u32
+}

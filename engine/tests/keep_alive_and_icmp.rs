@@ -1,0 +1,230 @@
+//! Keep-alive, and what ICMP says (RFC 9293 §3.8.4, §3.9.2.2; RFC 5927; RFC 1122 §3.2.2).
+
+mod common;
+
+use common::script::{Script, ip};
+use common::{Host, states};
+use sockwright_engine::event::EventKind;
+use sockwright_engine::host::Errno;
+use sockwright_engine::host::op::ShutdownHow;
+use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
+use sockwright_engine::wire::{ChecksumPolicy, IcmpMessage, IpPacket, Protocol, Quoted, Unreachable};
+use std::time::Duration;
+
+fn kept_alive() -> Script {
+    let keep = KeepAlive { idle: Duration::from_secs(10), interval: Duration::from_secs(1), probes: 3 };
+    Script::accepted_with(OptionsPatch { keep_alive: Some(Some(keep)), ..OptionsPatch::default() })
+}
+
+const PROBE: &str = ". 0:0(0) ack 1 win 65535";
+
+#[test]
+fn an_idle_peer_is_probed_and_an_answer_starts_the_wait_anew() {
+    let mut s = kept_alive();
+    s.expect_after(10_000, &[PROBE]);
+    s.exchange(". 1:1(0) ack 1 win 10000", &[]);
+    s.expect_after(10_000, &[PROBE]);
+    s.expect_after(1000, &[PROBE]);
+    s.exchange(". 1:1(0) ack 1 win 10000", &[]);
+    s.expect_after(10_000, &[PROBE]);
+}
+
+#[test]
+fn a_peer_that_answers_no_probe_is_given_up_with_a_reset() {
+    let mut s = kept_alive();
+    s.expect_after(10_000, &[PROBE]);
+    s.expect_after(1000, &[PROBE]);
+    s.expect_after(1000, &[PROBE]);
+    s.expect_after(1000, &["R. 1:1(0) ack 1 win 0"]);
+    assert_eq!(s.state(), "CLOSED");
+    assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::ETIMEDOUT));
+    assert_eq!(s.host.engine.poll_timeout(), None);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Keep-alive packets MUST only be sent when no sent data is
+//# outstanding, and no data or acknowledgment packets have been received
+//# for the connection within an interval (MUST-26).
+#[test]
+fn a_peer_that_talks_or_owes_an_acknowledgment_is_not_probed() {
+    let mut s = kept_alive();
+    s.advance(9000);
+    s.inject("P. 1:11(10) ack 1 win 10000");
+    s.advance(40);
+    s.sent();
+    s.expect_after(9960, &[". 0:0(0) ack 11 win 65525"]);
+    s.inject(". 11:11(0) ack 1 win 10000");
+    s.send(10);
+    s.sent();
+    s.advance(60_000);
+    let sent = s.sent();
+    assert!(!sent.is_empty() && sent.iter().all(|line| line.starts_with("P. 1:11(10)")), "{sent:?}");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# they MUST
+//# default to off (MUST-25).
+#[test]
+fn without_the_option_nobody_is_probed() {
+    let mut s = Script::accepted();
+    s.advance(100_000_000);
+    s.expect_nothing();
+    assert_eq!(s.state(), "ESTABLISHED");
+}
+
+#[test]
+fn keep_alive_goes_on_in_half_closed_states_and_ends_in_time_wait() {
+    let mut s = kept_alive();
+    s.host.shutdown(s.socket, ShutdownHow::Write);
+    s.sent();
+    s.inject(". 1:1(0) ack 2 win 10000");
+    s.expect_after(10_000, &[". 1:1(0) ack 1 win 65535"]);
+    s.inject("F. 1:1(0) ack 2 win 10000");
+    s.sent();
+    s.advance(59_000);
+    s.expect_nothing();
+    s.advance(1000);
+    assert_eq!(s.host.engine.poll_timeout(), None);
+}
+
+/// The ICMP error that quotes a segment of the engine's, which starts at relative sequence number `seq`.
+fn icmp(s: &Script, seq: u32, message: impl FnOnce(Quoted<'_>) -> IcmpMessage<'_>) -> Vec<u8> {
+    let iss = s.iss.unwrap();
+    let segment = sockwright_engine::wire::TcpSegment {
+        src_port: s.local.port(),
+        dst_port: s.remote.port(),
+        seq: iss + seq,
+        flags: sockwright_engine::wire::Flags::ACK,
+        ..Default::default()
+    };
+    let packet = ip(s.local, s.remote, Protocol::Tcp, |src, dst, out| segment.emit(src, dst, out));
+    let message = message(Quoted::parse(&packet).unwrap());
+    let protocol = if s.local.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
+    ip(s.remote, s.local, protocol, |src, dst, out| message.emit(src, dst, out))
+}
+
+fn unreachable(s: &Script, seq: u32, code: Unreachable) -> Vec<u8> {
+    icmp(s, seq, |quoted| IcmpMessage::Unreachable { code, quoted })
+}
+
+#[test]
+fn a_hard_error_ends_an_attempt_to_connect() {
+    for (code, errno) in [
+        (Unreachable::Port, Errno::ECONNREFUSED),
+        (Unreachable::Protocol, Errno::ECONNREFUSED),
+        (Unreachable::Prohibited, Errno::EHOSTUNREACH),
+    ] {
+        let mut s = Script::connecting(OptionsPatch::default());
+        s.sent();
+        let error = unreachable(&s, 0, code);
+        s.host.frame(&error);
+        assert_eq!(s.host.completed(s.connect.unwrap()).unwrap_err().errno, errno);
+        assert_eq!(states(&s.host.events, s.socket), ["CLOSED", "SYN-SENT", "CLOSED"]);
+        assert!(s.host.events.iter().any(|event| matches!(event.kind, EventKind::Icmp { fatal: true, .. })));
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+//= type=test
+//# Since these Unreachable messages indicate soft error conditions, a
+//# TCP implementation MUST NOT abort the connection (MUST-56), and it
+//# SHOULD make the information available to the application (SHLD-25).
+#[test]
+fn a_soft_error_is_the_reason_should_the_attempt_time_out() {
+    for (what, errno) in [
+        ("network", Errno::ENETUNREACH),
+        ("host", Errno::EHOSTUNREACH),
+        ("time", Errno::EHOSTUNREACH),
+        ("parameter", Errno::EHOSTUNREACH),
+    ] {
+        let message = |quoted| match what {
+            "network" => IcmpMessage::Unreachable { code: Unreachable::Network, quoted },
+            "host" => IcmpMessage::Unreachable { code: Unreachable::Host, quoted },
+            "time" => IcmpMessage::TimeExceeded { code: 0, quoted },
+            _ => IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted },
+        };
+        let mut s = Script::connecting(OptionsPatch::default());
+        s.sent();
+        let error = icmp(&s, 0, message);
+        s.host.frame(&error);
+        assert_eq!(s.state(), "SYN-SENT");
+        s.advance(300_000);
+        assert_eq!(s.host.completed(s.connect.unwrap()).unwrap_err().errno, errno);
+    }
+}
+
+#[test]
+fn no_error_ends_an_open_connection_and_progress_forgets_it() {
+    let mut s = Script::accepted();
+    s.send(100);
+    s.sent();
+    for code in [Unreachable::Port, Unreachable::Protocol, Unreachable::Host] {
+        let error = unreachable(&s, 1, code);
+        s.host.frame(&error);
+        assert_eq!(s.state(), "ESTABLISHED");
+    }
+    s.inject(". 1:1(0) ack 101 win 10000");
+    s.send(100);
+    s.advance(300_000);
+    assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::ETIMEDOUT));
+}
+
+#[test]
+fn an_open_connection_that_times_out_tells_the_soft_error() {
+    let mut s = Script::accepted();
+    s.send(100);
+    let error = unreachable(&s, 1, Unreachable::Host);
+    s.host.frame(&error);
+    s.advance(300_000);
+    assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::EHOSTUNREACH));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5927#section-4.1
+//= type=test
+//# If an ICMP error message does not pass this check,
+//# it is discarded.
+#[test]
+fn an_error_about_nothing_in_flight_is_not_believed() {
+    let mut s = Script::connecting(OptionsPatch::default());
+    s.sent();
+    for seq in [1, 1000, u32::MAX] {
+        let error = unreachable(&s, seq, Unreachable::Port);
+        s.host.frame(&error);
+        assert_eq!(s.state(), "SYN-SENT");
+        assert_eq!(s.drops(), ["UNHANDLED_ICMP"]);
+    }
+    let mut s = Script::accepted();
+    let error = unreachable(&s, 0, Unreachable::Host);
+    s.host.frame(&error);
+    assert_eq!(s.drops(), ["UNHANDLED_ICMP"]);
+}
+
+#[test]
+fn errors_over_ipv6_are_the_same() {
+    let mut s = Script::connecting_on(Host::new("fd00::1", 1), OptionsPatch::default());
+    s.sent();
+    let error = unreachable(&s, 0, Unreachable::Port);
+    s.host.frame(&error);
+    assert_eq!(s.host.completed(s.connect.unwrap()).unwrap_err().errno, Errno::ECONNREFUSED);
+}
+
+#[test]
+fn an_echo_request_is_answered_with_all_of_its_data() {
+    for (own, other) in [("10.0.0.1", "10.0.0.9"), ("fd00::1", "fd00::9")] {
+        let mut host = Host::new(own, 1);
+        let (from, to) = (format!("[{other}]:1"), host.at(1));
+        let from = from.parse().unwrap_or_else(|_| format!("{other}:1").parse().unwrap());
+        let protocol = if host.ip.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
+        let data: Vec<u8> = (0..=255).collect();
+        let request = IcmpMessage::EchoRequest { ident: 7, seq: 9, data: &data };
+        let frame = ip(from, to, protocol, |src, dst, out| request.emit(src, dst, out));
+        host.frame(&frame);
+        let packet = IpPacket::parse(&host.sent[0]).unwrap();
+        assert_eq!((packet.src, packet.dst), (to.ip(), from.ip()));
+        let reply = IcmpMessage::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Verify);
+        assert_eq!(reply, Ok(IcmpMessage::EchoReply { ident: 7, seq: 9, data: &data }));
+        assert_eq!(host.sent.len(), 1);
+    }
+}

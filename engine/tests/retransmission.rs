@@ -1,0 +1,345 @@
+//! What is lost goes again: the timer (RFC 6298), fast retransmit and NewReno (RFC 5681, RFC 6582), giving up.
+
+mod common;
+
+use common::Pair;
+use common::script::{PEER_ISS, Script};
+use sockwright_engine::event::{EventKind, RetransmissionReason};
+use sockwright_engine::host::Errno;
+use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::seq::Seq;
+use std::time::Duration;
+
+fn reasons(s: &Script) -> Vec<RetransmissionReason> {
+    let retransmission = |event: &sockwright_engine::event::Event| match event.kind {
+        EventKind::Retransmission { reason, .. } => Some(reason),
+        _ => None,
+    };
+    s.host.events.iter().filter_map(retransmission).collect()
+}
+
+fn grown(cwnd_segments: usize) -> Script {
+    let mut s = Script::listening(OptionsPatch::default());
+    s.handshake("S 0:0(0) win 60000 <mss 1000>", 60_000);
+    let mut at = 1;
+    while (s.info().cwnd as usize) < cwnd_segments * 1000 {
+        s.send(1000);
+        at += 1000;
+        s.inject(&format!(". 1:1(0) ack {at} win 60000"));
+    }
+    s.sent();
+    s
+}
+
+fn una(s: &Script) -> u32 {
+    (s.info().snd_una - s.info().iss) as u32
+}
+
+#[test]
+fn unacknowledged_data_goes_again_twice_as_late_each_time_until_the_user_timeout() {
+    let mut s = Script::accepted();
+    s.send(100);
+    let data = "P. 1:101(100) ack 1 win 65535";
+    s.expect(&[data]);
+    let mut waited = 0;
+    for millis in [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 102_400] {
+        s.expect_after(millis, &[data]);
+        waited += millis;
+    }
+    s.advance(300_000 - waited);
+    s.expect_nothing();
+    assert_eq!(s.state(), "CLOSED");
+    assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::ETIMEDOUT));
+    assert_eq!(s.host.engine.poll_timeout(), None);
+}
+
+#[test]
+fn the_user_timeout_begins_anew_with_progress() {
+    let timeout = Some(Duration::from_secs(10));
+    let mut s = Script::accepted_with(OptionsPatch { user_timeout: timeout, ..OptionsPatch::default() });
+    s.send(2000);
+    s.advance(9000);
+    s.inject(". 1:1(0) ack 1001 win 10000");
+    s.advance(9999);
+    assert_eq!(s.state(), "ESTABLISHED");
+    s.advance(1);
+    assert_eq!(s.state(), "CLOSED");
+}
+
+#[test]
+fn a_duplicate_is_no_progress() {
+    let timeout = Some(Duration::from_secs(10));
+    let mut s = Script::accepted_with(OptionsPatch { user_timeout: timeout, ..OptionsPatch::default() });
+    s.send(2000);
+    s.advance(9000);
+    s.inject(". 1:1(0) ack 1 win 10000");
+    s.advance(1000);
+    assert_eq!(s.state(), "CLOSED");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6298#section-2
+//= type=test
+//# RTO <- SRTT + max (G, K*RTTVAR)
+#[test]
+fn the_timeout_follows_the_measured_round_trips() {
+    let mut s = Script::accepted();
+    s.send(100);
+    s.sent();
+    s.advance(190);
+    s.inject(". 1:1(0) ack 101 win 10000");
+    // The handshake took no time: that was the first sample.
+    let info = s.info();
+    assert_eq!(info.srtt, Some(Duration::from_micros(23_750)));
+    assert_eq!(info.rttvar, Duration::from_micros(47_500));
+    assert_eq!(info.rto, Duration::from_micros(213_750));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6298#section-3
+//= type=test
+//# RTT samples MUST NOT be made using segments that were
+//# retransmitted (and thus for which it is ambiguous whether the reply
+//# was for the first instance of the packet or a later instance).
+#[test]
+fn what_was_sent_twice_is_not_measured_and_the_backoff_stays_until_something_is() {
+    let mut s = Script::accepted();
+    let before = s.info().srtt;
+    s.send(100);
+    s.advance(200);
+    s.inject(". 1:1(0) ack 101 win 10000");
+    assert_eq!((s.info().srtt, s.info().rto), (before, Duration::from_millis(400)));
+    s.send(100);
+    s.advance(10);
+    s.inject(". 1:1(0) ack 201 win 10000");
+    assert_eq!(s.info().backoff, 0);
+    assert_eq!(s.info().rto, Duration::from_millis(200));
+}
+
+#[test]
+fn after_a_timeout_the_flight_goes_again_in_slow_start() {
+    let mut s = grown(8);
+    let start = una(&s);
+    s.send(8000);
+    assert_eq!(s.sent().len(), 8);
+    s.advance(200);
+    let at = |n: u32| start + n * 1000;
+    let line = |n: u32| {
+        let flags = if n == 7 { "P." } else { "." };
+        format!("{flags} {}:{}(1000) ack 1 win 65535", at(n), at(n + 1))
+    };
+    assert_eq!(s.sent(), [line(0)]);
+    assert_eq!((s.info().cwnd, s.info().ssthresh), (1000, 4000));
+    s.inject(&format!(". 1:1(0) ack {} win 60000", at(1)));
+    assert_eq!(s.sent(), [line(1), line(2)]);
+    s.inject(&format!(". 1:1(0) ack {} win 60000", at(3)));
+    assert_eq!(s.sent(), [line(3), line(4), line(5)]);
+    // The rest had arrived.
+    s.inject(&format!(". 1:1(0) ack {} win 60000", at(8)));
+    s.expect_nothing();
+    assert_eq!(s.host.engine.poll_timeout(), None);
+}
+
+#[test]
+fn a_second_timeout_of_one_segment_keeps_ssthresh_and_one_of_another_halves_it() {
+    let mut s = grown(8);
+    let start = una(&s);
+    s.send(8000);
+    s.advance(200);
+    s.advance(400);
+    assert_eq!(s.info().ssthresh, 4000);
+    s.inject(&format!(". 1:1(0) ack {} win 60000", start + 2000));
+    s.advance(800);
+    assert_eq!(s.info().ssthresh, 3000);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# The fast retransmit algorithm uses the arrival of 3 duplicate ACKs
+//# (as defined in section 2, without any intervening ACKs which move
+//# SND.UNA) as an indication that a segment has been lost.
+#[test]
+fn the_third_duplicate_sends_the_missing_segment_again_and_partial_acks_the_next() {
+    let mut s = grown(10);
+    let start = una(&s);
+    s.send(10_000);
+    s.sent();
+    let at = |n: u32| start + n * 1000;
+    let line = |n: u32| format!(". {}:{}(1000) ack 1 win 65535", at(n), at(n + 1));
+    let dup = format!(". 1:1(0) ack {start} win 60000");
+    s.exchange(&dup, &[]);
+    s.exchange(&dup, &[]);
+    s.exchange(&dup, &[&line(0)]);
+    assert_eq!((s.info().cwnd, s.info().ssthresh), (8000, 5000));
+    s.exchange(&dup, &[]);
+    assert_eq!(s.info().cwnd, 9000);
+    // Segments 0 and 4 were lost: what was sent again fills the first hole.
+    s.inject(&format!(". 1:1(0) ack {} win 60000", at(4)));
+    s.expect(&[&line(4)]);
+    assert_eq!(s.info().cwnd, 6000);
+    s.inject(&format!(". 1:1(0) ack {} win 60000", at(10)));
+    s.expect_nothing();
+    assert!(s.info().cwnd <= 5000);
+    assert_eq!(reasons(&s), [RetransmissionReason::Fast, RetransmissionReason::Recovery]);
+}
+
+#[test]
+fn in_fast_recovery_new_data_goes_for_each_segment_that_left_the_network() {
+    let mut s = grown(10);
+    let start = una(&s);
+    s.send(30_000);
+    assert_eq!(s.sent().len(), 10);
+    let dup = format!(". 1:1(0) ack {start} win 60000");
+    for _ in 0..3 {
+        s.inject(&dup);
+    }
+    s.sent();
+    for _ in 0..2 {
+        s.exchange(&dup, &[]);
+    }
+    let new = start + 10_000;
+    s.exchange(&dup, &[&format!(". {new}:{}(1000) ack 1 win 65535", new + 1000)]);
+}
+
+#[test]
+fn what_is_no_duplicate_counts_for_none() {
+    let mut s = grown(8);
+    let start = una(&s);
+    s.send(8000);
+    s.sent();
+    let dup = format!(". 1:1(0) ack {start} win 60000");
+    s.inject(&dup);
+    s.inject(&dup);
+    // Data with it, another window, a FIN out of order: none is a duplicate.
+    s.inject(&format!("P. 1:2(1) ack {start} win 60000"));
+    s.inject(&format!(". 2:2(0) ack {start} win 50000"));
+    s.advance(40);
+    s.sent();
+    s.inject(&format!(". 2:2(0) ack {start} win 50000"));
+    assert_eq!(s.sent().len(), 1);
+    assert_eq!(reasons(&s), [RetransmissionReason::Fast]);
+}
+
+#[test]
+fn duplicates_of_a_recovery_that_is_over_start_no_new_one() {
+    let mut s = grown(8);
+    let start = una(&s);
+    s.send(8000);
+    s.advance(200);
+    s.inject(&format!(". 1:1(0) ack {} win 60000", start + 8000));
+    s.sent();
+    s.send(4000);
+    s.sent();
+    let dup = format!(". 1:1(0) ack {} win 60000", start + 8000);
+    for _ in 0..4 {
+        s.exchange(&dup, &[]);
+    }
+    // One octet more than was outstanding when the timer fired is enough to believe them.
+    s.inject(&format!(". 1:1(0) ack {} win 60000", start + 8001));
+    s.sent();
+    for _ in 0..3 {
+        s.inject(&format!(". 1:1(0) ack {} win 60000", start + 8001));
+    }
+    assert_eq!(reasons(&s).last(), Some(&RetransmissionReason::Fast));
+}
+
+#[test]
+fn a_connection_that_rested_starts_again_with_the_initial_window() {
+    let mut s = grown(20);
+    assert_eq!(s.info().cwnd, 20_000);
+    s.advance(10_000);
+    s.send(20_000);
+    assert_eq!(s.sent().len(), 4);
+}
+
+/// Both sides' initial sequence numbers lie `before` octets before the wrap.
+fn near_the_wrap(before: u32) -> Script {
+    let isn = Some(0u32.wrapping_sub(before));
+    let options = OptionsPatch { initial_sequence_number: isn, ..OptionsPatch::default() };
+    let mut s = Script::listening(options);
+    s.peer_iss = Seq(0u32.wrapping_sub(before));
+    assert_ne!(s.peer_iss.0, PEER_ISS);
+    s.handshake("S 0:0(0) win 10000 <mss 1000>", 10_000);
+    s
+}
+
+#[test]
+fn everything_goes_on_over_the_wrap_of_the_sequence_numbers() {
+    for before in 0..1200 {
+        let mut s = near_the_wrap(before);
+        // Send, lose, send again by timer; a partial acknowledgment.
+        s.send(1100);
+        s.expect(&[". 1:1001(1000) ack 1 win 65535"]);
+        s.expect_after(200, &[". 1:1001(1000) ack 1 win 65535"]);
+        s.exchange(". 1:1(0) ack 501 win 10000", &[]);
+        s.advance(400);
+        s.expect(&[". 501:1001(500) ack 1 win 65535"]);
+        s.exchange(". 1:1(0) ack 1001 win 0", &[]);
+        // Probe, and reopen.
+        s.advance(800);
+        s.expect(&[". 1001:1002(1) ack 1 win 65535"]);
+        s.exchange(". 1:1(0) ack 1001 win 10000", &[". 1001:1002(1) ack 1 win 65535"]);
+        s.exchange(". 1:1(0) ack 1002 win 10000", &["P. 1002:1101(99) ack 1 win 65535"]);
+        s.exchange(". 1:1(0) ack 1101 win 10000", &[]);
+        // Receive out of order, trimmed, with a FIN.
+        s.exchange("FP. 901:1101(200) ack 1101 win 10000", &[". 1101:1101(0) ack 1 win 65535"]);
+        s.exchange("P. 1:501(500) ack 1101 win 10000", &[". 1101:1101(0) ack 501 win 65035"]);
+        s.exchange("P. 401:951(550) ack 1101 win 10000", &[". 1101:1101(0) ack 1102 win 64434"]);
+        s.recv_end(1, 1100);
+        s.host.close(s.socket);
+        s.expect(&["F. 1101:1101(0) ack 1102 win 64434"]);
+        s.exchange(". 1102:1102(0) ack 1102 win 10000", &[]);
+        assert_eq!(s.state(), "gone", "{before}");
+    }
+}
+
+#[test]
+fn a_fin_at_the_wrap_closes() {
+    for before in 0..4 {
+        let mut s = near_the_wrap(before);
+        s.host.close(s.socket);
+        s.expect(&["F. 1:1(0) ack 1 win 65535"]);
+        s.exchange(". 1:1(0) ack 2 win 10000", &[]);
+        s.exchange("F. 1:1(0) ack 2 win 10000", &[". 2:2(0) ack 2 win 65534"]);
+        s.exchange("F. 1:1(0) ack 2 win 10000", &[". 2:2(0) ack 2 win 65534"]);
+        assert_eq!(s.state(), "TIME-WAIT");
+    }
+}
+
+#[test]
+fn every_loss_pattern_of_a_short_transfer_is_repaired() {
+    for seed in 0..60u64 {
+        let mut pair = Pair::new();
+        let (client, server) = pair.connected();
+        let data: Vec<u8> = (0..30_000u32).map(|i| (i % 253) as u8).collect();
+        let (mut sent, mut received) = (0, Vec::new());
+        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut keep = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            !random.is_multiple_of(5)
+        };
+        while received.len() < data.len() {
+            if sent < data.len() {
+                sent += pair.a.send(client, &data[sent..(sent + 3000).min(data.len())]);
+            }
+            for _ in 0..4 {
+                let (from_a, from_b) = (std::mem::take(&mut pair.a.sent), std::mem::take(&mut pair.b.sent));
+                from_a.iter().filter(|_| keep()).for_each(|frame| pair.b.frame(frame));
+                from_b.iter().filter(|_| keep()).for_each(|frame| pair.a.frame(frame));
+            }
+            if pair.b.engine.info(server).unwrap().tcp.unwrap().receive_queue > 0 {
+                received.extend(pair.b.recv(server).0);
+            }
+            let next =
+                [pair.a.engine.poll_timeout(), pair.b.engine.poll_timeout()].into_iter().flatten().min();
+            if let Some(at) = next.filter(|_| pair.a.sent.is_empty() && pair.b.sent.is_empty()) {
+                for host in [&mut pair.a, &mut pair.b] {
+                    host.now = at;
+                    host.engine.handle_timeout(at);
+                    host.drain();
+                }
+            }
+        }
+        assert_eq!(received, data, "seed {seed}");
+    }
+}
