@@ -384,10 +384,12 @@ fn endings(dice: &mut Rng) -> [Ending; 2] {
         _ => Ending::HalfClose,
     };
     let first = ending(None);
-    // Whoever waits for a certain number of octets may wait for ever: its peer does not wait for it.
     let second = ending(Some(first));
+    // Two that wait for each other's octets may wait for ever, and two that read no more fill both windows.
     let waits = |ending| matches!(ending, Ending::CloseEarly(_) | Ending::LastToClose);
-    let second = if waits(first) && waits(second) { Ending::HalfClose } else { second };
+    let deaf = |ending| matches!(ending, Ending::ShutdownRead(_));
+    let stuck = waits(first) && waits(second) || deaf(first) && deaf(second);
+    let second = if stuck { Ending::HalfClose } else { second };
     if dice.chance(0.5) { [first, second] } else { [second, first] }
 }
 
