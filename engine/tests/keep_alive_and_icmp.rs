@@ -126,6 +126,15 @@ fn a_hard_error_ends_an_attempt_to_connect() {
     }
 }
 
+fn soft<'a>(what: &str, quoted: Quoted<'a>) -> IcmpMessage<'a> {
+    match what {
+        "network" => IcmpMessage::Unreachable { code: Unreachable::Network, quoted },
+        "host" => IcmpMessage::Unreachable { code: Unreachable::Host, quoted },
+        "time" => IcmpMessage::TimeExceeded { code: 0, quoted },
+        _ => IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted },
+    }
+}
+
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
 //# Since these Unreachable messages indicate soft error conditions, a
@@ -133,16 +142,15 @@ fn a_hard_error_ends_an_attempt_to_connect() {
 //# SHOULD make the information available to the application (SHLD-25).
 #[test]
 fn a_soft_error_is_the_reason_should_the_attempt_time_out() {
-    let soft: [(fn(Quoted<'_>) -> IcmpMessage<'_>, Errno); 4] = [
-        (|quoted| IcmpMessage::Unreachable { code: Unreachable::Network, quoted }, Errno::ENETUNREACH),
-        (|quoted| IcmpMessage::Unreachable { code: Unreachable::Host, quoted }, Errno::EHOSTUNREACH),
-        (|quoted| IcmpMessage::TimeExceeded { code: 0, quoted }, Errno::EHOSTUNREACH),
-        (|quoted| IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted }, Errno::EHOSTUNREACH),
-    ];
-    for (message, errno) in soft {
+    for (what, errno) in [
+        ("network", Errno::ENETUNREACH),
+        ("host", Errno::EHOSTUNREACH),
+        ("time", Errno::EHOSTUNREACH),
+        ("parameter", Errno::EHOSTUNREACH),
+    ] {
         let mut s = Script::connecting(OptionsPatch::default());
         s.sent();
-        let error = icmp(&s, 0, message);
+        let error = icmp(&s, 0, |quoted| soft(what, quoted));
         s.host.frame(&error);
         assert_eq!(s.state(), "SYN-SENT");
         s.advance(300_000);

@@ -1,0 +1,257 @@
+//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`.)
+
+mod common;
+
+use common::script::{Script, ip};
+use common::{Host, Pair};
+use sockwright_engine::event::EventKind;
+use sockwright_engine::host::op::{Family, Outcome, Request, SocketKind, Wait};
+use sockwright_engine::host::{Config, Errno};
+use sockwright_engine::id::{SessionId, SocketId};
+use sockwright_engine::limits::{Limit, Limits};
+use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::wire::{IcmpMessage, Protocol, UdpDatagram};
+use std::time::Duration;
+
+fn config(limits: Limits) -> Config {
+    Config { limits, ..Config::default() }
+}
+
+fn host(limits: Limits) -> Host {
+    Host::with_config("10.0.0.1", 1, config(limits))
+}
+
+#[track_caller]
+fn was_hit(host: &Host, limit: Limit, times: u64) {
+    assert_eq!(host.engine.counters().limits_hit.get(&limit), Some(&times), "the counter of {limit}");
+    assert_eq!(host.limit_hits(limit) as u64, times, "the events of {limit}");
+}
+
+fn create(kind: SocketKind) -> Request {
+    let (family, session, options) = (Family::V4, SessionId(0), OptionsPatch::default());
+    Request::Create { kind, family, session, label: "".into(), options }
+}
+
+#[test]
+fn sockets() {
+    let mut host = host(Limits { sockets: 2, ..Limits::default() });
+    host.listen(80);
+    let other = host.stream();
+    assert_eq!(host.errno(create(SocketKind::Stream)), Errno::EMFILE);
+    was_hit(&host, Limit::Sockets, 1);
+    host.close(other);
+    host.stream();
+}
+
+#[test]
+fn sockets_of_syns() {
+    let mut s =
+        Script::listening_on(host(Limits { sockets: 1, ..Limits::default() }), OptionsPatch::default());
+    s.exchange("S 0:0(0) win 100", &[]);
+    assert_eq!(s.drops(), ["SOCKET_LIMIT"]);
+    was_hit(&s.host, Limit::Sockets, 1);
+}
+
+#[test]
+fn backlog() {
+    let mut host = host(Limits { backlog: 3, ..Limits::default() });
+    let listener = host.listen_with(80, 4, OptionsPatch::default());
+    assert_eq!(host.engine.info(listener).unwrap().queues.unwrap().backlog, 3);
+    was_hit(&host, Limit::Backlog, 1);
+}
+
+#[test]
+fn time_wait() {
+    let host = host(Limits { time_wait: 2, ..Limits::default() });
+    let mut s = Script::listening_on(host, OptionsPatch::default());
+    let mut closed = Vec::new();
+    for port in 4000..4003 {
+        s.remote.set_port(port);
+        s.handshake("S 0:0(0) win 100", 100);
+        s.host.close(s.socket);
+        s.inject("F. 1:1(0) ack 2 win 100");
+        s.sent();
+        closed.push(s.socket);
+        s.advance(1);
+    }
+    let state = |s: &Script, i: usize| s.host.state(closed[i]);
+    assert_eq!([state(&s, 0), state(&s, 1), state(&s, 2)], ["gone", "TIME-WAIT", "TIME-WAIT"]);
+    was_hit(&s.host, Limit::TimeWait, 1);
+}
+
+#[test]
+fn time_waits_that_ended_count_no_more() {
+    let host = host(Limits { time_wait: 2, ..Limits::default() });
+    let mut s = Script::listening_on(host, OptionsPatch::default());
+    for port in 4000..4010 {
+        s.remote.set_port(port);
+        s.handshake("S 0:0(0) win 100", 100);
+        // The first stays longer than all of the others.
+        let msl = Some(Duration::from_secs(if port == 4000 { 3600 } else { 1 }));
+        let options = OptionsPatch { msl, ..OptionsPatch::default() };
+        s.host.call(Request::SetOptions { socket: s.socket, options }).unwrap();
+        s.host.close(s.socket);
+        s.inject("F. 1:1(0) ack 2 win 100");
+        s.sent();
+        s.advance(2000);
+    }
+    assert_eq!(s.host.limit_hits(Limit::TimeWait), 0);
+    assert_eq!(s.host.engine.sockets().len(), 2, "the listener and the first");
+}
+
+#[test]
+fn out_of_order_pieces() {
+    let limits = Limits { out_of_order_pieces: 2, ..Limits::default() };
+    let mut s = Script::accepted_in(config(limits), OptionsPatch::default());
+    for at in [11, 31, 51] {
+        s.exchange(&format!("P. {at}:{}(5) ack 1 win 100", at + 5), &[". 1:1(0) ack 1 win 65535"]);
+    }
+    assert_eq!(s.drops(), ["OUT_OF_ORDER_LIMIT"]);
+    was_hit(&s.host, Limit::OutOfOrderPieces, 1);
+    assert_eq!(s.info().out_of_order, 10);
+}
+
+#[test]
+fn parked_calls() {
+    let limits = Limits { parked_calls: 2, ..Limits::default() };
+    let mut s = Script::accepted_in(config(limits), OptionsPatch::default());
+    let recv = Request::Recv { socket: s.socket, max: 1, min: 1, peek: false, wait: Wait::Park };
+    assert_eq!(s.host.op(recv.clone()).1, Outcome::Parked);
+    assert_eq!(s.host.op(recv.clone()).1, Outcome::Parked);
+    assert_eq!(s.host.errno(recv), Errno::ENOBUFS);
+    was_hit(&s.host, Limit::ParkedCalls, 1);
+}
+
+fn datagram(len: usize) -> Vec<u8> {
+    let payload = vec![0; len];
+    let datagram = UdpDatagram { src_port: 4000, dst_port: 53, payload: &payload };
+    let (from, to) = ("10.0.0.9:4000".parse().unwrap(), "10.0.0.1:53".parse().unwrap());
+    ip(from, to, Protocol::Udp, |src, dst, out| datagram.emit(src, dst, out))
+}
+
+#[test]
+fn datagram_bytes() {
+    let mut host = host(Limits { datagram_bytes: 100, ..Limits::default() });
+    let socket = host.create(SocketKind::Datagram, OptionsPatch::default());
+    host.bind(socket, 53);
+    for len in [60, 60, 40] {
+        host.frame(&datagram(len));
+    }
+    let info = host.engine.info(socket).unwrap().datagrams.unwrap();
+    assert_eq!((info.queued, info.queued_bytes, info.overflows), (2, 100, 1));
+    assert_eq!(host.drops(), ["DATAGRAM_QUEUE_FULL"]);
+    was_hit(&host, Limit::DatagramBytes, 1);
+}
+
+#[test]
+fn stray_packets() {
+    // One closing listener resets three at once.
+    let limits = Limits { stray_packets: 2, ..Limits::default() };
+    let mut s = Script::listening_on(host(limits), OptionsPatch::default());
+    for port in 4000..4003 {
+        s.remote.set_port(port);
+        s.inject("S 0:0(0) win 100");
+        s.sent();
+        s.inject(". 1:1(0) ack 1 win 100");
+    }
+    s.host.close(s.socket);
+    assert_eq!(s.host.take_sent().len(), 2);
+    was_hit(&s.host, Limit::StrayPackets, 1);
+}
+
+#[test]
+fn loopback_frames() {
+    let mut host = host(Limits { loopback_frames: 2, ..Limits::default() });
+    let listener = host.listen(80);
+    let client = host.stream();
+    let remote = host.at(80);
+    let connect = host.start_connect(client, remote);
+    host.completed(connect).unwrap();
+    let server = host.accept(listener);
+    host.send(client, &[1; 20_000]);
+    assert!(host.limit_hits(Limit::LoopbackFrames) > 0);
+    // What was lost goes again, as on any wire.
+    let mut received = 0;
+    while received < 20_000 {
+        received += host.recv(server).0.len();
+        host.advance(Duration::from_secs(5));
+        if host.engine.info(server).unwrap().tcp.unwrap().receive_queue == 0 {
+            break;
+        }
+    }
+    assert_eq!(received, 20_000);
+}
+
+#[test]
+fn stray_replies_per_second() {
+    let mut host = host(Limits { stray_replies_per_second: 2, ..Limits::default() });
+    for _ in 0..3 {
+        host.frame(&datagram(1));
+    }
+    assert_eq!(host.sent.len(), 2);
+    was_hit(&host, Limit::StrayRepliesPerSecond, 1);
+    // Resets share it, and each second begins anew.
+    host.advance(Duration::from_secs(1));
+    let mut s = Script::listening_on(host, OptionsPatch::default());
+    s.host.sent.clear();
+    s.local.set_port(81);
+    for answers in [1, 1, 0] {
+        s.inject("S 0:0(0) win 100");
+        assert_eq!(s.sent().len(), answers);
+    }
+}
+
+#[test]
+fn challenge_acks_per_second() {
+    let limits = Limits { challenge_acks_per_second: 2, ..Limits::default() };
+    let mut s = Script::accepted_in(config(limits), OptionsPatch::default());
+    for answers in [1, 1, 0] {
+        s.inject("R 5:5(0) win 0");
+        assert_eq!(s.sent().len(), answers);
+    }
+    was_hit(&s.host, Limit::ChallengeAcksPerSecond, 1);
+    s.advance(1000);
+    s.inject("R 5:5(0) win 0");
+    assert_eq!(s.sent().len(), 1);
+}
+
+#[test]
+fn vanished() {
+    let host = host(Limits { vanished: 1, ..Limits::default() });
+    let mut s = Script::listening_on(host, OptionsPatch::default());
+    let mut isns = Vec::new();
+    for port in [4000, 4001] {
+        s.remote.set_port(port);
+        s.handshake("S 0:0(0) win 100", 100);
+        isns.push(s.iss);
+        s.host.call(Request::Vanish { socket: s.socket }).unwrap();
+        s.expect_nothing();
+    }
+    was_hit(&s.host, Limit::Vanished, 1);
+    // Of the first nothing is known any more: the listener answers for it. The second one is silent still.
+    s.exchange("P. 1:3(2) ack 1 win 100", &[]);
+    s.remote.set_port(4000);
+    s.iss = isns[0];
+    s.exchange("P. 1:3(2) ack 1 win 100", &["R 1:1(0) win 0"]);
+}
+
+#[test]
+fn every_limit_has_a_test() {
+    let here = include_str!("limits.rs").to_owned() + include_str!("listening.rs");
+    for limit in Limit::ALL {
+        assert!(here.contains(&format!("Limit::{limit:?}")), "{limit} has none");
+    }
+}
+
+#[test]
+fn limits_are_told_to_whoever_watches_nothing_else() {
+    let mut pair = Pair::new();
+    pair.a.engine.set_interest(sockwright_engine::event::Interest::NONE);
+    let unknown = SocketId(1 << 40);
+    assert_eq!(pair.a.errno(Request::Close { socket: unknown }), Errno::EBADF);
+    let echo = IcmpMessage::EchoRequest { ident: 1, seq: 1, data: &[] };
+    let frame = ip(pair.b.at(1), pair.a.at(1), Protocol::Icmpv4, |src, dst, out| echo.emit(src, dst, out));
+    pair.a.frame(&frame);
+    pair.a.listen_with(80, 1 << 20, OptionsPatch::default());
+    assert!(pair.a.events.iter().any(|event| event.kind == EventKind::LimitHit(Limit::Backlog)));
+}
