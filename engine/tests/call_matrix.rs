@@ -73,6 +73,16 @@ const STREAMS: &[(&str, Arrange)] = &[
         pair.run();
         socket
     }),
+    ("the same, and told so", |pair| {
+        let socket = pair.a.stream();
+        start(&mut pair.a, socket, pair.b.at(80));
+        pair.run();
+        assert_eq!(
+            pair.a.errno(Request::Send { socket, data: vec![1], wait: Wait::Never }),
+            Errno::ECONNREFUSED
+        );
+        socket
+    }),
     ("open", |pair| pair.connected().0),
     ("open, data to read", |pair| {
         let (a, b) = pair.connected();

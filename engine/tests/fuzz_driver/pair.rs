@@ -69,7 +69,7 @@ impl World {
         let mut sent_max = [0; 2];
         let [client, listener] = [0, 1].map(|i| {
             let mut options = choices.options();
-            sent_max[1 - i] = u64::from(options.receive_buffer.unwrap_or(1000)) * 300;
+            sent_max[1 - i] = u64::from(options.receive_buffer.unwrap_or(1000).min(1000)) * 100;
             // A test of what arrives in the end: the end is not to come by a timeout of milliseconds.
             options.user_timeout = None;
             options.keep_alive = None;
@@ -122,7 +122,7 @@ impl World {
             }
             17 | 18 => _ = self.pass_to_next_timer(),
             19 => self.pass(Duration::from_millis(choices.byte().into())),
-            20..=23 => self.send(who, choices.pick(&[1, 10, 700, 5000, 70_000])),
+            20..=23 => self.send(who, choices.pick(&[1, 10, 700, 5000, 20_000])),
             24 | 25 => _ = self.receive(who, choices.pick(&[1, 100, 1 << 20])),
             26 => self.shut(who),
             27 => {
