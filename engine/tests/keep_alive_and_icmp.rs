@@ -126,6 +126,15 @@ fn a_hard_error_ends_an_attempt_to_connect() {
     }
 }
 
+fn soft<'a>(what: &str, quoted: Quoted<'a>) -> IcmpMessage<'a> {
+    match what {
+        "network" => IcmpMessage::Unreachable { code: Unreachable::Network, quoted },
+        "host" => IcmpMessage::Unreachable { code: Unreachable::Host, quoted },
+        "time" => IcmpMessage::TimeExceeded { code: 0, quoted },
+        _ => IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted },
+    }
+}
+
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
 //# Since these Unreachable messages indicate soft error conditions, a
@@ -139,15 +148,9 @@ fn a_soft_error_is_the_reason_should_the_attempt_time_out() {
         ("time", Errno::EHOSTUNREACH),
         ("parameter", Errno::EHOSTUNREACH),
     ] {
-        let message = |quoted| match what {
-            "network" => IcmpMessage::Unreachable { code: Unreachable::Network, quoted },
-            "host" => IcmpMessage::Unreachable { code: Unreachable::Host, quoted },
-            "time" => IcmpMessage::TimeExceeded { code: 0, quoted },
-            _ => IcmpMessage::ParameterProblem { code: 0, pointer: 0, quoted },
-        };
         let mut s = Script::connecting(OptionsPatch::default());
         s.sent();
-        let error = icmp(&s, 0, message);
+        let error = icmp(&s, 0, |quoted| soft(what, quoted));
         s.host.frame(&error);
         assert_eq!(s.state(), "SYN-SENT");
         s.advance(300_000);

@@ -188,7 +188,7 @@ impl Listener {
             return self.accepted.push((id, child));
         }
         // An old duplicate of a SYN opens a connection again, as long as its first life left no TIME-WAIT.
-        if run.ledger.connections()[id.connection].excuse.is_none() {
+        if !run.ledger.end(id).over {
             let detail = format_args!("#{child} {id:?}");
             return run.violate(Violation::new("a connection is accepted once", detail));
         }

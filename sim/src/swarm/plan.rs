@@ -285,7 +285,12 @@ impl Plan {
         let rooms = [room(&mine, &theirs), room(&theirs, &mine)];
         let side = |dice: &mut Rng, options, index: usize| {
             let segments = if rooms[index] < 500 { SMALL_SEGMENTS_MAX } else { SEGMENTS_MAX };
-            let most = (rooms[index] * segments / u64::from(of)).clamp(1, SEND_MAX);
+            let options: OptionsPatch = options;
+            // Without Nagle each octet that is acknowledged may make room for a segment of one.
+            let silly =
+                options.no_delay == Some(true) && options.send_buffer.is_some_and(|size| size < 10_000);
+            let most =
+                (rooms[index] * segments / u64::from(of)).clamp(1, if silly { SILLY_MAX } else { SEND_MAX });
             let send = if dice.chance(0.15) { 0 } else { dice.log(1, most) };
             let chunk = dice.log(1.max(send / 200), 65_536.max(send / 100)) as usize;
             SidePlan {
@@ -384,10 +389,12 @@ fn endings(dice: &mut Rng) -> [Ending; 2] {
         _ => Ending::HalfClose,
     };
     let first = ending(None);
-    // Whoever waits for a certain number of octets may wait for ever: its peer does not wait for it.
     let second = ending(Some(first));
+    // Two that wait for each other's octets may wait for ever, and two that read no more fill both windows.
     let waits = |ending| matches!(ending, Ending::CloseEarly(_) | Ending::LastToClose);
-    let second = if waits(first) && waits(second) { Ending::HalfClose } else { second };
+    let deaf = |ending| matches!(ending, Ending::ShutdownRead(_));
+    let stuck = waits(first) && waits(second) || deaf(first) && deaf(second);
+    let second = if stuck { Ending::HalfClose } else { second };
     if dice.chance(0.5) { [first, second] } else { [second, first] }
 }
 
@@ -410,6 +417,8 @@ pub const SHARED_PORTS: std::ops::Range<u16> = 30_000..30_002;
 
 const PLAN_SALT: u64 = 0x05ee_d0fa_1a57;
 const SEND_MAX: u64 = 1 << 20;
+/// Octets of one side whose segments may all be tiny.
+const SILLY_MAX: u64 = 20_000;
 /// Segments of one side of all connections together, more or less.
 const SEGMENTS_MAX: u64 = 6_000;
 /// The same where buffers or segments are small.

@@ -52,10 +52,12 @@ class EventsServicer(object):
 
         A watcher never slows the server or another watcher. One that falls behind is told by a `Gap`: with
         CONFLATE it then goes on from a new snapshot, with LOSSLESS the call ends with RESOURCE_EXHAUSTED.
-        Resuming at a position that is no longer remembered, or of another epoch, begins with a `Gap` too.
-        The stream ends only when the client ends it, after a LOSSLESS gap, or with UNAVAILABLE as the server stops.
+        Resuming at a position that is no longer remembered, or of another epoch, begins with a `Gap` too, and goes on from
+        a new snapshot whatever the delivery. What a resume catches up with does not count as falling behind.
+        The stream ends only when the client ends it, after a LOSSLESS gap of WATCHER_TOO_SLOW, or with UNAVAILABLE as the
+        server stops.
 
-        Errors: INVALID_ARGUMENT (a filter that cannot be understood; the message names the field),
+        Errors: INVALID_ARGUMENT (a filter that cannot be understood, or a `resume` that is yet to come; the message names the field),
         RESOURCE_EXHAUSTED (too many watchers, or a LOSSLESS gap).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

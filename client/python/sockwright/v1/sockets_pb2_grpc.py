@@ -156,7 +156,7 @@ class SocketsServicer(object):
     def Create(self, request, context):
         """Makes a socket: `socket(2)`. It is unbound, and its TCP state CLOSED.
 
-        Errors: NOT_FOUND `ENODEV` (no such stack), NOT_FOUND `ENOENT` (no such session), FAILED_PRECONDITION `EAFNOSUPPORT` (the stack has no address
+        Errors: NOT_FOUND `ENODEV` (no such stack), NOT_FOUND `ENOENT` (no such session), INVALID_ARGUMENT `EAFNOSUPPORT` (the stack has no address
         of that family), RESOURCE_EXHAUSTED `EMFILE` (the stack's limit of sockets), INVALID_ARGUMENT `EINVAL` (an
         option out of its range).
         """
@@ -320,8 +320,9 @@ class SocketsServicer(object):
     def WaitFor(self, request, context):
         """Waits until something is true of a socket, or was at any time after a given position: the cure for sleeps.
 
-        Errors: FAILED_PRECONDITION `ENOTCONN` (the socket was released, so that it cannot come true any more),
-        OUT_OF_RANGE `EOVERFLOW` (events after `after` are no longer remembered), INVALID_ARGUMENT `EINVAL`.
+        Errors: FAILED_PRECONDITION `ENOTCONN` (the socket was released, or with `all_acknowledged` the connection failed,
+        so that it cannot come true any more), OUT_OF_RANGE `EOVERFLOW` (events after `after` are no longer remembered),
+        INVALID_ARGUMENT `EINVAL` (no condition, or an `after` that is yet to come).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

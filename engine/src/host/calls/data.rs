@@ -50,12 +50,14 @@ impl Engine {
                         .map(|ReadyData { data, end_of_stream }| Reply::Received { data, end_of_stream }),
                 )
             }
-            Phase::Datagram(queue) if socket.remote.is_some() || !queue.queue.is_empty() => Some(match self
-                .try_recv_from(id, max, peek)?
-            {
-                Ok(Reply::ReceivedFrom { data, .. }) => Ok(Reply::Received { data, end_of_stream: false }),
-                other => other,
-            }),
+            Phase::Datagram(queue) if socket.remote.is_some() || !queue.queue.is_empty() => {
+                // What an empty datagram is not.
+                let end_of_stream = queue.shut_read && queue.queue.is_empty();
+                Some(match self.try_recv_from(id, max, peek)? {
+                    Ok(Reply::ReceivedFrom { data, .. }) => Ok(Reply::Received { data, end_of_stream }),
+                    other => other,
+                })
+            }
             Phase::Datagram(_) if socket.local.is_some() => None,
             _ => Some(Err(socket.refusal(Errno::ENOTCONN, Errno::ENOTCONN.meaning()))),
         }
@@ -109,7 +111,8 @@ impl Engine {
         let remote = canonical(remote);
         let socket = self.open_socket(id)?;
         if socket.kind == SocketKind::Stream {
-            let connected = matches!(socket.phase, Phase::Connection(_));
+            let connected =
+                matches!(socket.current_state(), SocketState::Connecting | SocketState::Connected);
             let errno = if connected { Errno::EISCONN } else { Errno::ENOTCONN };
             return Err(socket.refusal(errno, errno.meaning()));
         }

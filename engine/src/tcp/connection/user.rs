@@ -20,6 +20,9 @@ impl Connection {
         if let Some(error) = self.take_error() {
             return Some(Err(error));
         }
+        if self.never_opened() {
+            return Some(Err(Errno::ENOTCONN));
+        }
         if !self.state.may_send() || self.snd.fin {
             return Some(Err(Errno::EPIPE));
         }
@@ -52,6 +55,9 @@ impl Connection {
             if let Some(error) = self.take_error() {
                 return Some(Err(error));
             }
+            if self.never_opened() {
+                return Some(Err(Errno::ENOTCONN));
+            }
             if !ended {
                 return None;
             }
@@ -69,6 +75,11 @@ impl Connection {
         };
         // As with `recv(2)`: the end comes by itself, after the last octet.
         Some(Ok(ReadyData { data, end_of_stream: ended && available == 0 }))
+    }
+
+    /// The attempt to open failed or was given up: there is no stream that could have an end.
+    fn never_opened(&self) -> bool {
+        self.is_closed() && !self.snd.syn_acknowledged
     }
 
     /// Puts octets back that the user did not get after all.

@@ -1,0 +1,69 @@
+//! Prints the figures of `docs/performance.md`. A benchmark, not a test: it asserts nothing about time.
+//!
+//! ```console
+//! $ cargo run --release -p sockwright-bench -- --json figures.json
+//! ```
+#![forbid(unsafe_code)]
+
+mod control;
+mod lab;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use peak_alloc::PeakAlloc;
+use serde::Serialize;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Measures, prints a table, and with --json writes the figures to a file.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Write the figures here, as a list of {figure, value, unit, better}.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Rounds of each figure; the median is told.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+/// A figure.
+#[derive(Clone, Debug, Serialize)]
+struct Figure {
+    figure: &'static str,
+    value: f64,
+    unit: &'static str,
+    better: &'static str,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut rounds: Vec<Vec<Figure>> = Vec::new();
+    for round in 1..=arguments.rounds {
+        eprintln!("round {round} of {}", arguments.rounds);
+        let mut figures = control::latencies()?;
+        figures.push(lab::connections_per_second());
+        figures.push(lab::bytes_per_idle_connection());
+        rounds.push(figures);
+    }
+    let medians = medians(&rounds);
+    for Figure { figure, value, unit, .. } in &medians {
+        println!("{figure:<60} {value:>12.1} {unit}");
+    }
+    if let Some(path) = arguments.json {
+        std::fs::write(path, serde_json::to_string_pretty(&medians)?)?;
+    }
+    Ok(())
+}
+
+/// The median of each figure over the rounds.
+fn medians(rounds: &[Vec<Figure>]) -> Vec<Figure> {
+    let Some(first) = rounds.first() else { return Vec::new() };
+    let median = |index: usize, figure: &Figure| {
+        let mut values: Vec<f64> = rounds.iter().filter_map(|round| Some(round.get(index)?.value)).collect();
+        values.sort_by(f64::total_cmp);
+        Figure { value: values[values.len() / 2], ..figure.clone() }
+    };
+    first.iter().enumerate().map(|(index, figure)| median(index, figure)).collect()
+}
