@@ -1,16 +1,19 @@
-//! How the server is set up: every limit of its own, by name. Those of the engines are in
-//! [`sockwright_engine::limits`].
+//! How the server is set up: every limit, by name.
 
 use std::time::Duration;
 
 use sockwright_engine::host;
+
+use crate::hub::HubConfig;
 
 /// The configuration of a server.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The limits of the server.
     pub limits: Limits,
-    /// How each engine is set up.
+    /// The limits of the event hub: what it remembers, watchers, waits.
+    pub hub: HubConfig,
+    /// How each engine is set up, its limits included.
     pub engine: host::Config,
     /// When HTTP/2 connections are found dead.
     pub keep_alive: Http2KeepAlive,
@@ -39,8 +42,6 @@ pub struct Limits {
     pub calls_per_connection: u32,
     /// Octets of data in one call.
     pub message_bytes: usize,
-    /// Watchers.
-    pub watchers: usize,
     /// Idempotency keys remembered, for each kind of call. The oldest is forgotten for a new one.
     pub idempotency_keys: usize,
     /// Sockets remembered as those of a stack that is gone, to answer ENETDOWN in place of EBADF.
@@ -66,7 +67,6 @@ impl Default for Limits {
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
             message_bytes: 1 << 20,
-            watchers: 256,
             idempotency_keys: 65_536,
             gone_sockets: 65_536,
             virtual_jumps: 10_000,

@@ -26,7 +26,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
 use crate::config::Config;
-use crate::hub::{Hub, HubConfig};
+use crate::hub::Hub;
 use crate::layers::{Deadlines, Deliveries};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
@@ -56,7 +56,7 @@ pub(crate) struct Parts {
 impl Parts {
     pub(crate) fn new(config: &Config) -> Self {
         let limits = &config.limits;
-        let hub = Hub::new(HubConfig { watchers: limits.watchers, ..HubConfig::default() });
+        let hub = Hub::new(config.hub.clone());
         let networks = Networks::new(config.clone(), Arc::clone(&hub));
         let sessions = Sessions::new(Arc::clone(&networks), hub.epoch());
         let keys = limits.idempotency_keys;

@@ -5,6 +5,7 @@ mod common;
 use common::{World, poll_once};
 use sockwright_proto::v1::{self as pb, Clock};
 use sockwright_server::config::{Config, Limits};
+use sockwright_server::hub::HubConfig;
 use tonic::Code;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,8 +73,9 @@ async fn the_limit_of_calls_that_wait_on_one_socket_is_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limits_of_sessions_and_watchers_are_kept() {
-    let limits = Limits { sessions: 1, watchers: 1, ..Limits::default() };
-    let world = World::with(Config { limits, ..Config::default() }).await;
+    let limits = Limits { sessions: 1, ..Limits::default() };
+    let hub = HubConfig { watchers: 1, ..HubConfig::default() };
+    let world = World::with(Config { limits, hub, ..Config::default() }).await;
     let mut sessions = world.sessions.clone();
     let first = sessions.open(pb::OpenRequest::default()).await.unwrap().into_inner().session;
     let refused = sessions.open(pb::OpenRequest::default()).await;

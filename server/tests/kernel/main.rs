@@ -12,4 +12,5 @@ mod bulk;
 mod closing;
 mod programs;
 mod refusals;
+mod sessions;
 mod udp;

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use sockwright_proto::v1::networks_client::NetworksClient;
+use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
 use sockwright_server::config::Config;
@@ -21,6 +22,7 @@ use crate::net::{Host, World};
 pub(crate) struct Rig {
     pub(crate) sockets: SocketsClient<Channel>,
     pub(crate) networks: NetworksClient<Channel>,
+    pub(crate) sessions: SessionsClient<Channel>,
     pub(crate) ours: Host,
     pub(crate) theirs: Host,
 }
@@ -57,7 +59,8 @@ fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(R
             let channel = Endpoint::from_shared(url).expect("a url").connect().await.expect("connected");
             let rig = Rig {
                 sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
-                networks: NetworksClient::new(channel),
+                networks: NetworksClient::new(channel.clone()),
+                sessions: SessionsClient::new(channel),
                 ours: ours.clone(),
                 theirs: theirs.clone(),
             };
@@ -74,9 +77,15 @@ fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(R
 
 impl Rig {
     pub(crate) async fn attach(&self, name: &str) -> Result<(), Status> {
+        self.attach_for(name, "").await
+    }
+
+    /// The same, owned by a session.
+    pub(crate) async fn attach_for(&self, name: &str, session: &str) -> Result<(), Status> {
         let raw_ip = pb::RawIp { addresses: vec![self.ours.address.to_string()], interface: String::new() };
         let link = Some(attach_request::Link::RawIp(raw_ip));
-        let request = pb::AttachRequest { name: name.into(), link, ..Default::default() };
+        let session = session.to_owned();
+        let request = pb::AttachRequest { name: name.into(), link, session, ..Default::default() };
         self.networks.clone().attach(request).await.map(drop)
     }
 
