@@ -1,7 +1,6 @@
 //! What the command line of `sockwrightd` says, and what comes of it.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser};
@@ -18,7 +17,7 @@ use crate::server::Server;
 pub struct Cli {
     /// Where to listen; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
-    pub listen: SocketAddr,
+    pub listen: String,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -51,7 +50,7 @@ impl Cli {
             Ok(signals) => signals,
             Err(error) => return fail(&format!("signals cannot be handled: {error}")),
         };
-        let server = match Server::bind(self.listen, Config::default()).await {
+        let server = match Server::bind(&self.listen, Config::default()).await {
             Ok(server) => server,
             Err(error) => return fail(&format!("cannot listen on {}: {error}", self.listen)),
         };

@@ -5,7 +5,7 @@
 //! use sockwright_server::config::Config;
 //! use sockwright_server::server::Server;
 //!
-//! let server = Server::bind("127.0.0.1:0".parse().unwrap(), Config::default()).await?;
+//! let server = Server::bind("127.0.0.1:0", Config::default()).await?;
 //! println!("listening on {}", server.local_addr());
 //! server.serve(std::future::pending()).await
 //! # }
@@ -20,7 +20,7 @@ use sockwright_proto::v1::events_server::EventsServer;
 use sockwright_proto::v1::networks_server::NetworksServer;
 use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
@@ -71,7 +71,7 @@ impl Parts {
 
 impl Server {
     /// Takes an address to listen on; port 0 is any free one.
-    pub async fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
+    pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let parts = Parts::new(&config);

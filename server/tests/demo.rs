@@ -5,7 +5,7 @@ use sockwright_server::demo::{Ladder, play};
 use sockwright_server::server::Server;
 
 async fn picture() -> String {
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), Config::default()).await.unwrap();
+    let server = Server::bind("127.0.0.1:0", Config::default()).await.unwrap();
     Ladder::of(&play(&server).await.unwrap()).to_text(false)
 }
 

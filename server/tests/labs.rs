@@ -29,7 +29,7 @@ async fn a_lab_is_made_listed_and_deleted() {
     assert_eq!(refusal(taken).0, Code::AlreadyExists);
 
     let listed = networks.list_labs(pb::ListLabsRequest::default()).await.unwrap().into_inner();
-    assert_eq!(listed.labs, [lab.clone()]);
+    assert_eq!(listed.labs.as_slice(), std::slice::from_ref(&lab));
     let stacks =
         networks.list_stacks(pb::ListStacksRequest { page_size: 1, ..Default::default() }).await.unwrap();
     let stacks = stacks.into_inner();

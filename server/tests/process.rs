@@ -90,3 +90,34 @@ fn a_second_interrupt_exits_at_once() {
     let code = ended(child, Duration::from_secs(2)).code();
     assert!(matches!(code, Some(0 | 130)), "{code:?}");
 }
+
+#[test]
+fn without_the_privilege_an_attach_is_eperm_and_the_server_goes_on() {
+    use sockwright_proto::v1::networks_client::NetworksClient;
+    use sockwright_proto::v1::{AttachRequest, ListStacksRequest, RawIp, attach_request};
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs", "--"]);
+    command.args([env!("CARGO_BIN_EXE_sockwrightd"), "--listen", "127.0.0.1:0"]);
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let Ok(mut child) = spawned else { return eprintln!("skipped: there is no `setpriv` here") };
+    let (line, _stdout) = ready(&mut child);
+    if line.is_empty() {
+        return eprintln!("skipped: `setpriv` may not drop privileges here");
+    }
+    let address = line.strip_prefix("listening on ").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let channel = tonic::transport::Channel::from_shared(format!("http://{address}")).unwrap();
+        let mut networks = NetworksClient::new(channel.connect().await.unwrap());
+        let link = RawIp { addresses: vec!["127.0.0.1".to_owned()], ..Default::default() };
+        let request = AttachRequest { link: Some(attach_request::Link::RawIp(link)), ..Default::default() };
+        let refused = networks.attach(request).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+        assert_eq!(refused.metadata().get("sockwright-errno").unwrap(), "EPERM");
+        assert!(refused.message().contains("CAP_NET_RAW"), "{}", refused.message());
+        let stacks = networks.list_stacks(ListStacksRequest::default()).await.unwrap().into_inner().stacks;
+        assert!(stacks.is_empty());
+    });
+    signal(&child, "-TERM");
+    assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
+}

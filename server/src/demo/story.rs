@@ -26,7 +26,7 @@ pub struct Party {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Moment {
     /// An event of one of the stacks.
-    Event(Event),
+    Event(Box<Event>),
     /// A new act begins.
     Act(String),
     /// A call began, ended, or did both at once.
@@ -74,7 +74,7 @@ impl Story {
     /// Puts calls between events: each behind the event of its number.
     pub fn tell(left: Party, right: Party, events: Vec<Event>, calls: Vec<(u64, Moment)>) -> Story {
         let mut moments: Vec<(u64, usize, Moment)> = Vec::new();
-        moments.extend(events.into_iter().map(|event| (event.seq, 0, Moment::Event(event))));
+        moments.extend(events.into_iter().map(|event| (event.seq, 0, Moment::Event(Box::new(event)))));
         moments.extend(calls.into_iter().enumerate().map(|(place, (seq, call))| (seq, place + 1, call)));
         moments.sort_by_key(|(seq, place, _)| (*seq, *place));
         Story { left, right, moments: moments.into_iter().map(|(_, _, moment)| moment).collect() }

@@ -11,12 +11,12 @@ fn tell(moments: Vec<Moment>) -> String {
 }
 
 fn event(stack: &str, millis: u64, kind: event::Kind) -> Moment {
-    Moment::Event(Event {
+    Moment::Event(Box::new(Event {
         stack: stack.to_owned(),
         time_ns: millis * 1_000_000,
         kind: Some(kind),
         ..Default::default()
-    })
+    }))
 }
 
 fn segment(from: &str, text: &str) -> Segment {

@@ -322,6 +322,15 @@ impl Networks {
     }
 }
 
+/// Threads do not outlive the server that they belong to.
+impl Drop for Networks {
+    fn drop(&mut self) {
+        for host in self.registry().hosts() {
+            host.thread.let_go();
+        }
+    }
+}
+
 /// The sockets that the hub knows on a stack.
 fn sockets_on(hub: &Hub, stack: &str, limit: usize) -> Vec<SocketId> {
     let filter = pb::Filter { stacks: vec![stack.to_owned()], ..Default::default() };

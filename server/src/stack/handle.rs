@@ -89,6 +89,12 @@ impl ThreadHandle {
         self.ask(|answer| Command::EndSession { session, policy, answer }).await
     }
 
+    /// Has it end by itself, at once and without a segment.
+    pub(crate) fn let_go(&self) {
+        let (answer, _) = oneshot::channel();
+        self.urgent.send(Command::Stop { how: Stop::Silently, answer });
+    }
+
     /// Ends it. Asks urgently: it is heard however long the queue is.
     pub(crate) async fn stop(&self, how: Stop) -> Result<Position, Gone> {
         let (answer, answered) = oneshot::channel();

@@ -28,6 +28,8 @@ mod order;
 mod ports;
 pub(crate) mod receipt;
 mod site;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub(crate) use handle::{StackHandle, ThreadHandle};

@@ -53,8 +53,19 @@ pub(crate) fn spawn_lab(
     room: usize,
     ending: Ending,
 ) -> std::io::Result<ThreadHandle> {
+    spawn_site(lab, names, hub, room, ending)
+}
+
+/// Starts the thread of any site that sleeps by parking.
+pub(super) fn spawn_site(
+    site: impl Site + Send + 'static,
+    names: BTreeMap<StackId, Name>,
+    hub: Arc<Hub>,
+    room: usize,
+    ending: Ending,
+) -> std::io::Result<ThreadHandle> {
     let waker = Waker::Park(std::sync::OnceLock::new());
-    spawn(lab, names, hub, queues(room, waker), ending)
+    spawn(site, names, hub, queues(room, waker), ending)
 }
 
 /// Starts the thread of an attached stack.
@@ -95,7 +106,7 @@ struct Thread<S> {
     urgent: Urgent,
     parked: HashMap<OpId, Parked>,
     order: Order,
-    advances: VecDeque<(Goal, oneshot::Sender<Result<At<Advanced>, AdvanceError>>)>,
+    advances: VecDeque<Advancing>,
     /// What happened in this turn.
     happened: Vec<(StackId, HubEvent)>,
     /// What is to be answered when that is published, each behind the event of this number.
@@ -103,6 +114,12 @@ struct Thread<S> {
     /// The thread ends with its last connection.
     ends_when_closed: bool,
     stopped: Option<Option<oneshot::Sender<Position>>>,
+}
+
+/// A clock that is being moved, and who waits for it.
+struct Advancing {
+    goal: Goal,
+    answer: oneshot::Sender<Result<At<Advanced>, AdvanceError>>,
 }
 
 struct Parked {
@@ -224,7 +241,7 @@ impl<S: Site> Thread<S> {
             Command::Advance { how, answer } => {
                 self.site.called();
                 match self.site.begin_advance(how) {
-                    Ok(goal) => self.advances.push_back((goal, answer)),
+                    Ok(goal) => self.advances.push_back(Advancing { goal, answer }),
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
@@ -438,15 +455,19 @@ impl<S: Site> Thread<S> {
         if self.stopped.is_some() {
             return Next::AtOnce;
         }
-        let Some((goal, _)) = self.advances.front_mut() else {
+        // Nobody waits for the rest of a journey whose caller went away.
+        while self.advances.front().is_some_and(|advancing| advancing.answer.is_closed()) {
+            self.advances.pop_front();
+        }
+        let Some(advancing) = self.advances.front_mut() else {
             let next = self.site.work();
             self.collect();
             return next;
         };
-        let ended = self.site.advance(goal);
+        let ended = self.site.advance(&mut advancing.goal);
         self.collect();
         if let Some(result) = ended
-            && let Some((_, answer)) = self.advances.pop_front()
+            && let Some(Advancing { answer, .. }) = self.advances.pop_front()
         {
             let release = move |at| _ = answer.send(result.map(|value| At { value, at }));
             self.answers.push((self.happened.len(), Box::new(release)));

@@ -35,7 +35,7 @@ impl World {
     }
 
     pub async fn with(config: Config) -> World {
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
+        let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async {

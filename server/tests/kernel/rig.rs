@@ -50,9 +50,7 @@ fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(R
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            let server = Server::bind("127.0.0.1:0".parse().expect("an address"), Config::default())
-                .await
-                .expect("bound");
+            let server = Server::bind("127.0.0.1:0", Config::default()).await.expect("bound");
             let url = format!("http://{}", server.local_addr());
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));

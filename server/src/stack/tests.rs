@@ -1,0 +1,215 @@
+//! The turn, with a site that does as it is told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use sockwright_engine::event::{Event, EventKind, Interest};
+use sockwright_engine::host::op::{Completion, Family, Outcome, Reply, Request, SocketKind, Wait};
+use sockwright_engine::host::{Engine, Errno};
+use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_engine::time::Instant;
+use sockwright_sim::{Output, StackId};
+
+use super::StackHandle;
+use super::command::{Advance, AdvanceError, Advanced, Stop};
+use super::site::{Goal, Next, Site, SiteOutput};
+use super::turn::spawn_site;
+use crate::hub::{Hub, HubConfig};
+
+const STACK: StackId = StackId(0);
+const SOCKET: SocketId = SocketId(1);
+
+/// Gives each `Recv` the next octet that the test has put in, parks where there is none, and panics at `Abort`.
+struct Scripted {
+    octets: mpsc::Receiver<u8>,
+    /// What was given back, to be given first.
+    restored: VecDeque<u8>,
+    parked: VecDeque<OpId>,
+    outputs: VecDeque<SiteOutput>,
+}
+
+impl Scripted {
+    fn serve(&mut self) {
+        while let Some(op) = self.parked.front().copied() {
+            let Some(octet) = self.restored.pop_front().or_else(|| self.octets.try_recv().ok()) else {
+                return;
+            };
+            self.parked.pop_front();
+            let result = Ok(Reply::Received { data: vec![octet], end_of_stream: false });
+            let completion = Completion { op, socket: SOCKET, result };
+            let output = Output::Completion { stack: STACK, at: Instant::ZERO, completion };
+            self.outputs.push_back(SiteOutput::World(output));
+        }
+    }
+}
+
+impl Site for Scripted {
+    fn tick(&mut self) {}
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    fn stacks(&self) -> Vec<StackId> {
+        vec![STACK]
+    }
+
+    fn engine(&self, _stack: StackId) -> Option<&Engine> {
+        None
+    }
+
+    fn set_interest(&mut self, _interest: Interest, _frame_losses: bool) {}
+
+    fn op(&mut self, _stack: StackId, op: OpId, request: Request) -> Outcome {
+        match request {
+            Request::Recv { wait: Wait::Park, .. } => {
+                self.parked.push_back(op);
+                self.serve();
+                Outcome::Parked
+            }
+            Request::Create { kind, family, session, label, .. } => {
+                let kind = EventKind::Opened { kind, family, session, label, listener: None };
+                let event = Event { at: Instant::ZERO, socket: Some(SOCKET), kind };
+                self.outputs.push_back(SiteOutput::World(Output::Event { stack: STACK, event }));
+                Outcome::Done(Ok(Reply::Created { socket: SOCKET }))
+            }
+            Request::Abort { .. } => panic!("as the test asked"),
+            _ => Outcome::Done(Err(Errno::EINVAL.into())),
+        }
+    }
+
+    fn cancel(&mut self, _stack: StackId, op: OpId) {
+        self.parked.retain(|parked| *parked != op);
+    }
+
+    fn restore(&mut self, _stack: StackId, _socket: SocketId, reply: Reply) {
+        let Reply::Received { data, .. } = reply else { panic!("{reply:?}") };
+        for octet in data.into_iter().rev() {
+            self.restored.push_front(octet);
+        }
+        self.serve();
+    }
+
+    fn called(&mut self) {}
+
+    fn work(&mut self) -> Next {
+        self.serve();
+        Next::After(Duration::from_millis(1))
+    }
+
+    fn begin_advance(&self, _how: Advance) -> Result<Goal, AdvanceError> {
+        Err(AdvanceError::RealClock)
+    }
+
+    fn advance(&mut self, _goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>> {
+        None
+    }
+
+    fn poll_output(&mut self) -> Option<SiteOutput> {
+        self.outputs.pop_front()
+    }
+
+    fn limits_hit(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+
+    fn sleep(&mut self, at_most: Option<Duration>) {
+        std::thread::park_timeout(at_most.unwrap_or(Duration::from_millis(1)));
+    }
+}
+
+/// A thread with room for so many calls, and where its octets come from.
+fn start(room: usize) -> (StackHandle, super::ThreadHandle, Arc<Hub>, mpsc::Sender<u8>) {
+    let hub = Hub::new(HubConfig::default());
+    let (octets, site_octets) = mpsc::channel();
+    let site = Scripted {
+        octets: site_octets,
+        restored: VecDeque::new(),
+        parked: VecDeque::new(),
+        outputs: VecDeque::new(),
+    };
+    let ending = {
+        let hub = Arc::clone(&hub);
+        Box::new(move |at| hub.remove_stack("lab/a", at))
+    };
+    let names = BTreeMap::from([(STACK, Arc::from("lab/a"))]);
+    let thread = spawn_site(site, names, Arc::clone(&hub), room, ending).unwrap();
+    (thread.stack(STACK), thread, hub, octets)
+}
+
+fn create() -> Request {
+    let (kind, family) = (SocketKind::Stream, Family::V4);
+    Request::Create { kind, family, session: SessionId(0), label: "".into(), options: Default::default() }
+}
+
+fn recv() -> Request {
+    Request::Recv { socket: SOCKET, max: 1, min: 1, peek: false, wait: Wait::Park }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_takes_its_own_stacks_down_and_nothing_else() {
+    let (stack, thread, hub, _octets) = start(8);
+    let created = stack.call(create(), None).await.unwrap();
+    assert_eq!(hub.stack_of(SOCKET).as_deref(), Some("lab/a"));
+    created.value.receipt.settle();
+
+    let waiting = stack.call(recv(), None);
+    let panicking = stack.call(Request::Abort { socket: SOCKET }, None);
+    let (waited, panicked) = tokio::join!(waiting, panicking);
+    assert_eq!(waited.unwrap_err().errno, Errno::ENETDOWN);
+    assert_eq!(panicked.unwrap_err().errno, Errno::ENETDOWN);
+    assert_eq!(stack.call(recv(), None).await.unwrap_err().errno, Errno::ENETDOWN);
+    assert!(thread.stop(Stop::Silently).await.is_err());
+    assert_eq!(hub.stack_of(SOCKET), None, "its sockets were released");
+    assert!(hub.ended(SOCKET).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_but_not_taken_comes_first_again() {
+    let (stack, _thread, _hub, octets) = start(8);
+    octets.send(1).unwrap();
+    let first = stack.call(recv(), None).await.unwrap();
+    octets.send(2).unwrap();
+    // The second has to wait: the first may still come back.
+    let mut second = Box::pin(stack.call(recv(), None));
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
+    assert!(early.is_err(), "it overtook what may come back");
+    drop(first);
+    let second = second.await.unwrap();
+    assert_eq!(&second.value.data[..], [1]);
+    second.value.receipt.settle();
+    let third = stack.call(recv(), None).await.unwrap();
+    assert_eq!(&third.value.data[..], [2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_leaves_lets_the_next_one_go_on() {
+    let (stack, _thread, _hub, octets) = start(8);
+    for number in 0..100 {
+        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(stack.call(recv(), None))).collect();
+        for call in &mut calls {
+            let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
+            assert!(poll.await);
+        }
+        let last = calls.pop().unwrap();
+        drop(calls);
+        octets.send(number).unwrap();
+        let given = last.await.unwrap();
+        assert_eq!(&given.value.data[..], [number]);
+        given.value.receipt.settle();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_makes_callers_wait_and_loses_none() {
+    let (stack, _thread, _hub, _octets) = start(1);
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let stack = stack.clone();
+        calls.spawn(async move { stack.call(Request::Close { socket: SOCKET }, None).await });
+    }
+    for ended in calls.join_all().await {
+        assert_eq!(ended.unwrap_err().errno, Errno::EINVAL);
+    }
+}
