@@ -27,7 +27,7 @@ pub(crate) fn latencies() -> anyhow::Result<Vec<Figure>> {
 }
 
 async fn measure() -> anyhow::Result<Vec<Figure>> {
-    let server = Server::bind("127.0.0.1:0".parse()?, Config::default()).await?;
+    let server = Server::bind("127.0.0.1:0", Config::default()).await?;
     let url = format!("http://{}", server.local_addr());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));

@@ -61,7 +61,8 @@ impl Lab {
     fn new() -> Self {
         let mut world = World::new(1);
         let ids = IdSource::new();
-        let (a, b) = (world.add_stack(Config::default(), ids.clone()), world.add_stack(Config::default(), ids));
+        let (a, b) =
+            (world.add_stack(Config::default(), ids.clone()), world.add_stack(Config::default(), ids));
         let server: SocketAddr = ([10, 0, 0, 2], 80).into();
         let members = [(a, vec![([10, 0, 0, 1].into(), 24)]), (b, vec![(server.ip(), 24)])];
         let config = LinkConfig::default();

@@ -48,7 +48,7 @@ impl Attacker {
         };
         let segment = forge(run, tcp, local, remote);
         let frame = frame(&segment, local, remote);
-        if run.inject(stack, &frame).is_err() {
+        if !run.inject(stack, &frame) {
             return;
         }
         let after = run.engine(stack).info(victim.socket);

@@ -85,6 +85,9 @@ pub struct End {
     pub over: bool,
     /// Somebody looks after it.
     pub attended: bool,
+    /// An old duplicate of its SYN made another socket of its address once it was over. Whoever still talks to the
+    /// dead one gets no reset from the ghost, as long as it is half open.
+    pub haunted: bool,
 }
 
 impl Ledger {
@@ -102,6 +105,7 @@ impl Ledger {
             failed: None,
             over: false,
             attended: false,
+            haunted: false,
         };
         let keyed = plans.iter().zip((seed << 16..).step_by(2));
         let connections = keyed.map(|(plan, key)| Connection {
@@ -268,6 +272,7 @@ impl Ledger {
         let Some(id) = id else { return };
         if self.end(id).attended && self.end(id).socket.is_some_and(|of| of != (stack, socket)) {
             // The ghost of one that was accepted and is over.
+            self.end_mut(id).haunted = true;
             self.sockets.insert((stack, socket), id);
             return;
         }
@@ -286,7 +291,7 @@ impl Ledger {
         match timer {
             TimerKind::TimeWait | TimerKind::FinWait2 => {}
             // A handshake at a listener is given up without a word.
-            _ if self.connections[id.connection].plan.sides[id.side].may_time_out() => {
+            _ if self.may_time_out(id) => {
                 self.excuse(id.connection, "it was given up");
             }
             _ => {
@@ -297,13 +302,17 @@ impl Ledger {
         Ok(())
     }
 
+    fn may_time_out(&self, id: EndId) -> bool {
+        self.connections[id.connection].plan.sides[id.side].may_time_out() || self.end(id.peer()).haunted
+    }
+
     fn failed(&mut self, id: EndId, errno: Errno) -> Result<(), Violation> {
         self.end_mut(id).failed.get_or_insert(errno);
         let connection = &self.connections[id.connection];
         let peer = &connection.ends[1 - id.side];
         let explained = match errno {
             _ if connection.excuse.is_some() => true,
-            Errno::ETIMEDOUT => connection.plan.sides[id.side].may_time_out(),
+            Errno::ETIMEDOUT => self.may_time_out(id),
             Errno::ECONNRESET => peer.over || connection.plan.sides[1 - id.side].may_time_out(),
             Errno::ECONNREFUSED => match connection.plan.opening {
                 Opening::ToListener { listener, .. } => self.listeners_closed[listener],

@@ -171,14 +171,14 @@ impl Run {
         self.absorb();
     }
 
-    /// Lets a frame arrive that nobody of the others sent; an error where the law was broken before.
-    pub fn inject(&mut self, stack: StackId, frame: &[u8]) -> Result<(), ()> {
+    /// Lets a frame arrive that nobody of the others sent. Whether every law held through it.
+    pub fn inject(&mut self, stack: StackId, frame: &[u8]) -> bool {
         if self.verbose {
             println!("{} {} injected", self.now(), stack_name(stack));
         }
         self.world.inject(self.link, stack, frame);
         self.absorb();
-        if self.violation.is_some() { Err(()) } else { Ok(()) }
+        self.violation.is_none()
     }
 
     /// An actor wants to act at `at`, or now if that has passed.
