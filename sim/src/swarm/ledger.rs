@@ -303,7 +303,8 @@ impl Ledger {
     }
 
     fn may_time_out(&self, id: EndId) -> bool {
-        self.connections[id.connection].plan.sides[id.side].may_time_out() || self.end(id.peer()).haunted
+        let connection = &self.connections[id.connection];
+        connection.plan.sides[id.side].may_time_out() || connection.ends.iter().any(|end| end.haunted)
     }
 
     fn failed(&mut self, id: EndId, errno: Errno) -> Result<(), Violation> {
