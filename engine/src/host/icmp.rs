@@ -9,7 +9,7 @@ use super::socket::Phase;
 use super::{Engine, PortKind};
 use crate::event::{DropReason, EventKind};
 use crate::limits::Limit;
-use crate::tcp::connection::{IcmpError, icmp_errno};
+use crate::tcp::connection::{Connection, IcmpError, icmp_errno};
 use crate::tcp::cx::Tuple;
 use crate::time::Instant;
 use crate::wire::{IcmpMessage, IpPacket, Protocol, Quoted, Unreachable};
@@ -61,6 +61,14 @@ impl Engine {
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
             Phase::Connection(connection) => connection.on_icmp(&mut cx, quoted.seq, error),
+            Phase::HalfOpen(half) => {
+                let mut connection = Connection::thaw(half, now);
+                let believed = connection.on_icmp(&mut cx, quoted.seq, error);
+                if connection.is_closed() {
+                    socket.phase = Phase::Gone;
+                }
+                believed
+            }
             Phase::Datagram(_) => {
                 let Some(errno) = icmp_errno(&error.message) else { return false };
                 socket.error = Some(errno);

@@ -69,7 +69,7 @@ impl World {
         let mut sent_max = [0; 2];
         let [client, listener] = [0, 1].map(|i| {
             let mut options = choices.options();
-            sent_max[1 - i] = u64::from(options.receive_buffer.unwrap_or(1000).min(1000)) * 100;
+            sent_max[1 - i] = u64::from(options.receive_buffer.unwrap_or(1000).min(1000)) * 40;
             // A test of what arrives in the end: the end is not to come by a timeout of milliseconds.
             options.user_timeout = None;
             options.keep_alive = None;

@@ -39,7 +39,7 @@ impl Connection {
             return false;
         }
         // Hard errors end an attempt to open; an open connection takes none of them for fatal (RFC 5927 §5.2).
-        let opening = self.state == State::SynSent;
+        let opening = matches!(self.state, State::SynSent | State::SynReceived);
         let hard = matches!(
             icmp.message,
             IcmpMessage::Unreachable {
@@ -50,8 +50,12 @@ impl Connection {
         let fatal = opening && hard;
         let IcmpError { kind, code, v6, .. } = *icmp;
         cx.tell(self.id, EventKind::Icmp { kind, code, v6, fatal });
-        if fatal {
-            self.fail(cx, Trigger::IcmpError, Cause::Icmp { kind, code, v6 }, error);
+        let cause = Cause::Icmp { kind, code, v6 };
+        if fatal && self.passive {
+            // As with a reset, nobody is waiting to hear of it.
+            self.transition(cx, Trigger::IcmpError, cause);
+        } else if fatal {
+            self.fail(cx, Trigger::IcmpError, cause, error);
         } else {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
             //# Since these Unreachable messages indicate soft error conditions, a
