@@ -152,6 +152,7 @@ fn time_wait_starts_again_with_the_repeated_fin_and_with_nothing_else() {
         s.exchange("P. 1:5(4) ack 2 win 10000", &[ack]);
         s.exchange(". 11:11(0) ack 2 win 10000", &[ack]);
         s.exchange("S 5:5(0) win 10000", &[ack]);
+        s.exchange("F. 5:5(0) ack 2 win 10000", &[ack]);
         s.exchange("P. 12:15(3) ack 2 win 10000", &[]);
         s.exchange(". 12:12(0) ack 2 win 10000", &[]);
         let minute = Duration::from_secs(60);
@@ -320,6 +321,7 @@ fn a_lingering_close_waits_until_all_is_acknowledged() {
     s.inject(". 1:1(0) ack 102 win 10000");
     s.host.completed(op).unwrap();
     assert_eq!(s.state(), "FIN-WAIT-2");
+    assert_eq!(s.host.engine.poll_timeout(), Some(s.host.now + Duration::from_secs(60)), "no more linger");
     s.inject("F. 1:1(0) ack 102 win 10000");
     s.advance(60_000);
     assert_eq!(s.host.engine.poll_timeout(), None);

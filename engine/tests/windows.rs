@@ -176,6 +176,18 @@ fn what_is_sent_again_stays_inside_a_window_that_shrank() {
 }
 
 #[test]
+fn a_window_that_closed_under_data_and_opens_a_little_gets_no_more_than_it_holds() {
+    let mut s = Script::accepted();
+    s.send(4000);
+    s.sent();
+    s.exchange(". 1:1(0) ack 1 win 0", &[]);
+    s.exchange(
+        ". 1:1(0) ack 1 win 1500",
+        &[". 1:1001(1000) ack 1 win 65535", ". 1001:1501(500) ack 1 win 65535"],
+    );
+}
+
+#[test]
 fn a_silly_window_waits_for_more_or_for_the_override() {
     let mut s = Script::accepted();
     s.send(1000);
