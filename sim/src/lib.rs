@@ -4,6 +4,10 @@
 //! |---|---|
 //! | [`world`] | [`World`]: stacks, links, the clock, and the order in which things happen |
 //! | [`output`] | [`Output`]: what happened, in that order |
+//! | [`text`] | one line of text for each output |
+//! | [`content`] | what is sent, known by position alone |
+//! | [`check`] | laws that are checked after every event |
+//! | [`swarm`] | a random world for each seed, judged by all laws |
 //!
 //! No threads, no tokio, no real clock. One seed and the same calls give the same octets and the same events.
 #![forbid(unsafe_code)]

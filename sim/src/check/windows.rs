@@ -63,7 +63,7 @@ impl Windows {
                     let irs = summary.ack - 1;
                     end.meet(self.syns.get(&(stack, segment.destination, segment.source, irs.0)), irs);
                 }
-                end.sent(segment).map_err(|(law, detail)| {
+                end.sent(segment).map_err(|Broken(law, detail)| {
                     Violation::new(law, format_args!("#{socket} {}: {detail}", summary))
                 })
             }
@@ -76,7 +76,8 @@ impl Windows {
     }
 }
 
-type Broken = (&'static str, String);
+/// The law that was broken, and how.
+struct Broken(&'static str, String);
 
 impl End {
     /// The peer's SYN is known: whatever comes later is measured by it.
@@ -124,7 +125,7 @@ impl End {
         let end = segment.seq + segment.len + syn_and_fin(segment);
         let sent_to = self.sent_to.unwrap_or(segment.seq);
         if segment.seq.after(sent_to) {
-            return Err(("nothing is skipped", format!("sent up to {sent_to}")));
+            return Err(Broken("nothing is skipped", format!("sent up to {sent_to}")));
         }
         self.sent_to = Some(sent_to.max(end));
         if segment.len == 0 {
@@ -132,33 +133,33 @@ impl End {
         }
         let mss = self.peer_syn.and_then(|syn| syn.options.mss).unwrap_or(mss_default);
         if segment.len > u32::from(mss) {
-            return Err(("no segment is larger than the peer's MSS", format!("which is {mss}")));
+            return Err(Broken("no segment is larger than the peer's MSS", format!("which is {mss}")));
         }
         let Some(edge) = self.may_send_to else {
-            return Err(("data is sent into a window", "the peer announced none yet".into()));
+            return Err(Broken("data is sent into a window", "the peer announced none yet".into()));
         };
         let data_end = segment.seq + segment.len;
         let probe = segment.len == 1 && data_end == edge + 1;
         if data_end.after(edge) && !probe {
-            return Err(("no data is sent beyond the window", format!("its right edge is {edge}")));
+            return Err(Broken("no data is sent beyond the window", format!("its right edge is {edge}")));
         }
         Ok(())
     }
 
     fn sent_ack(&mut self, segment: &TcpSummary) -> Result<(), Broken> {
         if let Some(before) = self.acknowledged.filter(|before| segment.ack.before(*before)) {
-            return Err(("the acknowledgment never decreases", format!("it was {before}")));
+            return Err(Broken("the acknowledgment never decreases", format!("it was {before}")));
         }
         self.acknowledged = Some(segment.ack);
         if let Some(came_to) = self.came_to.filter(|came_to| segment.ack.after(*came_to)) {
-            return Err(("only what came is acknowledged", format!("it came up to {came_to}")));
+            return Err(Broken("only what came is acknowledged", format!("it came up to {came_to}")));
         }
         let shift = self.shift_of(segment, self.syn.as_ref());
         let edge = segment.ack + (u32::from(segment.window) << shift);
         // A scaled window is announced rounded down (RFC 7323 §2.4).
         let slack = (1u32 << shift) - 1;
         if let Some(before) = self.announced.filter(|before| (edge + slack).before(*before)) {
-            return Err(("the right edge never moves left", format!("it was {before} and is {edge}")));
+            return Err(Broken("the right edge never moves left", format!("it was {before} and is {edge}")));
         }
         self.announced = Some(self.announced.map_or(edge, |before| before.max(edge)));
         Ok(())

@@ -48,9 +48,7 @@ impl Attacker {
         };
         let segment = forge(run, tcp, local, remote);
         let frame = frame(&segment, local, remote);
-        if !run.inject(stack, &frame) {
-            return;
-        }
+        run.inject(stack, &frame);
         let after = run.engine(stack).info(victim.socket);
         let standing = |info: &SocketInfo| {
             let tcp = info.tcp.as_ref();

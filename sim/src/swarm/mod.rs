@@ -11,7 +11,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use sockwright_engine::host::op::Family;
+use sockwright_engine::host::OpError;
+use sockwright_engine::host::op::{Family, Reply};
+use sockwright_engine::id::OpId;
 use sockwright_engine::time::Instant;
 
 use crate::check::Violation;
@@ -173,7 +175,7 @@ impl<'a> Swarm<'a> {
     }
 
     fn add(&mut self, starts: Duration, make: impl FnOnce(ActorId) -> Actor) {
-        let id = self.actors.len();
+        let id = ActorId(self.actors.len());
         self.actors.push(make(id));
         self.run.wake_in(id, starts);
     }
@@ -235,8 +237,8 @@ impl<'a> Swarm<'a> {
     }
 
     fn with(&mut self, actor: ActorId, act: impl FnOnce(&mut Actor, &mut Run)) {
-        act(&mut self.actors[actor], self.run);
-        let Actor::Listener(listener) = &mut self.actors[actor] else { return };
+        act(&mut self.actors[actor.0], self.run);
+        let Actor::Listener(listener) = &mut self.actors[actor.0] else { return };
         for (id, socket) in listener.take_accepted() {
             let plan = self.run.ledger.connections()[id.connection].plan.sides[id.side].clone();
             let stack = self.run.ledger.end(id).socket.map_or(StackId(0), |(stack, _)| stack);
@@ -331,12 +333,7 @@ impl Actor {
         }
     }
 
-    fn completed(
-        &mut self,
-        run: &mut Run,
-        op: sockwright_engine::id::OpId,
-        result: Result<sockwright_engine::host::op::Reply, sockwright_engine::host::OpError>,
-    ) {
+    fn completed(&mut self, run: &mut Run, op: OpId, result: Result<Reply, OpError>) {
         match self {
             Actor::Stream(stream) => stream.completed(run, op, result),
             Actor::Listener(listener) => listener.completed(run, op, result),

@@ -22,8 +22,9 @@ use crate::output::Output;
 use crate::text::{Brief, stack_name};
 use crate::world::{LinkConfig, LinkIndex, StackId, World};
 
-/// Names an actor.
-pub type ActorId = usize;
+/// Names an actor: its place among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ActorId(pub usize);
 
 /// A seed under way.
 pub struct Run {
@@ -171,14 +172,13 @@ impl Run {
         self.absorb();
     }
 
-    /// Lets a frame arrive that nobody of the others sent. Whether every law held through it.
-    pub fn inject(&mut self, stack: StackId, frame: &[u8]) -> bool {
+    /// Lets a frame arrive that none of the others sent.
+    pub fn inject(&mut self, stack: StackId, frame: &[u8]) {
         if self.verbose {
             println!("{} {} injected", self.now(), stack_name(stack));
         }
         self.world.inject(self.link, stack, frame);
         self.absorb();
-        self.violation.is_none()
     }
 
     /// An actor wants to act at `at`, or now if that has passed.
