@@ -36,6 +36,8 @@ pub(super) struct Watched {
     tcp_states: BTreeMap<SocketId, State>,
     socket_states: BTreeMap<SocketId, SocketState>,
     released: BTreeSet<SocketId>,
+    /// `FUZZ_TRACE` in the environment prints every event, to read what an input does.
+    trace: Option<IpAddr>,
 }
 
 impl Watched {
@@ -65,6 +67,7 @@ impl Watched {
             tcp_states: BTreeMap::new(),
             socket_states: BTreeMap::new(),
             released: BTreeSet::new(),
+            trace: std::env::var_os("FUZZ_TRACE").map(|_| ip),
         }
     }
 
@@ -162,6 +165,9 @@ impl Watched {
 
     /// The events of a socket follow each other.
     fn check_event(&mut self, event: &Event) {
+        if let Some(ip) = self.trace {
+            println!("{} {ip} {:?} {:?}", event.at, event.socket, event.kind);
+        }
         assert_eq!(event.at, self.now);
         let Some(socket) = event.socket else { return };
         assert!(!self.released.contains(&socket), "an event of a socket that is gone: {event:?}");
