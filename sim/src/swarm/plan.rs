@@ -293,11 +293,14 @@ impl Plan {
                 (rooms[index] * segments / u64::from(of)).clamp(1, if silly { SILLY_MAX } else { SEND_MAX });
             let send = if dice.chance(0.15) { 0 } else { dice.log(1, most) };
             let chunk = dice.log(1.max(send / 200), 65_536.max(send / 100)) as usize;
+            // No write takes more than the buffer holds.
+            let buffer = u64::from(options.send_buffer.unwrap_or(u32::MAX));
+            let writes = send / (chunk as u64).min(buffer).max(1);
             SidePlan {
                 options,
                 send,
                 chunk,
-                write_pause: pause(dice, 20_000_000 / (send / chunk as u64 + 1)),
+                write_pause: pause(dice, 20_000_000 / (writes + 1)),
                 read: 0,
                 read_pause: Duration::ZERO,
                 ending: endings[index],
