@@ -140,7 +140,9 @@ impl Connection {
             // What was probed beyond the closed window was not kept: it goes again now, not at the next timeout.
             self.snd.persist.reset();
             self.stop(cx, TimerKind::Persist);
-            if self.flight() > 0 {
+            // With more than the probe on its way it is the timeout's business: a peer that opens and closes its window
+            // must not have everything sent again each time.
+            if self.flight() == 1 {
                 self.recovery.resend_all(self.snd.una, self.snd.nxt);
             }
         }
