@@ -57,12 +57,12 @@ impl Connection {
         drop_segment(DropReason::OutsideWindow)
     }
 
-    /// A bare ACK from one octet before the window, while we wait for an acknowledgment ourselves. Where both ends probed
+    /// A bare ACK from one octet before the window, while a probe of ours lies beyond the peer's. Where both ends probed
     /// a window that had opened meanwhile, each took the other's octet, and each stands one octet behind for the other:
     /// unless one of them reads what the other acknowledges, neither ever does.
     fn may_end_crossed_probes(&self, segment: &TcpSegment<'_>) -> bool {
         self.state.is_synchronized()
-            && self.flight() > 0
+            && self.snd.nxt.after(self.snd.una + self.snd.wnd)
             && segment.seq_len() == 0
             && !segment.rst()
             && segment.seq + 1 == self.rcv.nxt
