@@ -35,6 +35,14 @@ impl Connection {
                 ..segment
             });
         }
+        if self.may_end_crossed_probes(&segment) {
+            let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
+            cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
+            if self.may_answer_bare_ack(cx) {
+                self.rcv.acks.now();
+            }
+            return ControlFlow::Continue(segment);
+        }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If an incoming segment is not acceptable, an acknowledgment
         //# should be sent in reply (unless the RST bit is set, if so
@@ -52,6 +60,17 @@ impl Connection {
             return ControlFlow::Continue(segment);
         }
         drop_segment(DropReason::OutsideWindow)
+    }
+
+    /// A bare ACK from one octet before the window, while a probe of ours lies beyond the peer's. Where both ends probed
+    /// a window that had opened meanwhile, each took the other's octet, and each stands one octet behind for the other:
+    /// unless one of them reads what the other acknowledges, neither ever does.
+    fn may_end_crossed_probes(&self, segment: &TcpSegment<'_>) -> bool {
+        self.state.is_synchronized()
+            && self.snd.nxt.after(self.snd.una + self.snd.wnd)
+            && segment.seq_len() == 0
+            && !segment.rst()
+            && segment.seq + 1 == self.rcv.nxt
     }
 
     /// Two ends that disagree about what was sent would answer each other's bare ACKs for ever; a keep-alive probe looks
