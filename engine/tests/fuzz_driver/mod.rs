@@ -73,7 +73,7 @@ impl<'a> Choices<'a> {
             linger: given().then(|| self.coin().then(|| ms(self.pick(&[0, 1, 1000])))),
             send_buffer: given().then(|| self.pick(&[1, 100, 2000, 262_144])),
             receive_buffer: given().then(|| self.pick(&[1, 10, 700, 5000, 65_535, 200_000])),
-            delayed_ack: given().then(|| ms(self.pick(&[0, 1, 40, 500]))),
+            delayed_ack: given().then(|| ms(self.pick(&[0, 1, 40, 499]))),
             rto_min: given().then(|| ms(self.pick(&[1, 200, 60_000]))),
             rto_initial: given().then(|| ms(self.pick(&[1, 1000, 60_000]))),
             reuse_address: given().then(|| self.coin()),

@@ -133,7 +133,7 @@ impl Connection {
         let first = matches!(resend.reason, RetransmissionReason::Timeout | RetransmissionReason::Fast);
         let ahead = resend.next.octets_since(self.snd.una);
         if !first
-            && self.recovery.phase == Phase::Loss
+            && self.recovery.phase != Phase::Fast
             && ahead + self.snd.mss > self.congestion.cwnd().max(self.snd.mss)
         {
             return None;

@@ -140,9 +140,7 @@ impl Connection {
             // What was probed beyond the closed window was not kept: it goes again now, not at the next timeout.
             self.snd.persist.reset();
             self.stop(cx, TimerKind::Persist);
-            // With more than the probe on its way it is the timeout's business: a peer that opens and closes its window
-            // must not have everything sent again each time.
-            if self.flight() == 1 {
+            if self.flight() > 0 {
                 self.recovery.resend_all(self.snd.una, self.snd.nxt);
             }
         }
