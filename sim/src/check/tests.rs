@@ -235,6 +235,13 @@ fn a_window_taken_back_is_seen() {
 }
 
 #[test]
+fn a_war_of_acknowledgments_is_seen() {
+    let ack = sent(segment(A, 0, 501, 0));
+    assert_eq!(windows(handshake(vec![ack.clone(); 4_999])), None);
+    assert_eq!(windows(handshake(vec![ack; 5_000])), Some("no war of acknowledgments"));
+}
+
+#[test]
 fn a_frame_that_no_event_told_of_is_seen() {
     let frame = |segment: TcpSegment<'_>| {
         let (src, dst) = (local().ip(), remote().ip());

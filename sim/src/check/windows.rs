@@ -4,14 +4,17 @@
 //! - it sends no data beyond the right edge that the peer announced, but for a probe of one octet;
 //! - new data begins where the last ended, and no segment is larger than the peer's MSS;
 //! - it never acknowledges less than before, nor what never came;
-//! - the right edge that it announces never moves left.
+//! - the right edge that it announces never moves left;
+//! - it does not say the same thing for ever: two ends that answer each other's acknowledgments are at war.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind, SegmentRecord};
 use sockwright_engine::id::SocketId;
 use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{Flags, TcpSummary};
 
 use super::Violation;
@@ -39,6 +42,15 @@ struct End {
     came_to: Option<Seq>,
     acknowledged: Option<Seq>,
     announced: Option<Seq>,
+    said: Said,
+}
+
+/// The last thing said, since when, and how often.
+#[derive(Debug, Default)]
+struct Said {
+    last: TcpSummary,
+    since: Instant,
+    times: u32,
 }
 
 impl Windows {
@@ -63,7 +75,8 @@ impl Windows {
                     let irs = summary.ack - 1;
                     end.meet(self.syns.get(&(stack, segment.destination, segment.source, irs.0)), irs);
                 }
-                end.sent(segment).map_err(|Broken(law, detail)| {
+                let war = end.said.again(event.at, summary);
+                end.sent(segment).and(war).map_err(|Broken(law, detail)| {
                     Violation::new(law, format_args!("#{socket} {}: {detail}", summary))
                 })
             }
@@ -78,6 +91,22 @@ impl Windows {
 
 /// The law that was broken, and how.
 struct Broken(&'static str, String);
+
+impl Said {
+    fn again(&mut self, at: Instant, segment: &TcpSummary) -> Result<(), Broken> {
+        if self.last != *segment || at.since(self.since) > WAR_TIME {
+            *self = Said { last: *segment, since: at, times: 0 };
+        }
+        self.times += 1;
+        if self.times > WAR_SEGMENTS {
+            return Err(Broken(
+                "no war of acknowledgments",
+                format!("{} times since {}", self.times, self.since),
+            ));
+        }
+        Ok(())
+    }
+}
 
 impl End {
     /// The peer's SYN is known: whatever comes later is measured by it.
@@ -184,5 +213,8 @@ fn syn_and_fin(segment: &TcpSummary) -> u32 {
     u32::from(segment.flags.contains(Flags::SYN)) + u32::from(segment.flags.contains(Flags::FIN))
 }
 
+/// More of the same than any window full of segments gives reason for, in less time than any peer is patient.
+const WAR_SEGMENTS: u32 = 5_000;
+const WAR_TIME: Duration = Duration::from_secs(60);
 /// RFC 7323 §2.3.
 const SHIFT_MAX: u8 = 14;
