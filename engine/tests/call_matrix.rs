@@ -311,6 +311,7 @@ fn answer(arrange: Arrange, ask: Ask) -> String {
         Ok(Reply::Received { data, .. } | Reply::ReceivedFrom { data, .. }) if !data.is_empty() => {
             "data".into()
         }
+        Ok(Reply::ReceivedFrom { .. }) => "empty".into(),
         Ok(_) => match (before.and_then(|it| it.1), after.and_then(|it| it.1)) {
             (Some(before), Some(after)) if before != after => format!("ok: {after}"),
             (Some(before), None) if after.is_none() => {
