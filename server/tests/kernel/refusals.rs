@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use sockwright_proto::v1 as pb;
 use tonic::Code;
 
-use crate::rig::{address, errno, on_every_wire, on_veth, short_msl};
+use crate::rig::{address, errno, given_back, on_every_wire, on_veth, short_msl};
 
 #[test]
 fn nobody_listening_is_econnrefused() {
@@ -44,7 +44,7 @@ fn a_port_of_the_kernels_is_taken_and_one_of_ours_is_taken_from_it() {
         // Given back with the socket, before its release is told.
         rig.close(socket).await;
         rig.released(socket).await;
-        rig.ours.run(|| TcpListener::bind(taken)).expect("given back");
+        given_back(&rig.ours, taken);
     });
 }
 
@@ -115,6 +115,6 @@ fn connections_outlive_their_listener_on_any_address() {
         drop(kernel);
         rig.close(socket).await;
         rig.released(socket).await;
-        rig.ours.run(|| TcpListener::bind(local)).expect("the port is given back");
+        given_back(&rig.ours, local);
     });
 }
