@@ -308,7 +308,10 @@ impl Plan {
         for index in 0..2 {
             let comes = sides[1 - index].send;
             sides[index].read = dice.log(1.max(comes / 200), 65_536.max(comes / 100)) as usize;
-            sides[index].read_pause = pause(dice, 20_000_000 / (comes / sides[index].read as u64 + 1));
+            // No read gives more than the buffer holds.
+            let buffer = sides[index].options.receive_buffer.unwrap_or(u32::MAX);
+            let reads = comes / (sides[index].read as u64).min(u64::from(buffer)).max(1);
+            sides[index].read_pause = pause(dice, 20_000_000 / (reads + 1));
         }
         ConnectionPlan { starts, opening, family, sides }
     }

@@ -163,6 +163,13 @@ impl Run {
         true
     }
 
+    /// Whether a call on a socket failed, and its caller is about to be told.
+    pub fn failure_is_coming(&self, stack: StackId, socket: SocketId) -> bool {
+        self.completions
+            .iter()
+            .any(|(at, completion)| *at == stack && completion.socket == socket && completion.result.is_err())
+    }
+
     /// Puts back what a call gave.
     pub fn restore(&mut self, stack: StackId, socket: SocketId, reply: Reply) {
         if self.verbose {

@@ -315,6 +315,12 @@ impl Stream {
                     run.restore(self.stack, socket, reply);
                 }
             }
+            // Another call of ours has the error already; this one came after it.
+            Ok(Reply::Received { data, end_of_stream: true })
+                if data.is_empty() && self.failure_is_coming(run) =>
+            {
+                self.failed = true;
+            }
             Ok(Reply::Received { data, end_of_stream }) => {
                 if data.is_empty() && !end_of_stream {
                     run.violate(Violation::new("Recv gives something", format_args!("{:?}", self.id)));
@@ -434,6 +440,10 @@ impl Stream {
         if let Phase::Connecting(socket) = self.phase {
             self.close_now(run, socket);
         }
+    }
+
+    fn failure_is_coming(&self, run: &Run) -> bool {
+        matches!(self.phase, Phase::Open(socket) if run.failure_is_coming(self.stack, socket))
     }
 
     fn give_up(&mut self, run: &mut Run, why: &'static str) {
