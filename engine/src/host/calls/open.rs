@@ -40,7 +40,7 @@ impl Engine {
                         Err(socket.refusal(Errno::EALREADY, Errno::EALREADY.meaning()))
                     }
                     SocketState::Connecting => Ok(false),
-                    SocketState::Disconnected => Err(socket.phase_error().map_or_else(
+                    SocketState::Disconnected => Err(socket.take_phase_error().map_or_else(
                         || socket.refusal(Errno::EISCONN, "The connection is over: create another socket."),
                         OpError::from,
                     )),
@@ -204,9 +204,9 @@ impl Engine {
 
 impl Socket {
     /// The pending error of a connection that is over.
-    fn phase_error(&self) -> Option<Errno> {
-        match &self.phase {
-            Phase::Connection(connection) => connection.error(),
+    fn take_phase_error(&mut self) -> Option<Errno> {
+        match &mut self.phase {
+            Phase::Connection(connection) => connection.take_error(),
             _ => None,
         }
     }
