@@ -38,11 +38,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a server, e.g. `http://127.0.0.1:50051`.
+    /// Connects to a server, e.g. `http://127.0.0.1:50051` or `127.0.0.1:50051`.
     ///
     /// Errors: `INVALID_ARGUMENT` (not a URL), `UNAVAILABLE` (nobody answers there).
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let endpoint = Endpoint::from_shared(url.to_owned())
+        if url.starts_with("https:") {
+            let message = format!("{url}: this client and the server speak without TLS: use http://");
+            return Err(Error::new(tonic::Code::InvalidArgument, message));
+        }
+        // As the server prints its address.
+        let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        let endpoint = Endpoint::from_shared(full)
             .map_err(|error| Error::new(tonic::Code::InvalidArgument, format!("{url}: {error}")))?
             // A call may wait for hours; a server that is gone should not take as long to be missed.
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)

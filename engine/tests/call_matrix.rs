@@ -261,6 +261,21 @@ fn the_page_tells_what_each_call_gives_on_a_datagram_socket() {
 }
 
 #[test]
+fn whichever_call_comes_first_is_told_of_a_failure_and_no_other() {
+    let first = |(name, _): &(&str, Ask)| ["Connect", "Send", "Recv"].contains(name);
+    for (name, ask) in CALLS.iter().filter(|call| first(call)) {
+        let mut pair = Pair::new();
+        let (a, b) = pair.connected();
+        pair.b.abort(b);
+        pair.run();
+        let request = ask(&pair, a);
+        assert_eq!(pair.a.engine.info(a).unwrap().error, Some(Errno::ECONNRESET));
+        assert_eq!(pair.a.errno(request), Errno::ECONNRESET, "{name}");
+        assert_eq!(pair.a.engine.info(a).unwrap().error, None, "{name}");
+    }
+}
+
+#[test]
 fn the_page_lists_the_errors() {
     let rows = Errno::ALL
         .iter()
@@ -311,6 +326,7 @@ fn answer(arrange: Arrange, ask: Ask) -> String {
         Ok(Reply::Received { data, .. } | Reply::ReceivedFrom { data, .. }) if !data.is_empty() => {
             "data".into()
         }
+        Ok(Reply::ReceivedFrom { .. }) => "empty".into(),
         Ok(_) => match (before.and_then(|it| it.1), after.and_then(|it| it.1)) {
             (Some(before), Some(after)) if before != after => format!("ok: {after}"),
             (Some(before), None) if after.is_none() => {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Host, Pair};
 use sockwright_engine::host::op::{Reply, Request, SocketKind, Wait};
 use sockwright_engine::id::{LinkId, SocketId};
@@ -107,4 +109,42 @@ fn empty_datagrams_do_not_wait_without_limit() {
     }
     let queue = pair.b.engine.info(receiver).unwrap().datagrams.unwrap();
     assert!(queue.queued < 10_000 && queue.overflows > 90_000, "{queue:?}");
+}
+
+#[test]
+fn probes_that_cross_after_lost_window_updates_end_in_an_open_window() {
+    let options = OptionsPatch { receive_buffer: Some(100), ..OptionsPatch::default() };
+    let mut pair = Pair::new();
+    let (a, b) = pair.connected_with(options.clone(), options);
+    pair.a.send(a, &[1; 300]);
+    pair.b.send(b, &[2; 300]);
+    pair.advance(Duration::from_millis(100));
+    // Each probes the other's closed window.
+    let probes = [&mut pair.a, &mut pair.b].map(|host| {
+        host.advance(Duration::from_secs(1));
+        std::mem::take(&mut host.sent).pop().unwrap()
+    });
+    // Both read, and neither hears of it; now the probes arrive, and are no longer beyond the window.
+    let mut received = [pair.a.recv(a).0.len(), pair.b.recv(b).0.len()];
+    assert_eq!(received, [100, 100]);
+    pair.a.sent.clear();
+    pair.b.sent.clear();
+    let [from_a, from_b] = probes;
+    pair.a.frame(&from_b);
+    pair.b.frame(&from_a);
+    for _ in 0..10 {
+        pair.advance(Duration::from_secs(1));
+        received[0] += drained(&mut pair.a, a);
+        received[1] += drained(&mut pair.b, b);
+    }
+    assert_eq!(received, [300, 300]);
+}
+
+/// How many octets there are to take now.
+fn drained(host: &mut Host, socket: SocketId) -> usize {
+    let recv = Request::Recv { socket, max: 1000, min: 1, peek: false, wait: Wait::Never };
+    match host.call(recv) {
+        Ok(Reply::Received { data, .. }) => data.len(),
+        _ => 0,
+    }
 }

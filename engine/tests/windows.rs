@@ -122,6 +122,25 @@ fn a_fin_behind_a_closed_window_is_the_probe() {
 }
 
 #[test]
+fn a_peer_that_does_not_know_that_its_probe_was_taken_is_heard() {
+    let mut s = Script::accepted_with(OptionsPatch { receive_buffer: Some(10), ..patch() });
+    s.send(1000);
+    s.inject("P. 1:11(10) ack 1 win 10000");
+    s.inject(". 11:11(0) ack 1001 win 0");
+    s.send(500);
+    s.advance(40);
+    s.sent();
+    // Both windows are closed. Our probe crosses the peer's.
+    s.expect_after(160, &[". 1001:1002(1) ack 11 win 0"]);
+    s.recv(1, 10);
+    s.expect(&[". 1001:1001(0) ack 11 win 10"]);
+    s.inject(". 11:12(1) ack 1001 win 0");
+    // The peer took ours as well, and acknowledges from where our window ended.
+    s.inject(". 11:11(0) ack 1002 win 10000");
+    s.expect(&["P. 1002:1501(499) ack 12 win 9"]);
+}
+
+#[test]
 fn a_window_update_that_is_lost_is_found_by_the_probe() {
     let mut pair = Pair::new();
     let small = OptionsPatch { receive_buffer: Some(1000), ..patch() };

@@ -56,10 +56,6 @@ impl Demux {
         self.bound.get(&(kind, local)).or_else(|| self.bound.get(&(kind, any))).copied()
     }
 
-    pub(crate) fn is_bound(&self, kind: PortKind, local: SocketAddr) -> bool {
-        self.bound.contains_key(&(kind, local))
-    }
-
     pub(crate) fn connect(&mut self, kind: PortKind, tuple: Tuple, socket: SocketId) {
         self.connected.insert((kind, tuple), socket);
     }

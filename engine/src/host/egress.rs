@@ -40,7 +40,8 @@ impl Engine {
             let Some(dst) = self.write_next(now, buf) else {
                 // Only then what we sent to ourselves arrives, as it would from a wire.
                 let frame = self.loopback.pop_front()?;
-                let arrived = Arrived { checksums: ChecksumPolicy::Ignore, shared_with_host: false };
+                let arrived =
+                    Arrived { checksums: ChecksumPolicy::Ignore, shared_with_host: false, from_wire: false };
                 self.take_frame(now, arrived, &frame);
                 continue;
             };

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use super::egress::Packet;
 use super::ingress::Arrived;
 use super::socket::Phase;
-use super::{Engine, PortKind};
+use super::{Engine, Errno, PortKind};
 use crate::event::{DropReason, EventKind};
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, IcmpError, icmp_errno};
@@ -45,15 +45,7 @@ impl Engine {
 
     /// Gives an error to the socket whose packet it quotes; says whether there was one that believed it.
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
-        let kind = match quoted.protocol {
-            Protocol::Tcp => PortKind::Tcp,
-            Protocol::Udp => PortKind::Udp,
-            _ => return false,
-        };
-        let tuple = Tuple {
-            local: SocketAddr::new(quoted.src, quoted.src_port),
-            remote: SocketAddr::new(quoted.dst, quoted.dst_port),
-        };
+        let Some((kind, tuple)) = sender_of(quoted) else { return false };
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
         let Some(id) = self.demux.connected(kind, &tuple) else { return false };
         self.touch(id);
@@ -81,6 +73,29 @@ impl Engine {
         }
     }
 
+    /// Takes note that the host could not send `packet`, which [`Engine::poll_transmit`] gave, because of `errno`.
+    ///
+    /// An attempt to open ends with it, as a `connect` of the host's own would; a datagram socket tells it at the next
+    /// call; an open connection goes on, and tells it if it is given up later.
+    pub fn handle_send_failure(&mut self, now: Instant, packet: &[u8], errno: Errno) {
+        self.begin_input();
+        let Ok(quoted) = Quoted::parse(packet) else { return };
+        let Some((kind, tuple)) = sender_of(&quoted) else { return };
+        let found = self.demux.connected(kind, &tuple).or_else(|| self.demux.bound(kind, tuple.local));
+        let Some(id) = found else { return };
+        self.touch(id);
+        let mut cx = self.shared.cx(now);
+        match self.sockets.get_mut(&id).map(|socket| (&mut socket.phase, &mut socket.error)) {
+            Some((Phase::Connection(connection), _)) => connection.on_send_failure(&mut cx, errno),
+            Some((Phase::Datagram(_), error)) => {
+                *error = Some(errno);
+                cx.tell(id, EventKind::Failed(errno));
+            }
+            _ => {}
+        }
+        self.settle(now);
+    }
+
     /// Answers a datagram that nobody waits for.
     //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
     //# If a datagram arrives addressed to a UDP port for which
@@ -103,4 +118,15 @@ impl Engine {
         message.emit(src, dst, &mut payload);
         self.queue_packet(now, None, Packet { src, dst, protocol, payload });
     }
+}
+
+/// Whose packet is quoted.
+fn sender_of(quoted: &Quoted<'_>) -> Option<(PortKind, Tuple)> {
+    let kind = match quoted.protocol {
+        Protocol::Tcp => PortKind::Tcp,
+        Protocol::Udp => PortKind::Udp,
+        _ => return None,
+    };
+    let local = SocketAddr::new(quoted.src, quoted.src_port);
+    Some((kind, Tuple { local, remote: SocketAddr::new(quoted.dst, quoted.dst_port) }))
 }

@@ -7,7 +7,7 @@ use super::op::SocketState;
 use super::ports::Hold;
 use super::settle::flush_thawed;
 use super::socket::{Phase, Socket};
-use super::{Engine, PortKind, is_unicast};
+use super::{Engine, Interface, PortKind, is_unicast};
 use crate::event::{Cause, DropReason, EventKind, Interest, TimerAction};
 use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
@@ -24,6 +24,8 @@ use crate::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment, UdpDatagram};
 pub(super) struct Arrived {
     pub(super) checksums: ChecksumPolicy,
     pub(super) shared_with_host: bool,
+    /// It came by a link, not from ourselves.
+    pub(super) from_wire: bool,
 }
 
 impl Engine {
@@ -31,7 +33,8 @@ impl Engine {
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
         self.begin_input();
         let arrived = self.interfaces.iter().find(|interface| interface.link == link).map(|interface| {
-            Arrived { checksums: interface.checksums, shared_with_host: interface.shared_with_host }
+            let Interface { checksums, shared_with_host, .. } = *interface;
+            Arrived { checksums, shared_with_host, from_wire: true }
         });
         let Some(arrived) = arrived else { return self.drop_frame(now, DropReason::NotOurAddress) };
         self.take_frame(now, arrived, frame);
@@ -58,7 +61,10 @@ impl Engine {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# A TCP implementation MUST silently discard an incoming SYN
         //# segment that is addressed to a broadcast or multicast address [(MUST-57)].
-        if !is_unicast(packet.src) || !is_unicast(packet.dst) {
+        // A packet from ourselves that came by a wire is forged: what we send to ourselves takes no wire. Answered, it
+        // would be answered again (the LAND attack).
+        let forged = arrived.from_wire && !arrived.shared_with_host && self.is_own(packet.src);
+        if !is_unicast(packet.src) || !is_unicast(packet.dst) || forged {
             return self.drop_frame(now, DropReason::BadAddress);
         }
         if !self.is_own(packet.dst) {
@@ -91,6 +97,10 @@ impl Engine {
             local: SocketAddr::new(dst, segment.dst_port),
             remote: SocketAddr::new(src, segment.src_port),
         };
+        // Nobody talks to itself through one socket; answered, such a segment would be answered without end.
+        if tuple.local == tuple.remote {
+            return self.drop_frame(now, DropReason::BadAddress);
+        }
         let found = self
             .demux
             .connected(PortKind::Tcp, &tuple)

@@ -50,7 +50,7 @@ use self::demux::{Demux, KeyedMap, SipKeys};
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
 use self::socket::{Phase, Socket};
-use self::timers::TimerHeap;
+use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, Interest, Sink};
 use crate::id::{IdSource, LinkId, OpId, SocketId};
@@ -72,7 +72,7 @@ pub struct Engine {
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
-    timers: TimerHeap,
+    timers: Agenda,
     shared: Shared,
     /// Sockets that an input touched and that are to be settled.
     touched: VecDeque<SocketId>,
@@ -130,7 +130,7 @@ impl Engine {
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
-            timers: TimerHeap::default(),
+            timers: Agenda::default(),
             shared: Shared {
                 rng,
                 events: Sink::default(),
@@ -163,7 +163,7 @@ impl Engine {
             if *prefix > bits {
                 return Err("a prefix is longer than its address");
             }
-            if ip.is_unspecified() || ip.is_multicast() {
+            if !is_unicast(*ip) || is_broadcast_of(*ip, *ip, *prefix) {
                 return Err("an address is no unicast address");
             }
             if interface.mtu < mtu_min {
@@ -206,16 +206,22 @@ impl Engine {
                     return None;
                 }
                 let next = socket.next_timeout();
-                if next != Some(at) {
-                    socket.registered = None;
-                    self.timers.schedule(id, next, &mut socket.registered);
+                if next == Some(at) {
+                    return next;
                 }
-                next
+                // It was early: it moves to where it belongs.
+                self.timers.pop();
+                socket.registered = None;
+                self.timers.schedule(id, next, &mut socket.registered);
+                None
             });
-            if actual == Some(at) {
-                return Some(at);
+            if actual.is_some() {
+                return actual;
             }
-            self.timers.pop();
+            // Of a socket that is gone.
+            if self.timers.peek() == Some((at, id)) && !self.sockets.contains_key(&id) {
+                self.timers.pop();
+            }
         }
         None
     }
@@ -322,6 +328,14 @@ impl Engine {
         self.interfaces.iter().flat_map(|i| &i.addresses).any(|(own, _)| *own == ip)
     }
 
+    /// Whether `ip` is the broadcast address of a network of ours, or the network itself.
+    fn is_broadcast(&self, ip: IpAddr) -> bool {
+        self.interfaces
+            .iter()
+            .flat_map(|i| &i.addresses)
+            .any(|(own, prefix)| is_broadcast_of(ip, *own, *prefix))
+    }
+
     /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
     /// leads everywhere else.
     fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
@@ -388,6 +402,13 @@ fn in_prefix(ip: IpAddr, own: IpAddr, prefix: u8) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether `ip` is the first or the last address of an IPv4 network that has room for more than two.
+fn is_broadcast_of(ip: IpAddr, own: IpAddr, prefix: u8) -> bool {
+    let (IpAddr::V4(ip4), true) = (ip, in_prefix(ip, own, prefix) && prefix < 31) else { return false };
+    let host = u32::MAX >> prefix;
+    ip4.to_bits() & host == host || ip4.to_bits() & host == 0
 }
 
 /// Whether a packet may come from or go to this address alone: no group, no broadcast, not "this host".

@@ -1,7 +1,6 @@
 //! Which ports are in use, by whom, and which one to take next (RFC 6056).
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use super::config::{Port, PortKind};
@@ -29,13 +28,12 @@ pub(crate) enum Hold {
 #[derive(Clone, Copy, Debug)]
 struct Use {
     ip: IpAddr,
-    socket: SocketId,
     hold: Hold,
 }
 
 /// The ports in use.
 #[derive(Debug, Default)]
-pub(crate) struct Ports(BTreeMap<(PortKind, u16), Vec<Use>>);
+pub(crate) struct Ports(BTreeMap<(PortKind, u16), BTreeMap<SocketId, Use>>);
 
 impl Ports {
     /// Whether `bind` to `local` has to fail.
@@ -52,27 +50,32 @@ impl Ports {
     }
 
     pub(crate) fn hold(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId, hold: Hold) {
-        self.0.entry((kind, local.port())).or_default().push(Use { ip: local.ip(), socket, hold });
+        self.0.entry((kind, local.port())).or_default().insert(socket, Use { ip: local.ip(), hold });
     }
 
     /// Changes how a socket holds its port.
     pub(crate) fn set_hold(&mut self, kind: PortKind, port: u16, socket: SocketId, hold: Hold) {
-        if let Some(uses) = self.0.get_mut(&(kind, port)) {
-            uses.iter_mut().filter(|used| used.socket == socket).for_each(|used| used.hold = hold);
+        if let Some(used) = self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket)) {
+            used.hold = hold;
         }
     }
 
-    /// Lets go of a socket's port; gives the port where that was its last use on that address.
+    /// Whether somebody listens on the port, at an address that overlaps.
+    pub(crate) fn has_listener(&self, kind: PortKind, local: SocketAddr) -> bool {
+        self.overlapping(kind, local).any(|used| matches!(used.hold, Hold::Bound { listening: true, .. }))
+    }
+
+    /// Lets go of a socket's port; gives the port where no other socket uses it at an address that overlaps.
+    ///
+    /// A listener on any address and its connections on particular ones overlap: whichever goes last gives the port
+    /// back, at its own address; whoever claimed it elsewhere has to take that for all that it claimed.
     pub(crate) fn release(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId) -> Option<Port> {
         let uses = self.0.get_mut(&(kind, local.port()))?;
-        let at = uses.iter().position(|used| used.socket == socket)?;
-        let Use { ip, .. } = uses.swap_remove(at);
-        let still = uses
-            .iter()
-            .any(|used| used.ip == ip || used.ip.is_unspecified() && used.ip.is_ipv4() == ip.is_ipv4());
+        let Use { ip, .. } = uses.remove(&socket)?;
         if uses.is_empty() {
             self.0.remove(&(kind, local.port()));
         }
+        let still = self.in_use(kind, SocketAddr::new(ip, local.port()));
         (!still).then_some(Port { kind, ip, port: local.port() })
     }
 
@@ -98,7 +101,7 @@ impl Ports {
     fn overlapping(&self, kind: PortKind, local: SocketAddr) -> impl Iterator<Item = &Use> {
         let ip = local.ip();
         let any = unspecified_like(ip);
-        self.0.get(&(kind, local.port())).into_iter().flatten().filter(move |used| {
+        self.0.get(&(kind, local.port())).into_iter().flat_map(BTreeMap::values).filter(move |used| {
             used.ip == ip || used.ip == any || ip == any && used.ip.is_ipv4() == ip.is_ipv4()
         })
     }
@@ -146,6 +149,16 @@ mod tests {
             Some(Port { kind: TCP, ip: local.ip(), port: 80 })
         );
         assert!(!ports.in_use(TCP, local));
+    }
+
+    #[test]
+    fn a_listener_on_any_address_leaves_the_port_to_its_connections() {
+        let mut ports = Ports::default();
+        let (any, own) = (at([0; 4], 80), at([10, 0, 0, 1], 80));
+        ports.hold(TCP, any, SocketId(1), Hold::Bound { reuse: false, listening: true });
+        ports.hold(TCP, own, SocketId(2), Hold::Bound { reuse: false, listening: false });
+        assert_eq!(ports.release(TCP, any, SocketId(1)), None);
+        assert_eq!(ports.release(TCP, own, SocketId(2)), Some(Port { kind: TCP, ip: own.ip(), port: 80 }));
     }
 
     #[test]

@@ -1,19 +1,19 @@
-//! The timer heap: when each socket wants to be looked at.
+//! When each socket wants to be looked at: one entry a socket, the earliest first.
 //!
-//! A deadline that moves later costs nothing until the old one comes up; one that moves earlier is pushed beside it.
+//! A deadline that moves later leaves its entry where it is: when that comes up, it is seen to be early and moves. So the
+//! timers that are set anew with every segment cost nothing.
 
-use alloc::collections::BinaryHeap;
-use core::cmp::Reverse;
+use alloc::collections::BTreeSet;
 
 use crate::id::SocketId;
 use crate::time::Instant;
 
-/// The heap.
+/// The entries.
 #[derive(Debug, Default)]
-pub(crate) struct TimerHeap(BinaryHeap<Reverse<(Instant, SocketId)>>);
+pub(crate) struct Agenda(BTreeSet<(Instant, SocketId)>);
 
-impl TimerHeap {
-    /// Sees to it that the heap has an entry at or before `deadline`; `registered` is the socket's earliest.
+impl Agenda {
+    /// Sees to it that the socket's entry, at `registered` if it has one, is at or before `deadline`.
     pub(crate) fn schedule(
         &mut self,
         socket: SocketId,
@@ -23,17 +23,20 @@ impl TimerHeap {
         if let Some(deadline) = deadline
             && registered.is_none_or(|at| deadline < at)
         {
-            *registered = Some(deadline);
-            self.0.push(Reverse((deadline, socket)));
+            if let Some(at) = registered.replace(deadline) {
+                self.0.remove(&(at, socket));
+            }
+            self.0.insert((deadline, socket));
         }
     }
 
     /// The earliest entry.
     pub(crate) fn peek(&self) -> Option<(Instant, SocketId)> {
-        self.0.peek().map(|Reverse(entry)| *entry)
+        self.0.first().copied()
     }
 
+    /// Takes out the earliest entry.
     pub(crate) fn pop(&mut self) {
-        self.0.pop();
+        self.0.pop_first();
     }
 }

@@ -108,7 +108,7 @@ pub struct OptionsPatch {
     pub send_buffer: Option<u32>,
     /// See [`Options::receive_buffer`]; 1 to 64 Mi.
     pub receive_buffer: Option<u32>,
-    /// See [`Options::delayed_ack`]; up to 500 ms.
+    /// See [`Options::delayed_ack`]; up to 499 ms.
     pub delayed_ack: Option<Duration>,
     /// See [`Options::rto_min`]; 1 ms to one minute.
     pub rto_min: Option<Duration>,
@@ -202,9 +202,9 @@ impl OptionsPatch {
         between(
             self.delayed_ack,
             Duration::ZERO,
-            MILLISECOND * 500,
+            MILLISECOND * 499,
             "delayed_ack",
-            "delayed_ack has to be 0 to 500 ms.",
+            "delayed_ack has to be 0 to 499 ms.",
         )?;
         between(self.rto_min, MILLISECOND, MINUTE, "rto_min", "rto_min has to be 1 ms to 1 minute.")?;
         between(

@@ -159,7 +159,7 @@ impl State {
         TRANSITIONS.iter().find(|(from, on, _)| *from == self && *on == trigger).map(|(_, _, to)| *to)
     }
 
-    /// Both sides' SYNs are acknowledged (RFC 9293's "synchronized states" without SYN-RECEIVED).
+    /// A synchronized state (RFC 9293 §3.5.2): both sides' SYNs are acknowledged.
     pub const fn is_synchronized(self) -> bool {
         !matches!(self, Closed | Listen | SynSent | SynReceived)
     }

@@ -130,7 +130,13 @@ fn next_page<T>(items: &mut Vec<T>, size: usize, name: impl Fn(&T) -> &String) -
 fn how_far(how: Option<advance_time_request::How>) -> Result<Advance, Invalid> {
     use advance_time_request::How;
     match how {
-        Some(How::By(length)) => Ok(Advance::By(duration(&length, "by")?)),
+        Some(How::By(length)) => match duration(&length, "by")? {
+            length if length <= CENTURY => Ok(Advance::By(length)),
+            _ => Err(Invalid::new("by", "it has to be at most a hundred years")),
+        },
+        Some(How::ToTimeNs(time)) if time > CLOCK_MAX => {
+            Err(Invalid::new("to_time_ns", "it has to be below 2^63: the clock would stand at its end"))
+        }
         Some(How::ToTimeNs(time)) => Ok(Advance::To(Instant::from_nanos(time))),
         Some(How::Steps(steps)) if steps > 0 => Ok(Advance::Steps(steps.into())),
         Some(How::UntilIdle(true)) => Ok(Advance::UntilIdle),
@@ -155,3 +161,8 @@ fn not_advanced(error: AdvanceError) -> Status {
         }
     }
 }
+
+/// The furthest that one `AdvanceTime` goes: well short of the end of a clock, however often it is called in a test.
+const CENTURY: std::time::Duration = std::time::Duration::from_secs(100 * 31_557_600);
+/// Timers are set ahead of now, and must have room.
+const CLOCK_MAX: u64 = i64::MAX as u64;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Interface};
+use sockwright_engine::host::{Config, Engine, Errno, Interface};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::ChecksumPolicy;
-use sockwright_link::raw_ip::Checksums;
+use sockwright_link::raw_ip::{Checksums, SendError};
 use sockwright_link::{LinkError, RawIp};
 use sockwright_sim::{Output, StackId};
 
@@ -142,6 +142,7 @@ impl Attached {
     /// Takes out everything that the engine has to say; packets leave at once.
     fn drain(&mut self) {
         let stack = ONLY;
+        let mut refused = Vec::new();
         loop {
             // The transmit that gives nothing may tell something all the same: only then timers are set.
             let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
@@ -153,6 +154,9 @@ impl Attached {
             // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
             if let Err(error) = link.raw.send(&self.buffer) {
                 tracing::debug!(%error, address = %link.raw.address(), "a packet was not sent");
+                if let Some(errno) = unreachable(&error) {
+                    refused.push((self.buffer.clone(), errno));
+                }
             }
         }
         while let Some(completion) = self.engine.poll_completion() {
@@ -160,6 +164,10 @@ impl Attached {
         }
         while let Some(port) = self.engine.poll_released_port() {
             self.ports.release(port);
+        }
+        for (packet, errno) in refused {
+            self.engine.handle_send_failure(self.now, &packet, errno);
+            self.drain();
         }
     }
 
@@ -272,6 +280,20 @@ impl Site for Attached {
                 link.readable = true;
             }
         }
+    }
+}
+
+/// What it means to the sender of a packet that the host does not send it; `None`: it is lost on the way like any other.
+fn unreachable(error: &SendError) -> Option<Errno> {
+    match error {
+        SendError::Busy | SendError::TooBig { .. } => None,
+        SendError::Filtered => Some(Errno::EPERM),
+        // Our packets are whole: so the kernel has no way from this source to this destination.
+        SendError::Malformed => Some(Errno::ENETUNREACH),
+        SendError::Io(error) => match error.kind() {
+            io::ErrorKind::HostUnreachable => Some(Errno::EHOSTUNREACH),
+            _ => Some(Errno::ENETUNREACH),
+        },
     }
 }
 

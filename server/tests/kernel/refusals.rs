@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use sockwright_proto::v1 as pb;
 use tonic::Code;
 
-use crate::rig::{address, errno, on_every_wire, on_veth, short_msl};
+use crate::rig::{address, errno, given_back, on_every_wire, on_veth, short_msl};
 
 #[test]
 fn nobody_listening_is_econnrefused() {
@@ -44,7 +44,7 @@ fn a_port_of_the_kernels_is_taken_and_one_of_ours_is_taken_from_it() {
         // Given back with the socket, before its release is told.
         rig.close(socket).await;
         rig.released(socket).await;
-        rig.ours.run(|| TcpListener::bind(taken)).expect("given back");
+        given_back(&rig.ours, taken);
     });
 }
 
@@ -68,5 +68,53 @@ fn an_address_or_interface_that_is_not_there_is_named_and_nothing_else_suffers()
         let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
         let socket = rig.connect(listener.local_addr().expect("an address"), short_msl()).await;
         rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
+    });
+}
+
+#[test]
+fn no_route_is_enetunreach_at_once() {
+    on_veth(|rig| async move {
+        let nowhere = if rig.ours.address.is_ipv4() { "192.0.2.1:9" } else { "[2001:db8::1]:9" };
+        let socket = rig.create(pb::SocketKind::Stream).await;
+        let remote = Some(address(nowhere.parse().expect("an address")));
+        let status =
+            rig.sockets.clone().connect(pb::ConnectRequest { socket, remote, dont_wait: false }).await;
+        let status = status.expect_err("there is no way there");
+        assert_eq!((status.code(), errno(&status).as_str()), (Code::Unavailable, "ENETUNREACH"));
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn connections_outlive_their_listener_on_any_address() {
+    on_veth(|rig| async move {
+        let listener = rig.create_with(pb::SocketKind::Stream, short_msl()).await;
+        let bind = pb::BindRequest { socket: listener, local: None };
+        let any = pb::SocketAddress { ip: String::new(), port: 0 };
+        let bound =
+            rig.sockets.clone().bind(pb::BindRequest { local: Some(any), ..bind }).await.expect("bound");
+        let port = bound.into_inner().local.expect("an address").port as u16;
+        rig.sockets
+            .clone()
+            .listen(pb::ListenRequest { socket: listener, backlog: 0 })
+            .await
+            .expect("listening");
+        let (theirs, local) = (rig.theirs.clone(), rig.ours.port(port));
+        let connecting = tokio::task::spawn_blocking(move || {
+            theirs.run(|| std::net::TcpStream::connect(local)).expect("the kernel connects")
+        });
+        let socket = rig.accept(listener).await;
+        let mut kernel = connecting.await.expect("connected");
+        rig.close(listener).await;
+        rig.released(listener).await;
+
+        rig.send(socket, b"still here").await;
+        let mut buffer = [0; 10];
+        std::io::Read::read_exact(&mut kernel, &mut buffer).expect("the guard is still there");
+        assert_eq!(&buffer, b"still here");
+        drop(kernel);
+        rig.close(socket).await;
+        rig.released(socket).await;
+        given_back(&rig.ours, local);
     });
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
@@ -56,7 +56,12 @@ fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(R
             let url = format!("http://{}", server.local_addr());
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
-            let channel = Endpoint::from_shared(url).expect("a url").connect().await.expect("connected");
+            let channel = Endpoint::from_shared(url)
+                .expect("a url")
+                .timeout(PATIENCE)
+                .connect()
+                .await
+                .expect("connected");
             let rig = Rig {
                 sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
                 networks: NetworksClient::new(channel.clone()),
@@ -225,6 +230,23 @@ impl Rig {
             }
         }
         hash.finish()
+    }
+}
+
+/// No call of these tests waits for so long: one that does has met a failure elsewhere, which is then seen.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Takes a port as the kernel's, once it is given back. That can be a moment later than told: a child that another
+/// test's thread forked holds every descriptor until it has become its program.
+pub(crate) fn given_back(host: &Host, address: SocketAddr) -> TcpListener {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        match host.run(|| TcpListener::bind(address)) {
+            Ok(listener) => return listener,
+            Err(error) => {
+                assert!(std::time::Instant::now() < deadline, "{address} is not given back: {error}")
+            }
+        }
     }
 }
 

@@ -373,7 +373,7 @@ fn options(dice: &mut Rng) -> OptionsPatch {
         linger: None,
         send_buffer: dice.chance(0.6).then(|| *dice.pick(&buffers)),
         receive_buffer: dice.chance(0.6).then(|| *dice.pick(&buffers)),
-        delayed_ack: dice.chance(0.5).then(|| ms(*dice.pick(&[0, 1, 100, 500]))),
+        delayed_ack: dice.chance(0.5).then(|| ms(*dice.pick(&[0, 1, 100, 499]))),
         rto_min: dice.chance(0.3).then(|| ms(*dice.pick(&[1, 20, 1_000]))),
         rto_initial: dice.chance(0.3).then(|| ms(*dice.pick(&[50, 300, 3_000]))),
         reuse_address: dice.chance(0.5).then_some(true),

@@ -31,7 +31,9 @@ class SocketsStub(object):
     Blocking calls (`Accept`, `Connect`, `Send`, `Recv`, `SendTo`, `RecvFrom`, `WaitFor`, and `Close` with a
     linger time) wait inside the server until they can finish, until the gRPC deadline, or until they are
     cancelled. Ending the wait ends nothing else: a cancelled `Accept` loses no connection, a cancelled `Recv` no
-    byte, a cancelled `Send` has taken no byte, a cancelled `Connect` leaves the handshake going on. A server
+    byte, a cancelled `Send` has taken no byte, a cancelled `Connect` leaves the handshake going on. That holds until the
+    response is on its way: one that crosses a cancellation (or the client's own deadline) is lost to the client with what
+    it carried, as HTTP/2 knows no acknowledgment; `Accept` takes a key against that. A server
     without a deadline in the request waits for as long as the connection lives.
 
     Errors common to all calls that name a socket: NOT_FOUND with `EBADF` when there is no such socket,
@@ -144,7 +146,9 @@ class SocketsServicer(object):
     Blocking calls (`Accept`, `Connect`, `Send`, `Recv`, `SendTo`, `RecvFrom`, `WaitFor`, and `Close` with a
     linger time) wait inside the server until they can finish, until the gRPC deadline, or until they are
     cancelled. Ending the wait ends nothing else: a cancelled `Accept` loses no connection, a cancelled `Recv` no
-    byte, a cancelled `Send` has taken no byte, a cancelled `Connect` leaves the handshake going on. A server
+    byte, a cancelled `Send` has taken no byte, a cancelled `Connect` leaves the handshake going on. That holds until the
+    response is on its way: one that crosses a cancellation (or the client's own deadline) is lost to the client with what
+    it carried, as HTTP/2 knows no acknowledgment; `Accept` takes a key against that. A server
     without a deadline in the request waits for as long as the connection lives.
 
     Errors common to all calls that name a socket: NOT_FOUND with `EBADF` when there is no such socket,
@@ -445,7 +449,9 @@ class Sockets(object):
     Blocking calls (`Accept`, `Connect`, `Send`, `Recv`, `SendTo`, `RecvFrom`, `WaitFor`, and `Close` with a
     linger time) wait inside the server until they can finish, until the gRPC deadline, or until they are
     cancelled. Ending the wait ends nothing else: a cancelled `Accept` loses no connection, a cancelled `Recv` no
-    byte, a cancelled `Send` has taken no byte, a cancelled `Connect` leaves the handshake going on. A server
+    byte, a cancelled `Send` has taken no byte, a cancelled `Connect` leaves the handshake going on. That holds until the
+    response is on its way: one that crosses a cancellation (or the client's own deadline) is lost to the client with what
+    it carried, as HTTP/2 knows no acknowledgment; `Accept` takes a key against that. A server
     without a deadline in the request waits for as long as the connection lives.
 
     Errors common to all calls that name a socket: NOT_FOUND with `EBADF` when there is no such socket,

@@ -26,7 +26,10 @@ use failure::Failure;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Verb::Completions { shell } = cli.verb {
-        clap_complete::generate(shell, &mut Cli::command(), "sockwright", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "sockwright", &mut script);
+        // A reader that has had enough is no failure.
+        _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
         return ExitCode::SUCCESS;
     }
     let (verb, json) = (cli.verb.name(), cli.json);

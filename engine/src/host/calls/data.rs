@@ -145,7 +145,7 @@ impl Engine {
         data: &[u8],
     ) -> Result<SocketAddr, OpError> {
         let (_, own) = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?;
-        if !is_unicast(remote.ip()) {
+        if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
                 detail: Some("Multicast and broadcast are not sent."),
                 ..Errno::ENETUNREACH.into()

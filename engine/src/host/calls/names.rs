@@ -18,6 +18,8 @@ impl Engine {
         let local = canonical(local);
         let socket = self.open_socket(id)?;
         let (family, reuse, kind) = (socket.family, socket.options.reuse_address, socket.port_kind());
+        // Two datagram sockets of one address could not both receive.
+        let reuse = reuse && kind == PortKind::Tcp;
         if socket.state != SocketState::Unbound {
             return Err(socket.refusal(Errno::EINVAL, "The socket is bound already."));
         }
@@ -70,7 +72,7 @@ impl Engine {
         let local = socket.local.ok_or(Errno::EINVAL)?;
         if matches!(socket.phase, Phase::Idle) {
             let reuse = socket.options.reuse_address;
-            if self.demux.is_bound(PortKind::Tcp, local) {
+            if self.ports.has_listener(PortKind::Tcp, local) {
                 return Err(OpError {
                     detail: Some("Another socket listens there."),
                     ..Errno::EADDRINUSE.into()

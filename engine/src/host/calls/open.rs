@@ -36,11 +36,11 @@ impl Engine {
             Phase::Listener(_) => return Err(socket.refusal(Errno::EISCONN, "The socket is listening.")),
             Phase::Connection(_) => {
                 return match socket.current_state() {
-                    SocketState::Connecting if wait == Wait::Never => {
+                    SocketState::Connecting if wait == Wait::Never || socket.remote != Some(remote) => {
                         Err(socket.refusal(Errno::EALREADY, Errno::EALREADY.meaning()))
                     }
                     SocketState::Connecting => Ok(false),
-                    SocketState::Disconnected => Err(socket.phase_error().map_or_else(
+                    SocketState::Disconnected => Err(socket.take_phase_error().map_or_else(
                         || socket.refusal(Errno::EISCONN, "The connection is over: create another socket."),
                         OpError::from,
                     )),
@@ -66,7 +66,7 @@ impl Engine {
         //# A TCP implementation MUST reject as an error a local OPEN call for
         //# an invalid remote IP address (e.g., a broadcast or multicast
         //# address) (MUST-46).
-        if !is_unicast(remote.ip()) {
+        if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
                 detail: Some("A multicast or broadcast address is no peer."),
                 ..Errno::ENETUNREACH.into()
@@ -204,9 +204,9 @@ impl Engine {
 
 impl Socket {
     /// The pending error of a connection that is over.
-    fn phase_error(&self) -> Option<Errno> {
-        match &self.phase {
-            Phase::Connection(connection) => connection.error(),
+    fn take_phase_error(&mut self) -> Option<Errno> {
+        match &mut self.phase {
+            Phase::Connection(connection) => connection.take_error(),
             _ => None,
         }
     }

@@ -121,6 +121,11 @@ impl Engine {
                 tell_closed(&mut cx, id, State::TimeWait, Trigger::Abort, Cause::Call(call), tuple);
                 socket.phase = Phase::Gone;
             }
+            // Its silence ends, too.
+            Phase::Vanished => {
+                socket.phase = Phase::Gone;
+                self.vanished.retain(|vanished| *vanished != id);
+            }
             _ => {}
         }
         self.finish(now, id, call);

@@ -1,6 +1,7 @@
 //! What ICMP says of a connection (RFC 9293 §3.9.2.2, RFC 5927).
 
 use super::*;
+use crate::host::op::Call;
 use crate::wire::{IcmpMessage, Unreachable};
 
 /// An ICMP error, with its type and code as they came.
@@ -64,5 +65,14 @@ impl Connection {
             self.soft_error = Some(error);
         }
         true
+    }
+
+    /// The host could not send a segment. For an attempt to open that is the end, as it is for `connect(2)`.
+    pub(crate) fn on_send_failure(&mut self, cx: &mut Cx<'_>, error: Errno) {
+        if self.state == State::SynSent {
+            self.fail(cx, Trigger::Abort, Cause::Call(Call::Connect), error);
+        } else if !self.is_closed() {
+            self.soft_error = Some(error);
+        }
     }
 }

@@ -1,4 +1,7 @@
-//! What is always true of a connection, checked after every input in debug builds, simulation and fuzzing.
+//! What is always true of a connection, checked after every input.
+//!
+//! In a debug build a broken invariant is a panic; in a release it ends that one connection, with a reset and an event,
+//! and is counted. Only what costs more than a few comparisons is left to debug builds.
 
 use super::*;
 
@@ -20,7 +23,10 @@ impl Connection {
                 "rcv.nxt =< the window's edge",
                 self.state.peer_closed() || self.rcv.nxt.at_or_before(self.rcv.window.edge()),
             ),
-            ("reassembly is in order and ahead of rcv.nxt", self.rcv.assembler.is_consistent(self.rcv.nxt)),
+            (
+                "reassembly is in order and ahead of rcv.nxt",
+                !cfg!(debug_assertions) || self.rcv.assembler.is_consistent(self.rcv.nxt),
+            ),
             (
                 "octets outstanding are timed",
                 self.is_closed()

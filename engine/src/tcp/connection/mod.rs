@@ -227,7 +227,7 @@ impl Connection {
         cx.send_stray(Stray {
             tuple: self.tuple,
             socket: Some(self.id),
-            seq: self.snd.nxt,
+            seq: self.acceptable_seq(),
             ack,
             flags,
             window: 0,

@@ -4,8 +4,14 @@
 //! the window; `UserTimeout` runs while anything is unacknowledged; `DelayedAck` while an acknowledgment waits;
 //! `KeepAlive` on an open connection with the option; `FinWait2`, `TimeWait` and `Linger` are set where the state changes.
 
+use core::time::Duration;
+
 use super::*;
 use crate::tcp::receive::ack_policy::Owed;
+
+/// The override of silly-window avoidance.
+const OVERRIDE_MIN: Duration = Duration::from_millis(100);
+const OVERRIDE_MAX: Duration = Duration::from_secs(1);
 
 impl Connection {
     /// Fires every timer that is due.
@@ -24,7 +30,7 @@ impl Connection {
                 self.snd.persist.on_probe();
                 self.snd.probe = true;
                 // Whatever the probe meets, the next one follows it.
-                let interval = self.snd.persist.interval(self.rtt.rto());
+                let interval = self.persist_interval();
                 self.start(cx, TimerKind::Persist, interval);
             }
             TimerKind::DelayedAck => self.rcv.acks.now(),
@@ -117,6 +123,17 @@ impl Connection {
             && (closed && self.snd.una != self.send_end() || self.flight() == 0 && waits)
     }
 
+    /// How long until a closed window is probed, or a small one is used all the same.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
+    //# The override timeout should be in the range 0.1 - 1.0 seconds.
+    fn persist_interval(&self) -> Duration {
+        if self.snd.wnd > 0 {
+            return self.snd.persist.interval(self.rtt.rto()).clamp(OVERRIDE_MIN, OVERRIDE_MAX);
+        }
+        // A peer that answers every probe keeps the connection (MUST-37): so it is asked before the user timeout.
+        self.snd.persist.interval(self.rtt.rto()).min(self.options.user_timeout / 3)
+    }
+
     /// Sets the timers that follow from what is outstanding.
     fn arm_send_timers(&mut self, cx: &mut Cx<'_>) {
         if self.is_closed() || self.state == State::TimeWait {
@@ -125,7 +142,7 @@ impl Connection {
         if self.must_persist() {
             self.stop(cx, TimerKind::Retransmit);
             if !self.timers.is_running(TimerKind::Persist) {
-                let interval = self.snd.persist.interval(self.rtt.rto());
+                let interval = self.persist_interval();
                 self.start(cx, TimerKind::Persist, interval);
             }
         } else {
@@ -175,8 +192,6 @@ impl Connection {
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
         self.arm_delayed_ack(cx);
         self.arm_send_timers(cx);
-        if cfg!(debug_assertions) {
-            self.check_invariants(cx);
-        }
+        self.check_invariants(cx);
     }
 }

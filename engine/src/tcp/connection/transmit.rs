@@ -133,7 +133,7 @@ impl Connection {
         let first = matches!(resend.reason, RetransmissionReason::Timeout | RetransmissionReason::Fast);
         let ahead = resend.next.octets_since(self.snd.una);
         if !first
-            && self.recovery.phase == Phase::Loss
+            && self.recovery.phase != Phase::Fast
             && ahead + self.snd.mss > self.congestion.cwnd().max(self.snd.mss)
         {
             return None;
@@ -266,7 +266,7 @@ impl Connection {
     /// The sequence number of a segment without data: SND.NXT, unless a probe took it beyond the peer's window. There
     /// the peer would find it unacceptable and answer it, and if we are probed at the same time we would answer that,
     /// without end. Linux does the same.
-    fn acceptable_seq(&self) -> Seq {
+    pub(super) fn acceptable_seq(&self) -> Seq {
         if !self.state.is_synchronized() || self.state == State::TimeWait {
             return self.snd.nxt;
         }

@@ -35,6 +35,14 @@ impl Connection {
                 ..segment
             });
         }
+        if self.may_end_crossed_probes(&segment) {
+            let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
+            cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
+            if self.may_answer_bare_ack(cx) {
+                self.rcv.acks.now();
+            }
+            return ControlFlow::Continue(segment);
+        }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If an incoming segment is not acceptable, an acknowledgment
         //# should be sent in reply (unless the RST bit is set, if so
@@ -46,7 +54,23 @@ impl Connection {
             self.on_heard(cx);
             self.recognise_repeated_fin(cx, &segment);
         }
+        if self.is_behind_its_own_probe(&segment) {
+            let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
+            cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
+            return ControlFlow::Continue(segment);
+        }
         drop_segment(DropReason::OutsideWindow)
+    }
+
+    /// A bare ACK from one octet before the window, while a probe of ours lies beyond the peer's. Where both ends probed
+    /// a window that had opened meanwhile, each took the other's octet, and each stands one octet behind for the other:
+    /// unless one of them reads what the other acknowledges, neither ever does.
+    fn may_end_crossed_probes(&self, segment: &TcpSegment<'_>) -> bool {
+        self.state.is_synchronized()
+            && self.snd.nxt.after(self.snd.una + self.snd.wnd)
+            && segment.seq_len() == 0
+            && !segment.rst()
+            && segment.seq + 1 == self.rcv.nxt
     }
 
     /// Two ends that disagree about what was sent would answer each other's bare ACKs for ever; a keep-alive probe looks
@@ -57,6 +81,14 @@ impl Connection {
             cx.limit_hit(Some(self.id), Limit::ChallengeAcksPerSecond);
         }
         allowed
+    }
+
+    /// The bare ACK of a peer that probed our window when it was closed, and does not know that we took the octet: it
+    /// stays where the window ended. If our probe met the same fate, neither side's numbers would ever suit the other
+    /// but for what the ACK says. BSD goes on to the ACK of anything old.
+    fn is_behind_its_own_probe(&self, segment: &TcpSegment<'_>) -> bool {
+        let bare = segment.ack() && !segment.rst() && segment.seq_len() == 0;
+        bare && self.snd.syn_acknowledged && segment.seq + 1 == self.rcv.nxt
     }
 
     /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and

@@ -1,7 +1,6 @@
 //! Seventh: the segment text. (The sixth, the URG bit, marks data that is delivered in its place like any other.)
 
 use super::*;
-use crate::host::op::Call;
 
 impl Connection {
     pub(super) fn take_text(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
@@ -19,7 +18,7 @@ impl Connection {
             //# if new data is received after CLOSE is called, its TCP
             //# SHOULD send a RST to show that data was lost.
             self.send_reset(cx);
-            self.fail(cx, Trigger::Abort, Cause::Call(Call::Close), Errno::ECONNRESET);
+            self.fail(cx, Trigger::Abort, Cause::Segment(segment.flags), Errno::ECONNRESET);
             return drop_segment(DropReason::DataAfterClose);
         }
         // Nothing comes after a FIN.
