@@ -54,11 +54,6 @@ impl Connection {
             self.on_heard(cx);
             self.recognise_repeated_fin(cx, &segment);
         }
-        if self.is_behind_its_own_probe(&segment) {
-            let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
-            cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
-            return ControlFlow::Continue(segment);
-        }
         drop_segment(DropReason::OutsideWindow)
     }
 
@@ -81,14 +76,6 @@ impl Connection {
             cx.limit_hit(Some(self.id), Limit::ChallengeAcksPerSecond);
         }
         allowed
-    }
-
-    /// The bare ACK of a peer that probed our window when it was closed, and does not know that we took the octet: it
-    /// stays where the window ended. If our probe met the same fate, neither side's numbers would ever suit the other
-    /// but for what the ACK says. BSD goes on to the ACK of anything old.
-    fn is_behind_its_own_probe(&self, segment: &TcpSegment<'_>) -> bool {
-        let bare = segment.ack() && !segment.rst() && segment.seq_len() == 0;
-        bare && self.snd.syn_acknowledged && segment.seq + 1 == self.rcv.nxt
     }
 
     /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and
