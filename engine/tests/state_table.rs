@@ -227,19 +227,20 @@ fn origin(trigger: Trigger) -> &'static str {
         Trigger::ActiveOpen => "`Connect`",
         Trigger::Close => "`Shutdown` for writing; `Close`; a session that expires by the policy FIN",
         Trigger::Abort => {
-            "`Abort`; `Close` with a linger time of 0 or with unread data; data after `Close`; a session's policy RESET or VANISH"
+            "`Abort`; `Close` with a linger time of 0 or with unread data; a session's policy RESET or VANISH"
         }
         Trigger::Syn => "A SYN arrives (in SYN-RECEIVED: another one than the handshake began with)",
         Trigger::SynAck => "The SYN,ACK that answers our SYN arrives",
         Trigger::AckOfSyn => "The acknowledgment of our SYN,ACK arrives",
         Trigger::AckOfFin => "The acknowledgment of our FIN arrives",
         Trigger::Fin => "The peer's FIN arrives, and all data before it has",
+        Trigger::LateData => "Data arrives for a socket that its caller closed; answered with a reset",
         Trigger::Rst => {
             "A RST arrives at the very sequence number expected (in SYN-SENT: one that acknowledges our SYN)"
         }
         Trigger::TwoMslTimeout => "Twice the socket's `msl` passed",
         Trigger::GiveUpTimeout => {
-            "`user_timeout`; unanswered keep-alive probes; 2·MSL in FIN-WAIT-2 after `Close`"
+            "`user_timeout`; unanswered keep-alive probes; a minute in FIN-WAIT-2 after `Close`"
         }
         Trigger::IcmpError => "An ICMP message that says nobody will answer our SYN",
         Trigger::Limit => "The stack's limit of TIME-WAIT records; an invariant of the engine found broken",

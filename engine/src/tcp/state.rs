@@ -62,6 +62,8 @@ pub enum Trigger {
     AckOfFin,
     /// The peer's FIN, all data before it received.
     Fin,
+    /// Data for a connection whose user let go of it.
+    LateData,
     /// An acceptable RST.
     Rst,
     /// The 2·MSL timer.
@@ -108,11 +110,13 @@ pub const TRANSITIONS: &[(State, Trigger, State)] = &[
     (Established, T::Limit, Closed),
     (FinWait1, T::AckOfFin, FinWait2),
     (FinWait1, T::Fin, Closing),
+    (FinWait1, T::LateData, Closed),
     (FinWait1, T::Abort, Closed),
     (FinWait1, T::Rst, Closed),
     (FinWait1, T::GiveUpTimeout, Closed),
     (FinWait1, T::Limit, Closed),
     (FinWait2, T::Fin, TimeWait),
+    (FinWait2, T::LateData, Closed),
     (FinWait2, T::Abort, Closed),
     (FinWait2, T::Rst, Closed),
     (FinWait2, T::GiveUpTimeout, Closed),
@@ -204,7 +208,7 @@ impl State {
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Trigger; 14] = [
+    pub const ALL: [Trigger; 15] = [
         T::PassiveOpen,
         T::ActiveOpen,
         T::Close,
@@ -214,6 +218,7 @@ impl Trigger {
         T::AckOfSyn,
         T::AckOfFin,
         T::Fin,
+        T::LateData,
         T::Rst,
         T::TwoMslTimeout,
         T::GiveUpTimeout,
@@ -233,6 +238,7 @@ impl Trigger {
             T::AckOfSyn => "rcv ACK of SYN",
             T::AckOfFin => "rcv ACK of FIN",
             T::Fin => "rcv FIN",
+            T::LateData => "rcv data after CLOSE",
             T::Rst => "rcv RST",
             T::TwoMslTimeout => "2·MSL timeout",
             T::GiveUpTimeout => "give-up timeout",

@@ -18,7 +18,7 @@ impl Connection {
             //# if new data is received after CLOSE is called, its TCP
             //# SHOULD send a RST to show that data was lost.
             self.send_reset(cx);
-            self.fail(cx, Trigger::Abort, Cause::Segment(segment.flags), Errno::ECONNRESET);
+            self.fail(cx, Trigger::LateData, Cause::Segment(segment.flags), Errno::ECONNRESET);
             return drop_segment(DropReason::DataAfterClose);
         }
         // Nothing comes after a FIN.
