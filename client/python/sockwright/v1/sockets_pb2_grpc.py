@@ -37,7 +37,8 @@ class SocketsStub(object):
     without a deadline in the request waits for as long as the connection lives.
 
     Errors common to all calls that name a socket: NOT_FOUND with `EBADF` when there is no such socket,
-    FAILED_PRECONDITION with `EBADF` when its caller closed it already, UNAVAILABLE with `ENETDOWN` when its stack is gone,
+    FAILED_PRECONDITION with `EBADF` when its caller closed it already or nobody has accepted it yet (only `Abort` works
+    on such a connection), UNAVAILABLE with `ENETDOWN` when its stack is gone,
     RESOURCE_EXHAUSTED with `ENOBUFS` when the stack has more calls waiting than its limits allow.
     Which state allows which call, and what each gives elsewhere, is the table in `docs/calls.md`.
     """
@@ -152,7 +153,8 @@ class SocketsServicer(object):
     without a deadline in the request waits for as long as the connection lives.
 
     Errors common to all calls that name a socket: NOT_FOUND with `EBADF` when there is no such socket,
-    FAILED_PRECONDITION with `EBADF` when its caller closed it already, UNAVAILABLE with `ENETDOWN` when its stack is gone,
+    FAILED_PRECONDITION with `EBADF` when its caller closed it already or nobody has accepted it yet (only `Abort` works
+    on such a connection), UNAVAILABLE with `ENETDOWN` when its stack is gone,
     RESOURCE_EXHAUSTED with `ENOBUFS` when the stack has more calls waiting than its limits allow.
     Which state allows which call, and what each gives elsewhere, is the table in `docs/calls.md`.
     """
@@ -210,7 +212,8 @@ class SocketsServicer(object):
         Cancelled, the handshake goes on: `WaitFor` or a second `Connect` follow it. Errors: UNAVAILABLE
         `ECONNREFUSED` (a RST or a port unreachable came), DEADLINE_EXCEEDED `ETIMEDOUT` (the user timeout),
         UNAVAILABLE `EHOSTUNREACH` or `ENETUNREACH` (no route, or ICMP said so), FAILED_PRECONDITION `EISCONN`
-        (connected already, or listening), FAILED_PRECONDITION `EALREADY` (connecting already, with `dont_wait`),
+        (connected already, listening, or over), FAILED_PRECONDITION `EALREADY` (connecting already, with `dont_wait` or to
+        another peer),
         FAILED_PRECONDITION `EINPROGRESS` (started, with `dont_wait`), ALREADY_EXISTS `EADDRINUSE` (the same four-tuple
         exists), FAILED_PRECONDITION `EADDRNOTAVAIL` (no free ephemeral port).
         """
@@ -255,7 +258,8 @@ class SocketsServicer(object):
 
     def RecvFrom(self, request, context):
         """Takes the oldest datagram and says where it came from: `recvfrom(2)`. Blocks while there is none. Also
-        allowed on a connected socket, which receives from its peer only. On a stream socket: UNIMPLEMENTED `EOPNOTSUPP`.
+        allowed on a connected socket, which receives from its peer only. On a stream socket: UNIMPLEMENTED `EOPNOTSUPP`; on an unbound one:
+        FAILED_PRECONDITION `ENOTCONN`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -455,7 +459,8 @@ class Sockets(object):
     without a deadline in the request waits for as long as the connection lives.
 
     Errors common to all calls that name a socket: NOT_FOUND with `EBADF` when there is no such socket,
-    FAILED_PRECONDITION with `EBADF` when its caller closed it already, UNAVAILABLE with `ENETDOWN` when its stack is gone,
+    FAILED_PRECONDITION with `EBADF` when its caller closed it already or nobody has accepted it yet (only `Abort` works
+    on such a connection), UNAVAILABLE with `ENETDOWN` when its stack is gone,
     RESOURCE_EXHAUSTED with `ENOBUFS` when the stack has more calls waiting than its limits allow.
     Which state allows which call, and what each gives elsewhere, is the table in `docs/calls.md`.
     """
