@@ -58,8 +58,7 @@ fn triggers(cause: &Cause) -> &'static [Trigger] {
     match cause {
         Cause::Segment(flags) if flags.contains(Flags::RST) => &[T::Rst],
         Cause::Segment(flags) if flags.contains(Flags::SYN) => &[T::Syn, T::SynAck, T::AckOfSyn],
-        Cause::Segment(flags) if flags.contains(Flags::FIN) => &[T::AckOfSyn, T::AckOfFin, T::Fin],
-        // A segment may fill the hole before a FIN that came earlier, or bring data for nobody.
+        // Any other may fill the hole before a FIN that came earlier, or bring data for a socket that nobody has.
         Cause::Segment(_) => &[T::AckOfSyn, T::AckOfFin, T::Fin, T::Abort],
         Cause::Call(_) => &[T::PassiveOpen, T::ActiveOpen, T::Close, T::Abort],
         Cause::Timer(TimerKind::TimeWait) => &[T::TwoMslTimeout],
