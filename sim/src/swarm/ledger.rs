@@ -17,7 +17,7 @@ use sockwright_engine::tcp::state::State;
 use sockwright_engine::tcp::timers::TimerKind;
 use sockwright_engine::wire::{ChecksumPolicy, Flags, IpPacket, Protocol, TcpSegment};
 
-use super::plan::{ConnectionPlan, Opening};
+use super::plan::{ConnectionPlan, Opening, SidePlan};
 use crate::check::Violation;
 use crate::content::Content;
 use crate::output::Output;
@@ -58,6 +58,9 @@ pub struct Connection {
     pub ends: [End; 2],
     /// Why it need not end in order, once something happened that allows it.
     pub excuse: Option<&'static str>,
+    /// Its addresses served another connection before, with sequence numbers that somebody fixed: what is left of that
+    /// one on the link fits this one, too.
+    pub reincarnated: bool,
 }
 
 /// One end.
@@ -112,6 +115,7 @@ impl Ledger {
             plan: plan.clone(),
             ends: [end(key), end(key + 1)],
             excuse: None,
+            reincarnated: false,
         });
         Ledger {
             connections: connections.collect(),
@@ -281,7 +285,11 @@ impl Ledger {
             self.attach(id, stack, socket);
             self.end_mut(id).iss = Some(seq);
             self.end_mut(id).over = false;
-            self.streams.insert((source, destination), (id, seq));
+            let before = self.streams.insert((source, destination), (id, seq));
+            let connection = &mut self.connections[id.connection];
+            let fixed = |side: &SidePlan| side.options.initial_sequence_number.is_some();
+            connection.reincarnated |= before.is_some_and(|(before, _)| before.connection != id.connection)
+                && connection.plan.sides.iter().any(fixed);
         }
     }
 
@@ -314,6 +322,7 @@ impl Ledger {
         let explained = match errno {
             _ if connection.excuse.is_some() => true,
             Errno::ETIMEDOUT => self.may_time_out(id),
+            Errno::ECONNRESET if connection.reincarnated => true,
             Errno::ECONNRESET => peer.over || connection.plan.sides[1 - id.side].may_time_out(),
             Errno::ECONNREFUSED => match connection.plan.opening {
                 Opening::ToListener { listener, .. } => self.listeners_closed[listener],
