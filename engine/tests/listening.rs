@@ -251,3 +251,33 @@ fn a_listener_on_any_address_takes_connections_to_each() {
     assert_eq!(pair.b.engine.info(child).unwrap().local, Some(pair.b.at(80)));
     assert_eq!(queues(&pair.b, listener).backlog, 128);
 }
+
+/// The LAND attack: answered, it would be answered again without end.
+#[test]
+fn a_syn_that_claims_to_come_from_the_listener_itself_is_dropped_in_silence() {
+    let mut host = Host::new("10.0.0.1", 1);
+    host.listen(80);
+    let segment = sockwright_engine::wire::TcpSegment {
+        src_port: 80,
+        dst_port: 80,
+        flags: sockwright_engine::wire::Flags::SYN,
+        ..Default::default()
+    };
+    let protocol = sockwright_engine::wire::Protocol::Tcp;
+    let header = sockwright_engine::wire::IpHeader {
+        src: host.ip,
+        dst: host.ip,
+        protocol,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+    };
+    let mut frame = Vec::new();
+    header.emit(segment.len(), &mut frame);
+    segment.emit(host.ip, host.ip, &mut frame);
+    host.frame(&frame);
+    assert_eq!(host.drops(), ["BAD_ADDRESS"]);
+    assert!(host.sent.is_empty());
+    assert_eq!(host.engine.sockets().len(), 1, "nothing is half open");
+}

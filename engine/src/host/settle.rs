@@ -217,7 +217,7 @@ impl Engine {
         call: &Waiting,
     ) -> Option<Result<Reply, OpError>> {
         match call {
-            Waiting::Accept => self.try_accept(now, id),
+            Waiting::Accept => self.try_accept(id),
             Waiting::Connect => self.try_connected(id),
             Waiting::Send(data) => self.try_send(now, id, data),
             Waiting::Recv { max, min, peek } => self.try_recv(now, id, *max, *min, *peek),

@@ -184,7 +184,7 @@ impl Engine {
     }
 
     /// Takes the oldest open connection.
-    pub(in crate::host) fn try_accept(&mut self, _now: Instant, id: SocketId) -> Attempt {
+    pub(in crate::host) fn try_accept(&mut self, id: SocketId) -> Attempt {
         let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
         let Phase::Listener(listener) = &mut socket.phase else {
             return Some(Err(match (socket.kind, socket.state) {
