@@ -46,13 +46,14 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use self::demux::{Demux, KeyedMap, SipKeys};
+use self::demux::{Demux, KeyedMap};
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
 use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, Interest, Sink};
+use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::limits::Limits;
 use crate::rng::Rng;
