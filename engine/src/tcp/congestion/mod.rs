@@ -17,7 +17,9 @@ pub(crate) enum Controller {
 impl Controller {
     pub(crate) fn new(algorithm: CongestionControl, mss: u32) -> Self {
         match algorithm {
-            CongestionControl::NewReno => Controller::NewReno(NewReno::new(mss)),
+            CongestionControl::NewReno | CongestionControl::Cubic | CongestionControl::Bbr => {
+                Controller::NewReno(NewReno::new(mss))
+            }
         }
     }
 
