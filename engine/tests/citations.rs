@@ -86,7 +86,7 @@ fn citations_of(source: &str, name: &str, citations: &mut Vec<Citation>) {
             if let Some(part) = next.strip_prefix("//#") {
                 quote += part;
                 quote.push('\n');
-            } else if !next.starts_with("//= type=") {
+            } else if !next.starts_with("//= type=") && !next.starts_with("//= reason=") {
                 break;
             }
             lines.next();

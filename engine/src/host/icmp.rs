@@ -1,18 +1,16 @@
-//! ICMP at the host: errors to the sockets they are about, echo replies, port unreachable (RFC 1122 §3.2.2, RFC 4443).
+//! ICMP that arrives: errors go to the sockets that they are about, echo requests are answered (RFC 1122 §3.2.2,
+//! RFC 4443). The errors that we send are in `report.rs`.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::egress::Packet;
 use super::ingress::Arrived;
 use super::socket::Phase;
 use super::{Engine, Errno, PortKind};
 use crate::event::{DropReason, EventKind};
-use crate::limits::Limit;
 use crate::tcp::connection::{Connection, IcmpError, icmp_errno};
 use crate::tcp::cx::Tuple;
 use crate::time::Instant;
-use crate::wire::{IcmpMessage, IpPacket, Protocol, Quoted, Unreachable};
+use crate::wire::{IcmpMessage, IpHeader, IpPacket, Protocol, Quoted};
 
 impl Engine {
     pub(super) fn take_icmp(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
@@ -27,8 +25,7 @@ impl Engine {
         let v6 = packet.src.is_ipv6();
         match message {
             IcmpMessage::EchoRequest { ident, seq, data } if !arrived.shared_with_host => {
-                let reply = IcmpMessage::EchoReply { ident, seq, data };
-                self.queue_icmp(now, packet, &reply);
+                self.echo(now, packet, &IcmpMessage::EchoReply { ident, seq, data });
             }
             IcmpMessage::Unreachable { quoted, .. }
             | IcmpMessage::TimeExceeded { quoted, .. }
@@ -96,27 +93,19 @@ impl Engine {
         self.settle(now);
     }
 
-    /// Answers a datagram that nobody waits for.
-    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
-    //# If a datagram arrives addressed to a UDP port for which
-    //# there is no pending LISTEN call, UDP SHOULD send an ICMP
-    //# Port Unreachable message.
-    pub(super) fn send_port_unreachable(&mut self, now: Instant, packet: &IpPacket<'_>) {
-        if !self.stray_replies.allows(now, self.shared.limits.stray_replies_per_second) {
-            return self.shared.cx(now).limit_hit(None, Limit::StrayRepliesPerSecond);
+    /// Answers an echo request, from the address that it was sent to.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+    //# The IP source address in an ICMP Echo Reply MUST be the same
+    //# as the specific-destination address (defined in Section
+    //# 3.2.1.3) of the corresponding ICMP Echo Request message.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+    //# Data received in an ICMP Echo Request MUST be entirely
+    //# included in the resulting Echo Reply.
+    fn echo(&mut self, now: Instant, request: &IpPacket<'_>, reply: &IcmpMessage<'_>) {
+        if self.may_echo(now, request.src) {
+            let header = self.icmp_header(request.dst, request.src);
+            self.queue_icmp(now, IpHeader { dscp: request.dscp, ..header }, reply);
         }
-        if let Ok(quoted) = Quoted::parse(packet.packet) {
-            self.queue_icmp(now, packet, &IcmpMessage::Unreachable { code: Unreachable::Port, quoted });
-        }
-    }
-
-    /// Queues a message to whoever sent `packet`.
-    fn queue_icmp(&mut self, now: Instant, packet: &IpPacket<'_>, message: &IcmpMessage<'_>) {
-        let (src, dst) = (packet.dst, packet.src);
-        let protocol = if src.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
-        let mut payload = Vec::new();
-        message.emit(src, dst, &mut payload);
-        self.queue_packet(now, None, Packet { src, dst, protocol, payload });
     }
 }
 

@@ -221,8 +221,7 @@ impl Assembly {
         let overlaps = before.is_some_and(|(offset, part)| span(*offset, part.payload().len()).1 > start)
             || after.is_some_and(|(offset, _)| usize::from(*offset) < end);
         // Two ends, or something behind the end.
-        let reaches =
-            self.parts.last_key_value().map_or(0, |(at, part)| span(*at, part.payload().len()).1);
+        let reaches = self.parts.last_key_value().map_or(0, |(at, part)| span(*at, part.payload().len()).1);
         let contradicts = match self.end {
             Some(last) => end > last || !fragment.more,
             None => !fragment.more && end < reaches,

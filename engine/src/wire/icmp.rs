@@ -105,6 +105,22 @@ impl<'a> IcmpMessage<'a> {
         }
     }
 
+    /// Whether no error may be sent about `packet`: it carries one itself, or it is a fragment other than the first.
+    /// Whatever else is wrong with it does not matter.
+    pub fn is_error_or_later_fragment(packet: &[u8]) -> bool {
+        match ip::version(packet) {
+            Ok(Version::V4) => match ipv4::parse_quoted(packet) {
+                Ok((_, _, Protocol::Icmpv4, payload)) => {
+                    !payload.first().is_some_and(|kind| icmpv4::is_query(*kind))
+                }
+                Ok(_) => false,
+                Err(_) => true,
+            },
+            Ok(Version::V6) => ipv6::carries_error_or_is_later_fragment(packet),
+            Err(_) => true,
+        }
+    }
+
     /// Appends the message, checksum included, on its way from `src` to `dst`.
     ///
     /// Of a quoted packet goes as much as its version allows. An [`IcmpMessage::Other`] has no body.

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::{Fragment, IpHeader, IpPacket, Malformed, Problem, Protocol};
+use super::{Fragment, IpHeader, IpPacket, Malformed, Problem, Protocol, icmpv6};
 
 /// The length of the fixed header.
 pub(super) const HEADER_LEN: usize = 40;
@@ -21,6 +21,7 @@ const EXTENSION_HEADERS_MAX: usize = 8;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 pub(super) const FRAGMENT: u8 = 44;
+const ICMPV6: u8 = 58;
 const NO_NEXT_HEADER: u8 = 59;
 const DESTINATION_OPTIONS: u8 = 60;
 
@@ -66,6 +67,30 @@ pub(super) fn upper_layer_named_at(packet: &[u8]) -> Result<usize, Malformed> {
 pub(super) fn addresses(packet: &[u8]) -> Result<(IpAddr, IpAddr), Malformed> {
     let fixed = Fixed::parse(packet)?;
     Ok((IpAddr::V6(fixed.src), IpAddr::V6(fixed.dst)))
+}
+
+/// Whether a packet carries an ICMPv6 error or redirect, or is a fragment other than the first. Its extension headers are
+/// walked and not looked at.
+pub(super) fn carries_error_or_is_later_fragment(packet: &[u8]) -> bool {
+    let Ok(Fixed { next_header: mut number, .. }) = Fixed::parse(packet) else { return true };
+    let mut offset = HEADER_LEN;
+    for _ in 0..=EXTENSION_HEADERS_MAX {
+        let rest = packet.get(offset..).unwrap_or_default();
+        let extension = match number {
+            HOP_BY_HOP | DESTINATION_OPTIONS | ROUTING => sized_header(rest).map(|(extension, _)| extension),
+            FRAGMENT => match fragment_header(rest) {
+                Ok((_, Some(Fragment { offset: 1.., .. }))) => return true,
+                other => other.map(|(extension, _)| extension),
+            },
+            ICMPV6 => return rest.first().is_none_or(|kind| icmpv6::is_error_or_redirect(*kind)),
+            _ => return false,
+        };
+        // Cut off: there is no message in it.
+        let Ok(extension) = extension else { return false };
+        number = extension.next_header;
+        offset += extension.len;
+    }
+    false
 }
 
 /// The length that a packet announces, its header included.
@@ -121,7 +146,8 @@ fn check_fragment(packet: &[u8], found: &UpperLayer<'_>, fragment: Fragment) -> 
     //# Upper-Layer header, then that fragment should be discarded and
     //# an ICMP Parameter Problem, Code 3, message should be sent to
     //# the source of the fragment, with the Pointer field set to zero.
-    let incomplete = Malformed::BadFragment(Some(Problem { code: INCOMPLETE_HEADER_CHAIN, ..Problem::at(0) }));
+    let incomplete =
+        Malformed::BadFragment(Some(Problem { code: INCOMPLETE_HEADER_CHAIN, ..Problem::at(0) }));
     if fragment.offset == 0 {
         let next_header = Fixed::parse(packet)?.next_header;
         match UpperLayer::find(packet, next_header, Walk::IntoFirstFragment) {
@@ -198,7 +224,7 @@ impl<'a> UpperLayer<'a> {
         for _ in 0..=EXTENSION_HEADERS_MAX {
             let rest = packet.get(offset..).ok_or(Malformed::Truncated)?;
             let extension = match number {
-                //= https://www.rfc-editor.org/rfc/rfc8200#section-4.1
+                //= https://www.rfc-editor.org/rfc/rfc8200#section-4
                 //# The Hop-by-Hop Options header, when present, must
                 //# immediately follow the IPv6 header.
                 HOP_BY_HOP if offset != HEADER_LEN => {

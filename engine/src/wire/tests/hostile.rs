@@ -78,7 +78,10 @@ fn a_fragment_says_which_part_it_is() {
     assert_eq!(fragment(&ipv4(28, 0x6002, &[0; 8])), part(0, 16, true), "DF says nothing any more");
     assert_eq!(fragment(&ipv4(21, 0x1f00, &[0])), part(0, 0xf800, false));
     assert_eq!(fragment(&ipv4(20, 0x4000, &[])), None, "DF does not make a fragment");
-    assert_eq!(fragment(&ipv6(44, &[99, 0, 0, 1, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0])), part(0x0102_0304, 0, true));
+    assert_eq!(
+        fragment(&ipv6(44, &[99, 0, 0, 1, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0])),
+        part(0x0102_0304, 0, true)
+    );
     assert_eq!(fragment(&ipv6(44, &[6, 0, 0, 14, 0, 0, 0, 0, 9])), part(0, 8, false), "reserved bits");
 }
 
@@ -121,14 +124,19 @@ fn a_fragment_that_is_part_of_no_ipv4_packet_is_refused() {
 #[test]
 fn a_fragment_that_is_part_of_no_ipv6_packet_is_refused_and_says_why() {
     let refused = |payload: &[u8]| {
-        let refused = IpPacket::parse(&ipv6(60, &[&[44, 0, 1, 4, 0, 0, 0, 0], payload].concat())).unwrap_err();
+        let refused =
+            IpPacket::parse(&ipv6(60, &[&[44, 0, 1, 4, 0, 0, 0, 0], payload].concat())).unwrap_err();
         assert!(matches!(refused, Malformed::BadFragment(_)), "{refused}");
         refused.problem().map(|problem| (problem.code, problem.pointer))
     };
     assert_eq!(refused(&[99, 0, 0, 1, 0, 0, 0, 0]), Some((0, 4)));
     assert_eq!(refused(&[99, 0, 0, 9, 0, 0, 0, 0, 1, 2, 3]), Some((0, 4)));
     assert_eq!(refused(&[99, 0, 0xff, 0xf8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Some((0, 50)));
-    assert_eq!(refused(&[6, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Some((3, 0)), "part of a TCP header");
+    assert_eq!(
+        refused(&[6, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        Some((3, 0)),
+        "part of a TCP header"
+    );
     let options = [60, 0, 0, 1, 0, 0, 0, 0, 6, 1, 1, 4, 0, 0, 0, 0];
     assert_eq!(refused(&options), Some((3, 0)), "part of an extension header");
 }
@@ -202,7 +210,7 @@ fn extension_headers_are_walked_in_order() {
 //# If Segments Left is non-zero, the node must discard the packet and
 //# send an ICMP Parameter Problem, Code 0, message to the packet's
 //# Source Address, pointing to the unrecognized Routing Type.
-//= https://www.rfc-editor.org/rfc/rfc8200#section-4.1
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4
 //= type=test
 //# The Hop-by-Hop Options header, when present, must
 //# immediately follow the IPv6 header.
