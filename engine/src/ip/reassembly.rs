@@ -163,8 +163,8 @@ impl Reassembly {
     /// The oldest but `key` give way until `len` more octets have room; says whether they have.
     fn make_room_for_octets(&mut self, cx: &mut Cx<'_>, key: Key, len: usize) -> bool {
         while self.octets + len > cx.limits.reassembly_bytes {
-            let others = self.deadlines.iter().map(|(_, other)| *other);
-            let Some(oldest) = others.filter(|other| *other != key).next() else {
+            let mut others = self.deadlines.iter().map(|(_, other)| *other);
+            let Some(oldest) = others.find(|other| *other != key) else {
                 cx.limit_hit(None, Limit::ReassemblyBytes);
                 return false;
             };
