@@ -8,6 +8,9 @@ use crate::wire::{Fragment, IpHeader};
 ///
 /// `mtu` leaves room for eight octets behind the headers: the least that IPv4 and IPv6 allow, 68 and 1280, leave more.
 //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//# Fragments must not be created that overlap with any other fragments
+//# created from the original packet.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
 //# The lengths of the fragments must be chosen such that the
 //# resulting fragment packets fit within the MTU of the path to the
 //# packet's destination(s).  Each complete fragment, except possibly the
@@ -41,11 +44,16 @@ mod tests {
         IpHeader { src, dst, protocol: Protocol::Udp, hop_limit: 9, ecn: 0, dscp: 4, ident: 0 }
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
-    //= type=test
-    //# Fragments must not be created that overlap with any other fragments
-    //# created from the original packet.
     proptest! {
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+        //= type=test
+        //# The lengths of the fragments must be chosen such that the
+        //# resulting fragment packets fit within the MTU of the path to the
+        //# packet's destination(s).
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+        //= type=test
+        //# Fragments must not be created that overlap with any other fragments
+        //# created from the original packet.
         #[test]
         fn fragments_fit_follow_each_other_and_are_all_of_the_payload(
             v4: bool, len in 1usize..=65_000, mtu in 68usize..9000, ident in 0u32..=0xffff,
@@ -61,7 +69,7 @@ mod tests {
                 prop_assert_eq!((packet.src, packet.dst, packet.protocol), (header.src, header.dst, Protocol::Udp));
                 prop_assert_eq!((packet.hop_limit, packet.dscp), (9, 4));
                 let more = i + 1 < packets.len();
-                let fragment = (whole.len() > 0 || more).then_some(Fragment { ident, offset: whole.len() as u16, more });
+                let fragment = (!whole.is_empty() || more).then_some(Fragment { ident, offset: whole.len() as u16, more });
                 prop_assert_eq!(packet.fragment, fragment);
                 whole.extend_from_slice(packet.payload);
             }
