@@ -32,7 +32,7 @@ fn recv(socket: SocketId) -> Request {
 }
 
 fn send(socket: SocketId, data: &[u8]) -> Request {
-    Request::Send { socket, data: data.to_vec(), wait: Wait::Never }
+    Request::Send { socket, data: data.to_vec(), urgent: false, wait: Wait::Never }
 }
 
 fn connect(socket: SocketId, remote: SocketAddr) -> Request {

@@ -221,7 +221,7 @@ impl World {
         let len = len.min((side.sent_max - side.sent) as usize);
         let data = (side.sent..).take(len).map(|at| octet(who, at)).collect();
         if let Outcome::Done(Ok(Reply::Sent { accepted })) =
-            side.host.op(Request::Send { socket, data, wait: Wait::Never })
+            side.host.op(Request::Send { socket, data, urgent: false, wait: Wait::Never })
         {
             assert!(accepted <= len && !side.shut);
             side.sent += accepted as u64;
@@ -241,7 +241,7 @@ impl World {
         let side = &mut self.sides[who];
         let Some(socket) = side.socket else { return false };
         let recv = Request::Recv { socket, max, min: 1, peek: false, wait: Wait::Never };
-        let Outcome::Done(Ok(Reply::Received { data, end_of_stream })) = side.host.op(recv) else {
+        let Outcome::Done(Ok(Reply::Received { data, end_of_stream, .. })) = side.host.op(recv) else {
             return false;
         };
         for &received in &data {

@@ -395,7 +395,6 @@ fn options(dice: &mut Rng) -> OptionsPatch {
         tail_loss_probe: dice.chance(0.3).then_some(false),
         fast_open: dice.chance(0.3).then_some(true),
         user_timeout_option: dice.chance(0.3).then_some(true),
-        urgent_inline: dice.chance(0.2).then_some(false),
         hop_limit: dice.chance(0.2).then(|| *dice.pick(&[1, 255])),
         dscp: dice.chance(0.2).then(|| *dice.pick(&[8, 46, 63])),
         path_mtu_discovery: dice

@@ -259,7 +259,8 @@ impl Stream {
         let left = self.plan.send - position;
         let len = run.dice.log(1, left.min(self.plan.chunk as u64)) as usize;
         let len = if run.dice.chance(0.5) { len } else { left.min(self.plan.chunk as u64) as usize };
-        let request = Request::Send { socket, data: content.slice(position, len), wait: self.wait() };
+        let request =
+            Request::Send { socket, data: content.slice(position, len), urgent: false, wait: self.wait() };
         match run.call(self.actor, self.stack, request) {
             (op, Outcome::Parked) => self.send = Some((op, len)),
             (_, Outcome::Done(result)) => self.sent(run, result, len),
@@ -316,12 +317,12 @@ impl Stream {
                 }
             }
             // Another call of ours has the error already; this one came after it.
-            Ok(Reply::Received { data, end_of_stream: true })
+            Ok(Reply::Received { data, end_of_stream: true, .. })
                 if data.is_empty() && self.failure_is_coming(run) =>
             {
                 self.failed = true;
             }
-            Ok(Reply::Received { data, end_of_stream }) => {
+            Ok(Reply::Received { data, end_of_stream, .. }) => {
                 if data.is_empty() && !end_of_stream {
                     run.violate(Violation::new("Recv gives something", format_args!("{:?}", self.id)));
                 }

@@ -70,8 +70,8 @@ impl Engine {
                 Some(result) => result,
                 None => return self.wait_for(now, op, socket, Waiting::Connect, wait),
             },
-            Request::Send { socket, data, wait } => {
-                return self.wait_for(now, op, socket, Waiting::Send(data), wait);
+            Request::Send { socket, data, urgent, wait } => {
+                return self.wait_for(now, op, socket, Waiting::Send { data, urgent }, wait);
             }
             Request::Recv { socket, max, min, peek, wait } => {
                 return self.wait_for(now, op, socket, Waiting::Recv { max, min, peek }, wait);

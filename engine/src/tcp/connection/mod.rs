@@ -27,11 +27,13 @@ use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
+use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::ReceiveWindow;
 use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
+use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
 use super::timers::{TimerKind, Timers};
@@ -75,6 +77,7 @@ struct Send {
     /// The user closed: a FIN follows the buffer.
     fin: bool,
     persist: Persist,
+    urgent: SendUrgent,
     /// The persist timer fired: the next segment goes whatever the window.
     probe: bool,
     /// A keep-alive probe is to go.
@@ -95,6 +98,7 @@ struct Receive {
     assembler: Assembler,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
+    urgent: ReceiveUrgent,
     acks: AckPolicy,
     /// Bare ACKs outside of the window that were answered.
     bare_acks: Throttle,
@@ -268,6 +272,16 @@ impl Connection {
     /// by it.
     fn receive_room(&self) -> u32 {
         self.options.receive_buffer.saturating_sub(self.rcv.ready.len() as u32)
+    }
+
+    /// The sequence number of the first octet that the user has not taken.
+    fn consumed(&self) -> Seq {
+        self.rcv.nxt - u32::from(self.state.peer_closed()) - self.rcv.ready.len() as u32
+    }
+
+    /// Octets of urgent data that the user has still to take; some of them may not be here yet.
+    fn urgent_remaining(&self) -> u32 {
+        self.rcv.urgent.remaining(self.consumed())
     }
 
     fn receive_window(&self) -> u32 {

@@ -45,6 +45,7 @@ impl Connection {
         self.on_established(cx);
         self.rcv.acks.now();
         let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
+        self.check_urgent(cx, segment);
         self.take_text(cx, &rest)?;
         self.check_fin(cx, &rest)
     }
