@@ -94,7 +94,7 @@ pub enum CongestionPhase {
     /// HyStart++ saw the round trips grow and doubts (RFC 9406).
     ConservativeSlowStart,
     /// Congestion avoidance.
-    Avoidance,
+    CongestionAvoidance,
     /// The window shrinks towards the threshold, or waits for a loss to be repaired.
     Recovery,
     /// BBR: looking for the bandwidth.
@@ -113,7 +113,7 @@ impl CongestionPhase {
         match self {
             CongestionPhase::SlowStart => "SLOW_START",
             CongestionPhase::ConservativeSlowStart => "CONSERVATIVE_SLOW_START",
-            CongestionPhase::Avoidance => "AVOIDANCE",
+            CongestionPhase::CongestionAvoidance => "CONGESTION_AVOIDANCE",
             CongestionPhase::Recovery => "RECOVERY",
             CongestionPhase::Startup => "STARTUP",
             CongestionPhase::Drain => "DRAIN",

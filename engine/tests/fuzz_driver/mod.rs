@@ -94,13 +94,13 @@ impl<'a> Choices<'a> {
             ecn: given().then(|| self.pick(&[Ecn::Off, Ecn::Passive, Ecn::Active])),
             hystart: given().then(|| self.coin()),
             pacing: given().then(|| self.coin()),
-            initial_window: given().then(|| self.pick(&[1, 2, 10, 100, 101])),
+            initial_window: given().then(|| self.pick(&[1, 2, 10, 100])),
             loss_detection: given().then(|| self.pick(&[LossDetection::Rack, LossDetection::DuplicateAcks])),
             tail_loss_probe: given().then(|| self.coin()),
             fast_open: given().then(|| self.coin()),
             user_timeout_option: given().then(|| self.coin()),
-            hop_limit: given().then(|| self.pick(&[1, 64, 255, 0])),
-            dscp: given().then(|| self.pick(&[0, 46, 63, 64])),
+            hop_limit: given().then(|| self.pick(&[1, 64, 255])),
+            dscp: given().then(|| self.pick(&[0, 46, 63])),
             path_mtu_discovery: given().then(|| {
                 self.pick(&[PathMtuDiscovery::Off, PathMtuDiscovery::Icmp, PathMtuDiscovery::Probe])
             }),

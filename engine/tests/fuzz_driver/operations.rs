@@ -161,7 +161,7 @@ impl World {
             10..=12 => Request::Send {
                 socket,
                 data: vec![7; choices.pick(&[1, 0, 100, 1460, 9000])],
-                urgent: false,
+                urgent: choices.coin(),
                 wait,
             },
             13..=15 => Request::Recv {

@@ -130,18 +130,27 @@ impl World {
             }
             17 | 18 => _ = self.pass_to_next_timer(),
             19 => self.pass(Duration::from_millis(choices.byte().into())),
-            20..=23 => self.send(who, choices.pick(&[1, 10, 700, 5000, 20_000])),
+            20..=23 => self.send(who, choices.pick(&[1, 10, 700, 5000, 20_000]), choices.coin()),
             24 | 25 => _ = self.receive(who, choices.pick(&[1, 100, 1 << 20])),
             26 => self.shut(who),
             27 => {
                 let options = choices.options();
+                // What may change on a connection, and lets everything still arrive.
                 let options = OptionsPatch {
-                    user_timeout: None,
-                    keep_alive: None,
-                    max_segment_size: None,
-                    initial_sequence_number: None,
+                    no_delay: options.no_delay,
+                    msl: options.msl,
+                    linger: options.linger,
+                    send_buffer: options.send_buffer,
                     receive_buffer: options.receive_buffer.filter(|octets| *octets >= 700),
-                    ..options
+                    delayed_ack: options.delayed_ack,
+                    rto_min: options.rto_min,
+                    rto_initial: options.rto_initial,
+                    reuse_address: options.reuse_address,
+                    tail_loss_probe: options.tail_loss_probe,
+                    hop_limit: options.hop_limit,
+                    dscp: options.dscp,
+                    path_mtu_discovery: options.path_mtu_discovery,
+                    ..OptionsPatch::default()
                 };
                 if let Some(socket) = self.sides[who].socket {
                     self.sides[who].host.op(Request::SetOptions { socket, options });
@@ -215,13 +224,13 @@ impl World {
         true
     }
 
-    fn send(&mut self, who: usize, len: usize) {
+    fn send(&mut self, who: usize, len: usize, urgent: bool) {
         let side = &mut self.sides[who];
         let Some(socket) = side.socket else { return };
         let len = len.min((side.sent_max - side.sent) as usize);
         let data = (side.sent..).take(len).map(|at| octet(who, at)).collect();
         if let Outcome::Done(Ok(Reply::Sent { accepted })) =
-            side.host.op(Request::Send { socket, data, urgent: false, wait: Wait::Never })
+            side.host.op(Request::Send { socket, data, urgent, wait: Wait::Never })
         {
             assert!(accepted <= len && !side.shut);
             side.sent += accepted as u64;

@@ -41,7 +41,7 @@ pub fn congestion_phase_to_proto(phase: CongestionPhase) -> pb::CongestionPhase 
     match phase {
         CongestionPhase::SlowStart => pb::CongestionPhase::SlowStart,
         CongestionPhase::ConservativeSlowStart => pb::CongestionPhase::ConservativeSlowStart,
-        CongestionPhase::Avoidance => pb::CongestionPhase::Avoidance,
+        CongestionPhase::CongestionAvoidance => pb::CongestionPhase::CongestionAvoidance,
         CongestionPhase::Recovery => pb::CongestionPhase::Recovery,
         CongestionPhase::Startup => pb::CongestionPhase::Startup,
         CongestionPhase::Drain => pb::CongestionPhase::Drain,

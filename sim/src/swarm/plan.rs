@@ -128,6 +128,8 @@ pub struct Habits {
     pub restores: f64,
     /// The chance of a call that makes no sense.
     pub nonsense: f64,
+    /// The chance that what is sent is urgent.
+    pub urgent: f64,
 }
 
 /// How one side ends a connection.
@@ -428,8 +430,8 @@ fn endings(dice: &mut Rng) -> [Ending; 2] {
 
 fn habits(dice: &mut Rng) -> Habits {
     let mut chance = |most: f64| if dice.chance(0.3) { dice.unit() * most } else { 0.0 };
-    let (cancels, restores, nonsense) = (chance(0.3), chance(0.2), chance(0.1));
-    Habits { parks: dice.chance(0.8), cancels, restores, nonsense }
+    let (cancels, restores, nonsense, urgent) = (chance(0.3), chance(0.2), chance(0.1), chance(0.3));
+    Habits { parks: dice.chance(0.8), cancels, restores, nonsense, urgent }
 }
 
 /// Usually none.

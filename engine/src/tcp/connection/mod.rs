@@ -29,8 +29,8 @@ use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::ReceiveWindow;
-use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
+use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
 use super::send::urgent::SendUrgent;
@@ -263,6 +263,14 @@ impl Connection {
         self.snd.nxt.octets_since(self.snd.una)
     }
 
+    /// The congestion window, in fast recovery the inflated one.
+    fn congestion_window(&self) -> u32 {
+        match self.recovery.phase {
+            recovery::Phase::Fast => self.recovery.window,
+            _ => self.congestion.cwnd(),
+        }
+    }
+
     /// Our FIN was sent and acknowledged.
     fn fin_acknowledged(&self) -> bool {
         self.snd.fin && self.snd.una == self.send_end()
@@ -317,11 +325,12 @@ impl Connection {
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,
+            urgent: self.urgent_remaining(),
             out_of_order: self.rcv.assembler.len() as u32,
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(),
-            cwnd: self.congestion.cwnd(),
+            cwnd: self.congestion_window(),
             ssthresh: self.congestion.ssthresh(),
             backoff: self.rtt.backoff(),
             totals: self.totals,

@@ -65,8 +65,11 @@ pub(crate) enum SocketVerb {
         #[arg(value_name = "TEXT|-|@FILE", allow_hyphen_values = true)]
         data: String,
         /// Go on until all are taken
-        #[arg(long, conflicts_with = "dont_wait")]
+        #[arg(long, conflicts_with_all = ["dont_wait", "urgent"])]
         all: bool,
+        /// Set URG, with the urgent pointer behind the last byte that is taken
+        #[arg(long)]
+        urgent: bool,
         /// Fail with EAGAIN rather than wait
         #[arg(long)]
         dont_wait: bool,

@@ -375,9 +375,9 @@ mod tests {
                 Kind::Congestion(Congestion {
                     cwnd: 14_600,
                     ssthresh: 7300,
-                    phase: CongestionPhase::Avoidance.into(),
+                    phase: CongestionPhase::CongestionAvoidance.into(),
                 }),
-                "cwnd 14600  ssthresh 7300  avoidance",
+                "cwnd 14600  ssthresh 7300  congestion-avoidance",
             ),
             (
                 Kind::RttSample(RttSample {

@@ -96,8 +96,12 @@ mod tests {
 
     #[test]
     fn bytes_are_base64_and_text_where_they_are_text() {
-        let response =
-            |data: &'static [u8]| v1::RecvResponse { data: data.into(), end_of_stream: false, urgent: 0, at: None };
+        let response = |data: &'static [u8]| v1::RecvResponse {
+            data: data.into(),
+            end_of_stream: false,
+            urgent: 0,
+            at: None,
+        };
         assert_eq!(
             message(&response("grüß\n".as_bytes())).to_string(),
             r#"{"data":"Z3LDvMOfCg==","endOfStream":false,"utf8":"grüß\n"}"#
