@@ -1,7 +1,7 @@
 //! Congestion avoidance of CUBIC (RFC 8312, with what RFC 9438 changed): the window follows a cubic curve of the time
 //! since the last reduction, flat where congestion showed then, and never slower than Reno's.
 //!
-//! Owns: [`Cubic`], the curve and Reno's estimate. The rest of the algorithm is in `loss_based.rs`. All in integers:
+//! Owns: [`Cubic`], the curve and Reno's estimate. The rest of the algorithm is in `loss_based/`. All in integers:
 //! octets and milliseconds, the same on every machine.
 //!
 //! ```text
@@ -248,7 +248,10 @@ mod tests {
                 let real = curve(t_ms as f64 / 1000.0, f64::from(w_max), f64::from(cwnd));
                 let ours = f64::from(epoch.window(t_ms, 1448)) / 1448.0;
                 let slope = 1.2 * (t_ms as f64 / 1000.0).powi(2) + 1.0;
-                assert!((real - ours).abs() < 0.01 * slope + w_max as f64 / 1000.0, "{w_max} {t_ms}: {ours} {real}");
+                assert!(
+                    (real - ours).abs() < 0.01 * slope + w_max as f64 / 1000.0,
+                    "{w_max} {t_ms}: {ours} {real}"
+                );
             }
         }
     }
@@ -303,7 +306,7 @@ mod tests {
         for second in 1..=14 {
             let window = f64::from(rig.rounds(10));
             let real = curve(f64::from(second), 1000.0, 700.0);
-            assert!((window - real).abs() < 0.005 * real, "{second} s: {window}, and not {real}");
+            assert!((window - real).abs() < 0.01 * real, "{second} s: {window}, and not {real}");
         }
         assert!(rig.cwnd > 1040 * MSS);
     }

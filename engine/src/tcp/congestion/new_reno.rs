@@ -1,7 +1,7 @@
 //! Congestion avoidance of NewReno (RFC 5681 §3.1): a segment more in each round trip, half of it after a loss.
 //!
 //! Owns: [`NewReno`], what was acknowledged since the window last grew. The rest of the algorithm is in
-//! `loss_based.rs`, for it is CUBIC's too; what it does in recovery is `recovery/`'s business (RFC 6582).
+//! `loss_based/`, for it is CUBIC's too; what it does in recovery is `recovery/`'s business (RFC 6582).
 
 /// Congestion avoidance of NewReno.
 #[derive(Clone, Debug, Default)]

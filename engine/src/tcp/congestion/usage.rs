@@ -13,7 +13,7 @@
 use core::time::Duration;
 
 use super::Sample;
-use super::rounds::Rounds;
+use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
 /// The pipeACK Sampling Period, unless three round trips are longer.
@@ -29,8 +29,9 @@ const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
 /// How much of the window is used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Usage {
-    rounds: Rounds,
-    /// Octets acknowledged in this round.
+    /// The end of this round trip: what was sent when its first acknowledgment came.
+    round: Option<Seq>,
+    /// Octets acknowledged in it.
     acked: u32,
     /// The most that was in flight in this round and in the last one.
     most: [u32; 2],
@@ -43,7 +44,8 @@ impl Usage {
     /// An acknowledgment came outside of recovery, with `cwnd` in force.
     pub(super) fn on_ack(&mut self, sample: &Sample, cwnd: u32) {
         self.acked = self.acked.saturating_add(sample.acked);
-        if self.rounds.begins(sample.una, sample.nxt) {
+        if sample.una.at_or_after(*self.round.get_or_insert(sample.nxt)) {
+            self.round = Some(sample.nxt);
             //= https://www.rfc-editor.org/rfc/rfc7661#section-4.2
             //# A sender is not required to continuously update the pipeACK variable
             //# after each received ACK but SHOULD perform a pipeACK sample at least
@@ -71,7 +73,7 @@ impl Usage {
     pub(super) fn on_sent(&mut self, in_flight: u32, first: bool) {
         if first {
             // What is acknowledged from here on is a round of its own.
-            self.rounds.restart();
+            self.round = None;
             self.acked = 0;
         }
         self.most[0] = self.most[0].max(in_flight);
@@ -116,7 +118,7 @@ impl Usage {
         self.samples = PipeAck::default();
         self.non_validated = None;
         self.acked = 0;
-        self.rounds.restart();
+        self.round = None;
     }
 
     /// Whether a whole non-validated period is over; then another begins.

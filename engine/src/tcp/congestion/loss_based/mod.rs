@@ -12,12 +12,13 @@
 
 use core::time::Duration;
 
-use super::cubic::Cubic;
-use super::hystart::{self, Advice, HyStart};
-use super::new_reno::NewReno;
-use super::sample::{CongestionCause, Sample};
-use super::usage::Usage;
-use super::{Config, Phase, pacing};
+use crate::event::CongestionPhase;
+use crate::tcp::congestion::cubic::Cubic;
+use crate::tcp::congestion::hystart::{self, Advice, HyStart};
+use crate::tcp::congestion::new_reno::NewReno;
+use crate::tcp::congestion::sample::{CongestionCause, Sample};
+use crate::tcp::congestion::usage::Usage;
+use crate::tcp::congestion::{Config, pacing};
 use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
@@ -119,11 +120,12 @@ impl LossBased {
         self.ssthresh
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> CongestionPhase {
         match &self.hystart {
-            _ if !self.in_slow_start() => Phase::CongestionAvoidance,
-            Some(hystart) if hystart.is_conservative() => Phase::ConservativeSlowStart,
-            _ => Phase::SlowStart,
+            _ if self.reducing => CongestionPhase::Recovery,
+            _ if !self.in_slow_start() => CongestionPhase::CongestionAvoidance,
+            Some(hystart) if hystart.is_conservative() => CongestionPhase::ConservativeSlowStart,
+            _ => CongestionPhase::SlowStart,
         }
     }
 
@@ -414,3 +416,6 @@ fn rfc3390_window(mss: u32) -> u32 {
 fn three_quarters(cwnd: u32) -> u32 {
     cwnd - cwnd / 4
 }
+
+#[cfg(test)]
+mod tests;
