@@ -216,12 +216,8 @@ impl Connection {
     }
 }
 
-/// What the congestion controller is made of. The initial window is RFC 5681 §3.1's.
+/// What the congestion controller is made of.
 fn congestion(options: &Options, mss: u32) -> congestion::Config {
-    let initial_window = match mss {
-        0..=1095 => 4,
-        1096..=2190 => 3,
-        _ => 2,
-    };
-    congestion::Config { algorithm: options.congestion, mss, initial_window }
+    let &Options { congestion: algorithm, initial_window, hystart, pacing, .. } = options;
+    congestion::Config { algorithm, mss, initial_window, hystart, pacing }
 }
