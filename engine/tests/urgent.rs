@@ -60,12 +60,9 @@ fn urgent_data_may_be_longer_than_a_segment_and_than_the_field() {
     let mut s = Script::accepted_with(OptionsPatch { send_buffer: Some(200_000), ..OptionsPatch::default() });
     send_urgent(&mut s, 1, 100_000);
     // Each segment says how far the end is, or that it is further than can be said.
-    s.expect(&[
-        ".U 1:1001(1000) ack 1 win 65535 urg 65535",
-        ".U 1001:2001(1000) ack 1 win 65535 urg 65535",
-        ".U 2001:3001(1000) ack 1 win 65535 urg 65535",
-        ".U 3001:4001(1000) ack 1 win 65535 urg 65535",
-    ]);
+    let first = s.sent();
+    assert_eq!(first[0], ".U 1:1001(1000) ack 1 win 65535 urg 65535");
+    assert!(first.iter().all(|segment| segment.ends_with(" urg 65535")), "{first:?}");
     let mut last = None;
     while s.info().snd_una - s.info().iss < 100_001 {
         let acked = s.info().snd_nxt - s.info().iss;
