@@ -138,7 +138,11 @@ mod tests {
         let value = message(&v1::SocketOptions { msl, no_delay: Some(false), ..Default::default() });
         assert_eq!(
             value.to_string(),
-            r#"{"noDelay":false,"msl":"1.500s","congestionControl":"CONGESTION_CONTROL_UNSPECIFIED"}"#
+            concat!(
+                r#"{"noDelay":false,"msl":"1.500s","congestionControl":"CONGESTION_CONTROL_UNSPECIFIED","#,
+                r#""ecn":"ECN_UNSPECIFIED","lossDetection":"LOSS_DETECTION_UNSPECIFIED","#,
+                r#""pathMtuDiscovery":"PATH_MTU_DISCOVERY_UNSPECIFIED","synCookies":"SYN_COOKIES_UNSPECIFIED"}"#
+            )
         );
     }
 
