@@ -32,7 +32,7 @@ fn recv(socket: SocketId) -> Request {
 }
 
 fn send(socket: SocketId, data: &[u8]) -> Request {
-    Request::Send { socket, data: data.to_vec(), wait: Wait::Never }
+    Request::Send { socket, data: data.to_vec(), urgent: false, wait: Wait::Never }
 }
 
 fn connect(socket: SocketId, remote: SocketAddr) -> Request {
@@ -134,6 +134,37 @@ fn ports_conflict_unless_both_reuse_and_nobody_listens() {
 }
 
 #[test]
+fn whether_a_port_is_shared_can_change_after_bind() {
+    let mut host = Host::new("10.0.0.1", 1);
+    let reuse =
+        |reuse_address| OptionsPatch { reuse_address: Some(reuse_address), ..OptionsPatch::default() };
+    let set = |host: &mut Host, socket, to| {
+        host.call(Request::SetOptions { socket, options: reuse(to) }).unwrap();
+    };
+    let (first, second) = (host.stream(), host.create(SocketKind::Stream, reuse(true)));
+    let local = host.at(80);
+    host.bind(first, 80);
+    assert_eq!(host.errno(Request::Bind { socket: second, local }), Errno::EADDRINUSE);
+    set(&mut host, first, true);
+    host.bind(second, 80);
+    set(&mut host, second, false);
+    let third = host.create(SocketKind::Stream, reuse(true));
+    assert_eq!(host.errno(Request::Bind { socket: third, local }), Errno::EADDRINUSE);
+    // Whoever listens has the port alone, whatever it says afterwards.
+    host.call(Request::Listen { socket: first, backlog: 1 }).unwrap();
+    host.close(second);
+    set(&mut host, first, true);
+    assert_eq!(host.errno(Request::Bind { socket: third, local }), Errno::EADDRINUSE);
+
+    let mut datagrams = || host.create(SocketKind::Datagram, reuse(true));
+    let [one, other] = std::array::from_fn(|_| datagrams());
+    host.bind(one, 53);
+    set(&mut host, one, true);
+    let local = host.at(53);
+    assert_eq!(host.errno(Request::Bind { socket: other, local }), Errno::EADDRINUSE);
+}
+
+#[test]
 fn time_wait_holds_the_port_of_a_server_that_does_not_reuse_it() {
     let mut s = Script::accepted();
     s.host.close(s.socket);
@@ -192,6 +223,10 @@ fn a_host_talks_to_itself() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# A TCP implementation MUST reject as an error a local OPEN call for an invalid remote IP
+//# address (e.g., a broadcast or multicast address) (MUST-46).
 #[test]
 fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
     let mut host = Host::new("10.0.0.1", 1);
@@ -217,6 +252,14 @@ fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
     assert_eq!(host.errno(request), Errno::EAFNOSUPPORT);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+//= type=test
+//# A TCP implementation MUST silently discard an incoming SYN segment that is addressed to a
+//# broadcast or multicast address [(MUST-57)].
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+//= type=test
+//# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP
+//# layer [(MUST-63)] (see Section 3.2.1.3).
 #[test]
 fn segments_from_or_to_a_group_are_dropped_in_silence() {
     let mut s = Script::listening(OptionsPatch::default());

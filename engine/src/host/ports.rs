@@ -37,6 +37,10 @@ pub(crate) struct Ports(BTreeMap<(PortKind, u16), BTreeMap<SocketId, Use>>);
 
 impl Ports {
     /// Whether `bind` to `local` has to fail.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# A TCP implementation that supports multiple concurrent connections MUST provide an OPEN
+    //# call that will functionally allow an application to LISTEN on a port while a connection
+    //# block with the same local port is in SYN-SENT or SYN-RECEIVED state (MUST-42).
     pub(crate) fn conflicts(&self, kind: PortKind, local: SocketAddr, reuse: bool) -> bool {
         self.overlapping(kind, local).any(|used| match used.hold {
             Hold::Bound { reuse: theirs, listening } => !(reuse && theirs && !listening),
@@ -57,6 +61,15 @@ impl Ports {
     pub(crate) fn set_hold(&mut self, kind: PortKind, port: u16, socket: SocketId, hold: Hold) {
         if let Some(used) = self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket)) {
             used.hold = hold;
+        }
+    }
+
+    /// SO_REUSEADDR of a socket that holds its port by `bind` changed.
+    pub(crate) fn set_reuse(&mut self, kind: PortKind, port: u16, socket: SocketId, reuse: bool) {
+        if let Some(Use { hold: Hold::Bound { reuse: held, .. }, .. }) =
+            self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket))
+        {
+            *held = reuse;
         }
     }
 

@@ -61,6 +61,19 @@ impl Host {
         }
     }
 
+    /// Gives the host a second link with an address of its own.
+    pub(crate) fn add_address(&mut self, ip: IpAddr) {
+        self.engine
+            .add_interface(Interface {
+                link: LinkId(1),
+                addresses: vec![(ip, 24)],
+                mtu: 1500,
+                checksums: ChecksumPolicy::Verify,
+                shared_with_host: false,
+            })
+            .unwrap();
+    }
+
     pub(crate) fn at(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.ip, port)
     }
@@ -172,7 +185,7 @@ impl Host {
     }
 
     pub(crate) fn send(&mut self, socket: SocketId, data: &[u8]) -> usize {
-        match self.call(Request::Send { socket, data: data.to_vec(), wait: Wait::Never }) {
+        match self.call(Request::Send { socket, data: data.to_vec(), urgent: false, wait: Wait::Never }) {
             Ok(Reply::Sent { accepted }) => accepted,
             other => panic!("{other:?}"),
         }
@@ -180,7 +193,7 @@ impl Host {
 
     pub(crate) fn recv(&mut self, socket: SocketId) -> (Vec<u8>, bool) {
         match self.call(Request::Recv { socket, max: 1 << 20, min: 1, peek: false, wait: Wait::Never }) {
-            Ok(Reply::Received { data, end_of_stream }) => (data, end_of_stream),
+            Ok(Reply::Received { data, end_of_stream, .. }) => (data, end_of_stream),
             other => panic!("{other:?}"),
         }
     }

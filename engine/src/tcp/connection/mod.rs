@@ -27,11 +27,13 @@ use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
+use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::ReceiveWindow;
 use super::recovery::rtt::RttEstimator;
 use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
+use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
 use super::timers::{TimerKind, Timers};
@@ -65,6 +67,13 @@ struct Send {
     nxt: Seq,
     /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
     syn_acknowledged: bool,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# The window size MUST be treated as an unsigned number, or else large window sizes will
+    //# appear like negative windows and TCP will not work (MUST-1).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# It is RECOMMENDED that implementations will reserve 32-bit fields for the send and receive
+    //# window sizes in the connection record and do all window computations with 32 bits (REC-
+    //# 1).
     wnd: u32,
     wl1: Seq,
     wl2: Seq,
@@ -75,6 +84,7 @@ struct Send {
     /// The user closed: a FIN follows the buffer.
     fin: bool,
     persist: Persist,
+    urgent: SendUrgent,
     /// The persist timer fired: the next segment goes whatever the window.
     probe: bool,
     /// A keep-alive probe is to go.
@@ -95,6 +105,7 @@ struct Receive {
     assembler: Assembler,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
+    urgent: ReceiveUrgent,
     acks: AckPolicy,
     /// Bare ACKs outside of the window that were answered.
     bare_acks: Throttle,
@@ -105,10 +116,17 @@ struct Receive {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) id: SocketId,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# At all other times, a previous segment has either been sent or received on this
+    //# connection, and TCP implementations MUST use the same local address that was used in those
+    //# previous segments (MUST- 45).
     pub(crate) tuple: Tuple,
     pub(crate) options: Options,
     state: State,
     /// It began at a listener.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+    //# Note that a TCP implementation MUST keep track of whether a connection has reached
+    //# SYN-RECEIVED state as the result of a passive OPEN or an active OPEN (MUST-11).
     passive: bool,
     snd: Send,
     rcv: Receive,
@@ -278,6 +296,16 @@ impl Connection {
         self.options.receive_buffer.saturating_sub(self.rcv.ready.len() as u32)
     }
 
+    /// The sequence number of the first octet that the user has not taken.
+    fn consumed(&self) -> Seq {
+        self.rcv.nxt - u32::from(self.state.peer_closed()) - self.rcv.ready.len() as u32
+    }
+
+    /// Octets of urgent data that the user has still to take; some of them may not be here yet.
+    fn urgent_remaining(&self) -> u32 {
+        self.rcv.urgent.remaining(self.consumed())
+    }
+
     fn receive_window(&self) -> u32 {
         self.rcv.window.size(self.rcv.nxt)
     }
@@ -311,6 +339,7 @@ impl Connection {
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,
+            urgent: self.urgent_remaining(),
             out_of_order: self.rcv.assembler.len() as u32,
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),

@@ -12,11 +12,13 @@ use crate::host::op::Call;
 pub(crate) struct ReadyData {
     pub(crate) data: Vec<u8>,
     pub(crate) end_of_stream: bool,
+    /// Octets of urgent data that remain after these.
+    pub(crate) urgent: u32,
 }
 
 impl Connection {
-    /// SEND: takes what fits.
-    pub(crate) fn send(&mut self, data: &[u8]) -> Option<Result<usize, Errno>> {
+    /// SEND: takes what fits; of urgent data SND.UP follows the last octet taken.
+    pub(crate) fn send(&mut self, data: &[u8], urgent: bool) -> Option<Result<usize, Errno>> {
         if let Some(error) = self.take_error() {
             return Some(Err(error));
         }
@@ -35,7 +37,14 @@ impl Connection {
         }
         match self.snd.buffer.push(data, self.options.send_buffer) {
             0 => None,
-            taken => Some(Ok(taken)),
+            taken => {
+                if urgent {
+                    self.snd.urgent.mark(self.snd.buffer.end());
+                    // Where no window lets the data go, an acknowledgment takes the news.
+                    self.rcv.acks.now();
+                }
+                Some(Ok(taken))
+            }
         }
     }
 
@@ -50,7 +59,15 @@ impl Connection {
         let (available, ended) = (self.rcv.ready.len(), self.receive_ended());
         // What was put back after a failure still comes before the error.
         let last = ended || self.error.is_some();
-        let enough = min.min(max).min(self.receivable()).max(1);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.3
+        //# Note that data following the urgent pointer (non-urgent data)
+        //# cannot be delivered to the user in the same buffer with preceding
+        //# urgent data unless the boundary is clearly marked for the user.
+        let before_the_mark = match self.urgent_remaining() {
+            0 => usize::MAX,
+            urgent => urgent as usize,
+        };
+        let enough = min.min(max).min(self.receivable()).min(before_the_mark).max(1);
         if available == 0 || available < enough && !last {
             if let Some(error) = self.take_error() {
                 return Some(Err(error));
@@ -62,7 +79,7 @@ impl Connection {
                 return None;
             }
         }
-        let take = available.min(max);
+        let take = available.min(max).min(before_the_mark);
         let data: Vec<u8> = if peek {
             self.rcv.ready.iter().take(take).copied().collect()
         } else {
@@ -71,10 +88,13 @@ impl Connection {
                 self.rcv.ready = VecDeque::new();
             }
             self.on_room(cx);
+            self.rcv.urgent.on_consumed(self.consumed());
             data
         };
+        let left = if peek { take as u32 } else { 0 };
+        let urgent = self.urgent_remaining().saturating_sub(left);
         // As with `recv(2)`: the end comes by itself, after the last octet.
-        Some(Ok(ReadyData { data, end_of_stream: ended && available == 0 }))
+        Some(Ok(ReadyData { data, end_of_stream: ended && available == 0, urgent }))
     }
 
     /// The attempt to open failed or was given up: there is no stream that could have an end.
@@ -100,6 +120,10 @@ impl Connection {
     }
 
     /// No more octets will become readable, and no error will say why.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
+    //# If the local TCP connection is closed by the remote side due to a FIN or RST received from
+    //# the remote side, then the local application MUST be informed whether it closed normally or
+    //# was aborted (MUST-12).
     fn receive_ended(&self) -> bool {
         self.shut_read || self.state.peer_closed() || self.is_closed() && self.error.is_none()
     }
@@ -135,6 +159,9 @@ impl Connection {
     }
 
     /// `close`: the user lets go. Unread data turns it into a reset.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# A host MAY implement a "half-duplex" TCP close sequence, so that an application that has
+    //# called CLOSE cannot continue to read data from the connection (MAY-1).
     pub(crate) fn close(&mut self, cx: &mut Cx<'_>) {
         self.orphan = true;
         self.shut_read = true;
@@ -142,11 +169,10 @@ impl Connection {
             self.rcv.ready = VecDeque::new();
             return;
         }
-        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.2.2.13
-        //# If such a host issues a
-        //# CLOSE call while received data is still pending in TCP, or
-        //# if new data is received after CLOSE is called, its TCP
-        //# SHOULD send a RST to show that data was lost.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+        //# If such a host issues a CLOSE call while received data is still pending in the TCP
+        //# connection, or if new data is received after CLOSE is called, its TCP implementation
+        //# SHOULD send a RST to show that data was lost (SHLD-3).
         if !self.rcv.ready.is_empty() && self.state != State::TimeWait {
             self.send_reset(cx);
             return self.end(cx, Call::Close);
