@@ -5,7 +5,8 @@ mod common;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use common::{Host, Path, UDP, datagram_to, packet, udp};
+use common::path::Path;
+use common::{Host, UDP, datagram_to, packet, udp};
 use sockwright_link::impair::Impairments;
 use sockwright_link::relay::{Counters, Relay, Side};
 use sockwright_link::{LinkError, netns};

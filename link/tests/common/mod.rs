@@ -4,7 +4,7 @@
 //! test prints one line that says why, and passes.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
-mod path;
+pub mod path;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use sockwright_link::{RawIp, netns};
-
-pub use path::Path;
 
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;

@@ -22,7 +22,8 @@ use tokio::task::spawn_blocking;
 use tokio_stream::iter;
 
 use crate::covering;
-use crate::net::{Host, Path};
+use crate::net::Host;
+use crate::net::path::Path;
 use crate::rig::{Rig, content, hash_of, kernel_exchange, on_wire, short_msl};
 
 /// One transfer, and all that it depends on.
@@ -141,6 +142,8 @@ impl Case {
         let (socket, kernel) = if self.we_connect {
             let listener =
                 rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
+            // Those that it accepts inherit it.
+            self.kernel.control(&SockRef::from(&listener));
             let remote = listener.local_addr().expect("an address");
             let theirs = theirs.clone();
             let kernel =
