@@ -6,6 +6,7 @@
 //!
 //! ```console
 //! $ SOCKWRIGHT_LONG=1 cargo test --release -p sockwright-server --test kernel matrix -- --nocapture
+//! $ SOCKWRIGHT_CASE=7 cargo test -p sockwright-server --test kernel matrix -- --nocapture     # one, by its seed
 //! ```
 
 use std::any::Any;
@@ -36,8 +37,8 @@ struct Case {
     kernel: Kernel,
     mtu: usize,
     path: Impairments,
-    /// Each way, of 64 KiB.
-    chunks: u64,
+    /// Each way.
+    octets: usize,
 }
 
 /// What the kernel is told in the peer's namespace.
@@ -110,7 +111,7 @@ impl Case {
             },
             // IPv6 needs 1280.
             mtu: [if v4 { 576 } else { 1280 }, 1280, 1500, 9000][mtu],
-            chunks: chunks(&path),
+            octets: octets(&path),
             path,
         }
     }
@@ -138,7 +139,7 @@ impl Case {
 
     /// Carries the content both ways at once; gives our socket.
     async fn exchange(&self, rig: Rig) -> u64 {
-        let (ours, theirs) = (content(2 * self.seed, self.chunks), content(2 * self.seed + 1, self.chunks));
+        let (ours, theirs) = (self.content(0), self.content(1));
         let (socket, kernel) = if self.we_connect {
             let listener =
                 rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
@@ -169,6 +170,16 @@ impl Case {
         socket
     }
 
+    /// What one of the two sides sends.
+    fn content(&self, side: u64) -> impl Iterator<Item = Vec<u8>> + Clone + Send + 'static {
+        let (octets, chunk) = (self.octets, 64 << 10);
+        let chunks = content(2 * self.seed + side, octets.div_ceil(chunk) as u64).enumerate();
+        chunks.map(move |(number, mut octets_of_one)| {
+            octets_of_one.truncate(octets - number * chunk);
+            octets_of_one
+        })
+    }
+
     /// How long the transfer may take: beyond that, something stands still.
     fn patience(&self) -> Duration {
         if long() { Duration::from_secs(1800) } else { Duration::from_secs(180) }
@@ -176,17 +187,17 @@ impl Case {
 }
 
 /// What the path carries in seconds; in a long run, in minutes.
-fn chunks(path: &Impairments) -> u64 {
-    let (short, long_run) = match (path.loss, path.delay.as_millis()) {
-        (0.2.., 50..) => (1, 16),
-        (0.2.., 1..) => (1, 160),
-        (0.2.., _) => (1, 400),
-        (0.05.., 50..) => (2, 80),
-        (0.05.., 1..) => (4, 800),
-        (_, 50..) => (4, 800),
-        _ => (16, 800),
+fn octets(path: &Impairments) -> usize {
+    let (short, minutes) = match (path.loss, path.delay.as_millis()) {
+        (0.2.., 50..) => (10_000, 1_000_000),
+        (0.2.., 1..) => (20_000, 10_000_000),
+        (0.2.., _) => (50_000, 25_000_000),
+        (0.05.., 50..) => (50_000, 5_000_000),
+        (0.05.., 1..) => (200_000, 50_000_000),
+        (_, 50..) => (200_000, 50_000_000),
+        _ => (1_000_000, 50_000_000),
     };
-    if long() { long_run } else { short }
+    if long() { minutes } else { short }
 }
 
 impl Kernel {
@@ -210,7 +221,9 @@ fn flag(on: bool) -> &'static str {
 
 /// Runs the cases, a few at a time, and tells all that fail.
 fn run(cases: impl Iterator<Item = Case>) {
-    let cases = Mutex::new(cases.collect::<VecDeque<Case>>());
+    let only = std::env::var("SOCKWRIGHT_CASE").ok().map(|seed| seed.parse().expect("the seed of a case"));
+    let wanted = |case: &Case| only.is_none_or(|seed: u64| seed == case.seed);
+    let cases = Mutex::new(cases.filter(wanted).collect::<VecDeque<Case>>());
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
