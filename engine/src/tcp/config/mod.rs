@@ -18,8 +18,14 @@ pub struct Options {
     /// The maximum segment lifetime. TIME-WAIT lasts twice as long.
     pub msl: Duration,
     /// Keep-alive probes, or `None`.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# Implementers MAY include "keep-alives" in their TCP implementations (MAY-5), although this
+    //# practice is not universally accepted.
     pub keep_alive: Option<KeepAlive>,
     /// How long something may stay unacknowledged before the connection is given up (RFC 9293 §3.8.3, R2).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# An application MUST (MUST-21) be able to set the value for R2 for a particular
+    //# connection.
     pub user_timeout: Duration,
     /// How long `close` waits; zero resets; `None` does not wait.
     pub linger: Option<Duration>,
@@ -47,7 +53,7 @@ pub struct Options {
     pub sack: bool,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: Ecn,
-    /// CUBIC leaves slow start before it loses (HyStart++, RFC 9406).
+    /// NewReno and CUBIC leave slow start before it loses (HyStart++, RFC 9406).
     pub hystart: bool,
     /// Spread segments over the round trip, in place of bursts. BBR always does.
     pub pacing: bool,
@@ -77,9 +83,9 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CongestionControl {
     /// RFC 5681 and RFC 6582.
-    #[default]
     NewReno,
     /// RFC 8312, with the changes of RFC 9438.
+    #[default]
     Cubic,
     /// Bottleneck bandwidth and round-trip propagation time.
     Bbr,
@@ -163,6 +169,11 @@ impl Default for Options {
             //# them on or off for each TCP connection (MUST-24), and they MUST
             //# default to off (MUST-25).
             keep_alive: None,
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+            //# The value of R2 SHOULD correspond to at least 100 seconds (SHLD-11).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+            //# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission
+            //# of the segment for at least 3 minutes (MUST-23).
             user_timeout: Duration::from_secs(300),
             linger: None,
             send_buffer: 256 * 1024,
@@ -171,7 +182,7 @@ impl Default for Options {
             rto_min: Duration::from_millis(200),
             rto_initial: Duration::from_secs(1),
             reuse_address: false,
-            congestion: CongestionControl::NewReno,
+            congestion: CongestionControl::Cubic,
             initial_sequence_number: None,
             window_scaling: true,
             timestamps: true,
