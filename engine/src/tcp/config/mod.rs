@@ -53,7 +53,7 @@ pub struct Options {
     pub sack: bool,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: Ecn,
-    /// CUBIC leaves slow start before it loses (HyStart++, RFC 9406).
+    /// NewReno and CUBIC leave slow start before it loses (HyStart++, RFC 9406).
     pub hystart: bool,
     /// Spread segments over the round trip, in place of bursts. BBR always does.
     pub pacing: bool,
@@ -83,9 +83,9 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CongestionControl {
     /// RFC 5681 and RFC 6582.
-    #[default]
     NewReno,
     /// RFC 8312, with the changes of RFC 9438.
+    #[default]
     Cubic,
     /// Bottleneck bandwidth and round-trip propagation time.
     Bbr,
@@ -187,7 +187,7 @@ impl Default for Options {
             rto_min: Duration::from_millis(200),
             rto_initial: Duration::from_secs(1),
             reuse_address: false,
-            congestion: CongestionControl::NewReno,
+            congestion: CongestionControl::Cubic,
             initial_sequence_number: None,
             window_scaling: true,
             timestamps: true,
