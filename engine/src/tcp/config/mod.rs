@@ -67,8 +67,6 @@ pub struct Options {
     pub fast_open: bool,
     /// Tell the peer the user timeout, and follow the one that it tells (RFC 5482).
     pub user_timeout_option: bool,
-    /// Urgent data stays in the stream (RFC 6093 §5).
-    pub urgent_inline: bool,
     /// The hop limit, or time to live, of packets sent.
     pub hop_limit: u8,
     /// The differentiated services codepoint of packets sent (RFC 2474).
@@ -200,7 +198,6 @@ impl Default for Options {
             tail_loss_probe: true,
             fast_open: false,
             user_timeout_option: false,
-            urgent_inline: true,
             hop_limit: 64,
             dscp: 0,
             path_mtu_discovery: PathMtuDiscovery::Icmp,
