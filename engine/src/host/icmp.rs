@@ -25,6 +25,22 @@ impl Engine {
         let v6 = packet.src.is_ipv6();
         match message {
             IcmpMessage::EchoRequest { ident, seq, data } if !arrived.shared_with_host => {
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+                //# Every host MUST implement an ICMP Echo server function that receives Echo Requests
+                //# and sends corresponding Echo Replies.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+                //# The IP source address in an ICMP Echo Reply MUST be the same as the
+                //# specific-destination address (defined in Section 3.2.1.3) of the corresponding ICMP
+                //# Echo Request message.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+                //# Data received in an ICMP Echo Request MUST be entirely included in the resulting
+                //# Echo Reply.
+                //= https://www.rfc-editor.org/rfc/rfc4443#section-4.1
+                //# Every node MUST implement an ICMPv6 Echo responder function that receives Echo
+                //# Requests and originates corresponding Echo Replies.
+                //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+                //# The data received in the ICMPv6 Echo Request message MUST be returned entirely and
+                //# unmodified in the ICMPv6 Echo Reply message.
                 self.echo(now, packet, &IcmpMessage::EchoReply { ident, seq, data });
             }
             IcmpMessage::Unreachable { quoted, .. }
@@ -39,6 +55,17 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
             //# Source Quench TCP implementations MUST silently discard any received ICMP Source Quench
             //# messages (MUST-55).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+            //# If an ICMP message of unknown type is received, it MUST be silently discarded.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.7
+            //# A host SHOULD NOT implement these messages.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+            //# Conversely, if Address Mask messages are disabled, then no ICMP Address Mask Requests
+            //# will be sent, and any ICMP Address Mask Replies received for that local IP address MUST
+            //# be (silently) ignored.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+            //# A system MUST NOT send an Address Mask Reply unless it is an authoritative agent for
+            //# address masks.
             _ => self.drop_frame(now, DropReason::UnhandledIcmp),
         }
     }
@@ -47,6 +74,14 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
     //# TCP implementations MUST act on an ICMP error message passed up from the IP layer,
     //# directing it to the connection that created the error (MUST-54).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+    //# A Destination Unreachable message that is received MUST be reported to the transport
+    //# layer.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.4
+    //# An incoming Time Exceeded message MUST be passed to the transport layer.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.5
+    //# An incoming Parameter Problem message MUST be passed to the transport layer, and it MAY be
+    //# reported to the user.
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
         let Some((kind, tuple)) = sender_of(quoted) else { return false };
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
@@ -100,13 +135,9 @@ impl Engine {
     }
 
     /// Answers an echo request, from the address that it was sent to.
-    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
-    //# The IP source address in an ICMP Echo Reply MUST be the same
-    //# as the specific-destination address (defined in Section
-    //# 3.2.1.3) of the corresponding ICMP Echo Request message.
-    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
-    //# Data received in an ICMP Echo Request MUST be entirely
-    //# included in the resulting Echo Reply.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+    //# The source address of an Echo Reply sent in response to a unicast Echo Request message
+    //# MUST be the same as the destination address of that Echo Request message.
     fn echo(&mut self, now: Instant, request: &IpPacket<'_>, reply: &IcmpMessage<'_>) {
         if self.may_echo(now, request.src) {
             let header = self.icmp_header(request.dst, request.src);
@@ -116,6 +147,10 @@ impl Engine {
 }
 
 /// Whose packet is quoted.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//# In those cases where the Internet layer is required to pass an ICMP error message to the
+//# transport layer, the IP protocol number MUST be extracted from the original header and
+//# used to select the appropriate transport protocol entity to handle the error.
 fn sender_of(quoted: &Quoted<'_>) -> Option<(PortKind, Tuple)> {
     let kind = match quoted.protocol {
         Protocol::Tcp => PortKind::Tcp,

@@ -96,6 +96,15 @@ impl Engine {
     //# host -- e.g., a zero address, a loopback address, a
     //# broadcast address, a multicast address, or a Class E
     //# address.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+    //# If the datagram is sent in response to a received datagram, the source address for the
+    //# response SHOULD be the specific-destination address of the request.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+    //# If the node has more than one unicast address, it MUST choose the Source Address of the
+    //# message as follows:
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+    //# If the message is a response to a message sent to one of the node's unicast addresses, the
+    //# Source Address of the reply MUST be that same address.
     fn sender_to_tell(&self, packet: &[u8], trouble: Trouble) -> Option<(IpAddr, IpAddr)> {
         let (sender, dst) = IpPacket::addresses(packet).ok()?;
         let even_to_group = matches!(trouble, Trouble::Problem(Problem { even_to_group: true, .. }));
