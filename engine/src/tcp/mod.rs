@@ -6,6 +6,7 @@ pub mod seq;
 pub mod state;
 pub mod timers;
 
+pub(crate) mod agreed;
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;
@@ -14,3 +15,4 @@ mod receive;
 mod recovery;
 mod send;
 pub(crate) mod time_wait;
+pub(crate) mod timestamps;
