@@ -6,8 +6,8 @@ pub mod seq;
 pub mod state;
 pub mod timers;
 
-#[allow(dead_code, unused_imports, reason = "recovery and the algorithms to come use the rest")]
 pub(crate) mod agreed;
+#[allow(dead_code, unused_imports, reason = "recovery and the algorithms to come use the rest")]
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;
