@@ -54,7 +54,8 @@ impl Connection {
 
     /// A passive connection in SYN-RECEIVED, from its record: its SYN,ACK is sent and not yet acknowledged.
     pub(crate) fn thaw(half: &HalfOpen, now: Instant) -> Self {
-        let mut connection = Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss, half.clock);
+        let mut connection =
+            Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss, half.clock);
         connection.passive = true;
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;

@@ -111,14 +111,7 @@ impl Connection {
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
-        Outgoing {
-            seq,
-            ack: Some(self.rcv.nxt),
-            flags,
-            window: 0,
-            options: TcpOptions::NONE,
-            len,
-        }
+        Outgoing { seq, ack: Some(self.rcv.nxt), flags, window: 0, options: TcpOptions::NONE, len }
     }
 
     /// Sends again what recovery says, as the congestion window allows.
@@ -135,7 +128,7 @@ impl Connection {
         let out = if resend.next == self.snd.iss && !self.snd.syn_acknowledged {
             self.syn()
         } else {
-            let len = resend.end.octets_since(resend.next).min(self.snd.mss);
+            let len = resend.end.octets_since(resend.next).min(self.effective_send_mss());
             let len =
                 len.min(self.snd.buffer.end().octets_since(resend.next)).min(self.resend_room(resend.next)?);
             let mut out = self.data_segment(resend.next, len);
@@ -188,7 +181,7 @@ impl Connection {
         let candidate = Candidate {
             waiting,
             usable: by_peer.min(by_path),
-            mss: self.snd.mss,
+            mss: self.effective_send_mss(),
             max_window: self.snd.max_wnd,
             in_flight: self.flight() > 0,
             no_delay: self.options.no_delay,
