@@ -165,7 +165,7 @@ impl Default for Options {
             keep_alive: None,
             user_timeout: Duration::from_secs(300),
             linger: None,
-            send_buffer: 256 * 1024,
+            send_buffer: 1 << 20,
             receive_buffer: 1 << 20,
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
