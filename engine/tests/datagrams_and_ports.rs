@@ -32,7 +32,7 @@ fn recv(socket: SocketId) -> Request {
 }
 
 fn send(socket: SocketId, data: &[u8]) -> Request {
-    Request::Send { socket, data: data.to_vec(), wait: Wait::Never }
+    Request::Send { socket, data: data.to_vec(), urgent: false, wait: Wait::Never }
 }
 
 fn connect(socket: SocketId, remote: SocketAddr) -> Request {
@@ -130,6 +130,37 @@ fn ports_conflict_unless_both_reuse_and_nobody_listens() {
     host.close(first);
     host.close(second);
     bind(&mut host, OptionsPatch::default()).1.unwrap();
+}
+
+#[test]
+fn whether_a_port_is_shared_can_change_after_bind() {
+    let mut host = Host::new("10.0.0.1", 1);
+    let reuse =
+        |reuse_address| OptionsPatch { reuse_address: Some(reuse_address), ..OptionsPatch::default() };
+    let set = |host: &mut Host, socket, to| {
+        host.call(Request::SetOptions { socket, options: reuse(to) }).unwrap();
+    };
+    let (first, second) = (host.stream(), host.create(SocketKind::Stream, reuse(true)));
+    let local = host.at(80);
+    host.bind(first, 80);
+    assert_eq!(host.errno(Request::Bind { socket: second, local }), Errno::EADDRINUSE);
+    set(&mut host, first, true);
+    host.bind(second, 80);
+    set(&mut host, second, false);
+    let third = host.create(SocketKind::Stream, reuse(true));
+    assert_eq!(host.errno(Request::Bind { socket: third, local }), Errno::EADDRINUSE);
+    // Whoever listens has the port alone, whatever it says afterwards.
+    host.call(Request::Listen { socket: first, backlog: 1 }).unwrap();
+    host.close(second);
+    set(&mut host, first, true);
+    assert_eq!(host.errno(Request::Bind { socket: third, local }), Errno::EADDRINUSE);
+
+    let mut datagrams = || host.create(SocketKind::Datagram, reuse(true));
+    let [one, other] = std::array::from_fn(|_| datagrams());
+    host.bind(one, 53);
+    set(&mut host, one, true);
+    let local = host.at(53);
+    assert_eq!(host.errno(Request::Bind { socket: other, local }), Errno::EADDRINUSE);
 }
 
 #[test]

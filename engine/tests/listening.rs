@@ -193,7 +193,7 @@ fn a_child_belongs_to_nobody_before_it_is_accepted() {
     s.sent();
     s.inject(". 1:1(0) ack 1 win 100");
     let child = s.child();
-    let send = Request::Send { socket: child, data: vec![1], wait: Wait::Never };
+    let send = Request::Send { socket: child, data: vec![1], urgent: false, wait: Wait::Never };
     assert_eq!(s.host.errno(send), Errno::EBADF);
     s.host.abort(child);
     assert_eq!(s.sent(), ["R. 1:1(0) ack 1 win 0"]);

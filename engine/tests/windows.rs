@@ -430,7 +430,8 @@ fn the_window_is_announced_in_sixteen_bits_however_large_the_buffer() {
 fn the_send_buffer_bounds_what_is_taken_and_room_wakes_the_sender() {
     let mut s = Script::accepted_with(OptionsPatch { send_buffer: Some(1500), ..patch() });
     assert_eq!(s.send(5000), 1500);
-    let (op, _) = s.host.op(Request::Send { socket: s.socket, data: vec![7; 10], wait: Wait::Park });
+    let (op, _) =
+        s.host.op(Request::Send { socket: s.socket, data: vec![7; 10], urgent: false, wait: Wait::Park });
     s.sent();
     s.inject(". 1:1(0) ack 5 win 10000");
     let reply = s.host.completed(op).unwrap();

@@ -151,7 +151,7 @@ pub enum Request {
     /// Parks until the handshake is over. Gives [`Reply::Connected`].
     Connect { socket: SocketId, remote: SocketAddr, wait: Wait },
     /// Parks until at least one octet fits. Gives [`Reply::Sent`].
-    Send { socket: SocketId, data: Vec<u8>, wait: Wait },
+    Send { socket: SocketId, data: Vec<u8>, urgent: bool, wait: Wait },
     /// Parks until `min` octets are there or no more can come. Gives [`Reply::Received`].
     Recv { socket: SocketId, max: usize, min: usize, peek: bool, wait: Wait },
     /// Gives [`Reply::Named`].
@@ -187,7 +187,7 @@ pub enum Reply {
     Accepted { socket: SocketId, local: SocketAddr, remote: SocketAddr },
     Connected { local: SocketAddr, remote: SocketAddr },
     Sent { accepted: usize },
-    Received { data: Vec<u8>, end_of_stream: bool },
+    Received { data: Vec<u8>, end_of_stream: bool, urgent: u32 },
     ReceivedFrom { data: Vec<u8>, remote: SocketAddr, local: SocketAddr, truncated: bool },
     State { tcp_state: Option<State> },
     Done,

@@ -64,6 +64,15 @@ impl Ports {
         }
     }
 
+    /// SO_REUSEADDR of a socket that holds its port by `bind` changed.
+    pub(crate) fn set_reuse(&mut self, kind: PortKind, port: u16, socket: SocketId, reuse: bool) {
+        if let Some(Use { hold: Hold::Bound { reuse: held, .. }, .. }) =
+            self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket))
+        {
+            *held = reuse;
+        }
+    }
+
     /// Whether somebody listens on the port, at an address that overlaps.
     pub(crate) fn has_listener(&self, kind: PortKind, local: SocketAddr) -> bool {
         self.overlapping(kind, local).any(|used| matches!(used.hold, Hold::Bound { listening: true, .. }))

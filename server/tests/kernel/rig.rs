@@ -152,6 +152,7 @@ impl Rig {
                 socket,
                 data: data[sent..data.len().min(sent + (1 << 20))].to_vec().into(),
                 dont_wait: false,
+                urgent: false,
             };
             sent += self.sockets.clone().send(request).await.expect("sent").into_inner().accepted as usize;
         }

@@ -91,6 +91,7 @@ impl Connection {
         let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
         self.snd.una = ack;
         let acked = self.snd.buffer.acknowledge(ack);
+        self.snd.urgent.on_acknowledged(ack);
         let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
         if !handshake {
             self.tell_congestion(cx, verdict, acked);

@@ -1,4 +1,4 @@
-//! Seventh: the segment text. (The sixth, the URG bit, marks data that is delivered in its place like any other.)
+//! Seventh: the segment text.
 
 use super::*;
 
