@@ -16,6 +16,7 @@ mod arrival;
 mod icmp;
 mod invariants;
 mod open;
+mod path_mtu;
 mod timeout;
 mod transmit;
 mod user;
@@ -23,10 +24,11 @@ mod user;
 use alloc::collections::VecDeque;
 
 use super::agreed::Agreed;
-use super::config::Options;
+use super::config::{Options, PathMtuDiscovery};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
+use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -87,6 +89,8 @@ struct Send {
     /// The rightmost edge the peer ever announced.
     edge: Seq,
     mss: u32,
+    /// What the peer takes in a segment, or the user allows: octets of data and TCP options.
+    peer_mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
     fin: bool,
@@ -146,6 +150,7 @@ pub(crate) struct Connection {
     recovery: Recovery,
     rtt: RttEstimator,
     congestion: Controller,
+    path: PathMtu,
     timers: Timers,
     totals: Totals,
     /// What ended it, or what ICMP said that may turn out to be the reason.
@@ -351,6 +356,7 @@ impl Connection {
             rcv_nxt: self.rcv.nxt,
             rcv_wnd: self.receive_window(),
             snd_mss: self.snd.mss,
+            pmtu: self.path.mtu(),
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,

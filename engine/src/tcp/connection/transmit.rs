@@ -297,6 +297,9 @@ impl Connection {
             }
             self.snd.nxt = end;
         }
+        if out.len > 0 {
+            self.path_takes(end, self.segment(out).header_len(), out.len);
+        }
         self.totals.segments_out += 1;
         self.totals.bytes_sent += u64::from(out.len);
         if out.seq_len() > 0 {
