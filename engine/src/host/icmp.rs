@@ -143,7 +143,7 @@ impl Engine {
     //# there is no pending LISTEN call, UDP SHOULD send an ICMP
     //# Port Unreachable message.
     pub(super) fn send_port_unreachable(&mut self, now: Instant, packet: &IpPacket<'_>) {
-        if !self.stray_replies.allows(now, self.shared.limits.stray_replies_per_second) {
+        if !self.shared.stray_replies.allows(now, self.shared.limits.stray_replies_per_second) {
             return self.shared.cx(now).limit_hit(None, Limit::StrayRepliesPerSecond);
         }
         if let Ok(quoted) = Quoted::parse(packet.packet) {

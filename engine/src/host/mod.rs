@@ -57,8 +57,9 @@ use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
-use crate::tcp::cx::{Cx, Stray, Throttle};
+use crate::tcp::cx::{Cx, Stray};
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::throttle::{Budget, Throttle};
 use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
@@ -92,7 +93,6 @@ pub struct Engine {
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
     vanished: VecDeque<SocketId>,
-    stray_replies: Throttle,
 }
 
 /// What a connection reaches through its [`Cx`].
@@ -103,18 +103,21 @@ struct Shared {
     counters: Counters,
     limits: Limits,
     strays: VecDeque<Box<Stray>>,
-    challenges: Throttle,
+    challenges: Budget,
+    stray_replies: Throttle,
 }
 
 impl Shared {
     fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
             now,
+            rng: &mut self.rng,
             events: &mut self.events,
             counters: &mut self.counters,
             limits: &self.limits,
             strays: &mut self.strays,
             challenges: &mut self.challenges,
+            stray_replies: &mut self.stray_replies,
         }
     }
 }
@@ -140,7 +143,8 @@ impl Engine {
                 counters: Counters::default(),
                 limits: config.limits.clone(),
                 strays: VecDeque::new(),
-                challenges: Throttle::default(),
+                challenges: Budget::default(),
+                stray_replies: Throttle::default(),
             },
             touched: VecDeque::new(),
             ready: VecDeque::new(),
@@ -151,7 +155,6 @@ impl Engine {
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
-            stray_replies: Throttle::default(),
             config,
         }
     }
