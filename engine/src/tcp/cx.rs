@@ -5,15 +5,16 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::agreed::SHIFT_MAX;
 use super::seq::Seq;
-use super::throttle::{Budget, Throttle};
+use super::throttle::Budget;
 use super::timers::TimerKind;
 use crate::counters::Counters;
 use crate::event::{DropReason, EventKind, Interest, Relative, SegmentRecord, Sink, TimerAction};
 use crate::id::SocketId;
+use crate::ip::rate::{Exhausted, Limiter};
 use crate::limits::{Limit, Limits};
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -71,7 +72,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) strays: &'a mut VecDeque<Box<Stray>>,
     pub(crate) challenges: &'a mut Budget,
-    pub(crate) stray_replies: &'a mut Throttle,
+    pub(crate) stray_replies: &'a mut Limiter,
 }
 
 impl Cx<'_> {
@@ -124,11 +125,21 @@ impl Cx<'_> {
     /// Answers a segment that belongs to nothing with a reset, if the rate allows.
     pub(crate) fn refuse(&mut self, tuple: Tuple, socket: Option<SocketId>, segment: &TcpSegment<'_>) {
         let Some(reset) = reset_for(tuple, socket, segment) else { return };
-        if self.stray_replies.allows(self.now, self.limits.stray_replies_per_second) {
+        if self.may_answer(socket, tuple.remote.ip()) {
             self.send_stray(reset);
-        } else {
-            self.limit_hit(socket, Limit::StrayRepliesPerSecond);
         }
+    }
+
+    /// Whether something from `sender` that belongs to nothing may be answered.
+    pub(crate) fn may_answer(&mut self, socket: Option<SocketId>, sender: IpAddr) -> bool {
+        let Limits { stray_replies_per_second: all, stray_replies_per_destination: each, .. } = *self.limits;
+        let limit = match self.stray_replies.allows(self.now, sender, all, each) {
+            Ok(()) => return true,
+            Err(Exhausted::Engine) => Limit::StrayRepliesPerSecond,
+            Err(Exhausted::Destination) => Limit::StrayRepliesPerDestination,
+        };
+        self.limit_hit(socket, limit);
+        false
     }
 
     /// Whether a challenge ACK may be sent now, as far as all connections together go.
