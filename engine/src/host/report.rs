@@ -165,16 +165,7 @@ impl Engine {
     //# For security reasons, it is recommended that implementations SHOULD allow sending of ICMP
     //# destination unreachable messages to be disabled, preferably on a per-interface basis.
     pub(super) fn may_answer(&mut self, now: Instant, sender: IpAddr) -> bool {
-        let limits = &self.shared.limits;
-        let (all, each) = (limits.stray_replies_per_second, limits.stray_replies_per_destination);
-        let allowed = self.stray_replies.allows(now, sender, all, each);
-        let limit = match allowed {
-            Ok(()) => return true,
-            Err(Exhausted::Engine) => Limit::StrayRepliesPerSecond,
-            Err(Exhausted::Destination) => Limit::StrayRepliesPerDestination,
-        };
-        self.shared.cx(now).limit_hit(None, limit);
-        false
+        self.shared.cx(now).may_answer(None, sender)
     }
 
     /// Whether an echo request may be answered now.
