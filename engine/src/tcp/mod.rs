@@ -16,5 +16,6 @@ mod path_mtu;
 mod receive;
 mod recovery;
 mod send;
+pub(crate) mod throttle;
 pub(crate) mod time_wait;
 pub(crate) mod timestamps;
