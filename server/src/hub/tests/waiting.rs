@@ -70,6 +70,7 @@ fn tcp_info(receive_queue: u32, send_queue: u32) -> TcpInfo {
         rcv_nxt: Seq(0),
         rcv_wnd: 0,
         snd_mss: 0,
+        pmtu: 1500,
         rcv_mss: 0,
         send_queue,
         receive_queue,
