@@ -19,6 +19,7 @@ mod open;
 mod timeout;
 mod transmit;
 mod user;
+mod user_timeout;
 
 use alloc::collections::VecDeque;
 
@@ -50,6 +51,7 @@ use crate::wire::{Flags, TcpOptions};
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
+use user_timeout::UserTimeouts;
 
 /// How long an orphan waits for the peer's FIN: Linux's `tcp_fin_timeout`.
 const ORPHAN_FIN_WAIT_2: core::time::Duration = core::time::Duration::from_secs(60);
@@ -147,6 +149,7 @@ pub(crate) struct Connection {
     rtt: RttEstimator,
     congestion: Controller,
     timers: Timers,
+    user_timeouts: UserTimeouts,
     totals: Totals,
     /// What ended it, or what ICMP said that may turn out to be the reason.
     error: Option<Errno>,
@@ -362,6 +365,7 @@ impl Connection {
             cwnd: self.congestion_window(),
             ssthresh: self.congestion.ssthresh(),
             backoff: self.rtt.backoff(),
+            peer_user_timeout: self.peer_user_timeout(),
             totals: self.totals,
             shutdown_write: self.snd.fin,
             shutdown_read: self.shut_read,

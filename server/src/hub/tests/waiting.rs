@@ -81,6 +81,7 @@ fn tcp_info(receive_queue: u32, send_queue: u32) -> TcpInfo {
         cwnd: 0,
         ssthresh: 0,
         backoff: 0,
+        peer_user_timeout: None,
         totals: Totals::default(),
         shutdown_write: false,
         shutdown_read: false,
