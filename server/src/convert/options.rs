@@ -63,6 +63,7 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         msl,
         keep_alive,
         user_timeout,
+        user_timeout_set: _,
         linger,
         send_buffer,
         receive_buffer,
