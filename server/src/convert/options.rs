@@ -255,6 +255,7 @@ mod tests {
             msl: Duration::from_secs(1),
             keep_alive: Some(KeepAlive { idle: Duration::from_millis(1500), ..KeepAlive::default() }),
             user_timeout: Duration::from_secs(1),
+            user_timeout_set: true,
             linger: Some(Duration::from_nanos(1)),
             send_buffer: 1,
             receive_buffer: 2,
