@@ -27,6 +27,11 @@ impl AckPolicy {
         self.owed
     }
 
+    /// The largest segment seen.
+    pub(crate) fn largest(&self) -> u32 {
+        self.largest
+    }
+
     /// Acknowledge at once.
     pub(crate) fn now(&mut self) {
         self.owed = Owed::Now;

@@ -45,6 +45,7 @@ impl Connection {
                 cx.limit_hit(Some(self.id), crate::limits::Limit::OutOfOrderPieces);
                 return drop_segment(DropReason::OutOfOrderLimit);
             }
+            self.totals.rcv_ooopack += 1;
         }
         ControlFlow::Continue(())
     }
