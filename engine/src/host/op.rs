@@ -137,6 +137,29 @@ impl fmt::Display for Call {
 //= type=exception
 //= reason=a program that wants no more of what it sent aborts
 //# The FLUSH call MAY be implemented (MAY-14).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# A host SHOULD also implement an application-layer interface for sending an Echo Request
+//# and receiving an Echo Reply, for diagnostic purposes.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# Echo Reply messages MUST be passed to the ICMP user interface, unless the corresponding
+//# Echo Request originated in the IP layer.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.1
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# A node SHOULD also implement an application-layer interface for originating Echo Requests
+//# and receiving Echo Replies, for diagnostic purposes.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# Echo Reply messages MUST be passed to the process that originated an Echo Request message.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // The fields are those of the contract's requests.
 pub enum Request {

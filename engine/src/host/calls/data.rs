@@ -148,6 +148,10 @@ impl Engine {
             self.bind(now, id, SocketAddr::new(any, 0))?;
         }
         let local = self.send_datagram(now, id, remote, data)?;
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+        //# There SHOULD be a way to communicate the chosen source address up to the application layer
+        //# (e.g, so that the application can later receive a reply datagram only from the
+        //# corresponding interface).
         Ok(Reply::Named { local })
     }
 
@@ -171,6 +175,10 @@ impl Engine {
             return Err(Errno::EPIPE.into());
         }
         let bound = socket.local.ok_or(Errno::EINVAL)?;
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+        //# An application program MUST be able to specify the IP source address to be used for
+        //# sending a UDP datagram or to leave it unspecified (in which case the networking software
+        //# will choose an appropriate source address).
         let local = if bound.ip().is_unspecified() { SocketAddr::new(own, bound.port()) } else { bound };
         let datagram = UdpDatagram { src_port: local.port(), dst_port: remote.port(), payload: data };
         let header = if local.is_ipv4() { 20 } else { 40 };

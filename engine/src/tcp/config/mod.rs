@@ -176,6 +176,11 @@ impl Default for Options {
             linger: None,
             send_buffer: 256 * 1024,
             receive_buffer: 65_535,
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# When using delayed ACKs, a TCP receiver MUST NOT excessively delay acknowledgments.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# Finally, we repeat that an ACK MUST NOT be delayed for more than 500 ms waiting on a
+            //# second full-sized segment to arrive.
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
             rto_initial: Duration::from_secs(1),
