@@ -66,6 +66,12 @@ pub struct TcpInfo {
     pub retransmits: u32,
     /// Zero-window or keep-alive probes that nothing answered (`tcpi_probes`).
     pub probes: u32,
+    /// What the two sides use (`tcpi_options`); nothing before the peer's SYN is here.
+    pub options: OptionsInUse,
+    /// Snd.Wind.Shift, applied to the windows that come (`tcpi_snd_wscale`).
+    pub snd_wscale: u8,
+    /// Rcv.Wind.Shift, applied to the windows that are announced (`tcpi_rcv_wscale`).
+    pub rcv_wscale: u8,
     /// How long an acknowledgment may wait (`tcpi_ato`).
     pub ato: Duration,
     /// The largest segment that came, which is what the peer takes for a full one (`tcpi_rcv_mss`).
@@ -86,6 +92,17 @@ pub struct TcpInfo {
     pub congestion_phase: CongestionPhase,
     /// How fast it lets segments go, in octets a second (`tcpi_pacing_rate`); `None` where they are not paced.
     pub pacing_rate: Option<u64>,
+}
+
+/// What the two sides use of what they could.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OptionsInUse {
+    /// Timestamps (`TCPI_OPT_TIMESTAMPS`).
+    pub timestamps: bool,
+    /// Selective acknowledgments (`TCPI_OPT_SACK`).
+    pub sack: bool,
+    /// Window scaling (`TCPI_OPT_WSCALE`).
+    pub window_scaling: bool,
 }
 
 /// When a connection last did what.

@@ -1,10 +1,12 @@
 //! What can be read of a connection: [`TcpInfo`], made of what its parts know, when somebody asks.
 
 use super::*;
-use crate::tcp::info::TcpInfo;
+use crate::tcp::info::{OptionsInUse, TcpInfo};
 
 impl Connection {
     pub(crate) fn info(&self) -> TcpInfo {
+        // Until the peer's SYN is here it is an offer.
+        let agreed = if self.state == State::SynSent { Agreed::default() } else { self.agreed };
         TcpInfo {
             iss: self.snd.iss,
             snd_una: self.snd.una,
@@ -31,6 +33,13 @@ impl Connection {
             timers: self.timers.running().collect(),
             retransmits: self.rtt.backoff(),
             probes: u32::from(self.snd.keep_alive_unanswered).max(self.snd.persist.unanswered()),
+            options: OptionsInUse {
+                timestamps: agreed.timestamps,
+                sack: agreed.sack,
+                window_scaling: agreed.window_scale.is_some(),
+            },
+            snd_wscale: agreed.snd_shift(),
+            rcv_wscale: agreed.rcv_shift(),
             ato: self.options.delayed_ack,
             rcv_mss_estimate: self.rcv.acks.largest(),
             notsent_bytes: self.snd.buffer.end().octets_since(self.snd.nxt),
