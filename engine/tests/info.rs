@@ -8,7 +8,7 @@ use common::Pair;
 use common::script::Script;
 use sockwright_engine::event::{DropReason, EventKind};
 use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
-use sockwright_engine::tcp::info::{Dropped, StallTotals};
+use sockwright_engine::tcp::info::{Dropped, OptionsInUse, StallTotals};
 use sockwright_engine::time::Instant;
 
 fn at(millis: u64) -> Instant {
@@ -202,4 +202,22 @@ fn windows_and_congestion_are_told_as_they_change() {
     assert!(after.len() > before.len() && after.last() > before.last(), "{after:?}");
     let info = pair.b.engine.info(server).and_then(|info| info.tcp).unwrap();
     assert_eq!(after.last(), Some(&info.rcv_wnd));
+}
+
+#[test]
+fn the_options_in_use_are_those_that_both_sides_have() {
+    let mut s = Script::connecting(OptionsPatch::default());
+    assert_eq!(s.info().options, OptionsInUse::default(), "an offer is not yet in use");
+    s.sent();
+    s.inject("S. 0:0(0) ack 1 win 10000 <mss 1000,sackOK,wscale 7>");
+    let info = s.info();
+    assert_eq!(info.options, OptionsInUse { timestamps: false, sack: true, window_scaling: true });
+    assert_eq!((info.snd_wscale, info.rcv_wscale), (7, 5), "a buffer of a megabyte needs five");
+
+    let mut pair = Pair::new();
+    let (client, server) = pair.connected();
+    for info in [pair.a.engine.info(client), pair.b.engine.info(server)] {
+        let options = info.and_then(|info| info.tcp).unwrap().options;
+        assert_eq!(options, OptionsInUse { timestamps: true, sack: true, window_scaling: true });
+    }
 }
