@@ -43,7 +43,7 @@ fn segments_and_octets_are_counted_in_both_directions() {
     s.advance(1000);
     let now = s.info().totals;
     let resent = now.bytes_retrans;
-    assert!(resent > 0 && resent % 500 == 0, "{resent}");
+    assert!(resent > 0 && resent.is_multiple_of(500), "{resent}");
     assert_eq!(now.bytes_sent, 2500 + resent);
 }
 
@@ -206,7 +206,14 @@ fn windows_and_congestion_are_told_as_they_change() {
 
 #[test]
 fn the_options_in_use_are_those_that_both_sides_have() {
-    let mut s = Script::connecting(OptionsPatch::default());
+    let offered = OptionsPatch {
+        timestamps: Some(true),
+        sack: Some(true),
+        window_scaling: Some(true),
+        receive_buffer: Some(1 << 20),
+        ..OptionsPatch::default()
+    };
+    let mut s = Script::connecting(offered);
     assert_eq!(s.info().options, OptionsInUse::default(), "an offer is not yet in use");
     s.sent();
     s.inject("S. 0:0(0) ack 1 win 10000 <mss 1000,sackOK,wscale 7>");

@@ -14,7 +14,7 @@ use crate::event::{CongestionPhase, DropReason};
 use crate::time::Instant;
 
 /// The variables of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TcpInfo {
     /// Initial send sequence number.
     pub iss: Seq,
