@@ -12,7 +12,7 @@ use crate::event::{Cause, DropReason, EventKind, Interest, TimerAction};
 use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
-use crate::tcp::cx::{Tuple, arriving, reset_for};
+use crate::tcp::cx::{Tuple, arriving};
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::state::State;
 use crate::time::Instant;
@@ -130,10 +130,7 @@ impl Engine {
         }
         let mut cx = self.shared.cx(now);
         cx.dropped(None, DropReason::NoSocket, arriving(&tuple, segment, None));
-        let Some(reset) = reset_for(tuple, None, segment) else { return };
-        if self.may_answer(now, tuple.remote.ip()) {
-            self.shared.cx(now).send_stray(reset);
-        }
+        cx.refuse(tuple, None, segment);
     }
 
     fn deliver_segment(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) {
@@ -168,10 +165,8 @@ impl Engine {
             //# Any acknowledgment is bad if it arrives on a connection still
             //# in the LISTEN state.  An acceptable reset segment should be
             //# formed for any arriving ACK-bearing segment.
-            if segment.ack()
-                && let Some(reset) = reset_for(tuple, None, segment)
-            {
-                cx.send_stray(reset);
+            if segment.ack() {
+                cx.refuse(tuple, None, segment);
             }
             return;
         }
@@ -302,7 +297,9 @@ impl Engine {
         connection.on_segment(&mut cx, segment);
         let after = connection.state();
         if after == State::SynReceived {
-            return flush_thawed(&mut connection, &mut cx);
+            flush_thawed(&mut connection, &mut cx);
+            connection.refreeze(&mut half);
+            return self.set_phase(id, Phase::HalfOpen(Box::new(half)));
         }
         listener.half_open.remove(&id);
         if after == State::Closed {

@@ -63,8 +63,9 @@ use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
-use crate::tcp::cx::{Cx, Stray, Throttle};
+use crate::tcp::cx::{Cx, Stray};
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
@@ -98,7 +99,6 @@ pub struct Engine {
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
     vanished: VecDeque<SocketId>,
-    stray_replies: Limiter,
     echo_replies: Limiter,
     reassembly: Reassembly,
     idents: Idents,
@@ -112,18 +112,21 @@ struct Shared {
     counters: Counters,
     limits: Limits,
     strays: VecDeque<Box<Stray>>,
-    challenges: Throttle,
+    challenges: Budget,
+    stray_replies: Limiter,
 }
 
 impl Shared {
     fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
             now,
+            rng: &mut self.rng,
             events: &mut self.events,
             counters: &mut self.counters,
             limits: &self.limits,
             strays: &mut self.strays,
             challenges: &mut self.challenges,
+            stray_replies: &mut self.stray_replies,
         }
     }
 }
@@ -151,7 +154,8 @@ impl Engine {
                 counters: Counters::default(),
                 limits: config.limits.clone(),
                 strays: VecDeque::new(),
-                challenges: Throttle::default(),
+                challenges: Budget::default(),
+                stray_replies,
             },
             touched: VecDeque::new(),
             ready: VecDeque::new(),
@@ -162,7 +166,6 @@ impl Engine {
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
-            stray_replies,
             echo_replies,
             reassembly: Reassembly::default(),
             idents,

@@ -131,16 +131,7 @@ impl Engine {
     //# incurred by originating ICMPv6 error messages, an IPv6 node MUST
     //# limit the rate of ICMPv6 error messages it originates.
     pub(super) fn may_answer(&mut self, now: Instant, sender: IpAddr) -> bool {
-        let limits = &self.shared.limits;
-        let (all, each) = (limits.stray_replies_per_second, limits.stray_replies_per_destination);
-        let allowed = self.stray_replies.allows(now, sender, all, each);
-        let limit = match allowed {
-            Ok(()) => return true,
-            Err(Exhausted::Engine) => Limit::StrayRepliesPerSecond,
-            Err(Exhausted::Destination) => Limit::StrayRepliesPerDestination,
-        };
-        self.shared.cx(now).limit_hit(None, limit);
-        false
+        self.shared.cx(now).may_answer(None, sender)
     }
 
     /// Whether an echo request may be answered now.

@@ -72,6 +72,7 @@ impl Connection {
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
         connection.agreed = half.agreed;
+        connection.rcv.replies = half.replies;
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
@@ -84,6 +85,11 @@ impl Connection {
             connection.timers.set(timer, Some(at));
         }
         connection
+    }
+
+    /// What the record of a handshake that goes on has to remember of a segment: that it was answered.
+    pub(crate) fn refreeze(&self, half: &mut HalfOpen) {
+        half.replies = self.rcv.replies;
     }
 
     /// Whether a record is enough: in TIME-WAIT, and nobody reads from it any more.
@@ -103,6 +109,7 @@ impl Connection {
             max_wnd: self.snd.max_wnd,
             agreed: self.agreed,
             clock: self.clock,
+            replies: self.rcv.replies,
             relative: self.relative_out(),
             msl: self.options.msl,
             deadline,
@@ -116,6 +123,7 @@ impl Connection {
         let mut connection =
             Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq, record.clock);
         connection.agreed = record.agreed;
+        connection.rcv.replies = record.replies;
         connection.state = State::TimeWait;
         connection.orphan = true;
         connection.shut_read = true;
@@ -184,7 +192,8 @@ impl Connection {
                 fin: None,
                 urgent: ReceiveUrgent::default(),
                 acks: AckPolicy::default(),
-                bare_acks: Throttle::default(),
+                replies: Spacing::default(),
+                keep_alive_answers: Throttle::default(),
                 last_heard: now,
             },
             recovery: Recovery::new(iss),
