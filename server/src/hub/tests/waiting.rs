@@ -1,11 +1,9 @@
 //! Waiting for what is, comes, or was.
 
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
 
 use sockwright_engine::host::{DatagramInfo, SocketInfo};
-use sockwright_engine::tcp::info::{TcpInfo, Totals};
-use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::tcp::info::TcpInfo;
 use sockwright_proto::v1::wait_for_request::Condition as Asked;
 
 use super::super::wait::Current;
