@@ -213,6 +213,7 @@ impl Connection {
             congestion: Controller::new(&congestion(&options, mss)),
             timers: Timers::default(),
             totals: Totals::default(),
+            meters: Meters::default(),
             error: None,
             soft_error: None,
             shut_read: false,
