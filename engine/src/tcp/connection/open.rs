@@ -218,10 +218,12 @@ impl Connection {
             ),
             timers: Timers::default(),
             totals: Totals::default(),
+            meters: Meters::default(),
             error: None,
             soft_error: None,
             shut_read: false,
             orphan: false,
+            user_timeouts: UserTimeouts::default(),
             options,
         }
     }
@@ -277,6 +279,7 @@ impl Connection {
             self.congestion.on_lost_syn();
             self.rtt.on_lost_syn();
         }
+        self.tell_user_timeout();
         self.arm_keep_alive(cx);
     }
 }
