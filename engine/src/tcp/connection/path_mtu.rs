@@ -123,7 +123,8 @@ impl Connection {
     //# The packet size used in the retransmission should be
     //# no larger than the new PMTU.
     fn resend_too_large(&mut self) {
-        self.recovery.resend_all(self.snd.una, self.snd.nxt);
+        let mss = self.snd.mss;
+        self.resend_where(|record| record.len() > mss);
     }
 }
 
