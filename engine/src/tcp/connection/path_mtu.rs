@@ -74,7 +74,8 @@ impl Connection {
         if self.may_be_cut() || !self.state.is_synchronized() {
             return;
         }
-        let in_flight = self.flight();
+        // What lies beyond a window that shrank is not taken, whatever its size.
+        let in_flight = self.flight().min(self.snd.wnd);
         if self.path.on_timeout(cx.now, in_flight) {
             self.follow_path(cx, before);
         }
