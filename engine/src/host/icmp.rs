@@ -7,6 +7,7 @@ use super::ingress::Arrived;
 use super::socket::Phase;
 use super::{Engine, Errno, PortKind};
 use crate::event::{DropReason, EventKind};
+use crate::ip::path_mtu::claim;
 use crate::tcp::connection::{Connection, IcmpError, icmp_errno};
 use crate::tcp::cx::Tuple;
 use crate::time::Instant;
@@ -41,6 +42,9 @@ impl Engine {
                 //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
                 //# The data received in the ICMPv6 Echo Request message MUST be returned entirely and
                 //# unmodified in the ICMPv6 Echo Reply message.
+                //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+                //# Every node MUST implement an ICMPv6 Echo responder function that receives Echo
+                //# Requests and originates corresponding Echo Replies.
                 self.echo(now, packet, &IcmpMessage::EchoReply { ident, seq, data });
             }
             IcmpMessage::Unreachable { quoted, .. }
@@ -116,6 +120,9 @@ impl Engine {
     //# IP layer.
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
         let Some((kind, tuple)) = sender_of(quoted) else { return false };
+        if let (PortKind::Udp, IcmpMessage::PacketTooBig { mtu, .. }) = (kind, &error.message) {
+            return self.datagram_too_big(now, tuple, *mtu, quoted.len);
+        }
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
         let Some(id) = self.demux.connected(kind, &tuple) else { return false };
         self.touch(id);
@@ -141,6 +148,19 @@ impl Engine {
             }
             _ => false,
         }
+    }
+
+    /// A router says that a datagram of ours was too large for it; says whether that can be. Whoever sends datagrams keeps
+    /// no record of them, so that a socket at the port they left by has to do.
+    fn datagram_too_big(&mut self, now: Instant, tuple: Tuple, mtu: u32, len: usize) -> bool {
+        let connected = self.demux.connected(PortKind::Udp, &tuple);
+        let sender = connected.or_else(|| self.demux.bound(PortKind::Udp, tuple.local));
+        let Some(claimed) = claim(tuple.local.is_ipv4(), mtu, len) else { return false };
+        if sender.is_none() || len > self.mtu_to(tuple.remote.ip()) {
+            return false;
+        }
+        self.paths.learn(&mut self.shared.cx(now), tuple.remote.ip(), claimed);
+        true
     }
 
     /// Takes note that the host could not send `packet`, which [`Engine::poll_transmit`] gave, because of `errno`.

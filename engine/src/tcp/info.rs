@@ -32,6 +32,8 @@ pub struct TcpInfo {
     pub rcv_wnd: u32,
     /// Largest segment sent, in octets of data.
     pub snd_mss: u32,
+    /// Largest IP packet that the path is believed to take, in octets.
+    pub pmtu: u32,
     /// Largest segment the peer was told to send.
     pub rcv_mss: u32,
     /// Octets in the send buffer.
@@ -54,6 +56,8 @@ pub struct TcpInfo {
     pub ssthresh: u32,
     /// Timeouts in a row.
     pub backoff: u32,
+    /// The user timeout that the peer told of itself (RFC 5482), where `user_timeout_option` is on and it did.
+    pub peer_user_timeout: Option<Duration>,
     /// Totals.
     pub totals: Totals,
     /// No more is sent after the FIN.

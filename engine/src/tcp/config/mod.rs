@@ -27,6 +27,8 @@ pub struct Options {
     //# An application MUST (MUST-21) be able to set the value for R2 for a particular
     //# connection.
     pub user_timeout: Duration,
+    /// The user chose that time: the peer's is told to it and not followed (RFC 5482's CHANGEABLE, negated).
+    pub user_timeout_set: bool,
     /// How long `close` waits; zero resets; `None` does not wait.
     pub linger: Option<Duration>,
     /// Octets that may be sent ahead of the peer.
@@ -124,10 +126,11 @@ pub enum LossDetection {
 pub enum PathMtuDiscovery {
     /// Not at all: IPv4 packets may be fragmented on their way.
     Off,
-    /// By ICMP (RFC 1191, RFC 8201); where a black hole shows, by probing (RFC 4821).
+    /// By ICMP (RFC 1191, RFC 8201). A path that swallows large packets and tells nothing gets smaller ones for ten
+    /// minutes (RFC 4821 §7.7).
     #[default]
     Icmp,
-    /// By probing from the start (RFC 4821).
+    /// As [`PathMtuDiscovery::Icmp`]: no larger segments are sent to probe for what the path takes (RFC 4821 §7).
     Probe,
 }
 
@@ -181,6 +184,7 @@ impl Default for Options {
             //# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission
             //# of the segment for at least 3 minutes (MUST-23).
             user_timeout: Duration::from_secs(300),
+            user_timeout_set: false,
             linger: None,
             send_buffer: 1 << 20,
             receive_buffer: 1 << 20,

@@ -18,17 +18,20 @@ mod info;
 mod invariants;
 mod meters;
 mod open;
+mod path_mtu;
 mod timeout;
 mod transmit;
 mod user;
+mod user_timeout;
 
 use alloc::collections::VecDeque;
 
 use super::agreed::Agreed;
-use super::config::Options;
+use super::config::{Options, PathMtuDiscovery};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
 use super::info::Totals;
+use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -55,6 +58,7 @@ use meters::Meters;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
+use user_timeout::UserTimeouts;
 
 /// How long an orphan waits for the peer's FIN: Linux's `tcp_fin_timeout`.
 const ORPHAN_FIN_WAIT_2: core::time::Duration = core::time::Duration::from_secs(60);
@@ -92,6 +96,8 @@ struct Send {
     /// The rightmost edge the peer ever announced.
     edge: Seq,
     mss: u32,
+    /// What the peer takes in a segment, or the user allows: octets of data and TCP options.
+    peer_mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
     fin: bool,
@@ -152,7 +158,9 @@ pub(crate) struct Connection {
     recovery: Recovery,
     rtt: RttEstimator,
     congestion: Controller,
+    path: PathMtu,
     timers: Timers,
+    user_timeouts: UserTimeouts,
     totals: Totals,
     meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.

@@ -30,6 +30,15 @@ impl SegmentSizes {
     //# There MUST be a mechanism by which the transport layer can learn MMS_R, the maximum
     //# message size that can be received and reassembled in an IP datagram (see GET_MAXSIZES
     //# calls in Section 3.4).
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+    //# Moreover, doing this prevents PMTU Discovery from discovering PMTUs larger than 576, so
+    //# hosts SHOULD no longer lower the value they send
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+    //= type=exception
+    //= reason=the MTU of the link is announced, as Linux does and the next sentence allows
+    //# The MSS option should be 40 octets less than the size of the largest datagram the host is
+    //# able to reassemble (MMS_R, as defined in [1]); in many cases, this will be the
+    //# architectural limit of 65495 (65535 - 40) octets.
     pub(crate) fn new(mtu: usize, v4: bool, options: &Options) -> Self {
         //= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
         //# When computing the maximum payload size available for upper-layer data, an upper-layer
@@ -183,6 +192,7 @@ impl Connection {
                 max_wnd: 0,
                 edge: iss,
                 mss: mss.min(sizes.send),
+                peer_mss: mss,
                 buffer: SendBuffer::new(iss + 1),
                 fin: false,
                 persist: Persist::default(),
@@ -211,6 +221,10 @@ impl Connection {
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
             congestion: Controller::new(&congestion(&options, mss)),
+            path: PathMtu::new(
+                tuple.local.is_ipv4(),
+                sizes.announce.saturating_add(if tuple.local.is_ipv4() { 40 } else { 60 }),
+            ),
             timers: Timers::default(),
             totals: Totals::default(),
             meters: Meters::default(),
@@ -218,6 +232,7 @@ impl Connection {
             soft_error: None,
             shut_read: false,
             orphan: false,
+            user_timeouts: UserTimeouts::default(),
             options,
         }
     }
@@ -252,7 +267,8 @@ impl Connection {
     //# host, the EMTU_R [19]) and the largest transmission size permitted by
     //# the IP layer (EMTU_S [19]):
     fn set_send_mss(&mut self, mss: u32) {
-        self.snd.mss = mss - self.agreed.option_len();
+        self.snd.peer_mss = mss;
+        self.snd.mss = self.mss_of_path().saturating_sub(self.agreed.option_len()).max(1);
         self.congestion = Controller::new(&congestion(&self.options, self.snd.mss));
     }
 
@@ -272,6 +288,7 @@ impl Connection {
             self.congestion.on_lost_syn();
             self.rtt.on_lost_syn();
         }
+        self.tell_user_timeout();
         self.arm_keep_alive(cx);
     }
 }
