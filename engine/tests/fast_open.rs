@@ -316,3 +316,17 @@ fn two_engines_do_it_with_all_options_and_a_long_stream() {
         pair.run();
     }
 }
+
+#[test]
+fn cookies_are_remembered_up_to_the_limit() {
+    let limits = Limits { fast_open_cookies: 1, ..Limits::default() };
+    let mut host = Host::with_config("10.0.0.1", 1, Config { limits, ..Config::default() });
+    for peer in ["10.0.0.8:80", "10.0.0.9:80"] {
+        let remote = peer.parse().unwrap();
+        let socket = host.create(SocketKind::Stream, plain(on()));
+        connect(&mut host, socket, remote, vec![]);
+        // Nobody answers: the server is remembered as one to leave in peace.
+        host.advance(Duration::from_secs(1));
+    }
+    assert_eq!(host.limit_hits(Limit::FastOpenCookies), 1);
+}

@@ -259,7 +259,7 @@ impl Connection {
     //# (that reflects the available reassembly buffer size at the remote
     //# host, the EMTU_R [19]) and the largest transmission size permitted by
     //# the IP layer (EMTU_S [19]):
-    pub(super) fn set_send_mss((&mut self, mss: u32) {
+    pub(super) fn set_send_mss(&mut self, mss: u32) {
         self.snd.peer_mss = mss;
         self.snd.mss = self.mss_of_path().saturating_sub(self.agreed.option_len()).max(1);
         self.congestion = Controller::new(&congestion(&self.options, self.snd.mss));
