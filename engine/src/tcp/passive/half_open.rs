@@ -94,7 +94,8 @@ impl HalfOpen {
             //# reasons.
             options: TcpOptions {
                 fast_open: self.cookie.filter(|_| self.retransmissions == 0),
-                user_timeout: self.options.user_timeout_option.then_some(self.options.user_timeout),
+                user_timeout: TcpOptions::tellable(self.options.user_timeout)
+                    .filter(|_| self.options.user_timeout_option),
                 ..self.agreed.on_syn(self.sizes.announce, &self.clock, now)
             },
             relative: Some(self.relative_out()),
