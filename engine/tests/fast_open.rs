@@ -71,6 +71,14 @@ fn accept(s: &mut Script) {
 //= type=test
 //# The client MUST cache cookies from servers for later Fast Open
 //# connections.
+//= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+//= type=test
+//# To open a TFO connection, the client MUST have obtained a cookie from
+//# the server:
+//= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+//= type=test
+//# The client SHOULD perform the following steps upon receiving the SYN-
+//# ACK:
 #[test]
 fn a_client_asks_for_a_cookie_and_uses_it_the_next_time() {
     let mut s = client(None, 0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::script::Script;
 use sockwright_engine::host::op::Request;
-use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
 
 /// The option on, and nothing else said of the timeout.
 fn on() -> OptionsPatch {
@@ -71,6 +71,10 @@ fn a_new_timeout_is_told_with_the_next_segment() {
     s.expect(&["P. 3:4(1) ack 1 win 65535"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.2
+//= type=test
+//# Consequently, implementations MUST NOT assume that UTO options are
+//# transmitted reliably.
 #[test]
 fn nothing_is_told_and_nothing_heard_with_the_option_off() {
     let mut s = Script::accepted();
@@ -90,6 +94,17 @@ fn nothing_is_told_and_nothing_heard_with_the_option_off() {
 //= type=test
 //# Hosts MUST impose upper and lower limits on the user timeouts they
 //# use for a connection.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+//= type=test
+//# In general, unless the application on the local host has requested a
+//# specific USER TIMEOUT for the connection, CHANGEABLE will be true and
+//# hosts SHOULD adjust the local TCP USER TIMEOUT (USER_TIMEOUT) in
+//# response to receiving a UTO option, as described in the remainder of
+//# this section.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+//= type=test
+//# To protect against these effects, implementations MUST impose limits
+//# on the user timeout values they accept and use.
 #[test]
 fn the_longer_of_the_two_counts_inside_of_the_limits() {
     for (peer, both) in [(600, 600), (10, 300), (2_000_000, 3600)] {
@@ -109,6 +124,10 @@ fn the_longer_of_the_two_counts_inside_of_the_limits() {
 //# explicitly sets the USER_TIMEOUT, CHANGEABLE MUST become false in
 //# order to prevent UTO options (from the other end) from overriding
 //# local application requests.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+//= type=test
+//# In this case TCP SHOULD, however, notify the application
+//# about the user timeout value received from the other end system.
 #[test]
 fn what_the_user_set_stays_and_the_peers_can_be_asked_for() {
     let chosen = OptionsPatch { user_timeout: Some(Duration::from_secs(20)), ..on() };
@@ -149,4 +168,31 @@ fn an_attempt_to_open_goes_by_its_own_timeout() {
     assert_eq!(s.state(), "SYN-RECEIVED");
     s.advance(1_000);
     assert_eq!(s.state(), "CLOSED");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+//= type=test
+//# Therefore, the lower limit (L_LIMIT) MUST be larger than the current
+//# retransmission timeout (RTO) for the connection.
+#[test]
+fn the_timeout_that_is_followed_is_longer_than_the_retransmission_timeout() {
+    let slow = OptionsPatch { rto_min: Some(Duration::from_secs(60)), ..on() };
+    let mut s = Script::accepted_with(slow);
+    s.inject("P. 1:2(1) ack 1 win 10000 <uto 1s>");
+    let rto = s.info().rto.as_secs();
+    assert!(gives_up_after(&mut s) >= 2 * rto);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5482#section-4.2
+//= type=test
+//# Therefore, if a connection that enables keep-alives is also using the
+//# TCP User Timeout Option, then the keep-alive timer MUST be set to a
+//# value larger than that of the adopted USER TIMEOUT.
+#[test]
+fn keep_alive_waits_for_longer_than_the_timeout_that_is_followed() {
+    let keep_alive = KeepAlive { idle: Duration::from_secs(10), ..KeepAlive::default() };
+    let mut s = Script::accepted_with(OptionsPatch { keep_alive: Some(Some(keep_alive)), ..on() });
+    s.exchange("P. 1:1001(1000) ack 1 win 10000 <uto 600s>", &[]);
+    s.exchange("P. 1001:2001(1000) ack 1 win 10000", &[". 1:1(0) ack 2001 win 63535 <uto 300s>"]);
+    s.expect_after(601_000, &[". 0:0(0) ack 2001 win 63535"]);
 }

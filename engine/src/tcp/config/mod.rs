@@ -208,6 +208,10 @@ impl Default for Options {
             initial_window: 10,
             loss_detection: LossDetection::Rack,
             tail_loss_probe: true,
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-2
+            //# Therefore, TCP implementations MUST NOT use TFO by default, but only
+            //# use TFO if requested explicitly by the application on a per-service-
+            //# port basis.
             fast_open: false,
             user_timeout_option: false,
             hop_limit: 64,

@@ -47,6 +47,12 @@ impl Connection {
     pub(crate) fn open_fast(&mut self, cx: &mut Cx<'_>, data: &[u8]) {
         let Tuple { local, remote } = self.tuple;
         self.snd.buffer.push(data, self.options.send_buffer);
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+        //# To open a TFO connection, the client MUST have obtained a cookie from
+        //# the server:
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.1
+        //# Any client attempting TFO MUST first request a cookie from the server
+        //# with the following steps:
         self.fast_open = match cx.cookies.attempt(cx.now, local.ip(), remote) {
             Attempt::No => FastOpen::Off,
             Attempt::Ask => FastOpen::Asks,
@@ -144,6 +150,10 @@ impl Connection {
     /// A passive connection in SYN-RECEIVED whose SYN brought a good cookie: its data is taken, and its SYN,ACK is still to
     /// be sent.
     pub(crate) fn open_fast_from(cx: &mut Cx<'_>, half: &HalfOpen, syn: &TcpSegment<'_>) -> Self {
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+        //# If the FastOpened flag is set, the
+        //# server MUST follow [RFC5681] (based on [RFC3390]) to set the
+        //# initial congestion window for sending more data packets.
         let mut connection = Self::thaw(half, cx.now);
         for timer in TimerKind::ALL {
             connection.timers.set(timer, None);

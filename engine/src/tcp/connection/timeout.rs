@@ -63,9 +63,10 @@ impl Connection {
         //# Keep-alive packets MUST only be sent when no sent data is
         //# outstanding, and no data or acknowledgment packets have been received
         //# for the connection within an interval (MUST-26).
-        let idle_until = self.rcv.last_heard + keep.idle;
+        let idle = self.keep_alive_idle(keep.idle);
+        let idle_until = self.rcv.last_heard + idle;
         if self.flight() > 0 || self.snd.keep_alive_unanswered == 0 && cx.now < idle_until {
-            let wait = if cx.now < idle_until { idle_until - cx.now } else { keep.idle };
+            let wait = if cx.now < idle_until { idle_until - cx.now } else { idle };
             return self.start(cx, TimerKind::KeepAlive, wait);
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
@@ -87,7 +88,8 @@ impl Connection {
         self.snd.keep_alive_unanswered = 0;
         match self.options.keep_alive {
             Some(keep) if self.state.is_synchronized() && self.state != State::TimeWait => {
-                self.start(cx, TimerKind::KeepAlive, keep.idle);
+                let idle = self.keep_alive_idle(keep.idle);
+                self.start(cx, TimerKind::KeepAlive, idle);
             }
             _ => self.stop(cx, TimerKind::KeepAlive),
         }

@@ -7,6 +7,12 @@ use core::time::Duration;
 
 use super::*;
 
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3
+//# Hosts MUST impose upper and lower limits on the user timeouts they
+//# use for a connection.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+//# To protect against these effects, implementations MUST impose limits
+//# on the user timeout values they accept and use.
 /// U_LIMIT: a peer cannot make us keep what is unacknowledged for longer.
 const UPPER_LIMIT: Duration = Duration::from_secs(3600);
 /// L_LIMIT, unless the retransmission timeout is longer.
@@ -55,11 +61,23 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+    //# In this case TCP SHOULD, however, notify the application
+    //# about the user timeout value received from the other end system.
     /// The peer's, as it told it.
     pub(super) fn peer_user_timeout(&self) -> Option<Duration> {
         self.user_timeouts.peer
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
+    //# In general, unless the application on the local host has requested a
+    //# specific USER TIMEOUT for the connection, CHANGEABLE will be true and
+    //# hosts SHOULD adjust the local TCP USER TIMEOUT (USER_TIMEOUT) in
+    //# response to receiving a UTO option, as described in the remainder of
+    //# this section.
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-3.2
+    //# Consequently, implementations MUST NOT assume that UTO options are
+    //# transmitted reliably.
     /// Takes note of what an acceptable segment says. With the option off it is ignored.
     pub(super) fn hear_user_timeout(&mut self, cx: &mut Cx<'_>, options: &TcpOptions) {
         let heard = options.user_timeout.filter(|_| self.options.user_timeout_option);
@@ -67,6 +85,19 @@ impl Connection {
             let before = self.user_timeout();
             self.user_timeouts.peer = heard;
             self.on_user_timeout_changed(cx, before);
+        }
+    }
+
+    /// How long a connection is idle before it is probed: with the option, longer than the user timeout.
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-4.2
+    //# Therefore, if a connection that enables keep-alives is also using the
+    //# TCP User Timeout Option, then the keep-alive timer MUST be set to a
+    //# value larger than that of the adopted USER TIMEOUT.
+    pub(super) fn keep_alive_idle(&self, idle: Duration) -> Duration {
+        if self.options.user_timeout_option {
+            idle.max(self.user_timeout() + Duration::from_secs(1))
+        } else {
+            idle
         }
     }
 

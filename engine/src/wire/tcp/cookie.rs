@@ -15,6 +15,8 @@ impl FastOpenCookie {
     /// The empty cookie, with which a client asks for one.
     pub const REQUEST: FastOpenCookie = FastOpenCookie { octets: [0; FastOpenCookie::LEN_MAX], len: 0 };
 
+    //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
+    //# The number MUST be even.
     /// A cookie of these octets; `None` where it cannot have that length.
     pub fn new(octets: &[u8]) -> Option<Self> {
         let len = octets.len();

@@ -30,6 +30,9 @@ const TIMESTAMPS: u8 = 8;
 //# This MUST be 28, i.e., the TCP option number [RFC0793] that has
 //# been assigned by IANA (see Section 7).
 const USER_TIMEOUT: u8 = 28;
+//= https://www.rfc-editor.org/rfc/rfc7413#section-9
+//# Current and new
+//# implementations SHOULD use option (34).
 const FAST_OPEN: u8 = 34;
 
 /// The options of a segment that this engine knows.
@@ -123,7 +126,12 @@ impl TcpOptions {
                 let (value, echo) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                 self.timestamps = Some(Timestamps { value, echo });
             }
+            //= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+            //# Length of the TCP option in octets [RFC0793]; its value MUST be 4.
             (USER_TIMEOUT, &[a, b]) => self.user_timeout = user_timeout(u16::from_be_bytes([a, b])),
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
+            //# Options with invalid Length values or without the SYN flag set MUST
+            //# be ignored.
             (FAST_OPEN, body) => self.fast_open = FastOpenCookie::new(body).or(self.fast_open),
             (MSS | WINDOW_SCALE | SACK_PERMITTED | TIMESTAMPS | USER_TIMEOUT, _) => {
                 return Err(Malformed::BadOption);

@@ -528,6 +528,10 @@ proptest! {
 //= type=test
 //# Options with invalid Length values or without the SYN flag set MUST
 //# be ignored.
+//= https://www.rfc-editor.org/rfc/rfc7413#section-9
+//= type=test
+//# Current and new
+//# implementations SHOULD use option (34).
 #[test]
 fn a_fast_open_option_of_an_impossible_length_is_ignored() {
     for len in [1, 2, 3, 5, 7, 15, 17, 18, 30] {
@@ -565,6 +569,14 @@ fn a_user_timeout_of_nothing_is_neither_heard_nor_said() {
 //# field MUST be interpreted as minutes.  Otherwise (G = 0), the time
 //# interval in the "User Timeout" field MUST be interpreted as
 //# seconds.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+//= type=test
+//# This MUST be 28, i.e., the TCP option number [RFC0793] that has
+//# been assigned by IANA (see Section 7).
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+//= type=test
+//# It
+//# MUST be interpreted as a 15-bit unsigned integer.
 #[test]
 fn a_user_timeout_is_in_seconds_or_minutes() {
     let timeout = |option: &[u8]| TcpOptions::parse(option).map(|options| options.user_timeout);
