@@ -283,6 +283,10 @@ fn an_ack_of_what_was_never_sent_is_answered_and_its_data_dropped() {
 //= type=test
 //# TCP stacks that implement this mitigation MUST add an additional input check to any
 //# incoming segment.
+//= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+//= type=test
+//# All incoming segments whose ACK value doesn't satisfy the above condition MUST be
+//# discarded and an ACK sent back.
 #[test]
 fn an_ack_older_than_the_largest_window_is_challenged() {
     let mut s = Script::accepted();
