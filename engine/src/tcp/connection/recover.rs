@@ -521,6 +521,7 @@ impl Connection {
         let una = self.snd.una;
         let again = self.recovery.timed_out_at(una);
         let from_calm = !self.recovery.is_recovering();
+        self.on_fast_open_unanswered(cx);
         if self.snd.syn_acknowledged {
             //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
             //# The algorithm MUST NOT be reinitiated after a timeout-based loss recovery has already
