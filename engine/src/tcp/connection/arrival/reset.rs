@@ -15,6 +15,14 @@ impl Connection {
         if !segment.rst() {
             return ControlFlow::Continue(());
         }
+        //= https://www.rfc-editor.org/rfc/rfc1337#section-3
+        //# One could also argue that it is formally the correct thing to do;
+        //# since allowing time for old duplicate segments to die is one of
+        //# TIME-WAIT state's functions, the state should not be truncated by
+        //# a RST segment.
+        if self.state == State::TimeWait {
+            return drop_segment(DropReason::TimeWait);
+        }
         if segment.seq != self.rcv.nxt {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# If the RST bit is set and the sequence number does not
@@ -62,7 +70,7 @@ impl Connection {
             State::SynReceived if self.passive => self.transition(cx, Trigger::Rst, cause),
             State::SynReceived => self.fail(cx, Trigger::Rst, cause, Errno::ECONNREFUSED),
             // Nobody waits for anything any more in these.
-            State::Closing | State::LastAck | State::TimeWait => self.transition(cx, Trigger::Rst, cause),
+            State::Closing | State::LastAck => self.transition(cx, Trigger::Rst, cause),
             _ => self.fail(cx, Trigger::Rst, cause, Errno::ECONNRESET),
         }
         ControlFlow::Break(End::Processed)
