@@ -130,6 +130,9 @@ fn datagram(len: usize) -> Vec<u8> {
     ip(from, to, Protocol::Udp, |src, dst, out| datagram.emit(src, dst, out))
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+//= type=test
+//# (An ICMPv6 message MUST NOT be generated if a packet is dropped due to congestion.)
 #[test]
 fn datagram_bytes() {
     // Two of them have 100 octets, and the first costs 64 more.
@@ -142,6 +145,7 @@ fn datagram_bytes() {
     let info = host.engine.info(socket).unwrap().datagrams.unwrap();
     assert_eq!((info.queued, info.queued_bytes, info.overflows), (2, 100, 1));
     assert_eq!(host.drops(), ["DATAGRAM_QUEUE_FULL"]);
+    assert!(host.sent.is_empty());
     was_hit(&host, Limit::DatagramBytes, 1);
 }
 
@@ -184,6 +188,9 @@ fn loopback_frames() {
     assert_eq!(received, 20_000);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# The rate-limiting parameters SHOULD be configurable.
 #[test]
 fn stray_replies_per_second() {
     let mut host = host(Limits { stray_replies_per_second: 2, ..Limits::default() });

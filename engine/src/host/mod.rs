@@ -380,6 +380,8 @@ impl Engine {
 
     /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
     /// leads everywhere else.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# Addresses of this form MUST NOT appear outside a host.
     fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
         let direct = self.interfaces.iter().enumerate().flat_map(|(i, interface)| {
             interface
@@ -401,6 +403,16 @@ impl Engine {
     }
 
     /// The largest IP packet that fits on the way to `ip`.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //# A host MUST implement a mechanism to allow the transport layer to learn MMS_S, the maximum
+    //# transport-layer message size that may be sent for a given {source, destination, TOS}
+    //# triplet (see GET_MAXSIZES call in Section 3.4).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //= type=exception
+    //= reason=the path MTU is found instead (RFC 1191, RFC 8201)
+    //# In the absence of actual knowledge of the minimum MTU along the path, the IP layer SHOULD
+    //# use EMTU_S <= 576 whenever the destination address is not on a connected network, and
+    //# otherwise use the connected network's MTU.
     fn mtu_to(&self, ip: IpAddr) -> usize {
         self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
     }

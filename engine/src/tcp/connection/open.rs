@@ -26,7 +26,19 @@ impl SegmentSizes {
     //# As a result, when the effective MTU of an interface varies packet-to- packet, TCP
     //# implementations SHOULD use the smallest effective MTU of the interface to calculate the
     //# value to advertise in the MSS Option (SHLD-6).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.2
+    //# There MUST be a mechanism by which the transport layer can learn MMS_R, the maximum
+    //# message size that can be received and reassembled in an IP datagram (see GET_MAXSIZES
+    //# calls in Section 3.4).
     pub(crate) fn new(mtu: usize, v4: bool, options: &Options) -> Self {
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
+        //# When computing the maximum payload size available for upper-layer data, an upper-layer
+        //# protocol must take into account the larger size of the IPv6 header relative to the IPv4
+        //# header.
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
+        //# When using TCP over IPv6, the MSS must be computed as the maximum packet size minus 60
+        //# octets, because the minimum-length IPv6 header (i.e., an IPv6 header with no extension
+        //# headers) is 20 octets longer than a minimum-length IPv4 header.
         let headers = if v4 { 40 } else { 60 };
         let fits = u32::try_from(mtu.saturating_sub(headers)).unwrap_or(u32::MAX).clamp(1, 65_495);
         let size = options.max_segment_size.map_or(fits, |max| fits.min(u32::from(max)));
