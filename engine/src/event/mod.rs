@@ -302,7 +302,6 @@ drop_reasons! {
     Vanished = "VANISHED", "The connection vanished by request; nothing is answered.";
     ListenerWantsSyn = "LISTENER_WANTS_SYN", "A segment without a SYN came for a listener. One with an ACK was answered with a reset.";
     SynQueueFull = "SYN_QUEUE_FULL", "The listener has as many handshakes under way as its limit allows.";
-    CookieSent = "COOKIE_SENT", "The SYN,ACK that answers it is a SYN cookie (RFC 4987); nothing of it is kept.";
     CookieRefused = "COOKIE_REFUSED", "It acknowledges no SYN cookie of ours, or one that is too old. It was answered with a reset.";
     AcceptQueueFull = "ACCEPT_QUEUE_FULL", "The listener's backlog is full of connections that nobody accepted.";
     SocketLimit = "SOCKET_LIMIT", "The stack has as many sockets as its limit allows.";

@@ -30,6 +30,7 @@ mod demux;
 mod egress;
 mod errno;
 mod fragments;
+mod handshake;
 mod icmp;
 mod info;
 mod ingress;
@@ -64,6 +65,7 @@ use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
 use crate::tcp::cx::{Cx, Stray};
+use crate::tcp::passive::cookie::Cookies;
 use crate::tcp::passive::isn::IsnSecret;
 use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
@@ -81,6 +83,7 @@ pub struct Engine {
     ports: Ports,
     isn: IsnSecret,
     timestamp_offsets: OffsetSecret,
+    cookies: Cookies,
     timers: Agenda,
     shared: Shared,
     /// Sockets that an input touched and that are to be settled.
@@ -147,6 +150,7 @@ impl Engine {
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
             timestamp_offsets: OffsetSecret::new(&mut rng),
+            cookies: Cookies::default(),
             timers: Agenda::default(),
             shared: Shared {
                 rng,

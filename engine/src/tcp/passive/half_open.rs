@@ -104,6 +104,11 @@ impl HalfOpen {
     }
 
     /// The SYN,ACK of a handshake that only a cookie keeps: `iss`. Without timestamps nothing can be agreed on.
+    //= https://www.rfc-editor.org/rfc/rfc4987#section-3.6
+    //= type=exception
+    //= reason=where SACK was agreed on the timestamps say so, and where they do not it is never offered
+    //# Note that SACK blocks should normally not be sent by a host using TCP
+    //# cookies unless they are first received.
     pub(crate) fn syn_ack_with_cookie(mut self, now: Instant) -> Stray {
         if !self.agreed.timestamps {
             self.agreed = Agreed::default();

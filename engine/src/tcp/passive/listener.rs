@@ -45,6 +45,11 @@ impl Listener {
     }
 
     /// Whether a SYN is answered with a cookie: `refused` is why it cannot be taken otherwise.
+    //= https://www.rfc-editor.org/rfc/rfc4987#section-4
+    //= type=exception
+    //= reason=the default is to use them while the queue of handshakes is full, and else every SYN would be dropped then
+    //# For these reasons, SYN cookies should not be enabled by default on
+    //# systems that provide them.
     pub(crate) fn bakes(&self, cookies: SynCookies, refused: Option<DropReason>) -> bool {
         match (cookies, refused) {
             (SynCookies::Off, _) => false,
