@@ -4,7 +4,7 @@
 //! first TSval hold the rest ([`Agreed::pack`]). When they are used is the listener's business.
 //!
 //! ```text
-//! ISS = h(secret, tuple) + IRS + (count mod 256) << 24 + (h(secret, tuple, count) + index of the MSS) mod 2^24
+//! ISS = h(secret, tuple) + IRS + (count mod 256) << 24 + (h(secret, tuple, IRS) + index of the MSS) mod 2^24
 //! ```
 //!
 //! The count is that of 64-second periods, and each has a secret of its own: a cookie is taken in its period and the next.
@@ -60,17 +60,17 @@ impl Cookies {
         let secret = self.secret_of(now, rng);
         let sizes = sizes_of(tuple);
         let index = mss.map_or(0, |mss| sizes.iter().rposition(|size| *size <= mss).unwrap_or(0));
-        let low = secret.hash(tuple, true).wrapping_add(index as u32) & LOW_24;
+        let low = secret.hash(tuple, Some(irs)).wrapping_add(index as u32) & LOW_24;
         let high = (secret.count as u32) << 24;
-        irs + secret.hash(tuple, false).wrapping_add(high | low)
+        irs + secret.hash(tuple, None).wrapping_add(high | low)
     }
 
     /// The MSS of the handshake with these initial sequence numbers, if it is one that we began not long ago.
     pub(crate) fn read(&self, now: Instant, tuple: &Tuple, iss: Seq, irs: Seq) -> Option<u16> {
         let fresh = self.secrets.iter().flatten().filter(|secret| count_of(now) - secret.count <= 1);
         fresh.into_iter().find_map(|secret| {
-            let cookie = (iss - irs.0).0.wrapping_sub(secret.hash(tuple, false));
-            let index = cookie.wrapping_sub(secret.hash(tuple, true)) & LOW_24;
+            let cookie = (iss - irs.0).0.wrapping_sub(secret.hash(tuple, None));
+            let index = cookie.wrapping_sub(secret.hash(tuple, Some(irs))) & LOW_24;
             let of_this_count = cookie >> 24 == secret.count as u32 & 0xff;
             sizes_of(tuple).get(index as usize).copied().filter(|_| of_this_count)
         })
@@ -91,10 +91,11 @@ impl Cookies {
 }
 
 impl Secret {
-    fn hash(&self, tuple: &Tuple, counted: bool) -> u32 {
+    /// The part of a cookie that says when it was baked, or with `irs` the one that says for whom.
+    fn hash(&self, tuple: &Tuple, irs: Option<Seq>) -> u32 {
         let mut f = SipHasher24::new_with_keys(self.keys.0, self.keys.1);
         tuple.hash(&mut f);
-        counted.then_some(self.count).hash(&mut f);
+        irs.hash(&mut f);
         f.finish() as u32
     }
 }
