@@ -96,7 +96,7 @@ fn the_next_connection_begins_beyond_the_numbers_of_the_last() {
     for held in [false, true] {
         let mut s = waiting(false, held);
         let (old, iss) = (s.socket, s.iss.unwrap());
-        s.peer_iss = s.peer_iss + 5000;
+        s.peer_iss += 5000;
         s.inject("S 0:0(0) win 10000 <mss 1000>");
         assert_eq!(s.sent(), ["S. 0:0(0) ack 1 win 65535 <mss 1460>"]);
         assert!(s.iss.unwrap().after(iss + 65_535));
@@ -137,7 +137,7 @@ fn the_wait_may_end_while_the_next_connection_opens() {
     let mut s = waiting(false, false);
     let old = s.socket;
     s.advance(58_500);
-    s.peer_iss = s.peer_iss + 5000;
+    s.peer_iss += 5000;
     s.inject("S 0:0(0) win 10000");
     s.advance(600);
     s.sent();
@@ -205,7 +205,7 @@ fn hazard_1_old_data_is_not_taken_for_new() {
     assert_eq!(s.host.engine.sockets().len(), 2, "it and the listener");
     // And the next one begins where the numbers of the last one end.
     s.inject("S 2:2(0) win 10000");
-    s.peer_iss = s.peer_iss + 2;
+    s.peer_iss += 2;
     s.sent();
     s.inject(". 1:1(0) ack 1 win 10000");
     s.socket = s.host.accept(s.listener.unwrap());
@@ -220,7 +220,7 @@ fn hazard_2_old_acknowledgments_do_not_set_two_ends_at_variance() {
     s.exchange(". 2:2(0) ack 2 win 10000", &[]);
     let old = s.iss.unwrap();
     s.inject("S 5000:5000(0) win 10000");
-    s.peer_iss = s.peer_iss + 5000;
+    s.peer_iss += 5000;
     s.sent();
     s.inject(". 1:1(0) ack 1 win 10000");
     s.socket = s.host.accept(s.listener.unwrap());
