@@ -97,12 +97,13 @@ impl Connection {
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
-        match half.sent {
-            _ if half.retransmissions > 0 => connection.rtt.on_timeout(),
-            Some(sent) => connection.rtt.on_sent(sent, half.iss + 1),
-            // A cookie does not say when it was baked.
-            None => {}
+        // A cookie does not say when it was baked: as if it had been sent twice, nothing is measured by it.
+        let again = half.retransmissions > 0 || half.sent.is_none();
+        connection.note_sent(half.sent.unwrap_or(now), half.iss, half.iss + 1, u8::from(again));
+        if half.retransmissions > 0 {
+            connection.rtt.on_timeout();
         }
+        connection.recovery.timeout_at = Some(half.retransmit_at);
         for (timer, at) in half.timers() {
             connection.timers.set(timer, Some(at));
         }
