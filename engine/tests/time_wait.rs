@@ -246,7 +246,7 @@ fn hazard_3_an_old_segment_does_not_kill_the_attempt_that_follows() {
     assert_eq!(s.state(), "TIME-WAIT");
     let again = s.host.create(SocketKind::Stream, reuse);
     s.host.call(Request::Bind { socket: again, local: s.local }).unwrap();
-    let connect = Request::Connect { socket: again, remote: s.remote, wait: Wait::Never };
+    let connect = Request::Connect { socket: again, remote: s.remote, data: vec![], wait: Wait::Never };
     assert_eq!(s.host.errno(connect.clone()), Errno::EADDRINUSE);
     s.exchange(". 1:1(0) ack 1 win 10000", &[". 2:2(0) ack 2 win 65534"]);
     s.advance(60_000);

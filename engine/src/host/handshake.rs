@@ -8,6 +8,7 @@
 
 use alloc::boxed::Box;
 
+use super::fast_open::Answer;
 use super::op::SocketState;
 use super::ports::Hold;
 use super::settle::{flush_thawed, tell_closed};
@@ -163,6 +164,17 @@ impl Engine {
         segment: &TcpSegment<'_>,
         before: Option<(SocketId, Past)>,
     ) {
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2
+        //# FastOpenEnabled: default is off.  It MUST be turned on explicitly by
+        //# the application.  When this flag is off, the server does not
+        //# perform any TFO-related operations and MUST ignore all cookie
+        //# options.
+        let fast_open = match self.sockets.get(&listener_id) {
+            Some(parent) if parent.options.fast_open && before.is_none() => {
+                self.answer_fast_open(now, listener_id, tuple, segment)
+            }
+            _ => Answer::Ignore,
+        };
         let child = self.ids.next_socket();
         let mtu = self.mtu_to(tuple.remote.ip());
         let Some(parent) = self.sockets.get(&listener_id) else { return };
@@ -176,13 +188,18 @@ impl Engine {
         let clocked = before.map_or(clocked, |(_, past)| past.next_iss(clocked));
         let iss = options.initial_sequence_number.map_or(clocked, crate::tcp::seq::Seq);
         let clock = self.timestamp_offsets.clock(now, &tuple);
-        let half = HalfOpen::new(now, child, listener_id, tuple, options, sizes, iss, clock, segment);
+        let mut half = HalfOpen::new(now, child, listener_id, tuple, options, sizes, iss, clock, segment);
+        if let Answer::Give(cookie) = fast_open {
+            half.cookie = Some(cookie);
+        }
         let record = arriving(&tuple, segment, Some(half.relative_in()));
         let syn_ack = half.syn_ack(now);
         self.add_child(now, half, segment.flags, Some(record), before.map(|(id, _)| id));
-        let mut cx = self.shared.cx(now);
-        cx.note_window_scale(&segment.options);
-        cx.send_stray(syn_ack);
+        self.shared.cx(now).note_window_scale(&segment.options);
+        match fast_open {
+            Answer::Open => self.open_fast(now, listener_id, child, segment),
+            Answer::Give(_) | Answer::Ignore => self.shared.cx(now).send_stray(syn_ack),
+        }
     }
 
     /// Makes the socket of a handshake, and tells of it: a segment with `flags` began it, or `arrived` did.

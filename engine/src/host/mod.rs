@@ -29,6 +29,7 @@ mod calls;
 mod demux;
 mod egress;
 mod errno;
+mod fast_open;
 mod fragments;
 mod handshake;
 mod icmp;
@@ -66,6 +67,7 @@ use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
 use crate::tcp::cx::{Cx, Stray};
+use crate::tcp::fast_open::{CookieCache, CookieSecret};
 use crate::tcp::passive::cookie::Cookies;
 use crate::tcp::passive::isn::IsnSecret;
 use crate::tcp::throttle::Budget;
@@ -83,6 +85,8 @@ pub struct Engine {
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
+    /// What the Fast Open cookies of our listeners follow from.
+    fast_open: CookieSecret,
     timestamp_offsets: OffsetSecret,
     cookies: Cookies,
     timers: Agenda,
@@ -117,6 +121,7 @@ struct Shared {
     counters: Counters,
     limits: Limits,
     strays: VecDeque<Box<Stray>>,
+    cookies: CookieCache,
     challenges: Budget,
     stray_replies: Limiter,
 }
@@ -130,6 +135,7 @@ impl Shared {
             counters: &mut self.counters,
             limits: &self.limits,
             strays: &mut self.strays,
+            cookies: &mut self.cookies,
             challenges: &mut self.challenges,
             stray_replies: &mut self.stray_replies,
         }
@@ -151,6 +157,7 @@ impl Engine {
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
+            fast_open: CookieSecret::new(&mut rng),
             timestamp_offsets: OffsetSecret::new(&mut rng),
             cookies: Cookies::default(),
             timers: Agenda::default(),
@@ -160,6 +167,7 @@ impl Engine {
                 counters: Counters::default(),
                 limits: config.limits.clone(),
                 strays: VecDeque::new(),
+                cookies: CookieCache::default(),
                 challenges: Budget::default(),
                 stray_replies,
             },

@@ -215,7 +215,8 @@ class SocketsServicer(object):
         (connected already, listening, or over), FAILED_PRECONDITION `EALREADY` (connecting already, with `dont_wait` or to
         another peer),
         FAILED_PRECONDITION `EINPROGRESS` (started, with `dont_wait`), ALREADY_EXISTS `EADDRINUSE` (the same four-tuple
-        exists), FAILED_PRECONDITION `EADDRNOTAVAIL` (no free ephemeral port).
+        exists), FAILED_PRECONDITION `EADDRNOTAVAIL` (no free ephemeral port), UNIMPLEMENTED `EOPNOTSUPP` and INVALID_ARGUMENT
+        `EMSGSIZE` (see `data`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,8 +250,10 @@ class SocketsServicer(object):
         """Sends one datagram to an address: `sendto(2)`. An unbound socket is bound first. On a stream socket:
         FAILED_PRECONDITION `EISCONN` or `ENOTCONN`.
 
-        Errors: INVALID_ARGUMENT `EMSGSIZE` (more than 65,507 octets on IPv4, 65,527 on IPv6, or than the link
-        carries unfragmented), INVALID_ARGUMENT `EAFNOSUPPORT`, UNAVAILABLE `ENETUNREACH`, and those of `Bind`.
+        A datagram that the path does not take whole goes in fragments.
+
+        Errors: INVALID_ARGUMENT `EMSGSIZE` (more than 65,507 octets on IPv4, 65,527 on IPv6), INVALID_ARGUMENT
+        `EAFNOSUPPORT`, UNAVAILABLE `ENETUNREACH`, RESOURCE_EXHAUSTED `ENOBUFS` (a limit of the stack), and those of `Bind`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
