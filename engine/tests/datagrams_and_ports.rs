@@ -149,11 +149,12 @@ fn a_port_that_nobody_has_refuses_the_connected_and_not_the_unconnected() {
 }
 
 #[test]
-fn a_datagram_that_does_not_fit_the_link_is_refused() {
-    let mut pair = Pair::new();
-    let a = datagram(&mut pair.a);
-    pair.a.call(send_to(a, pair.b.at(53), &[0; 1472])).unwrap();
-    assert_eq!(pair.a.errno(send_to(a, pair.b.at(53), &[0; 1473])), Errno::EMSGSIZE);
+fn a_datagram_that_no_packet_can_hold_is_refused() {
+    for (mut pair, longest) in [(Pair::new(), 65_507), (Pair::v6(), 65_527)] {
+        let a = datagram(&mut pair.a);
+        pair.a.call(send_to(a, pair.b.at(53), &vec![0; longest])).unwrap();
+        assert_eq!(pair.a.errno(send_to(a, pair.b.at(53), &vec![0; longest + 1])), Errno::EMSGSIZE);
+    }
 }
 
 #[test]
@@ -284,12 +285,16 @@ fn a_host_talks_to_itself() {
 //= type=test
 //# A TCP implementation MUST reject as an error a local OPEN call for an invalid remote IP
 //# address (e.g., a broadcast or multicast address) (MUST-46).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# Addresses of this form MUST NOT appear outside a host.
 #[test]
 fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
     let mut host = Host::new("10.0.0.1", 1);
     let socket = host.stream();
     for (remote, errno) in [
         ("192.0.2.1:80", Errno::ENETUNREACH),
+        ("127.0.0.1:80", Errno::ENETUNREACH),
         ("224.0.0.1:80", Errno::ENETUNREACH),
         ("255.255.255.255:80", Errno::ENETUNREACH),
         ("0.0.0.0:80", Errno::EINVAL),

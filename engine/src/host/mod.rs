@@ -29,10 +29,12 @@ mod calls;
 mod demux;
 mod egress;
 mod errno;
+mod fragments;
 mod icmp;
 mod info;
 mod ingress;
 mod ports;
+mod report;
 mod settle;
 mod socket;
 mod timers;
@@ -46,19 +48,24 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use self::demux::{Demux, KeyedMap, SipKeys};
+use self::demux::{Demux, KeyedMap};
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
 use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, Interest, Sink};
+use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
+use crate::ip::ident::Idents;
+use crate::ip::rate::Limiter;
+use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
-use crate::tcp::cx::{Cx, Stray, Throttle};
+use crate::tcp::cx::{Cx, Stray};
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
@@ -92,7 +99,9 @@ pub struct Engine {
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
     vanished: VecDeque<SocketId>,
-    stray_replies: Throttle,
+    echo_replies: Limiter,
+    reassembly: Reassembly,
+    idents: Idents,
 }
 
 /// What a connection reaches through its [`Cx`].
@@ -103,18 +112,21 @@ struct Shared {
     counters: Counters,
     limits: Limits,
     strays: VecDeque<Box<Stray>>,
-    challenges: Throttle,
+    challenges: Budget,
+    stray_replies: Limiter,
 }
 
 impl Shared {
     fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
             now,
+            rng: &mut self.rng,
             events: &mut self.events,
             counters: &mut self.counters,
             limits: &self.limits,
             strays: &mut self.strays,
             challenges: &mut self.challenges,
+            stray_replies: &mut self.stray_replies,
         }
     }
 }
@@ -124,6 +136,8 @@ impl Engine {
     /// secret: initial sequence numbers follow from it.
     pub fn new(config: Config, seed: [u8; 32], ids: IdSource) -> Self {
         let mut rng = Rng::new(seed);
+        let [stray_replies, echo_replies] = [(); 2].map(|()| Limiter::new(&mut rng));
+        let idents = Idents::new(&mut rng);
         Engine {
             ids,
             interfaces: Vec::new(),
@@ -140,7 +154,8 @@ impl Engine {
                 counters: Counters::default(),
                 limits: config.limits.clone(),
                 strays: VecDeque::new(),
-                challenges: Throttle::default(),
+                challenges: Budget::default(),
+                stray_replies,
             },
             touched: VecDeque::new(),
             ready: VecDeque::new(),
@@ -151,7 +166,9 @@ impl Engine {
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
-            stray_replies: Throttle::default(),
+            echo_replies,
+            reassembly: Reassembly::default(),
+            idents,
             config,
         }
     }
@@ -218,6 +235,11 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        [self.next_socket_timeout(), self.reassembly.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// When the next socket wants to be looked at.
+    fn next_socket_timeout(&mut self) -> Option<Instant> {
         while let Some((at, id)) = self.timers.peek() {
             let socket = self.sockets.get_mut(&id);
             let actual = socket.and_then(|socket| {
@@ -248,7 +270,8 @@ impl Engine {
     /// Fires every timer that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_input();
-        while let Some(at) = self.poll_timeout() {
+        self.expire_fragments(now);
+        while let Some(at) = self.next_socket_timeout() {
             let Some((_, id)) = self.timers.peek() else { break };
             if at > now {
                 break;
@@ -357,6 +380,8 @@ impl Engine {
 
     /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
     /// leads everywhere else.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# Addresses of this form MUST NOT appear outside a host.
     fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
         let direct = self.interfaces.iter().enumerate().flat_map(|(i, interface)| {
             interface
@@ -378,6 +403,16 @@ impl Engine {
     }
 
     /// The largest IP packet that fits on the way to `ip`.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //# A host MUST implement a mechanism to allow the transport layer to learn MMS_S, the maximum
+    //# transport-layer message size that may be sent for a given {source, destination, TOS}
+    //# triplet (see GET_MAXSIZES call in Section 3.4).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //= type=exception
+    //= reason=the path MTU is found instead (RFC 1191, RFC 8201)
+    //# In the absence of actual knowledge of the minimum MTU along the path, the IP layer SHOULD
+    //# use EMTU_S <= 576 whenever the destination address is not on a connected network, and
+    //# otherwise use the connected network's MTU.
     fn mtu_to(&self, ip: IpAddr) -> usize {
         self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
     }

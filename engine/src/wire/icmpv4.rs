@@ -6,6 +6,12 @@ use super::checksum::{self, ChecksumPolicy, Sum};
 use super::icmp::{header, pair};
 use super::{IcmpMessage, Malformed, Quoted, Unreachable, ipv4};
 
+/// Whether a message of this type asks something or answers it. Every other is an error, or may be one (RFC 1122
+/// §3.2.2).
+pub(super) const fn is_query(kind: u8) -> bool {
+    matches!(kind, ECHO_REPLY | ECHO_REQUEST | 13..=18)
+}
+
 const ECHO_REPLY: u8 = 0;
 const UNREACHABLE: u8 = 3;
 const ECHO_REQUEST: u8 = 8;
@@ -16,6 +22,10 @@ const FRAGMENTATION_NEEDED: u8 = 4;
 
 /// "The ICMP datagram SHOULD contain as much of the original datagram as possible without the length of
 /// the ICMP datagram exceeding 576 bytes" (RFC 1812 §4.3.2.3).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//# Every ICMP error message includes the Internet header and at least the first 8 data octets
+//# of the datagram that triggered the error; more than 8 octets MAY be sent; this header and
+//# data MUST be unchanged from the received datagram.
 const QUOTE_LEN_MAX: usize = 576 - ipv4::HEADER_LEN - 8;
 
 pub(super) fn parse(bytes: &[u8], policy: ChecksumPolicy) -> Result<IcmpMessage<'_>, Malformed> {

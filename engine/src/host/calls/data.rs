@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::*;
 use crate::event::Interest;
-use crate::host::egress::Packet;
+use crate::host::egress::header;
 use crate::host::{canonical, is_unicast};
 use crate::tcp::connection::ReadyData;
 use crate::udp::Received;
@@ -155,6 +155,19 @@ impl Engine {
         Ok(Reply::Named { local })
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.4
+    //= type=exception
+    //= reason=TTL and TOS are set by options of the socket; IP options are not sent, since networks drop
+    //= them (RFC 7126)
+    //# The application interface to UDP MUST provide the full services of the IP/transport
+    //# interface described in Section 3.4 of this document.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.4
+    //= type=exception
+    //= reason=TTL and TOS are set by options of the socket; IP options are not sent, since networks drop
+    //= them (RFC 7126)
+    //# An application-layer program MUST be able to set the TTL and TOS values as well as IP
+    //# options for sending a UDP datagram, and these values must be passed transparently to the
+    //# IP layer.
     fn send_datagram(
         &mut self,
         now: Instant,
@@ -165,11 +178,35 @@ impl Engine {
         let (_, own) = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?;
         if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# Hosts SHOULD use the Limited Broadcast address to broadcast to a connected network.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.7
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# A host SHOULD support local IP multicasting on all connected networks for which a
+                //# mapping from Class D IP addresses to link-layer addresses has been specified (see
+                //# below).
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.7
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# If IGMP is not implemented, a host SHOULD still join the "all- hosts" group
+                //# (224.0.0.1) when the IP layer is initialized and remain a member for as long as the
+                //# IP layer is active.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.7
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# A host SHOULD provide a way for higher-layer protocols or applications to determine
+                //# which of the host's connected network(s) support IP multicast addressing.
                 detail: Some("Multicast and broadcast are not sent."),
                 ..Errno::ENETUNREACH.into()
             });
         }
-        let mtu = self.mtu_to(remote.ip());
         let socket = self.open_socket(id)?;
         if matches!(&socket.phase, Phase::Datagram(queue) if queue.shut_write) {
             return Err(Errno::EPIPE.into());
@@ -181,18 +218,21 @@ impl Engine {
         //# will choose an appropriate source address).
         let local = if bound.ip().is_unspecified() { SocketAddr::new(own, bound.port()) } else { bound };
         let datagram = UdpDatagram { src_port: local.port(), dst_port: remote.port(), payload: data };
-        let header = if local.is_ipv4() { 20 } else { 40 };
-        if datagram.len() + header > mtu {
-            let detail = "The datagram does not fit the link, and is not sent in fragments.";
+        let header = header((local.ip(), remote.ip()), Protocol::Udp, &socket.options);
+        let routers = socket.options.path_mtu_discovery.into();
+        if datagram.len() > header.payload_len_max() {
+            let detail = "The longest datagram has 65,507 octets over IPv4 and 65,527 over IPv6.";
             return Err(OpError { detail: Some(detail), ..Errno::EMSGSIZE.into() });
         }
         let mut payload = Vec::with_capacity(datagram.len());
         datagram.emit(local.ip(), remote.ip(), &mut payload);
+        self.queue_packet(now, Some(id), header, &payload, routers).map_err(|_| OpError {
+            detail: Some("More datagrams than the stack's limits allow."),
+            ..Errno::ENOBUFS.into()
+        })?;
         let kind =
             EventKind::Datagram { source: local, destination: remote, len: data.len() as u32, sent: true };
         self.shared.cx(now).tell_if(Interest::SEGMENTS, id, || kind);
-        let packet = Packet { src: local.ip(), dst: remote.ip(), protocol: Protocol::Udp, payload };
-        self.queue_packet(now, Some(id), packet);
         Ok(local)
     }
 
