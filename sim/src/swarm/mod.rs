@@ -274,9 +274,10 @@ impl<'a> Swarm<'a> {
             })
     }
 
+    /// Parts of datagrams that never became whole are forgotten in their own time.
     fn is_empty(&self) -> bool {
         self.run.world.stacks().all(|stack| self.run.engine(stack).sockets().is_empty())
-            && self.run.world.frames_in_flight() == 0
+            && self.run.world.next_time().is_none()
     }
 
     /// Whoever waits for a peer that is gone, and has no keep-alive to tell it, is closed. Nobody else may still wait.

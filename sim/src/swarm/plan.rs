@@ -208,8 +208,8 @@ impl Plan {
         };
         plan.add_lines(dice);
         plan.add_weather(dice);
-        plan.add_listeners(dice);
         let connections = if dice.chance(0.05) { dice.log(50, 200) } else { dice.log(1, 20) } as u32;
+        plan.add_listeners(dice, connections);
         for number in 0..connections {
             let connection = plan.connection(dice, number, connections);
             plan.connections.push(connection);
@@ -300,7 +300,9 @@ impl Plan {
         dice.log(least, self.mtu as u64) as usize
     }
 
-    fn add_listeners(&mut self, dice: &mut Rng) {
+    fn add_listeners(&mut self, dice: &mut Rng, connections: u32) {
+        // All are accepted before anybody loses patience.
+        let pause_max = (40_000_000 / u64::from(connections)).min(2_000_000);
         for number in 0..2 + dice.below(3) {
             let closes = dice.chance(0.08).then(|| Duration::from_millis(dice.log(100, 30_000)));
             self.listeners.push(ListenerPlan {
@@ -309,7 +311,7 @@ impl Plan {
                 family: self.family(dice),
                 backlog: *dice.pick(&[0, 1, 1, 2, 5, 128]),
                 options: options(dice),
-                pause: pause(dice, 2_000_000),
+                pause: pause(dice, pause_max),
                 closes,
                 habits: habits(dice),
             });
