@@ -17,7 +17,7 @@ use crate::tcp::throttle::Spacing;
 use crate::tcp::timers::TimerKind;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
-use crate::wire::{Flags, TcpOptions, TcpSegment};
+use crate::wire::{Flags, TcpOptions, TcpSegment, user_timeout_as_told};
 
 /// A connection in SYN-RECEIVED.
 #[derive(Clone, Debug)]
@@ -86,7 +86,11 @@ impl HalfOpen {
             flags: Flags::SYN | Flags::ACK,
             window: window::on_syn(self.options.receive_buffer),
             options: TcpOptions {
-                user_timeout: self.options.user_timeout_option.then_some(self.options.user_timeout),
+                user_timeout: self
+                    .options
+                    .user_timeout_option
+                    .then_some(self.options.user_timeout)
+                    .and_then(user_timeout_as_told),
                 ..self.agreed.on_syn(self.sizes.announce, &self.clock, now)
             },
             relative: Some(self.relative_out()),

@@ -247,6 +247,11 @@ fn user_timeout(field: u16) -> Option<Duration> {
     }
 }
 
+/// What the option says of `timeout`: whole seconds, or minutes where those do not fit, and never nothing.
+pub(crate) fn user_timeout_as_told(timeout: Duration) -> Option<Duration> {
+    user_timeout(user_timeout_field(timeout))
+}
+
 /// The field that comes nearest to `timeout` from below, and is not zero.
 fn user_timeout_field(timeout: Duration) -> u16 {
     let field = |units: u64| u16::try_from(units).ok().filter(|units| *units < GRANULARITY);
