@@ -72,18 +72,6 @@ fn a_new_timeout_is_told_with_the_next_segment() {
 }
 
 #[test]
-fn what_is_told_is_what_the_field_can_say() {
-    let odd = || OptionsPatch { user_timeout: Some(Duration::from_millis(2_600)), ..on() };
-    let mut s = Script::connecting(odd());
-    s.expect(&["S 0:0(0) win 65535 <mss 1460,uto 2s>"]);
-    let events = format!("{:?}", s.host.events);
-    assert!(
-        events.contains("user_timeout: Some(2s)") && !events.contains("user_timeout: Some(2.6s)"),
-        "{events}"
-    );
-}
-
-#[test]
 fn nothing_is_told_and_nothing_heard_with_the_option_off() {
     let mut s = Script::accepted();
     s.inject("P. 1:2(1) ack 1 win 10000 <uto 1000s>");

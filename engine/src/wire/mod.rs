@@ -47,7 +47,6 @@ mod udp;
 pub use checksum::ChecksumPolicy;
 pub use icmp::{IcmpMessage, Quoted, Unreachable};
 pub use ip::{Fragment, IpHeader, IpPacket};
-pub(crate) use tcp::user_timeout_as_told;
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 

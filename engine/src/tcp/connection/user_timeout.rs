@@ -3,7 +3,6 @@
 //! With `user_timeout_option` we tell the peer ours, and follow the peer's unless the user set one: then the longer of the
 //! two counts. What stays unacknowledged for that long ends the connection; `timeout.rs` sees to that.
 
-use crate::wire::user_timeout_as_told;
 use core::time::Duration;
 
 use super::*;
@@ -95,7 +94,7 @@ impl Connection {
     /// The option of a segment that leaves, if it is to carry one; the SYN always does.
     pub(super) fn user_timeout_to_tell(&self, syn: bool) -> Option<Duration> {
         let tell = if syn { self.options.user_timeout_option } else { self.user_timeouts.tell };
-        tell.then_some(self.options.user_timeout).and_then(user_timeout_as_told)
+        TcpOptions::tellable(self.options.user_timeout).filter(|_| tell)
     }
 
     /// A segment without SYN left with it.

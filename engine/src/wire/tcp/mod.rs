@@ -12,6 +12,5 @@ mod summary;
 pub use cookie::FastOpenCookie;
 pub use flags::Flags;
 pub use header::TcpSegment;
-pub(crate) use options::user_timeout_as_told;
 pub use options::{SackBlocks, TcpOptions, Timestamps};
 pub use summary::TcpSummary;

@@ -137,6 +137,11 @@ impl TcpOptions {
         Ok(())
     }
 
+    /// A user timeout as the option can tell it: no shorter than a second, and without what its unit leaves over.
+    pub(crate) fn tellable(timeout: Duration) -> Option<Duration> {
+        user_timeout(user_timeout_field(timeout))
+    }
+
     /// The length of the options as written, in octets: a multiple of 4, at most 40.
     #[allow(clippy::len_without_is_empty, reason = "`is_empty` would ask something else: see `NONE`")]
     pub fn len(&self) -> usize {
@@ -245,11 +250,6 @@ fn user_timeout(field: u16) -> Option<Duration> {
         0 => None,
         units => Some(Duration::from_secs(units * unit)),
     }
-}
-
-/// What the option says of `timeout`: whole seconds, or minutes where those do not fit, and never nothing.
-pub(crate) fn user_timeout_as_told(timeout: Duration) -> Option<Duration> {
-    user_timeout(user_timeout_field(timeout))
 }
 
 /// The field that comes nearest to `timeout` from below, and is not zero.
