@@ -172,7 +172,7 @@ fn send_from_ours(host: &Host, remote: SocketAddr, receiver: Receiver) -> anyhow
         };
         let socket = sockets.create(create).await?.into_inner().socket;
         let remote = Some(pb::SocketAddress { ip: remote.ip().to_string(), port: remote.port().into() });
-        sockets.connect(pb::ConnectRequest { socket, remote, dont_wait: false }).await?;
+        sockets.connect(pb::ConnectRequest { socket, remote, ..Default::default() }).await?;
         let data = || transfer_request::Part::Data(vec![0; CHUNK].into());
         let parts = iter([transfer_request::Part::Socket(socket)]).chain(iter(std::iter::repeat_with(data)));
         let requests = parts.map(|part| pb::TransferRequest { part: Some(part) });
