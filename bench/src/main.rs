@@ -2,15 +2,19 @@
 //!
 //! ```console
 //! $ cargo run --release -p sockwright-bench -- --json figures.json
+//! $ cargo run --release -p sockwright-bench -- recovery --json recovery.json
 //! ```
 #![forbid(unsafe_code)]
 
 mod control;
 mod lab;
+#[path = "../../link/tests/common/mod.rs"]
+mod net;
+mod recovery;
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use peak_alloc::PeakAlloc;
 use serde::Serialize;
 
@@ -20,12 +24,21 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// Measures, prints a table, and with --json writes the figures to a file.
 #[derive(Debug, Parser)]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Write the figures here, as a list of {figure, value, unit, better}.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Rounds of each figure; the median is told.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+}
+
+/// Other measurements than those of one process.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// How fast our sender is beside the kernel's on a path that loses packets. Needs network namespaces.
+    Recovery(recovery::Arguments),
 }
 
 /// A figure.
@@ -39,6 +52,9 @@ struct Figure {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Other::Recovery(arguments)) = arguments.other {
+        return recovery::measure(&arguments);
+    }
     let mut rounds: Vec<Vec<Figure>> = Vec::new();
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);

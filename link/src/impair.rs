@@ -31,6 +31,8 @@ use crate::rng::Rng;
 pub struct Impairments {
     /// The probability that a packet is lost.
     pub loss: f64,
+    /// Losses that come in bursts, on top of `loss`.
+    pub bursts: Option<Bursts>,
     /// The least time a packet is under way.
     pub delay: Duration,
     /// The most that is added to `delay`: each packet draws from 0 to this, uniformly.
@@ -51,10 +53,23 @@ pub struct Impairments {
     pub mtu: Option<usize>,
 }
 
+/// Losses in bursts, by the model of Gilbert and Elliott: a line is in a good state, in which this loses nothing, or in a
+/// bad one. Each packet may change the state first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bursts {
+    /// The probability that a good line turns bad.
+    pub begin: f64,
+    /// The probability that a bad line turns good: a burst is of `1 / end` packets in the mean.
+    pub end: f64,
+    /// The probability that a packet is lost in the bad state.
+    pub loss: f64,
+}
+
 impl Default for Impairments {
     fn default() -> Self {
         Impairments {
             loss: 0.0,
+            bursts: None,
             delay: Duration::ZERO,
             jitter: Duration::ZERO,
             reorder: 0.0,
@@ -77,7 +92,10 @@ impl Impairments {
             ("duplicate", self.duplicate),
             ("corrupt", self.corrupt),
         ];
-        for (field, value) in probabilities {
+        let bursts = self.bursts.map(|Bursts { begin, end, loss }| {
+            [("bursts.begin", begin), ("bursts.end", end), ("bursts.loss", loss)]
+        });
+        for (field, value) in probabilities.into_iter().chain(bursts.into_iter().flatten()) {
             within((0.0..=1.0).contains(&value), field, "a probability from 0 to 1", value)?;
         }
         for (field, value) in
@@ -139,7 +157,7 @@ pub enum Verdict<'a> {
 /// Why the line dropped a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropCause {
-    /// Lost by chance ([`Impairments::loss`]).
+    /// Lost by chance ([`Impairments::loss`], [`Impairments::bursts`]).
     Lost,
     /// Too many packets waited for the line ([`Impairments::queue_limit`]).
     QueueFull,
@@ -174,6 +192,10 @@ pub struct Marks {
 pub struct Impairer {
     impairments: Impairments,
     rng: Rng,
+    /// Dice for bursts alone, so that the others fall as they would without.
+    burst_rng: Rng,
+    /// A burst of losses is under way.
+    bad: bool,
     /// When each packet on or before the line has left it.
     departures: VecDeque<Instant>,
     /// The latest arrival so far of a packet that was not held back.
@@ -192,6 +214,8 @@ impl Impairer {
         Impairer {
             impairments: Impairments::default(),
             rng: Rng::from_seed(seed),
+            burst_rng: Rng::from_seed(!seed),
+            bad: false,
             departures: VecDeque::new(),
             last_arrival: Instant::ZERO,
         }
@@ -213,13 +237,14 @@ impl Impairer {
     /// Sends `frame` down the line at `now`, which never goes backwards.
     pub fn apply<'a>(&mut self, now: Instant, frame: &'a [u8]) -> Verdict<'a> {
         let dice = Dice::throw(&mut self.rng);
+        let in_burst = self.lost_in_burst();
         if self.impairments.mtu.is_some_and(|mtu| frame.len() > mtu) {
             return Verdict::Dropped(DropCause::TooBig);
         }
         let Some(departure) = self.transmit(now, frame.len()) else {
             return Verdict::Dropped(DropCause::QueueFull);
         };
-        if dice.loss < self.impairments.loss {
+        if in_burst || dice.loss < self.impairments.loss {
             return Verdict::Dropped(DropCause::Lost);
         }
         let original = self.propagate(departure, frame, dice.original);
@@ -229,6 +254,17 @@ impl Impairer {
             copy
         });
         Verdict::Delivered(original, copy)
+    }
+
+    /// Moves the line between good and bad, and throws for a packet there.
+    fn lost_in_burst(&mut self) -> bool {
+        let (change, loss) = (self.burst_rng.next_unit(), self.burst_rng.next_unit());
+        let Some(bursts) = self.impairments.bursts else {
+            self.bad = false;
+            return false;
+        };
+        self.bad = if self.bad { change >= bursts.end } else { change < bursts.begin };
+        self.bad && loss < bursts.loss
     }
 
     /// Queues a packet for the line; when it has left it, or `None` where the queue is full.

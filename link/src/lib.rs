@@ -31,7 +31,7 @@ pub mod virtual_link;
 
 pub use error::LinkError;
 pub use guard::{Guards, PortGuard, Protocol};
-pub use impair::{Impairer, Impairments};
+pub use impair::{Bursts, Impairer, Impairments};
 pub use raw_ip::RawIp;
 pub use relay::Relay;
 pub use virtual_link::VirtualLink;

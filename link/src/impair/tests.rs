@@ -40,6 +40,28 @@ fn a_default_line_delivers_at_once_and_unchanged() {
 }
 
 #[test]
+fn losses_come_in_bursts_and_leave_the_other_dice_alone() {
+    let bursts = Some(Bursts { begin: 0.01, end: 0.2, loss: 1.0 });
+    let fates = |bursts| {
+        let mut line =
+            Impairer::new(Impairments { loss: 0.1, bursts, ..Impairments::default() }, 1).expect("valid");
+        let lost = |_| matches!(line.apply(Instant::ZERO, &[0]), Verdict::Dropped(DropCause::Lost));
+        (0..100_000).map(lost).collect::<Vec<bool>>()
+    };
+    let (with, without) = (fates(bursts), fates(None));
+    assert!(without.iter().zip(&with).all(|(alone, both)| !alone || *both));
+    // A line that turns bad once in 100 packets and is so for 5 of them is bad for 5 of 105.
+    let mut burst = Impairer::new(Impairments { bursts, ..Impairments::default() }, 2).expect("valid");
+    let lost = |_| matches!(burst.apply(Instant::ZERO, &[0]), Verdict::Dropped(DropCause::Lost));
+    let lost: Vec<bool> = (0..100_000).map(lost).collect();
+    let share = lost.iter().filter(|lost| **lost).count() as f64 / 1e5;
+    assert!((share - 5.0 / 105.0).abs() < 0.01, "{share}");
+    let runs = lost.windows(2).filter(|two| !two[0] && two[1]).count() as f64;
+    let mean = share * 1e5 / runs;
+    assert!((mean - 5.0).abs() < 0.5, "bursts of {mean}");
+}
+
+#[test]
 fn probabilities_are_met() {
     let first = |verdict: &Verdict<'_>| match verdict {
         Verdict::Delivered(delivery, _) => delivery.marks,
@@ -166,7 +188,7 @@ prop_compose! {
         rate_bps in proptest::option::of(100_000u64..10_000_000), queue_limit in 1usize..20,
     ) -> Impairments {
         let [delay, jitter, reorder_by] = [delay_ms, jitter_ms, reorder_by_ms].map(Duration::from_millis);
-        Impairments { loss, duplicate, corrupt, reorder, delay, jitter, reorder_by, rate_bps, queue_limit, mtu: None }
+        Impairments { loss, duplicate, corrupt, reorder, delay, jitter, reorder_by, rate_bps, queue_limit, ..Impairments::default() }
     }
 }
 

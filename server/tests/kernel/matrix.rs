@@ -1,5 +1,5 @@
 //! Bulk transfers with the kernel through an impairing relay: both roles, IPv4 and IPv6, each impairment, and the
-//! kernel's options on and off.
+//! options of both sides on and off.
 //!
 //! What must arrive is judged by hash, in both directions at once. The cases are few enough for every run, and small;
 //! with `SOCKWRIGHT_LONG=1` there are more of them, of 50 MB each way where the path carries that in minutes:
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 use sockwright_link::impair::Impairments;
 use sockwright_link::relay::Side;
+use sockwright_proto::v1 as pb;
 use tokio::task::spawn_blocking;
 use tokio_stream::iter;
 
@@ -35,6 +36,7 @@ struct Case {
     v4: bool,
     we_connect: bool,
     kernel: Kernel,
+    ours: Ours,
     mtu: usize,
     path: Impairments,
     /// Each way.
@@ -51,11 +53,23 @@ struct Kernel {
     congestion: &'static str,
 }
 
+/// What our socket is told.
+#[derive(Clone, Debug)]
+struct Ours {
+    sack: bool,
+    timestamps: bool,
+    window_scaling: bool,
+    ecn: pb::Ecn,
+    congestion: pb::CongestionControl,
+    loss_detection: pb::LossDetection,
+    pacing: bool,
+}
+
 #[test]
-fn any_two_parameters_of_path_and_kernel_in_every_combination() {
+fn any_two_parameters_of_path_and_peers_in_every_combination() {
     // Parameters as in `Case::of_row`.
     let options = if long() { 16 } else { 1 };
-    let mut rows = covering::pairs(&[2, 2, 2, 4, 3, 4, 5, 2, options, 2, 2, 2, 2]);
+    let mut rows = covering::pairs(&[2, 2, 2, 4, 3, 4, 5, 2, options, 2, 2, 2, 2, 2, 2, 2, 3, 3, 2, 2]);
     if long() {
         // Every combination of the four options meets every value of each other parameter.
         for row in &mut rows {
@@ -70,8 +84,10 @@ fn every_combination_of_the_kernels_options() {
     run((0..16).map(|options: usize| {
         let bit = |number: usize| options >> number & 1;
         // A loss of 1 %, so that the options are put to use.
-        let row =
-            [bit(0) ^ bit(1), bit(2) ^ bit(3), bit(0), 1, 0, 2, 0, 0, 0, bit(0), bit(1), bit(2), bit(3)];
+        let path = [bit(0) ^ bit(1), bit(2) ^ bit(3), bit(0), 1, 0, 2, 0, 0, 0];
+        let kernel = [bit(0), bit(1), bit(2), bit(3)];
+        let ours = [1, 1, 1, 1, 1, 0, 0];
+        let row = [&path[..], &kernel, &ours].concat();
         Case::of_row(&row, 1000 + options as u64)
     }));
 }
@@ -79,10 +95,12 @@ fn every_combination_of_the_kernels_options() {
 impl Case {
     /// The case that a row of the covering array stands for.
     fn of_row(row: &[usize], seed: u64) -> Case {
-        let &[v4, we_connect, cubic, loss, delay, mtu, disorder, rate, _, sack, timestamps, scaling, ecn] =
-            row
-        else {
-            unreachable!("{row:?} has thirteen parameters");
+        let (path, options) = row.split_at(9);
+        let &[v4, we_connect, cubic, loss, delay, mtu, disorder, rate, _] = path else {
+            unreachable!("{path:?} has nine parameters");
+        };
+        let &[sack, timestamps, scaling, ecn, ..] = options else {
+            unreachable!("{options:?} begins with the kernel's four");
         };
         let delay = Duration::from_millis([0, 10, 100][delay]);
         let v4 = v4 == 1;
@@ -96,6 +114,7 @@ impl Case {
             corrupt: [0.0, 0.0, 0.0, 0.02, 0.01][disorder],
             rate_bps: [None, Some(100_000_000)][rate],
             queue_limit: 100,
+            bursts: None,
             mtu: None,
         };
         Case {
@@ -109,6 +128,7 @@ impl Case {
                 ecn: ecn == 1,
                 congestion: ["reno", "cubic"][cubic],
             },
+            ours: Ours::of_row(&options[4..]),
             // IPv6 needs 1280.
             mtu: [if v4 { 576 } else { 1280 }, 1280, 1500, 9000][mtu],
             octets: octets(&path),
@@ -149,9 +169,9 @@ impl Case {
             let theirs = theirs.clone();
             let kernel =
                 spawn_blocking(move || kernel_exchange(listener.accept().expect("accepted").0, theirs));
-            (rig.connect(remote, short_msl()).await, kernel)
+            (rig.connect(remote, self.ours.options()).await, kernel)
         } else {
-            let (listener, local) = rig.listen(short_msl()).await;
+            let (listener, local) = rig.listen(self.ours.options()).await;
             let socket = rig.theirs.run(|| Socket::new(Domain::for_address(local), Type::STREAM, None));
             let (client, theirs) = (socket.expect("a kernel socket"), theirs.clone());
             self.kernel.control(&client);
@@ -198,6 +218,38 @@ fn octets(path: &Impairments) -> usize {
         _ => (1_000_000, 50_000_000),
     };
     if long() { minutes } else { short }
+}
+
+impl Ours {
+    fn of_row(row: &[usize]) -> Ours {
+        let &[sack, timestamps, scaling, ecn, congestion, detection, pacing] = row else {
+            unreachable!("{row:?} has seven parameters");
+        };
+        use pb::{CongestionControl, Ecn, LossDetection};
+        Ours {
+            sack: sack == 1,
+            timestamps: timestamps == 1,
+            window_scaling: scaling == 1,
+            ecn: [Ecn::Off, Ecn::Passive, Ecn::Active][ecn],
+            congestion: [CongestionControl::NewReno, CongestionControl::Cubic, CongestionControl::Bbr]
+                [congestion],
+            loss_detection: [LossDetection::Rack, LossDetection::DuplicateAcks][detection],
+            pacing: pacing == 1,
+        }
+    }
+
+    fn options(&self) -> pb::SocketOptions {
+        pb::SocketOptions {
+            sack: Some(self.sack),
+            timestamps: Some(self.timestamps),
+            window_scaling: Some(self.window_scaling),
+            ecn: self.ecn.into(),
+            congestion_control: self.congestion.into(),
+            loss_detection: self.loss_detection.into(),
+            pacing: Some(self.pacing),
+            ..short_msl()
+        }
+    }
 }
 
 impl Kernel {

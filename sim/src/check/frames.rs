@@ -41,6 +41,10 @@ impl Frames {
             return Ok(());
         }
         let addresses = (packet.src, packet.dst);
+        // A part of a packet is judged by what its parts make at the other end.
+        if packet.fragment.is_some() {
+            return Ok(());
+        }
         match packet.protocol {
             Protocol::Tcp => {
                 let segment = TcpSegment::parse(packet.payload, addresses, ChecksumPolicy::Verify)

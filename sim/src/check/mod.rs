@@ -9,6 +9,7 @@
 //! | [`states`] | every transition is in the table, and begins where the one before ended |
 //! | [`timers`] | timers fire when they said; TIME-WAIT lasts 2·MSL |
 //! | [`windows`] | nobody sends beyond the window, takes one back, or acknowledges what never came |
+//! | [`selective`] | what is selectively acknowledged came, what is echoed was heard, what was acknowledged is not sent again |
 //! | [`frames`] | what is on the wire can be read, fits the link, and was told |
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::world::World;
 
 pub mod frames;
 pub mod lifetimes;
+pub mod selective;
 pub mod states;
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,7 @@ pub struct Laws {
     states: states::States,
     timers: timers::Timers,
     windows: windows::Windows,
+    selective: selective::Selective,
     frames: frames::Frames,
 }
 
@@ -74,6 +77,7 @@ impl Laws {
                 self.states.event(*stack, event)?;
                 self.timers.event(*stack, event)?;
                 self.windows.event(*stack, event)?;
+                self.selective.event(*stack, event)?;
                 self.frames.event(*stack, event);
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sockwright_engine::event::{Cause, Event, EventKind, TimerAction};
+use sockwright_engine::event::{Cause, DropReason, Event, EventKind, TimerAction};
 use sockwright_engine::id::SocketId;
 use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::tcp::state::State;
@@ -21,6 +21,8 @@ pub struct Timers {
     msl: BTreeMap<(StackId, SocketId), Duration>,
     /// When each socket in TIME-WAIT last began to wait.
     waiting_since: BTreeMap<(StackId, SocketId), Instant>,
+    /// What that was before the last FIN came.
+    waited_since: BTreeMap<(StackId, SocketId), Instant>,
     /// Where the FIN ends that came to a socket.
     fins: BTreeMap<(StackId, SocketId), Seq>,
 }
@@ -43,7 +45,17 @@ impl Timers {
                 let end = summary.seq + summary.len + 1;
                 let again = *self.fins.entry(key).or_insert(end) == end;
                 if let Some(since) = self.waiting_since.get_mut(&key).filter(|_| again) {
+                    self.waited_since.insert(key, *since);
                     *since = event.at;
+                }
+                Ok(())
+            }
+            // One with an old timestamp is no FIN that comes again, but one that was under way for long.
+            EventKind::SegmentDropped { segment, reason: DropReason::OldTimestamp }
+                if segment.summary.flags.contains(Flags::FIN) =>
+            {
+                if let Some(since) = self.waited_since.remove(&key) {
+                    self.waiting_since.insert(key, since);
                 }
                 Ok(())
             }
@@ -65,6 +77,7 @@ impl Timers {
                 self.running.retain(|(at, of, _), _| (*at, *of) != key);
                 self.msl.remove(&key);
                 self.waiting_since.remove(&key);
+                self.waited_since.remove(&key);
                 self.fins.remove(&key);
                 Ok(())
             }

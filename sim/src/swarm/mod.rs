@@ -15,6 +15,7 @@ use sockwright_engine::host::OpError;
 use sockwright_engine::host::op::{Family, Reply};
 use sockwright_engine::id::OpId;
 use sockwright_engine::time::Instant;
+use sockwright_link::impair::Impairments;
 
 use crate::check::Violation;
 use crate::text::stack_name;
@@ -181,14 +182,14 @@ impl<'a> Swarm<'a> {
     }
 
     fn drive(mut self) -> Result<(), Violation> {
-        let faults_end = self.run.now() + self.run.plan.faults_for;
-        self.until(faults_end, |_| false)?;
+        let began = self.run.now();
+        for change in self.run.plan.weather.clone() {
+            self.until(began + change.at, |_| false)?;
+            self.impair(change.from, change.impairments)?;
+        }
+        self.until(began + self.run.plan.faults_for, |_| false)?;
         self.run.calm = true;
-        let calm = self.run.plan.calm();
-        self.run
-            .world
-            .set_impairments(self.run.link, calm)
-            .map_err(|error| Violation::new("a world can be made", error))?;
+        self.impair(None, self.run.plan.calm())?;
         let deadline = self.run.now() + PATIENCE;
         self.until(deadline, Self::is_finished)?;
         self.abandon_the_hopeless()?;
@@ -196,6 +197,16 @@ impl<'a> Swarm<'a> {
         let deadline = self.run.now() + PATIENCE;
         self.until(deadline, Self::is_empty)?;
         self.verdict()
+    }
+
+    /// Changes what the link does to the frames of one stack, or of all.
+    fn impair(&mut self, from: Option<u32>, impairments: Impairments) -> Result<(), Violation> {
+        let (world, link) = (&mut self.run.world, self.run.link);
+        let changed = match from {
+            Some(stack) => world.set_impairments_from(link, StackId(stack), impairments),
+            None => world.set_impairments(link, impairments),
+        };
+        changed.map_err(|error| Violation::new("a world can be made", error))
     }
 
     /// Goes on until `time`, or until `enough`.
@@ -263,9 +274,10 @@ impl<'a> Swarm<'a> {
             })
     }
 
+    /// Parts of datagrams that never became whole are forgotten in their own time.
     fn is_empty(&self) -> bool {
         self.run.world.stacks().all(|stack| self.run.engine(stack).sockets().is_empty())
-            && self.run.world.frames_in_flight() == 0
+            && self.run.world.next_time().is_none()
     }
 
     /// Whoever waits for a peer that is gone, and has no keep-alive to tell it, is closed. Nobody else may still wait.

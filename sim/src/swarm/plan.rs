@@ -11,7 +11,7 @@ use sockwright_engine::rng::Rng;
 use sockwright_engine::tcp::config::{
     CongestionControl, Ecn, KeepAlive, LossDetection, OptionsPatch, PathMtuDiscovery, SynCookies,
 };
-use sockwright_link::impair::Impairments;
+use sockwright_link::impair::{Bursts, Impairments};
 
 use super::dice::Dice;
 
@@ -24,6 +24,10 @@ pub struct Plan {
     pub mtu: usize,
     /// What the link does at first.
     pub faults: Impairments,
+    /// What it does instead to the frames of each stack, where its two directions differ.
+    pub lines: Vec<Impairments>,
+    /// What changes while the faults last, in order.
+    pub weather: Vec<Change>,
     /// For how long.
     pub faults_for: Duration,
     /// Those who listen.
@@ -34,6 +38,17 @@ pub struct Plan {
     pub flows: Vec<FlowPlan>,
     /// The longest time between two forged segments, if somebody forges any.
     pub attacks: Option<Duration>,
+}
+
+/// A change of what the link does.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// When.
+    pub at: Duration,
+    /// To the frames of one stack, or of all.
+    pub from: Option<u32>,
+    /// What it does from there on.
+    pub impairments: Impairments,
 }
 
 /// Somebody who listens and accepts.
@@ -111,6 +126,8 @@ pub struct SidePlan {
     pub read: usize,
     /// How long it waits between calls to receive.
     pub read_pause: Duration,
+    /// Once it received so many octets it reads nothing for so long.
+    pub stall: Option<(u64, Duration)>,
     /// How it ends.
     pub ending: Ending,
     /// How it calls.
@@ -181,14 +198,18 @@ impl Plan {
             stacks,
             mtu,
             faults,
+            lines: Vec::new(),
+            weather: Vec::new(),
             faults_for,
             listeners: Vec::new(),
             connections: Vec::new(),
             flows: Vec::new(),
             attacks: dice.chance(0.2).then(|| Duration::from_micros(dice.log(10_000, 1_000_000))),
         };
-        plan.add_listeners(dice);
-        let connections = dice.log(1, 20) as u32;
+        plan.add_lines(dice);
+        plan.add_weather(dice);
+        let connections = if dice.chance(0.05) { dice.log(50, 200) } else { dice.log(1, 20) } as u32;
+        plan.add_listeners(dice, connections);
         for number in 0..connections {
             let connection = plan.connection(dice, number, connections);
             plan.connections.push(connection);
@@ -199,6 +220,8 @@ impl Plan {
             let starts = Duration::from_millis(u64::from(dice.below(5_000)));
             let count = 1 + dice.below(50);
             let size = *dice.pick(&[0, 7, 100, 1000, 1400, 9000]);
+            // Two wrong bits in two parts of one datagram may leave its checksum right.
+            let size = if plan.corrupts() { size.min(plan.mtu - 48) } else { size };
             let pause = Duration::from_micros(dice.log(1, 500_000));
             plan.flows.push(FlowPlan { from, to, family, starts, count, size, pause });
         }
@@ -207,7 +230,21 @@ impl Plan {
 
     /// Nothing that is sent is lost on the way, though it may be late, early or double.
     pub fn is_lossless(&self) -> bool {
-        self.faults.loss == 0.0 && self.faults.corrupt == 0.0 && self.faults.rate_bps.is_none()
+        let lossless = |line: &Impairments| {
+            line.loss == 0.0 && line.bursts.is_none() && line.rate_bps.is_none() && line.mtu.is_none()
+        };
+        !self.corrupts() && self.lines_ever().all(lossless)
+    }
+
+    /// What is sent may arrive with a bit flipped.
+    fn corrupts(&self) -> bool {
+        self.lines_ever().any(|line| line.corrupt > 0.0)
+    }
+
+    /// All that the link does to anybody's frames while the faults last.
+    fn lines_ever(&self) -> impl Iterator<Item = &Impairments> {
+        let later = self.weather.iter().map(|change| &change.impairments);
+        [&self.faults].into_iter().chain(&self.lines).chain(later)
     }
 
     /// The link without faults: only its delay is left.
@@ -234,16 +271,55 @@ impl Plan {
         (from, (from + 1 + dice.below(self.stacks - 1)) % self.stacks)
     }
 
-    fn add_listeners(&mut self, dice: &mut Rng) {
+    /// Two directions of one path need not be alike.
+    fn add_lines(&mut self, dice: &mut Rng) {
+        if dice.chance(0.3) {
+            self.lines = (0..self.stacks).map(|_| faults(dice)).collect();
+        }
+    }
+
+    /// Black holes, routes that change, and links that carry less from one moment to the next and do not say so.
+    fn add_weather(&mut self, dice: &mut Rng) {
+        let last = self.faults_for.as_micros() as u64;
+        let changes = if dice.chance(0.3) { dice.log(1, 10) } else { 0 };
+        let mut times: Vec<u64> = (0..changes).map(|_| dice.log(1_000, last)).collect();
+        times.sort_unstable();
+        for at in times {
+            let from = dice.chance(0.5).then(|| dice.below(self.stacks));
+            let before = self.faults;
+            let impairments = match dice.below(4) {
+                0 => Impairments { loss: 1.0, ..before },
+                1 => Impairments { mtu: Some(self.narrower(dice)), ..before },
+                2 => Impairments { delay: Duration::from_micros(dice.log(1, 500_000)), ..before },
+                _ => faults(dice),
+            };
+            self.weather.push(Change { at: Duration::from_micros(at), from, impairments });
+            if impairments.loss == 1.0 {
+                let until = Duration::from_micros((at + dice.log(1_000, 20_000_000)).min(last));
+                self.weather.push(Change { at: until, from, impairments: before });
+            }
+        }
+        self.weather.sort_by_key(|change| change.at);
+    }
+
+    /// A packet size that the link may fall to: of IPv6 it still has to carry what every link carries.
+    fn narrower(&self, dice: &mut Rng) -> usize {
+        let least = if self.mtu >= 1280 { 1280 } else { 296 };
+        dice.log(least, self.mtu as u64) as usize
+    }
+
+    fn add_listeners(&mut self, dice: &mut Rng, connections: u32) {
+        // All are accepted before anybody loses patience.
+        let pause_max = (40_000_000 / u64::from(connections)).min(2_000_000);
         for number in 0..2 + dice.below(3) {
             let closes = dice.chance(0.08).then(|| Duration::from_millis(dice.log(100, 30_000)));
             self.listeners.push(ListenerPlan {
                 stack: number % self.stacks,
                 port: 80 + number as u16,
                 family: self.family(dice),
-                backlog: *dice.pick(&[0, 1, 1, 2, 5, 128]),
+                backlog: if connections > 20 { 128 } else { *dice.pick(&[0, 1, 1, 2, 5, 128]) },
                 options: options(dice),
-                pause: pause(dice, 2_000_000),
+                pause: pause(dice, pause_max),
                 closes,
                 habits: habits(dice),
             });
@@ -307,6 +383,7 @@ impl Plan {
                 write_pause: pause(dice, 20_000_000 / (writes + 1)),
                 read: 0,
                 read_pause: Duration::ZERO,
+                stall: None,
                 ending: endings[index],
                 habits: habits(dice),
             }
@@ -319,6 +396,8 @@ impl Plan {
             let buffer = sides[index].options.receive_buffer.unwrap_or(u32::MAX);
             let reads = comes / (sides[index].read as u64).min(u64::from(buffer)).max(1);
             sides[index].read_pause = pause(dice, 20_000_000 / (reads + 1));
+            sides[index].stall =
+                dice.chance(0.1).then(|| (dice.log(1, comes), Duration::from_millis(dice.log(100, 120_000))));
         }
         ConnectionPlan { starts, opening, family, sides }
     }
@@ -345,6 +424,11 @@ fn faults(dice: &mut Rng) -> Impairments {
     let (loss, reorder, duplicate, corrupt) = (up_to(0.3), up_to(0.3), up_to(0.3), up_to(0.1));
     let perfect = dice.chance(0.2);
     let chance = |value: f64| if perfect { 0.0 } else { value };
+    let bursts = (dice.chance(0.15) && !perfect).then(|| Bursts {
+        begin: dice.unit() * 0.05,
+        end: 0.05 + dice.unit() * 0.5,
+        loss: 0.5 + dice.unit() * 0.5,
+    });
     let rate_bps = (dice.chance(0.1) && !perfect).then(|| dice.log(56_000, 100_000_000));
     Impairments {
         loss: chance(loss),
@@ -356,6 +440,7 @@ fn faults(dice: &mut Rng) -> Impairments {
         corrupt: chance(corrupt),
         rate_bps,
         queue_limit: dice.log(4, 1000) as usize,
+        bursts,
         mtu: None,
     }
 }

@@ -73,6 +73,11 @@ impl Run {
         let config = LinkConfig { impairments: plan.faults, mtu: plan.mtu };
         let link =
             world.add_link(config, &members).map_err(|error| Violation::new("a world can be made", error))?;
+        for ((stack, _), line) in members.iter().zip(&plan.lines) {
+            world
+                .set_impairments_from(link, *stack, *line)
+                .map_err(|error| Violation::new("a world can be made", error))?;
+        }
         let ledger = Ledger::new(&plan.connections, plan.listeners.len(), seed);
         let flows = Flows::new(&plan.flows, seed);
         Ok(Run {

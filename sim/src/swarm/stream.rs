@@ -286,6 +286,11 @@ impl Stream {
         if !self.wants_to_read(run) || self.receive.is_some() || self.read_at > run.now() {
             return false;
         }
+        let received = run.ledger.end(self.id).received;
+        if let Some((_, pause)) = self.plan.stall.take_if(|(after, _)| received >= *after) {
+            self.read_at = run.now() + pause;
+            return false;
+        }
         let max = run.dice.log(1, self.plan.read as u64) as usize;
         let max = if run.dice.chance(0.5) { max } else { self.plan.read };
         if run.dice.chance(0.05) {

@@ -90,6 +90,7 @@ fn path(dice: &mut Rng) -> Impairments {
         jitter: Duration::from_micros(dice.log(1, 20_000)),
         rate_bps: dice.chance(0.3).then(|| dice.log(1_000_000, 100_000_000)),
         queue_limit: dice.log(10, 1000) as usize,
+        bursts: None,
         mtu: None,
     }
 }

@@ -85,8 +85,8 @@ impl Peer {
     pub(crate) fn poll(&mut self, world: &mut World) {
         let now = world.now();
         let micros = now.since(Instant::ZERO).as_micros() as i64;
-        // From somewhere within its range, as any clock.
-        CLOCK.set((micros / 1000) as u32 ^ 0xffff_0000);
+        // It wraps within the first minutes.
+        CLOCK.set(((micros / 1000) as u32).wrapping_sub(100_000));
         while let Some(arrival) = world.poll_arrival(self.stack) {
             self.device.arrived.push_back(arrival.frame);
         }
