@@ -223,6 +223,7 @@ macro_rules! drop_reasons {
 drop_reasons! {
     Malformed = "MALFORMED", "The packet's headers contradict themselves or its length.";
     BadChecksum = "BAD_CHECKSUM", "A checksum is wrong.";
+    Forwarded = "FORWARDED", "A message of neighbor discovery from beyond the link: its hop limit is not 255.";
     Fragment = "FRAGMENT", "A fragment of an IP packet; fragments are not reassembled.";
     NotOurAddress = "NOT_OUR_ADDRESS", "The destination is not an address of this stack.";
     BadAddress = "BAD_ADDRESS", "The source is a multicast, broadcast or unspecified address, or the destination a multicast one.";
@@ -256,6 +257,7 @@ impl From<Malformed> for DropReason {
         match malformed {
             Malformed::BadChecksum => DropReason::BadChecksum,
             Malformed::Fragment => DropReason::Fragment,
+            Malformed::Forwarded => DropReason::Forwarded,
             Malformed::UnknownProtocol => DropReason::UnknownProtocol,
             _ => DropReason::Malformed,
         }
