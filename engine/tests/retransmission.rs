@@ -191,8 +191,8 @@ fn the_third_duplicate_sends_the_missing_segment_again_and_partial_acks_the_next
     assert_eq!(s.info().cwnd, 6000);
     s.inject(&format!(". 1:1(0) ack {} win 60000", at(10)));
     s.expect_nothing();
-    // RFC 6582 §3.2, step 3, option 1: nothing is outstanding.
-    assert_eq!((s.info().cwnd, s.info().ssthresh), (2000, 5000));
+    // RFC 6582 §3.2, step 3, option 2.
+    assert_eq!((s.info().cwnd, s.info().ssthresh), (5000, 5000));
     assert_eq!(reasons(&s), [RetransmissionReason::Fast, RetransmissionReason::Recovery]);
 }
 

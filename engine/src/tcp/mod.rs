@@ -6,6 +6,7 @@ pub mod seq;
 pub mod state;
 pub mod timers;
 
+#[allow(dead_code, unused_imports, reason = "recovery and the algorithms to come use the rest")]
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;

@@ -1,12 +1,44 @@
-//! "How fast": the congestion window.
+//! "How fast": the congestion window, and the rate at which it is used.
 //!
-//! Owns: the [`Controller`], one enum over the algorithms, which hears of acknowledgments, duplicates and losses and
-//! answers with `cwnd`. Never sees what is lost: that is `recovery/`.
+//! Owns: the [`Controller`], one enum over the algorithms. It hears of acknowledgments, of congestion and of time,
+//! and answers with `cwnd` and `ssthresh`. Never sees what is lost or when to send it again: that is `recovery/`.
+//!
+//! ```text
+//!             on_congestion            on_recovered
+//!  cwnd grows ------------> ssthresh falls --------> cwnd = ssthresh
+//!      |                    PRR decides what goes
+//!      | on_timeout: ssthresh falls, cwnd = 1 segment
+//!      '-- on_undo: both as they were before the last reduction
+//! ```
 
 mod new_reno;
+mod sample;
+
+use core::time::Duration;
 
 use self::new_reno::NewReno;
+pub(crate) use self::sample::{CongestionCause, DeliveryRate, Sample};
 use super::config::CongestionControl;
+use crate::time::Instant;
+
+/// What a controller is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    pub(crate) algorithm: CongestionControl,
+    /// SND.MSS, in octets.
+    pub(crate) mss: u32,
+    /// The initial window, in segments.
+    pub(crate) initial_window: u8,
+}
+
+/// Where a controller is in its algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The window doubles in each round trip.
+    SlowStart,
+    /// The window grows slowly, in search of more.
+    CongestionAvoidance,
+}
 
 /// A congestion controller.
 #[derive(Clone, Debug)]
@@ -15,13 +47,14 @@ pub(crate) enum Controller {
 }
 
 impl Controller {
-    pub(crate) fn new(algorithm: CongestionControl, mss: u32) -> Self {
-        match algorithm {
-            CongestionControl::NewReno => Controller::NewReno(NewReno::new(mss)),
+    pub(crate) fn new(config: &Config) -> Self {
+        match config.algorithm {
+            CongestionControl::NewReno => Controller::NewReno(NewReno::new(config)),
         }
     }
 
-    /// The congestion window, in octets.
+    /// The congestion window, in octets. Between `on_congestion` and `on_recovered` it is what it was before: PRR
+    /// decides what goes.
     pub(crate) fn cwnd(&self) -> u32 {
         let Controller::NewReno(c) = self;
         c.cwnd()
@@ -33,46 +66,54 @@ impl Controller {
         c.ssthresh()
     }
 
-    /// New data was acknowledged outside of fast recovery.
-    pub(crate) fn on_ack(&mut self, acked: u32) {
-        let Controller::NewReno(c) = self;
-        c.on_ack(acked);
+    pub(crate) fn phase(&self) -> Phase {
+        if self.cwnd() < self.ssthresh() { Phase::SlowStart } else { Phase::CongestionAvoidance }
     }
 
-    /// Loss was inferred from duplicate acknowledgments with `flight` octets outstanding.
-    pub(crate) fn on_fast_retransmit(&mut self, flight: u32) {
-        let Controller::NewReno(c) = self;
-        c.on_fast_retransmit(flight);
+    /// How fast to send, in octets a second, where the sender is to pace.
+    pub(crate) fn pacing_rate(&self) -> Option<u64> {
+        None
     }
 
-    /// Another duplicate acknowledgment in fast recovery: a segment has left the network.
-    pub(crate) fn on_duplicate_in_recovery(&mut self) {
-        let Controller::NewReno(c) = self;
-        c.on_duplicate_in_recovery();
+    /// Whether recovery decides by PRR (RFC 6937) what is sent until `on_recovered`.
+    pub(crate) fn uses_prr(&self) -> bool {
+        true
     }
 
-    /// An acknowledgment in fast recovery that does not end it.
-    pub(crate) fn on_partial_ack(&mut self, acked: u32) {
+    /// An acknowledgment came outside of recovery.
+    pub(crate) fn on_ack(&mut self, sample: &Sample) {
         let Controller::NewReno(c) = self;
-        c.on_partial_ack(acked);
+        c.on_ack(sample);
     }
 
-    /// Fast recovery is over, with `flight` octets outstanding.
-    pub(crate) fn on_recovered(&mut self, flight: u32) {
+    /// Congestion showed with `in_flight` octets outstanding: `ssthresh` falls.
+    pub(crate) fn on_congestion(&mut self, _now: Instant, in_flight: u32, cause: CongestionCause) {
         let Controller::NewReno(c) = self;
-        c.on_recovered(flight);
+        c.on_congestion(in_flight, cause);
     }
 
-    /// The retransmission timer fired, for the first time for what is outstanding now or again.
-    pub(crate) fn on_timeout(&mut self, flight: u32, again: bool) {
+    /// What was lost is repaired: `cwnd` is `ssthresh`.
+    pub(crate) fn on_recovered(&mut self, _now: Instant) {
         let Controller::NewReno(c) = self;
-        c.on_timeout(flight, again);
+        c.on_recovered();
     }
 
-    /// Nothing was sent for longer than a retransmission timeout.
-    pub(crate) fn on_idle(&mut self) {
+    /// The retransmission timer fired, for the first time for what is outstanding now or `again`.
+    pub(crate) fn on_timeout(&mut self, _now: Instant, in_flight: u32, again: bool) {
         let Controller::NewReno(c) = self;
-        c.on_idle();
+        c.on_timeout(in_flight, again);
+    }
+
+    /// The last reduction was spurious: `cwnd` and `ssthresh` are again what they were (RFC 4015).
+    pub(crate) fn on_undo(&mut self, _now: Instant) {
+        let Controller::NewReno(c) = self;
+        c.on_undo();
+    }
+
+    /// Data is about to be sent after nothing was for `idle`.
+    pub(crate) fn on_idle(&mut self, _now: Instant, idle: Duration, rto: Duration) {
+        let Controller::NewReno(c) = self;
+        c.on_idle(idle, rto);
     }
 
     /// The SYN or the SYN,ACK had to go again.
@@ -80,4 +121,13 @@ impl Controller {
         let Controller::NewReno(c) = self;
         c.on_lost_syn();
     }
+
+    /// SND.MSS is another: the path changed.
+    pub(crate) fn set_mss(&mut self, mss: u32) {
+        let Controller::NewReno(c) = self;
+        c.set_mss(mss);
+    }
+
+    /// `len` octets were sent, with which `in_flight` are outstanding.
+    pub(crate) fn on_sent(&mut self, _now: Instant, _len: u32, _in_flight: u32) {}
 }

@@ -28,8 +28,8 @@ use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::window::ReceiveWindow;
-use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
+use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
 use super::seq::Seq;
@@ -259,6 +259,14 @@ impl Connection {
         self.snd.nxt.octets_since(self.snd.una)
     }
 
+    /// The congestion window, in fast recovery the inflated one.
+    fn congestion_window(&self) -> u32 {
+        match self.recovery.phase {
+            recovery::Phase::Fast => self.recovery.window,
+            _ => self.congestion.cwnd(),
+        }
+    }
+
     /// Our FIN was sent and acknowledged.
     fn fin_acknowledged(&self) -> bool {
         self.snd.fin && self.snd.una == self.send_end()
@@ -307,7 +315,7 @@ impl Connection {
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(),
-            cwnd: self.congestion.cwnd(),
+            cwnd: self.congestion_window(),
             ssthresh: self.congestion.ssthresh(),
             backoff: self.rtt.backoff(),
             totals: self.totals,

@@ -1,6 +1,7 @@
 //! How connections begin: the active OPEN, and what a listener's handshake leaves.
 
 use super::*;
+use crate::tcp::congestion;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::time_wait::TimeWait;
 
@@ -56,7 +57,7 @@ impl Connection {
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
         connection.snd.mss = half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4());
-        connection.congestion = Controller::new(connection.options.congestion, connection.snd.mss);
+        connection.congestion = Controller::new(&congestion(&connection.options, connection.snd.mss));
         connection.snd.wnd = u32::from(half.peer_window);
         connection.snd.max_wnd = connection.snd.wnd;
         connection.snd.wl1 = half.irs;
@@ -162,7 +163,7 @@ impl Connection {
             },
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
-            congestion: Controller::new(options.congestion, mss),
+            congestion: Controller::new(&congestion(&options, mss)),
             timers: Timers::default(),
             totals: Totals::default(),
             error: None,
@@ -181,7 +182,7 @@ impl Connection {
         self.rcv.window = ReceiveWindow::new(self.rcv.nxt, self.options.receive_buffer);
         let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
         self.snd.mss = sizes.effective(segment.options.mss, v4);
-        self.congestion = Controller::new(self.options.congestion, self.snd.mss);
+        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss));
         self.set_send_window(segment);
     }
 
@@ -201,4 +202,14 @@ impl Connection {
         }
         self.arm_keep_alive(cx);
     }
+}
+
+/// What the congestion controller is made of. The initial window is RFC 5681 §3.1's.
+fn congestion(options: &Options, mss: u32) -> congestion::Config {
+    let initial_window = match mss {
+        0..=1095 => 4,
+        1096..=2190 => 3,
+        _ => 2,
+    };
+    congestion::Config { algorithm: options.congestion, mss, initial_window }
 }

@@ -52,7 +52,7 @@ impl Connection {
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
         let again = self.recovery.timed_out_at(self.snd.una);
         if self.snd.syn_acknowledged {
-            self.congestion.on_timeout(self.flight(), again);
+            self.congestion.on_timeout(cx.now, self.flight(), again);
         }
         self.rtt.on_timeout();
         self.recovery.on_timeout(self.snd.una, self.snd.nxt);

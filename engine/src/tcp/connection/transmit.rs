@@ -134,7 +134,7 @@ impl Connection {
         let ahead = resend.next.octets_since(self.snd.una);
         if !first
             && self.recovery.phase != Phase::Fast
-            && ahead + self.snd.mss > self.congestion.cwnd().max(self.snd.mss)
+            && ahead + self.snd.mss > self.congestion_window().max(self.snd.mss)
         {
             return None;
         }
@@ -185,12 +185,12 @@ impl Connection {
         if self.recovery.phase == Phase::Loss && self.recovery.resend.is_some() {
             return None;
         }
-        if self.flight() == 0 && cx.now - self.snd.last_sent > self.rtt.rto() {
-            self.congestion.on_idle();
+        if self.flight() == 0 {
+            self.congestion.on_idle(cx.now, cx.now - self.snd.last_sent, self.rtt.rto());
         }
         let waiting = self.snd.buffer.end().octets_since(self.snd.nxt);
         let by_peer = (self.snd.una + self.snd.wnd).octets_since(self.snd.nxt);
-        let by_path = self.congestion.cwnd().saturating_sub(self.flight());
+        let by_path = self.congestion_window().saturating_sub(self.flight());
         let candidate = Candidate {
             waiting,
             usable: by_peer.min(by_path),
@@ -294,6 +294,7 @@ impl Connection {
         self.totals.bytes_sent += u64::from(out.len);
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
+            self.congestion.on_sent(cx.now, out.len, self.flight());
         }
         if out.ack.is_some() {
             let room = self.receive_room();

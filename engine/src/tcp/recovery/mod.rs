@@ -50,6 +50,8 @@ pub(crate) struct Recovery {
     /// Whether there was a recovery: before the first, `recover` says nothing.
     recovered_before: bool,
     pub(crate) resend: Option<Resend>,
+    /// In fast recovery: the window, inflated by what left the network (RFC 6582 §3.2).
+    pub(crate) window: u32,
 }
 
 /// What an acknowledgment means for recovery.
@@ -76,7 +78,26 @@ impl Recovery {
             timed_out: iss,
             recovered_before: false,
             resend: None,
+            window: 0,
         }
+    }
+
+    /// Fast recovery began, or goes on: the window follows.
+    pub(crate) fn inflate(&mut self, verdict: Verdict, acked: u32, ssthresh: u32, mss: u32) {
+        self.window = match verdict {
+            Verdict::EnterFast => ssthresh + DUPLICATE_THRESHOLD * mss,
+            Verdict::Duplicate => self.window.saturating_add(mss),
+            //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
+            //# Deflate the congestion window by the amount of new data acknowledged by the
+            //# Cumulative Acknowledgment field.  If the partial ACK
+            //# acknowledges at least one SMSS of new data, then add back SMSS
+            //# bytes to the congestion window.
+            Verdict::Partial => {
+                let back = if acked >= mss { mss } else { 0 };
+                (self.window.saturating_sub(acked) + back).max(mss)
+            }
+            Verdict::Nothing | Verdict::Recovered => self.window,
+        };
     }
 
     /// `una` advanced to `ack`; `mss` bounds what a partial acknowledgment sends again.

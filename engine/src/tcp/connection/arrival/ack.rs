@@ -1,6 +1,7 @@
 //! Fifth: the ACK field.
 
 use super::*;
+use crate::tcp::congestion::{CongestionCause, Sample};
 use crate::tcp::cx::reset_for;
 use crate::tcp::recovery::Verdict;
 
@@ -58,7 +59,7 @@ impl Connection {
         if !ack.after(self.snd.una) {
             if self.is_duplicate_ack(segment) {
                 let verdict = self.recovery.on_duplicate(self.snd.una, self.snd.nxt, self.snd.mss);
-                self.tell_congestion(verdict, 0);
+                self.tell_congestion(cx, verdict, 0);
             }
             return;
         }
@@ -69,7 +70,7 @@ impl Connection {
         self.rtt.on_ack(cx.now, ack);
         let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
         if !handshake {
-            self.tell_congestion(verdict, acked);
+            self.tell_congestion(cx, verdict, acked);
         }
         self.snd.persist.reset();
         // The way there is open again.
@@ -99,16 +100,29 @@ impl Connection {
             && self.snd.wnd > 0
     }
 
-    fn tell_congestion(&mut self, verdict: Verdict, acked: u32) {
+    fn tell_congestion(&mut self, cx: &Cx<'_>, verdict: Verdict, acked: u32) {
         let flight = self.flight();
         match verdict {
-            Verdict::Nothing if acked > 0 => self.congestion.on_ack(acked),
-            Verdict::Nothing => {}
-            Verdict::EnterFast => self.congestion.on_fast_retransmit(flight),
-            Verdict::Duplicate => self.congestion.on_duplicate_in_recovery(),
-            Verdict::Partial => self.congestion.on_partial_ack(acked),
-            Verdict::Recovered => self.congestion.on_recovered(flight),
+            Verdict::Nothing if acked > 0 => self.congestion.on_ack(&Sample {
+                now: cx.now,
+                acked,
+                delivered: acked,
+                lost: 0,
+                in_flight: flight,
+                prior_in_flight: flight + acked,
+                una: self.snd.una,
+                nxt: self.snd.nxt,
+                rtt: None,
+                min_rtt: None,
+                srtt: self.rtt.srtt(),
+                rate: None,
+                window_limited: flight + acked + self.snd.mss > self.congestion.cwnd(),
+            }),
+            Verdict::EnterFast => self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss),
+            Verdict::Recovered => self.congestion.on_recovered(cx.now),
+            Verdict::Nothing | Verdict::Duplicate | Verdict::Partial => {}
         }
+        self.recovery.inflate(verdict, acked, self.congestion.ssthresh(), self.snd.mss);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
