@@ -159,7 +159,8 @@ impl NdpMessage {
                 valid(!probe || is_solicited_node(dst) && options.source_link_layer().is_none())?;
             }
             NdpMessage::NeighborAdvertisement { solicited, target, .. } => {
-                valid(!target.is_multicast() && !(dst.is_multicast() && solicited))?;
+                valid(!target.is_multicast())?;
+                valid(!(dst.is_multicast() && solicited))?;
             }
             NdpMessage::Redirect { target, destination } => {
                 valid(src.is_unicast_link_local() && !destination.is_multicast())?;
