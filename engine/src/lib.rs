@@ -11,6 +11,7 @@ pub mod event;
 pub mod host;
 pub mod id;
 pub mod limits;
+pub mod neighbor;
 pub mod rng;
 pub mod tcp;
 pub mod time;

@@ -56,6 +56,10 @@ limits! {
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
     stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.";
     challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7). One beyond it is not sent.";
+    neighbors / Neighbors = 1024, "Neighbors known on one Ethernet interface. One that was never sent to, or the one sent to longest ago, gives way to a new one.";
+    unresolved_packets / UnresolvedPackets = 16, "Packets that wait for the link-layer address of one neighbor. The oldest gives way to a new one.";
+    neighbor_solicitations_per_second / NeighborSolicitationsPerSecond = 256, "ARP requests and neighbor solicitations a second on one interface. A packet that needs one beyond it is dropped.";
+    routes / Routes = 256, "Static routes. One beyond it is refused.";
     vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }
 

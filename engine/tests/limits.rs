@@ -1,4 +1,5 @@
-//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`.)
+//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`; those of neighbors and routes are in
+//! `neighbors.rs` and `routes.rs`.)
 
 mod common;
 
@@ -238,7 +239,13 @@ fn vanished() {
 
 #[test]
 fn every_limit_has_a_test() {
-    let here = include_str!("limits.rs").to_owned() + include_str!("listening.rs");
+    let here = [
+        include_str!("limits.rs"),
+        include_str!("listening.rs"),
+        include_str!("neighbors.rs"),
+        include_str!("routes.rs"),
+    ];
+    let here = here.concat();
     for limit in Limit::ALL {
         assert!(here.contains(&format!("Limit::{limit:?}")), "{limit} has none");
     }

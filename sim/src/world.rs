@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange, Medium};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
@@ -225,6 +225,7 @@ impl World {
             addresses,
             mtu: there.config.mtu,
             checksums: ChecksumPolicy::Verify,
+            medium: Medium::Ip,
             shared_with_host: false,
         };
         let added = engine.add_interface(interface).map_err(WorldError::Interface).and_then(|()| {

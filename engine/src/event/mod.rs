@@ -15,10 +15,11 @@ use crate::host::Errno;
 use crate::host::op::{Call, Family, SocketKind, SocketState};
 use crate::id::{SessionId, SocketId};
 use crate::limits::Limit;
+use crate::neighbor::NeighborState;
 use crate::tcp::state::State;
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
-use crate::wire::{Flags, Malformed, TcpSummary};
+use crate::wire::{Flags, Mac, Malformed, TcpSummary};
 
 pub use sender::{CongestionPhase, RecoveryCause, RecoveryPhase, UndoCause};
 
@@ -152,6 +153,24 @@ pub enum EventKind {
         /// It left.
         sent: bool,
     },
+    /// What is known of a neighbor changed.
+    Neighbor {
+        /// Its address.
+        ip: IpAddr,
+        /// Its link-layer address, where that is known.
+        mac: Option<Mac>,
+        /// Its state; `None`: it was forgotten, because it did not answer or to make room.
+        state: Option<NeighborState>,
+    },
+    /// Somebody else uses an address of ours, or wants to.
+    AddressConflict {
+        /// The address.
+        ip: IpAddr,
+        /// Who.
+        mac: Mac,
+        /// The address was not ours yet, and will not be.
+        lost: bool,
+    },
     /// The socket is gone.
     Released,
     /// The sender's loss recovery went from one phase to another.
@@ -279,6 +298,11 @@ drop_reasons! {
     Forwarded = "FORWARDED", "A message of neighbor discovery from beyond the link: its hop limit is not 255.";
     Fragment = "FRAGMENT", "A fragment of an IP packet; fragments are not reassembled.";
     NotOurAddress = "NOT_OUR_ADDRESS", "The destination is not an address of this stack.";
+    OtherStation = "OTHER_STATION", "The Ethernet frame is for another station or VLAN, or came back from ourselves.";
+    UnknownEtherType = "UNKNOWN_ETHER_TYPE", "The Ethernet frame carries neither IP nor ARP.";
+    LinkBroadcast = "LINK_BROADCAST", "A packet for one host in an Ethernet frame for many.";
+    NotANeighbor = "NOT_A_NEIGHBOR", "An ARP message that tells an address outside of the networks of its link.";
+    Unasked = "UNASKED", "A message of neighbor discovery or ARP that nobody asked for, or that is not for hosts.";
     BadAddress = "BAD_ADDRESS", "The source is a multicast, broadcast or unspecified address, or the destination a multicast one.";
     UnknownProtocol = "UNKNOWN_PROTOCOL", "Neither TCP, UDP nor ICMP.";
     UnhandledIcmp = "UNHANDLED_ICMP", "An ICMP message that concerns no socket or is of no use to one.";
@@ -368,8 +392,10 @@ impl Interest {
     pub const RTT: Interest = Interest(128);
     /// Windows.
     pub const WINDOWS: Interest = Interest(256);
+    /// Neighbor.
+    pub const NEIGHBORS: Interest = Interest(512);
     /// All.
-    pub const ALL: Interest = Interest(511);
+    pub const ALL: Interest = Interest(1023);
 
     /// Whether every kind of `other` is wanted.
     pub const fn contains(self, other: Interest) -> bool {

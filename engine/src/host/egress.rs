@@ -1,4 +1,4 @@
-//! What goes out: resets and other strays first, then whole packets, then the connections in turn.
+//! What goes out: frames that are whole, resets and other strays, whole packets, and then the connections in turn.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use super::Engine;
 use super::config::Transmit;
 use super::ingress::Arrived;
+use super::routes::Hop;
 use super::socket::Phase;
 use crate::id::SocketId;
 use crate::limits::Limit;
@@ -27,7 +28,7 @@ pub(super) struct Packet {
 
 /// Where a packet goes.
 enum Way {
-    Link(usize),
+    Link(Hop),
     Ourselves,
     Nowhere,
 }
@@ -37,22 +38,35 @@ impl Engine {
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         loop {
             buf.clear();
-            let Some(dst) = self.write_next(now, buf) else {
+            if let Some((link, frame)) = self.frames.pop_front() {
+                self.shared.counters.frames_out += 1;
+                buf.extend_from_slice(&frame);
+                return Some(Transmit { link, len: buf.len(), gso: None });
+            }
+            buf.resize(self.headroom, 0);
+            let Some((src, dst)) = self.write_next(now, buf) else {
                 // Only then what we sent to ourselves arrives, as it would from a wire.
                 let frame = self.loopback.pop_front()?;
-                let arrived =
-                    Arrived { checksums: ChecksumPolicy::Ignore, shared_with_host: false, from_wire: false };
+                let arrived = Arrived {
+                    checksums: ChecksumPolicy::Ignore,
+                    shared_with_host: false,
+                    from_wire: false,
+                    enclosed: None,
+                };
                 self.take_frame(now, arrived, &frame);
                 continue;
             };
             match self.way_to(dst) {
-                Way::Link(i) => {
+                Way::Link(hop) => {
+                    if !self.enclose(now, &hop, src, buf) {
+                        continue;
+                    }
                     self.shared.counters.frames_out += 1;
-                    let link = self.interfaces.get(i)?.link;
+                    let link = self.interfaces.get(hop.interface)?.link;
                     return Some(Transmit { link, len: buf.len(), gso: None });
                 }
                 Way::Ourselves if self.loopback.len() < self.shared.limits.loopback_frames => {
-                    self.loopback.push_back(buf.clone());
+                    self.loopback.push_back(buf.split_off(self.headroom));
                 }
                 Way::Ourselves => self.shared.cx(now).limit_hit(None, Limit::LoopbackFrames),
                 Way::Nowhere => {}
@@ -60,15 +74,15 @@ impl Engine {
         }
     }
 
-    /// Writes the next packet, and says where it goes.
-    fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<IpAddr> {
+    /// Appends the next packet, and says from where to where it goes.
+    fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<(IpAddr, IpAddr)> {
         if let Some(stray) = self.shared.strays.pop_front() {
             return Some(self.write_stray(&stray, buf));
         }
         if let Some(Packet { src, dst, protocol, payload }) = self.packets.pop_front() {
             header(src, dst, protocol).emit(payload.len(), buf);
             buf.extend_from_slice(&payload);
-            return Some(dst);
+            return Some((src, dst));
         }
         while let Some(id) = self.ready.pop_front() {
             let Some(socket) = self.sockets.get_mut(&id) else { continue };
@@ -96,17 +110,17 @@ impl Engine {
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
             self.ready.push_back(id);
-            return Some(dst);
+            return Some((src, dst));
         }
         None
     }
 
-    fn write_stray(&self, stray: &Stray, buf: &mut Vec<u8>) -> IpAddr {
+    fn write_stray(&self, stray: &Stray, buf: &mut Vec<u8>) -> (IpAddr, IpAddr) {
         let segment = stray.segment();
         let (src, dst) = (stray.tuple.local.ip(), stray.tuple.remote.ip());
         header(src, dst, Protocol::Tcp).emit(segment.len(), buf);
         segment.emit(src, dst, buf);
-        dst
+        (src, dst)
     }
 
     /// Queues a packet, if the limit allows.
@@ -118,14 +132,14 @@ impl Engine {
     }
 
     fn way_to(&self, dst: IpAddr) -> Way {
-        let Some((i, own)) = self.route(dst) else { return Way::Nowhere };
-        let Some(interface) = self.interfaces.get(i) else { return Way::Nowhere };
+        let Some(hop) = self.route(dst) else { return Way::Nowhere };
+        let Some(interface) = self.interfaces.get(hop.interface) else { return Way::Nowhere };
         // A host's kernel brings back by itself what goes to its own address.
         if self.is_own(dst) && !interface.shared_with_host {
             return Way::Ourselves;
         }
-        debug_assert_eq!(own.is_ipv4(), dst.is_ipv4());
-        if self.links_down.contains(&interface.link) { Way::Nowhere } else { Way::Link(i) }
+        debug_assert_eq!(hop.next.is_ipv4(), dst.is_ipv4());
+        if self.links_down.contains(&interface.link) { Way::Nowhere } else { Way::Link(hop) }
     }
 }
 

@@ -25,19 +25,23 @@
 pub mod config;
 pub mod op;
 
+mod arp;
 mod calls;
 mod demux;
 mod egress;
 mod errno;
+mod ethernet;
 mod icmp;
 mod info;
 mod ingress;
+mod ndp;
 mod ports;
+mod routes;
 mod settle;
 mod socket;
 mod timers;
 
-pub use config::{Config, Interface, LinkChange, Port, PortKind, Transmit};
+pub use config::{Config, Ethernet, Interface, LinkChange, Medium, Port, PortKind, Route, Transmit};
 pub use errno::{Errno, OpError};
 pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
 
@@ -47,6 +51,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use self::demux::{Demux, KeyedMap, SipKeys};
+use self::ethernet::Station;
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
 use self::socket::{Phase, Socket};
@@ -68,6 +73,15 @@ pub struct Engine {
     ids: IdSource,
     interfaces: Vec<Interface>,
     links_down: BTreeSet<LinkId>,
+    routes: Vec<Route>,
+    /// What there is besides of each interface on Ethernet.
+    stations: BTreeMap<LinkId, Station>,
+    /// Addresses that are tentative, or another's.
+    unusable: BTreeSet<IpAddr>,
+    /// Packets that no router took: of equally good ones, the next has its turn.
+    failed_gateways: usize,
+    /// Octets that packets are written behind, for the longest link-layer header of an interface.
+    headroom: usize,
     sockets: KeyedMap<SocketId, Socket>,
     demux: Demux,
     ports: Ports,
@@ -84,6 +98,8 @@ pub struct Engine {
     released_ports: VecDeque<Port>,
     /// Packets that are whole: datagrams and ICMP.
     packets: VecDeque<egress::Packet>,
+    /// Frames that are whole, and their links.
+    frames: VecDeque<(LinkId, Vec<u8>)>,
     /// Frames to ourselves.
     loopback: VecDeque<Vec<u8>>,
     /// Records that give way to newer ones, the oldest first.
@@ -126,6 +142,11 @@ impl Engine {
             ids,
             interfaces: Vec::new(),
             links_down: BTreeSet::new(),
+            routes: Vec::new(),
+            stations: BTreeMap::new(),
+            unusable: BTreeSet::new(),
+            failed_gateways: 0,
+            headroom: 0,
             sockets: KeyedMap::with_hasher(SipKeys::new(&mut rng)),
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
@@ -145,6 +166,7 @@ impl Engine {
             completions: VecDeque::new(),
             released_ports: VecDeque::new(),
             packets: VecDeque::new(),
+            frames: VecDeque::new(),
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
@@ -169,9 +191,18 @@ impl Engine {
             if interface.mtu < mtu_min {
                 return Err("the MTU is below the least that the IP version allows");
             }
-            if self.is_own(*ip) {
+            if self.interfaces.iter().flat_map(|other| &other.addresses).any(|(own, _)| own == ip) {
                 return Err("an address is on another interface already");
             }
+        }
+        if let Medium::Ethernet(ethernet) = interface.medium {
+            if !ethernet.mac.is_unicast() {
+                return Err("the MAC address is no unicast address");
+            }
+            if ethernet.vlan.is_some_and(|id| !(1..=4094).contains(&id)) {
+                return Err("a VLAN is none of 1 to 4094");
+            }
+            self.add_station(&interface, ethernet);
         }
         self.interfaces.push(interface);
         Ok(())
@@ -199,6 +230,10 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        [self.next_socket_timeout(), self.next_station_timeout()].into_iter().flatten().min()
+    }
+
+    fn next_socket_timeout(&mut self) -> Option<Instant> {
         while let Some((at, id)) = self.timers.peek() {
             let socket = self.sockets.get_mut(&id);
             let actual = socket.and_then(|socket| {
@@ -229,7 +264,9 @@ impl Engine {
     /// Fires every timer that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_input();
-        while let Some(at) = self.poll_timeout() {
+        self.on_station_timeout(now);
+        self.settle(now);
+        while let Some(at) = self.next_socket_timeout() {
             let Some((_, id)) = self.timers.peek() else { break };
             if at > now {
                 break;
@@ -244,14 +281,16 @@ impl Engine {
     }
 
     /// Takes note of a change of a link.
-    pub fn handle_link(&mut self, _now: Instant, link: LinkId, change: LinkChange) {
+    pub fn handle_link(&mut self, now: Instant, link: LinkId, change: LinkChange) {
         self.begin_input();
         match change {
             LinkChange::Up => {
                 self.links_down.remove(&link);
+                self.begin_claims(now, link);
             }
             LinkChange::Down => {
                 self.links_down.insert(link);
+                self.forget_neighbors(now, link);
             }
             LinkChange::Mtu(mtu) => {
                 self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
@@ -326,6 +365,7 @@ impl Engine {
 
     fn is_own(&self, ip: IpAddr) -> bool {
         self.interfaces.iter().flat_map(|i| &i.addresses).any(|(own, _)| *own == ip)
+            && !self.unusable.contains(&ip)
     }
 
     /// Whether `ip` is the broadcast address of a network of ours, or the network itself.
@@ -336,31 +376,11 @@ impl Engine {
             .any(|(own, prefix)| is_broadcast_of(ip, *own, *prefix))
     }
 
-    /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
-    /// leads everywhere else.
-    fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
-        let direct = self.interfaces.iter().enumerate().flat_map(|(i, interface)| {
-            interface
-                .addresses
-                .iter()
-                .filter(move |(own, prefix)| in_prefix(ip, *own, *prefix))
-                .map(move |(own, prefix)| (*prefix, i, *own))
-        });
-        // The first of equally long prefixes, so that the order of interfaces decides.
-        let best = direct.reduce(|a, b| if b.0 > a.0 { b } else { a });
-        best.map(|(_, i, own)| (i, own)).or_else(|| {
-            self.interfaces.iter().enumerate().filter(|(_, interface)| interface.shared_with_host).find_map(
-                |(i, interface)| {
-                    let own = interface.addresses.iter().find(|(own, _)| own.is_ipv4() == ip.is_ipv4())?.0;
-                    Some((i, own))
-                },
-            )
-        })
-    }
-
     /// The largest IP packet that fits on the way to `ip`.
     fn mtu_to(&self, ip: IpAddr) -> usize {
-        self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
+        self.route(ip)
+            .and_then(|hop| self.interfaces.get(hop.interface))
+            .map_or(576, |interface| interface.mtu)
     }
 
     /// Every input begins here: the outputs of the one before have been taken.
@@ -369,6 +389,7 @@ impl Engine {
             self.ready.is_empty()
                 && self.shared.strays.is_empty()
                 && self.packets.is_empty()
+                && self.frames.is_empty()
                 && self.loopback.is_empty()
                 && self.completions.is_empty()
                 && self.shared.events.is_empty()

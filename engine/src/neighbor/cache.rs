@@ -110,6 +110,11 @@ impl Cache {
         self.table.get(&ip).is_some_and(|row| row.entry.mac().is_some())
     }
 
+    /// Whether there is an entry.
+    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
+        self.table.contains_key(&ip)
+    }
+
     /// Where to send `packet`, which goes from `source` to or through the neighbor `ip`.
     pub(crate) fn resolve(
         &mut self,
@@ -178,8 +183,7 @@ impl Cache {
                 return;
             }
             let mut due = None;
-            let allowed =
-                self.solicitations.allows(cx.now, cx.limits.neighbor_solicitations_per_second);
+            let allowed = self.solicitations.allows(cx.now, cx.limits.neighbor_solicitations_per_second);
             self.change(cx, ip, |cx, row, timings, _| {
                 let fired = row.entry.on_timeout(cx.now, timings);
                 if fired != Due::Failed && allowed {

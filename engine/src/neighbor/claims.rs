@@ -66,6 +66,11 @@ impl Claims {
         Claims { claims: addresses.map(|ip| (ip, claim())).collect() }
     }
 
+    /// The addresses.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.claims.keys().copied()
+    }
+
     /// The state of an address of the interface.
     pub(crate) fn state(&self, ip: IpAddr) -> Option<AddressState> {
         self.claims.get(&ip).map(|claim| claim.state)

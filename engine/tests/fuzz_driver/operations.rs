@@ -30,6 +30,10 @@ const LIMITS: Limits = Limits {
     loopback_frames: 6,
     stray_replies_per_second: 50,
     challenge_acks_per_second: 5,
+    neighbors: 3,
+    unresolved_packets: 2,
+    neighbor_solicitations_per_second: 5,
+    routes: 2,
     vanished: 2,
 };
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::ChecksumPolicy;
@@ -76,6 +76,7 @@ impl Attached {
                     Checksums::Complete => ChecksumPolicy::Verify,
                     Checksums::MayBePartial => ChecksumPolicy::AllowPartial,
                 },
+                medium: Medium::Ip,
                 shared_with_host: true,
             };
             engine.add_interface(interface).map_err(|reason| LinkError::Io {

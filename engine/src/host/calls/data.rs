@@ -144,7 +144,7 @@ impl Engine {
         remote: SocketAddr,
         data: &[u8],
     ) -> Result<SocketAddr, OpError> {
-        let (_, own) = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?;
+        let own = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?.source;
         if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
                 detail: Some("Multicast and broadcast are not sent."),
