@@ -33,6 +33,8 @@ impl ReceiveWindow {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
     //# A TCP receiver SHOULD NOT shrink the window, i.e., move the right
     //# window edge to the left (SHLD-14).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# A TCP implementation MAY keep its offered receive window closed indefinitely (MAY-8).
     pub(crate) fn advance(&mut self, nxt: Seq, free: u32, capacity: u32, mss: u32) {
         if self.gain(nxt, free) >= (capacity / 2).min(mss).max(1) {
             self.edge = nxt + free.min(WINDOW_MAX);

@@ -62,6 +62,9 @@ impl RttEstimator {
     //# is, RTT samples MUST NOT be made using segments that were
     //# retransmitted (and thus for which it is ambiguous whether the reply
     //# was for the first instance of the packet or a later instance).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+    //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
+    //# for taking RTT samples (MUST-18).
     pub(crate) fn on_resent(&mut self) {
         self.timed = None;
     }
