@@ -4,10 +4,9 @@ mod common;
 
 use common::Host;
 use common::ethernet::*;
-use sockwright_engine::event::EventKind;
+use sockwright_engine::event::{Event, EventKind};
 use sockwright_engine::host::op::{Family, Request, Wait};
-use sockwright_engine::host::{Config, Errno, Ethernet, LinkChange, Medium};
-use sockwright_engine::id::LinkId;
+use sockwright_engine::host::{Config, Errno, Ethernet, LinkChange, LinkState, Medium};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::wire::{EtherType, Mac, Protocol};
 use std::time::Duration;
@@ -227,11 +226,6 @@ fn cautious() -> Host {
     Host::with_interface(interface, 1, Default::default())
 }
 
-fn up(host: &mut Host) {
-    host.engine.handle_link(host.now, LinkId(0), LinkChange::Up);
-    host.advance(Duration::ZERO);
-}
-
 const PROBE: &str = "to ff:ff:ff:ff:ff:ff: who has 10.0.0.1 tell 0.0.0.0";
 const ANNOUNCEMENT: &str = "to ff:ff:ff:ff:ff:ff: who has 10.0.0.1 tell 10.0.0.1";
 
@@ -241,7 +235,7 @@ fn an_address_is_asked_for_and_after_a_second_announced_and_ours() {
     let tentative = Some(AddressState::Tentative);
     assert_eq!(host.engine.address_state(host.ip), tentative);
     assert_eq!(host.engine.poll_timeout(), None, "nothing is asked before the link is up");
-    up(&mut host);
+    host.link(LinkChange::Up);
     assert_eq!(host.frames(), [PROBE]);
     let socket = host.stream();
     let bind = Request::Bind { socket, local: host.at(80) };
@@ -267,7 +261,7 @@ fn an_address_that_somebody_has_or_wants_is_never_ours() {
     ];
     for (what, answer) in answers {
         let mut host = cautious();
-        up(&mut host);
+        host.link(LinkChange::Up);
         host.frames();
         host.frame(&answer);
         let conflict = EventKind::AddressConflict { ip: host.ip, mac: mac(7), lost: true };
@@ -280,8 +274,8 @@ fn an_address_that_somebody_has_or_wants_is_never_ours() {
         let connect = Request::Connect { socket, remote: "10.0.0.9:80".parse().unwrap(), wait: Wait::Never };
         assert_eq!(host.errno(connect), Errno::ENETUNREACH, "{what}");
         // A link that comes up again is another try.
-        host.engine.handle_link(host.now, LinkId(0), LinkChange::Down);
-        up(&mut host);
+        host.link(LinkChange::Down);
+        host.link(LinkChange::Up);
         assert_eq!(host.frames(), [PROBE], "{what}");
     }
 }
@@ -299,17 +293,40 @@ fn a_link_that_goes_down_forgets_its_neighbors_and_announces_us_when_it_is_back(
     let mut host = host();
     host.frame(&arp_request(mac(9), "10.0.0.9", "10.0.0.1"));
     host.frames();
-    host.engine.handle_link(host.now, LinkId(0), LinkChange::Down);
-    host.drain();
+    host.link(LinkChange::Down);
     assert_eq!(host.engine.neighbors(host.now), []);
     let socket = host.datagram_socket(Family::V4);
     host.send_to(socket, "10.0.0.9:7", "lost");
     assert_eq!(host.frames(), [""; 0]);
-    up(&mut host);
+    host.link(LinkChange::Up);
     host.advance(Duration::from_millis(10));
+    let link = |event: &Event| match event.kind {
+        EventKind::Link { state, mtu, .. } => Some((state, mtu)),
+        _ => None,
+    };
+    let told: Vec<_> = host.events.iter().filter_map(link).collect();
+    assert_eq!(told, [(LinkState::Down, 1500), (LinkState::Up, 1500)]);
     let announcements = host.frames();
     assert_eq!(announcements[0], ANNOUNCEMENT);
     assert_eq!(announcements.len(), 2, "and the IPv6 address");
+}
+
+#[test]
+fn a_link_that_is_gone_fails_the_calls_that_need_it_and_does_not_come_back() {
+    let mut host = host();
+    host.link(LinkChange::Gone);
+    host.link(LinkChange::Up);
+    let told = host
+        .events
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::Link { state: LinkState::Gone, .. }));
+    assert_eq!(told.count(), 2);
+    let socket = host.datagram_socket(Family::V4);
+    let remote = "10.0.0.9:7".parse().unwrap();
+    assert_eq!(host.errno(Request::SendTo { socket, remote, data: vec![] }), Errno::ENETDOWN);
+    let socket = host.stream();
+    assert_eq!(host.errno(Request::Connect { socket, remote, wait: Wait::Park }), Errno::ENETDOWN);
+    assert_eq!(host.engine.poll_timeout(), None);
 }
 
 // ---- frames

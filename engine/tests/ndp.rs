@@ -7,7 +7,7 @@ use common::ethernet::*;
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Family, Reply, Request, SocketKind};
 use sockwright_engine::host::{Errno, Ethernet, LinkChange, Medium};
-use sockwright_engine::id::{LinkId, SessionId, SocketId};
+use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::wire::{
@@ -486,8 +486,7 @@ fn cautious() -> Host {
     let mut interface = interface(&["fd00::1/64"]);
     interface.medium = Medium::Ethernet(Ethernet { mac: OUR_MAC, vlan: None, detect_duplicates: true });
     let mut host = Host::with_interface(interface, 1, Default::default());
-    host.engine.handle_link(host.now, LinkId(0), LinkChange::Up);
-    host.advance(Duration::ZERO);
+    host.link(LinkChange::Up);
     host
 }
 
@@ -542,8 +541,7 @@ fn an_address_that_somebody_has_or_wants_is_never_ours() {
 #[test]
 fn several_addresses_are_announced_one_after_the_other() {
     let mut host = Host::with_interface(interface(&["fd00::1/64", "fd00::2/64"]), 1, Default::default());
-    host.engine.handle_link(host.now, LinkId(0), LinkChange::Up);
-    host.advance(Duration::ZERO);
+    host.link(LinkChange::Up);
     assert_eq!(host.frames(), [TELL_ALL]);
     host.advance(Duration::from_millis(10));
     assert_eq!(host.frames().len(), 1);

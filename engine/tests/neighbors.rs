@@ -247,8 +247,7 @@ fn play(inputs: &[Input]) -> Vec<String> {
             }
             Input::Link { up } => {
                 let change = if *up { LinkChange::Up } else { LinkChange::Down };
-                host.engine.handle_link(host.now, LinkId(0), change);
-                host.drain();
+                host.link(change);
             }
             Input::Time { millis } => host.advance(Duration::from_millis((*millis).into())),
         }

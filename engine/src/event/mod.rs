@@ -11,9 +11,9 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::BitOr;
 use core::time::Duration;
 
-use crate::host::Errno;
 use crate::host::op::{Call, Family, SocketKind, SocketState};
-use crate::id::{SessionId, SocketId};
+use crate::host::{Errno, LinkState};
+use crate::id::{LinkId, SessionId, SocketId};
 use crate::limits::Limit;
 use crate::neighbor::NeighborState;
 use crate::tcp::state::State;
@@ -182,6 +182,15 @@ pub enum EventKind {
         mac: Mac,
         /// The address was not ours yet, and will not be.
         lost: bool,
+    },
+    /// A link came up, went down, or carries packets of another size.
+    Link {
+        /// Which.
+        link: LinkId,
+        /// What it is now.
+        state: LinkState,
+        /// The largest IP packet it carries.
+        mtu: u32,
     },
     /// The socket is gone.
     Released,

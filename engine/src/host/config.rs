@@ -93,6 +93,17 @@ pub struct Transmit {
     pub gso: Option<u16>,
 }
 
+/// Whether a link carries packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkState {
+    /// It does.
+    Up,
+    /// It does not.
+    Down,
+    /// It does not, and never will again.
+    Gone,
+}
+
 /// What became of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkChange {
@@ -100,6 +111,8 @@ pub enum LinkChange {
     Up,
     /// It carries none: what would be sent is lost, as on a wire that was cut.
     Down,
+    /// It carries none, and never will again: calls that would send over it fail with ENETDOWN.
+    Gone,
     /// It carries IP packets of this size now. New connections respect it.
     Mtu(usize),
 }

@@ -41,7 +41,9 @@ mod settle;
 mod socket;
 mod timers;
 
-pub use config::{Config, Ethernet, Interface, LinkChange, Medium, Port, PortKind, Route, Transmit};
+pub use config::{
+    Config, Ethernet, Interface, LinkChange, LinkState, Medium, Port, PortKind, Route, Transmit,
+};
 pub use errno::{Errno, OpError};
 pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
 
@@ -57,7 +59,7 @@ use self::ports::Ports;
 use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
-use crate::event::{Event, Interest, Sink};
+use crate::event::{Event, EventKind, Interest, Sink};
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::limits::Limits;
 use crate::rng::Rng;
@@ -73,6 +75,7 @@ pub struct Engine {
     ids: IdSource,
     interfaces: Vec<Interface>,
     links_down: BTreeSet<LinkId>,
+    links_gone: BTreeSet<LinkId>,
     routes: Vec<Route>,
     /// What there is besides of each interface on Ethernet.
     stations: BTreeMap<LinkId, Station>,
@@ -142,6 +145,7 @@ impl Engine {
             ids,
             interfaces: Vec::new(),
             links_down: BTreeSet::new(),
+            links_gone: BTreeSet::new(),
             routes: Vec::new(),
             stations: BTreeMap::new(),
             unusable: BTreeSet::new(),
@@ -284,18 +288,29 @@ impl Engine {
     pub fn handle_link(&mut self, now: Instant, link: LinkId, change: LinkChange) {
         self.begin_input();
         match change {
-            LinkChange::Up => {
+            LinkChange::Up if !self.links_gone.contains(&link) => {
                 self.links_down.remove(&link);
                 self.begin_claims(now, link);
             }
-            LinkChange::Down => {
+            LinkChange::Down | LinkChange::Gone => {
                 self.links_down.insert(link);
+                if change == LinkChange::Gone {
+                    self.links_gone.insert(link);
+                }
                 self.forget_neighbors(now, link);
             }
+            LinkChange::Up => {}
             LinkChange::Mtu(mtu) => {
                 self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
             }
         }
+        let mtu = self.interfaces.iter().find(|i| i.link == link).map_or(0, |i| i.mtu as u32);
+        let state = match self.links_down.contains(&link) {
+            false => LinkState::Up,
+            true if self.links_gone.contains(&link) => LinkState::Gone,
+            true => LinkState::Down,
+        };
+        self.shared.events.push(now, None, EventKind::Link { link, state, mtu });
     }
 
     /// Everything about a socket.

@@ -15,7 +15,7 @@
 
 use core::net::IpAddr;
 
-use super::{Engine, Interface, Route, in_prefix, is_unicast};
+use super::{Engine, Errno, Interface, Route, in_prefix, is_unicast};
 use crate::limits::Limit;
 
 /// The first step of a packet's way.
@@ -78,6 +78,13 @@ impl Engine {
             (_, Some(length)) => self.hop_by(ip, covering().filter(move |route| route.prefix == length)),
             _ => self.hop_by_host(ip),
         }
+    }
+
+    /// The first step to `ip` for a call, which fails where there is none.
+    pub(super) fn route_for_call(&self, ip: IpAddr) -> Result<Hop, Errno> {
+        let hop = self.route(ip).ok_or(Errno::ENETUNREACH)?;
+        let link = self.interfaces.get(hop.interface).map(|interface| interface.link);
+        if link.is_some_and(|link| self.links_gone.contains(&link)) { Err(Errno::ENETDOWN) } else { Ok(hop) }
     }
 
     /// By one of several routes that are equally good.

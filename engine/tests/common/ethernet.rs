@@ -9,10 +9,11 @@
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Family, Reply, Request, SocketKind};
-use sockwright_engine::host::{Config, Ethernet, Interface, Medium};
+use sockwright_engine::host::{Config, Ethernet, Interface, LinkChange, Medium};
 use sockwright_engine::id::{LinkId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::wire::{
@@ -154,6 +155,13 @@ impl Host {
     /// Everything that was sent since the last look.
     pub(crate) fn frames(&mut self) -> Vec<String> {
         self.sent.drain(..).map(|frame| show(&frame)).collect()
+    }
+
+    /// Something became of link 0.
+    pub(crate) fn link(&mut self, change: LinkChange) {
+        self.engine.handle_link(self.now, LinkId(0), change);
+        self.drain();
+        self.advance(Duration::ZERO);
     }
 
     pub(crate) fn datagram_socket(&mut self, family: Family) -> SocketId {

@@ -76,6 +76,7 @@ impl Host {
                 addresses: vec![(ip, 24)],
                 mtu: 1500,
                 checksums: ChecksumPolicy::Verify,
+                medium: Medium::Ip,
                 shared_with_host: false,
             })
             .unwrap();

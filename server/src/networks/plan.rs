@@ -328,7 +328,8 @@ mod tests {
     use super::*;
 
     fn request(stacks: &[&str]) -> pb::CreateLabRequest {
-        let stacks = stacks.iter().map(|name| pb::LabStack { name: (*name).to_owned(), addresses: vec![] });
+        let stacks =
+            stacks.iter().map(|name| pb::LabStack { name: (*name).to_owned(), ..Default::default() });
         pb::CreateLabRequest { name: "lab".to_owned(), stacks: stacks.collect(), ..Default::default() }
     }
 

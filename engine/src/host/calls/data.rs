@@ -144,7 +144,7 @@ impl Engine {
         remote: SocketAddr,
         data: &[u8],
     ) -> Result<SocketAddr, OpError> {
-        let own = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?.source;
+        let own = self.route_for_call(remote.ip())?.source;
         if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
                 detail: Some("Multicast and broadcast are not sent."),
