@@ -326,6 +326,32 @@ fn behind_a_closed_window_acks_and_resets_count_and_data_does_not() {
 //= type=test
 //# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid segment
 //# arrives that is in the window but not at the left window edge (MAY-13).
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# A TCP receiver SHOULD send an immediate duplicate ACK when an out- of-order segment
+//# arrives.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# In addition, a TCP receiver SHOULD send an immediate ACK when the incoming segment fills
+//# in all or part of a gap in the sequence space.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# Out-of-order data segments SHOULD be acknowledged immediately, in order to accelerate loss
+//# recovery.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# To trigger the fast retransmit algorithm, the receiver SHOULD send an immediate duplicate
+//# ACK when it receives a data segment above a gap in the sequence space.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# To provide feedback to senders recovering from losses, the receiver SHOULD send an
+//# immediate ACK when it receives a data segment that fills in all or part of a gap in the
+//# sequence space.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# A TCP receiver MUST NOT generate more than one ACK for every incoming segment, other than
+//# to update the offered window as the receiving application consumes new data (see [RFC813]
+//# and page 42 of [RFC793]).
 #[test]
 fn out_of_order_data_is_kept_acknowledged_at_once_and_delivered_in_order() {
     let mut s = Script::accepted();

@@ -127,7 +127,7 @@ impl Script {
 
     /// The packet of a segment of the peer's.
     pub(crate) fn frame(&self, line: &str) -> Vec<u8> {
-        let Line { flags, seq, len, ack, window, mss } = Line::parse(line);
+        let Line { flags, seq, len, ack, window, urgent, mss } = Line::parse(line);
         let payload = octets(seq.max(1), len);
         let segment = TcpSegment {
             src_port: self.remote.port(),
@@ -136,7 +136,7 @@ impl Script {
             ack: ack.map_or(Seq(0), |ack| self.iss.expect("the engine has sent no SYN") + ack),
             flags,
             window,
-            urgent: 0,
+            urgent,
             options: TcpOptions { mss, ..TcpOptions::NONE },
             payload: &payload,
         };
@@ -272,11 +272,12 @@ struct Line {
     len: usize,
     ack: Option<u32>,
     window: u16,
+    urgent: u16,
     mss: Option<u16>,
 }
 
 impl Line {
-    /// Reads `P. 1:11(10) ack 1 win 1000 <mss 1460>`; numbers may be negative.
+    /// Reads `PU. 1:11(10) ack 1 win 1000 urg 10 <mss 1460>`; numbers may be negative.
     fn parse(line: &str) -> Self {
         let mut words = line.split_whitespace();
         let flags = words.next().unwrap().chars().fold(Flags::NONE, |flags, letter| {
@@ -296,11 +297,12 @@ impl Line {
         let (end, len) = rest.strip_suffix(')').unwrap().split_once('(').unwrap();
         let (seq, len) = (number(seq), number(len));
         assert_eq!(number(end), seq.wrapping_add(len), "{line}");
-        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, mss: None };
+        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, urgent: 0, mss: None };
         while let Some(word) = words.next() {
             let value = words.next().unwrap();
             match word {
                 "ack" => parsed.ack = Some(number(value)),
+                "urg" => parsed.urgent = value.parse().unwrap(),
                 "win" => parsed.window = value.parse().unwrap(),
                 "<mss" => parsed.mss = Some(value.strip_suffix('>').unwrap().parse().unwrap()),
                 other => panic!("{other}: {line}"),

@@ -17,6 +17,7 @@ pub(crate) struct Outgoing {
     pub(crate) ack: Option<Seq>,
     pub(crate) flags: Flags,
     pub(crate) window: u16,
+    pub(crate) urgent: u16,
     pub(crate) options: TcpOptions,
     pub(crate) len: u32,
 }
@@ -43,7 +44,7 @@ impl Connection {
             ack: out.ack.unwrap_or_default(),
             flags: out.flags,
             window: out.window,
-            urgent: 0,
+            urgent: out.urgent,
             options: out.options,
             payload: &[],
         }
@@ -101,7 +102,7 @@ impl Connection {
         let window = self.options.receive_buffer.min(u32::from(u16::MAX)) as u16;
         let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
         let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
-        Outgoing { seq: self.snd.iss, ack, flags, window, options, len: 0 }
+        Outgoing { seq: self.snd.iss, ack, flags, window, urgent: 0, options, len: 0 }
     }
 
     /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
@@ -117,11 +118,17 @@ impl Connection {
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
+        // Bare acknowledgments carry it, too: that is how it passes a closed window.
+        let urgent = self.snd.urgent.field(seq);
+        if urgent.is_some() {
+            flags |= Flags::URG;
+        }
         Outgoing {
             seq,
             ack: Some(self.rcv.nxt),
             flags,
             window: self.announced_window(),
+            urgent: urgent.unwrap_or(0),
             options: TcpOptions::NONE,
             len,
         }
@@ -197,7 +204,7 @@ impl Connection {
             mss: self.snd.mss,
             max_window: self.snd.max_wnd,
             in_flight: self.flight() > 0,
-            no_delay: self.options.no_delay,
+            no_delay: self.options.no_delay || self.snd.urgent.is_ahead_of(self.snd.nxt),
             fin_follows: self.snd.fin,
             override_silly: self.snd.probe && by_peer > 0,
         };

@@ -67,6 +67,7 @@ impl Connection {
         let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
         self.snd.una = ack;
         let acked = self.snd.buffer.acknowledge(ack);
+        self.snd.urgent.on_acknowledged(ack);
         self.rtt.on_ack(cx.now, ack);
         let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
         if !handshake {

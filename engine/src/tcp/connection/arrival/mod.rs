@@ -10,6 +10,7 @@ mod sequence;
 mod syn;
 mod syn_sent;
 mod text;
+mod urgent;
 
 use core::ops::ControlFlow;
 
@@ -55,6 +56,7 @@ impl Connection {
         self.check_syn(cx, segment, &trimmed)?;
         self.on_heard(cx);
         self.check_ack(cx, &trimmed)?;
+        self.check_urgent(cx, segment);
         self.take_text(cx, &trimmed)?;
         self.check_fin(cx, &trimmed)
     }
