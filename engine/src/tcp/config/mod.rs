@@ -174,8 +174,8 @@ impl Default for Options {
             //# of the segment for at least 3 minutes (MUST-23).
             user_timeout: Duration::from_secs(300),
             linger: None,
-            send_buffer: 256 * 1024,
-            receive_buffer: 65_535,
+            send_buffer: 1 << 20,
+            receive_buffer: 1 << 20,
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
             //# When using delayed ACKs, a TCP receiver MUST NOT excessively delay acknowledgments.
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2

@@ -11,6 +11,7 @@
 //!               | acceptable |
 //! ```
 
+mod acknowledge;
 mod arrival;
 mod icmp;
 mod invariants;
@@ -21,14 +22,16 @@ mod user;
 
 use alloc::collections::VecDeque;
 
+use super::agreed::Agreed;
 use super::config::Options;
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
+use super::receive::sack::SackReport;
 use super::receive::urgent::ReceiveUrgent;
-use super::receive::window::ReceiveWindow;
+use super::receive::window::{ReceiveWindow, Room};
 use super::recovery::rtt::RttEstimator;
 use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
@@ -37,6 +40,7 @@ use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
 use super::timers::{TimerKind, Timers};
+use super::timestamps::Clock;
 use crate::event::{Cause, EventKind, Interest, Relative, TimerAction};
 use crate::host::Errno;
 use crate::id::SocketId;
@@ -67,6 +71,7 @@ struct Send {
     nxt: Seq,
     /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
     syn_acknowledged: bool,
+    /// SND.WND, scaled.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //# The window size MUST be treated as an unsigned number, or else large window sizes will
     //# appear like negative windows and TCP will not work (MUST-1).
@@ -79,6 +84,8 @@ struct Send {
     wl2: Seq,
     /// The largest window the peer ever announced.
     max_wnd: u32,
+    /// The rightmost edge the peer ever announced.
+    edge: Seq,
     mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
@@ -99,10 +106,13 @@ struct Send {
 struct Receive {
     irs: Seq,
     nxt: Seq,
+    /// Last.ACK.sent (RFC 7323 §4.3).
+    last_ack_sent: Seq,
     window: ReceiveWindow,
     mss: u32,
     ready: VecDeque<u8>,
     assembler: Assembler,
+    sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
     urgent: ReceiveUrgent,
@@ -128,6 +138,9 @@ pub(crate) struct Connection {
     //# Note that a TCP implementation MUST keep track of whether a connection has reached
     //# SYN-RECEIVED state as the result of a passive OPEN or an active OPEN (MUST-11).
     passive: bool,
+    /// What our SYN offers; once the peer's is here, what both agreed on.
+    agreed: Agreed,
+    clock: Clock,
     snd: Send,
     rcv: Receive,
     recovery: Recovery,
@@ -254,7 +267,7 @@ impl Connection {
             ack,
             flags,
             window: 0,
-            options: TcpOptions::NONE,
+            options: self.reset_options(cx.now),
             relative: Some(self.relative_out()),
         });
     }
@@ -295,10 +308,12 @@ impl Connection {
         self.snd.fin && self.snd.una == self.send_end()
     }
 
-    /// Free octets of the receive buffer. What waits out of order lies inside the announced window and is counted
-    /// by it.
-    fn receive_room(&self) -> u32 {
-        self.options.receive_buffer.saturating_sub(self.rcv.ready.len() as u32)
+    /// What the receive window follows from. What waits out of order lies inside the announced window and is counted by
+    /// it. A buffer made smaller than what a window can tell counts as that: else it would be closed for ever.
+    fn receive_room(&self) -> Room {
+        let capacity = self.options.receive_buffer.max(self.rcv.window.unit());
+        let free = capacity.saturating_sub(self.rcv.ready.len() as u32);
+        Room { nxt: self.rcv.nxt, free, capacity, mss: self.rcv.mss }
     }
 
     /// The sequence number of the first octet that the user has not taken.

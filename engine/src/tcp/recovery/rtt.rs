@@ -69,26 +69,39 @@ impl RttEstimator {
         self.timed = None;
     }
 
-    /// Everything before `ack` is acknowledged.
-    pub(crate) fn on_ack(&mut self, now: Instant, ack: Seq) {
-        if let Some((end, sent)) = self.timed
-            && ack.at_or_after(end)
-        {
-            self.timed = None;
-            self.sample(now - sent);
+    /// Everything before `ack` is acknowledged, with an echo of a timestamp that tells of a round trip of `echoed`. Our own
+    /// clock is finer, and nobody else's word; but it is no help where something was sent twice, and the echo is.
+    /// `samples` are to be expected in a round trip.
+    pub(crate) fn on_ack(&mut self, now: Instant, ack: Seq, echoed: Option<Duration>, samples: u32) {
+        let measured = match self.timed {
+            Some((end, sent)) if ack.at_or_after(end) => Some(now - sent),
+            Some(_) => return,
+            None => echoed,
+        };
+        self.timed = None;
+        if let Some(r) = measured {
+            self.sample(r, samples);
         }
     }
 
-    /// Takes a measurement.
-    pub(crate) fn sample(&mut self, r: Duration) {
+    /// Takes a measurement, one of `samples` in a round trip: each counts for so much less, that the estimate remembers
+    /// as long as it would with one.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.2
+    //# When multiple RTTMs per RTT are available
+    //# to update the RTT estimator, an implementation SHOULD try to adhere
+    //# to the spirit of the history specified in [RFC6298].
+    pub(crate) fn sample(&mut self, r: Duration, samples: u32) {
+        // 1/alpha and 1/beta, as RFC 7323 Appendix G has them; nothing is forgotten more slowly than over 8192 samples.
+        let samples = samples.clamp(1, 1024);
+        let (alpha, beta) = (8 * samples, 4 * samples);
         match self.srtt {
             None => {
                 self.srtt = Some(r);
                 self.rttvar = r / 2;
             }
             Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(r)) / 4;
-                self.srtt = Some((srtt * 7 + r) / 8);
+                self.rttvar = (self.rttvar * (beta - 1) + srtt.abs_diff(r)) / beta;
+                self.srtt = Some((srtt * (alpha - 1) + r) / alpha);
             }
         }
         //= https://www.rfc-editor.org/rfc/rfc6298#section-2
@@ -131,15 +144,15 @@ mod tests {
     fn the_first_sample_sets_the_estimate() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
         assert_eq!(rtt.rto(), MS * 1000);
-        rtt.sample(MS * 100);
+        rtt.sample(MS * 100, 1);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 100), MS * 50, MS * 300));
     }
 
     #[test]
     fn later_samples_are_smoothed() {
         let mut rtt = RttEstimator::new(MS * 1000, MS);
-        rtt.sample(MS * 100);
-        rtt.sample(MS * 180);
+        rtt.sample(MS * 100, 1);
+        rtt.sample(MS * 180, 1);
         assert_eq!(rtt.srtt(), Some(MS * 110));
         assert_eq!(rtt.rttvar(), (MS * 150 + MS * 80) / 4);
     }
@@ -147,7 +160,7 @@ mod tests {
     #[test]
     fn the_floor_holds_and_backoff_doubles_from_it() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(MS);
+        rtt.sample(MS, 1);
         assert_eq!(rtt.rto(), MS * 200);
         rtt.on_timeout();
         rtt.on_timeout();
@@ -161,7 +174,22 @@ mod tests {
         let mut rtt = RttEstimator::new(MS * 1000, MS);
         rtt.on_sent(Instant::ZERO, Seq(10));
         rtt.on_resent();
-        rtt.on_ack(Instant::ZERO + MS, Seq(10));
+        rtt.on_ack(Instant::ZERO + MS, Seq(10), None, 1);
         assert_eq!(rtt.srtt(), None);
+        // Its echo says which one is acknowledged.
+        rtt.on_ack(Instant::ZERO + MS, Seq(10), Some(MS), 1);
+        assert_eq!(rtt.srtt(), Some(MS));
+    }
+
+    #[test]
+    fn many_samples_in_a_round_trip_count_together_as_one() {
+        let run = |samples: u32| {
+            let mut rtt = RttEstimator::new(MS * 1000, MS);
+            rtt.sample(MS * 100, 1);
+            (0..samples).for_each(|_| rtt.sample(MS * 180, samples));
+            rtt.srtt().unwrap()
+        };
+        assert_eq!(run(1), MS * 110);
+        assert!(run(50).abs_diff(MS * 110) < MS, "{:?}", run(50));
     }
 }
