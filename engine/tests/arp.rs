@@ -89,7 +89,7 @@ fn a_datagram_that_nobody_took_is_an_error_of_the_next_call() {
     host.call(Request::Connect { socket, remote, wait: Wait::Never }).unwrap();
     host.send(socket, b"x");
     host.advance(SECOND * 3);
-    let send = Request::Send { socket, data: vec![1], wait: Wait::Never };
+    let send = Request::Send { socket, data: vec![1], urgent: false, wait: Wait::Never };
     assert_eq!(host.errno(send), Errno::EHOSTUNREACH);
 }
 

@@ -77,7 +77,7 @@ SHUTDOWN_HOW_WRITE: ShutdownHow
 SHUTDOWN_HOW_BOTH: ShutdownHow
 
 class SocketOptions(_message.Message):
-    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number", "window_scaling", "timestamps", "sack", "ecn", "hystart", "pacing", "initial_window", "loss_detection", "tail_loss_probe", "fast_open", "user_timeout_option", "urgent_inline", "hop_limit", "dscp", "path_mtu_discovery", "syn_cookies")
+    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number", "window_scaling", "timestamps", "sack", "ecn", "hystart", "pacing", "initial_window", "loss_detection", "tail_loss_probe", "fast_open", "user_timeout_option", "hop_limit", "dscp", "path_mtu_discovery", "syn_cookies")
     NO_DELAY_FIELD_NUMBER: _ClassVar[int]
     MAX_SEGMENT_SIZE_FIELD_NUMBER: _ClassVar[int]
     MSL_FIELD_NUMBER: _ClassVar[int]
@@ -103,7 +103,6 @@ class SocketOptions(_message.Message):
     TAIL_LOSS_PROBE_FIELD_NUMBER: _ClassVar[int]
     FAST_OPEN_FIELD_NUMBER: _ClassVar[int]
     USER_TIMEOUT_OPTION_FIELD_NUMBER: _ClassVar[int]
-    URGENT_INLINE_FIELD_NUMBER: _ClassVar[int]
     HOP_LIMIT_FIELD_NUMBER: _ClassVar[int]
     DSCP_FIELD_NUMBER: _ClassVar[int]
     PATH_MTU_DISCOVERY_FIELD_NUMBER: _ClassVar[int]
@@ -133,12 +132,11 @@ class SocketOptions(_message.Message):
     tail_loss_probe: bool
     fast_open: bool
     user_timeout_option: bool
-    urgent_inline: bool
     hop_limit: int
     dscp: int
     path_mtu_discovery: PathMtuDiscovery
     syn_cookies: SynCookies
-    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ..., window_scaling: bool = ..., timestamps: bool = ..., sack: bool = ..., ecn: _Optional[_Union[Ecn, str]] = ..., hystart: bool = ..., pacing: bool = ..., initial_window: _Optional[int] = ..., loss_detection: _Optional[_Union[LossDetection, str]] = ..., tail_loss_probe: bool = ..., fast_open: bool = ..., user_timeout_option: bool = ..., urgent_inline: bool = ..., hop_limit: _Optional[int] = ..., dscp: _Optional[int] = ..., path_mtu_discovery: _Optional[_Union[PathMtuDiscovery, str]] = ..., syn_cookies: _Optional[_Union[SynCookies, str]] = ...) -> None: ...
+    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ..., window_scaling: bool = ..., timestamps: bool = ..., sack: bool = ..., ecn: _Optional[_Union[Ecn, str]] = ..., hystart: bool = ..., pacing: bool = ..., initial_window: _Optional[int] = ..., loss_detection: _Optional[_Union[LossDetection, str]] = ..., tail_loss_probe: bool = ..., fast_open: bool = ..., user_timeout_option: bool = ..., hop_limit: _Optional[int] = ..., dscp: _Optional[int] = ..., path_mtu_discovery: _Optional[_Union[PathMtuDiscovery, str]] = ..., syn_cookies: _Optional[_Union[SynCookies, str]] = ...) -> None: ...
 
 class KeepAlive(_message.Message):
     __slots__ = ("enabled", "idle", "interval", "probes")
