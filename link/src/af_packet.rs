@@ -57,16 +57,11 @@ pub struct AfPacket {
 
 /// What an interface is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It carries frames with IP packets of up to this many octets.
-    Up {
-        /// Its MTU.
-        mtu: usize,
-    },
-    /// It is down, or has no carrier.
-    Down,
-    /// It was removed.
-    Gone,
+pub struct Status {
+    /// It is up and has a carrier.
+    pub running: bool,
+    /// The longest IP packet, in octets, that its frames carry: at most 65535.
+    pub mtu: usize,
 }
 
 impl AfPacket {
@@ -113,19 +108,13 @@ impl AfPacket {
         self.mac
     }
 
-    /// What the interface is now.
-    pub fn status(&self) -> Status {
+    /// What the interface is now; `None` if it was removed.
+    pub fn status(&self) -> Option<Status> {
         // Under the same name there may be another one by now.
-        if sys::interface_index_of(&self.socket, &self.interface).ok() != Some(self.index) {
-            return Status::Gone;
-        }
-        let running = sys::interface_is_running(&self.socket, &self.interface);
-        match (running, sys::interface_mtu(&self.socket, &self.interface)) {
-            (Ok(true), Ok(mtu)) => Status::Up { mtu: mtu.min(IP_PACKET_MAX) },
-            (Ok(false), Ok(_)) => Status::Down,
-            // Removed since the first question.
-            _ => Status::Gone,
-        }
+        let index = sys::interface_index_of(&self.socket, &self.interface).ok()?;
+        let running = sys::interface_is_running(&self.socket, &self.interface).ok()?;
+        let mtu = sys::interface_mtu(&self.socket, &self.interface).ok()?;
+        (index == self.index).then_some(Status { running, mtu: mtu.min(IP_PACKET_MAX) })
     }
 
     /// How far the checksums of received packets can be trusted: [`Checksums::MayBePartial`], always.

@@ -263,7 +263,7 @@ fn options_that_nobody_knows_are_passed_over() {
     let packet = IpPacket::parse(&packet).unwrap();
     let (message, read) = NdpMessage::parse(&packet, ChecksumPolicy::Verify).unwrap();
     assert_eq!(message, SOLICITATION);
-    assert_eq!(read.iter().nth(0), Some(NdpOption::Unknown(99)));
+    assert_eq!(read.iter().next(), Some(NdpOption::Unknown(99)));
     assert_eq!(read.source_link_layer(), Some(A));
 }
 
