@@ -1,5 +1,5 @@
-//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`; those of neighbors and routes are in
-//! `neighbors.rs` and `routes.rs`.)
+//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`, those of the IP layer are in
+//! `fragments.rs` and `icmp_errors.rs`, those of neighbors and routes in `neighbors.rs` and `routes.rs`.)
 
 mod common;
 
@@ -253,10 +253,12 @@ fn every_limit_has_a_test() {
     let here = [
         include_str!("limits.rs"),
         include_str!("listening.rs"),
+        include_str!("fragments.rs"),
+        include_str!("icmp_errors.rs"),
         include_str!("neighbors.rs"),
         include_str!("routes.rs"),
-    ];
-    let here = here.concat();
+    ]
+    .concat();
     for limit in Limit::ALL {
         assert!(here.contains(&format!("Limit::{limit:?}")), "{limit} has none");
     }

@@ -317,10 +317,15 @@ drop_reasons! {
     Malformed = "MALFORMED", "The packet's headers contradict themselves or its length.";
     BadChecksum = "BAD_CHECKSUM", "A checksum is wrong.";
     Forwarded = "FORWARDED", "A message of neighbor discovery from beyond the link: its hop limit is not 255.";
-    Fragment = "FRAGMENT", "A fragment of an IP packet; fragments are not reassembled.";
+    Fragment = "FRAGMENT", "A fragment that can be part of no packet, or of one whose fragments overlap (RFC 5722) or contradict each other.";
+    FragmentDuplicate = "FRAGMENT_DUPLICATE", "A fragment that was there already.";
+    FragmentLimit = "FRAGMENT_LIMIT", "A fragment beyond what is kept for reassembly.";
+    ReassemblyTimeout = "REASSEMBLY_TIMEOUT", "The fragments of one packet, the rest of which did not come in time.";
+    SourceRoute = "SOURCE_ROUTE", "The packet asks to be routed by its source: an IPv4 option, or an IPv6 routing header that is not finished.";
+    IpOption = "IP_OPTION", "An IP option with a bad length, or an IPv6 option that is unknown and asks for the packet to be dropped.";
     NotOurAddress = "NOT_OUR_ADDRESS", "The destination is not an address of this stack.";
     OtherStation = "OTHER_STATION", "The Ethernet frame is for another station or VLAN, or came back from ourselves.";
-    UnknownEtherType = "UNKNOWN_ETHER_TYPE", "The Ethernet frame carries neither IP nor ARP.";
+    UnknownEtherType = "UNKNOWN_ETHER_TYPE", "The Ethernet frame carries neither IP nor ARP for IPv4 on Ethernet.";
     LinkBroadcast = "LINK_BROADCAST", "A packet for one host in an Ethernet frame for many.";
     NotANeighbor = "NOT_A_NEIGHBOR", "An ARP message that tells an address outside of the networks of its link.";
     Unasked = "UNASKED", "A message of neighbor discovery or ARP that nobody asked for, or that is not for hosts.";
@@ -356,9 +361,12 @@ impl From<Malformed> for DropReason {
     fn from(malformed: Malformed) -> Self {
         match malformed {
             Malformed::BadChecksum => DropReason::BadChecksum,
-            Malformed::Fragment => DropReason::Fragment,
+            Malformed::UnknownLinkProtocol => DropReason::UnknownEtherType,
             Malformed::Forwarded => DropReason::Forwarded,
-            Malformed::UnknownProtocol => DropReason::UnknownProtocol,
+            Malformed::BadFragment(_) => DropReason::Fragment,
+            Malformed::UnknownProtocol(_) => DropReason::UnknownProtocol,
+            Malformed::SourceRoute | Malformed::RoutingHeader(_) => DropReason::SourceRoute,
+            Malformed::BadIpOption(_) | Malformed::UnknownIpOption(_) => DropReason::IpOption,
             _ => DropReason::Malformed,
         }
     }

@@ -31,11 +31,13 @@ mod demux;
 mod egress;
 mod errno;
 mod ethernet;
+mod fragments;
 mod icmp;
 mod info;
 mod ingress;
 mod ndp;
 mod ports;
+mod report;
 mod routes;
 mod settle;
 mod socket;
@@ -52,7 +54,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use self::demux::{Demux, KeyedMap, SipKeys};
+use self::demux::{Demux, KeyedMap};
 use self::ethernet::Station;
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
@@ -60,7 +62,11 @@ use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, EventKind, Interest, Sink};
+use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
+use crate::ip::ident::Idents;
+use crate::ip::rate::Limiter;
+use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
@@ -111,7 +117,10 @@ pub struct Engine {
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
     vanished: VecDeque<SocketId>,
-    stray_replies: Throttle,
+    stray_replies: Limiter,
+    echo_replies: Limiter,
+    reassembly: Reassembly,
+    idents: Idents,
 }
 
 /// What a connection reaches through its [`Cx`].
@@ -143,6 +152,8 @@ impl Engine {
     /// secret: initial sequence numbers follow from it.
     pub fn new(config: Config, seed: [u8; 32], ids: IdSource) -> Self {
         let mut rng = Rng::new(seed);
+        let [stray_replies, echo_replies] = [(); 2].map(|()| Limiter::new(&mut rng));
+        let idents = Idents::new(&mut rng);
         Engine {
             ids,
             interfaces: Vec::new(),
@@ -177,7 +188,10 @@ impl Engine {
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
-            stray_replies: Throttle::default(),
+            stray_replies,
+            echo_replies,
+            reassembly: Reassembly::default(),
+            idents,
             config,
         }
     }
@@ -253,9 +267,11 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        [self.next_socket_timeout(), self.next_station_timeout()].into_iter().flatten().min()
+        let others = [self.next_station_timeout(), self.reassembly.next_timeout()];
+        others.into_iter().chain([self.next_socket_timeout()]).flatten().min()
     }
 
+    /// When the next socket wants to be looked at.
     fn next_socket_timeout(&mut self) -> Option<Instant> {
         while let Some((at, id)) = self.timers.peek() {
             let socket = self.sockets.get_mut(&id);
@@ -289,6 +305,7 @@ impl Engine {
         self.begin_input();
         self.on_station_timeout(now);
         self.settle(now);
+        self.expire_fragments(now);
         while let Some(at) = self.next_socket_timeout() {
             let Some((_, id)) = self.timers.peek() else { break };
             if at > now {

@@ -173,6 +173,10 @@ pub(crate) fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSeg
     //# In the <RST> segment,
     //# SEG.TSecr SHOULD be set to SEG.TSval from the incoming segment and
     //# SEG.TSval SHOULD be set to zero.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# While still under discussion, to enable research into this area it is now RECOMMENDED that
+    //# when generating an <RST>, if the segment causing the <RST> to be generated contains a
+    //# Timestamps option, the <RST> should also contain a Timestamps option.
     let timestamps =
         segment.options.timestamps.map(|Timestamps { value, .. }| Timestamps { value: 0, echo: value });
     let options = TcpOptions { timestamps, ..TcpOptions::NONE };

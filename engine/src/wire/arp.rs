@@ -49,12 +49,12 @@ impl Arp {
         let (kind, rest) = bytes.split_first_chunk().ok_or(Malformed::Truncated)?;
         let (operation, rest) = rest.split_first_chunk().ok_or(Malformed::Truncated)?;
         if *kind != ETHERNET_AND_IPV4 {
-            return Err(Malformed::UnknownProtocol);
+            return Err(Malformed::UnknownLinkProtocol);
         }
         let operation = match u16::from_be_bytes(*operation) {
             1 => ArpOperation::Request,
             2 => ArpOperation::Reply,
-            _ => return Err(Malformed::UnknownProtocol),
+            _ => return Err(Malformed::UnknownLinkProtocol),
         };
         let (sender_mac, rest) = rest.split_first_chunk::<6>().ok_or(Malformed::Truncated)?;
         let (sender_ip, rest) = rest.split_first_chunk::<4>().ok_or(Malformed::Truncated)?;

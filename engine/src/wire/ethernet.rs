@@ -180,7 +180,7 @@ impl<'a> EthernetFrame<'a> {
         //# with RFC-894 packets; and
         if number < ETHER_TYPE_MIN {
             let body = payload.get(..usize::from(number)).ok_or(Malformed::Truncated)?;
-            let snap = body.strip_prefix(&SNAP).ok_or(Malformed::UnknownProtocol)?;
+            let snap = body.strip_prefix(&SNAP).ok_or(Malformed::UnknownLinkProtocol)?;
             (number, payload) = word(snap)?;
         }
         Ok(EthernetFrame { dst: Mac(*dst), src: Mac(*src), vlan, ether_type: number.into(), payload })

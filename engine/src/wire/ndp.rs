@@ -135,7 +135,7 @@ impl NdpMessage {
         policy: ChecksumPolicy,
     ) -> Result<(Self, NdpOptions<'a>), Malformed> {
         let (IpAddr::V6(src), IpAddr::V6(dst)) = (packet.src, packet.dst) else {
-            return Err(Malformed::UnknownProtocol);
+            return Err(Malformed::UnknownLinkProtocol);
         };
         let bytes = packet.payload;
         let (&[kind, code, sum0, sum1], body) = bytes.split_first_chunk().ok_or(Malformed::Truncated)?;
@@ -209,7 +209,7 @@ impl NdpMessage {
                 let (target, destination) = ((*target).into(), (*destination).into());
                 (NdpMessage::Redirect { target, destination }, rest)
             }
-            _ => return Err(Malformed::UnknownProtocol),
+            _ => return Err(Malformed::UnknownLinkProtocol),
         })
     }
 

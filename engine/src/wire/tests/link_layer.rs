@@ -100,7 +100,11 @@ fn an_ieee_802_frame_with_a_snap_is_read_and_its_length_believed() {
     let read = EthernetFrame::parse(&frame).unwrap();
     assert_eq!((read.ether_type, read.payload), (EtherType::Ipv4, &[0xab, 0xcd][..]));
     let refused = |hex: &str| EthernetFrame::parse(&octets(hex)).unwrap_err();
-    assert_eq!(refused("0200000000020200000000010003424203"), Malformed::UnknownProtocol, "spanning tree");
+    assert_eq!(
+        refused("0200000000020200000000010003424203"),
+        Malformed::UnknownLinkProtocol,
+        "spanning tree"
+    );
     assert_eq!(refused("0200000000020200000000010010aaaa030000000800"), Malformed::Truncated);
     assert_eq!(refused("0200000000020200000000010007aaaa0300000008"), Malformed::Truncated);
 }
@@ -140,7 +144,7 @@ fn an_arp_message_of_other_hardware_or_protocols_is_refused() {
     for (at, value) in [(1, 6), (2, 0x86), (4, 8), (5, 16), (7, 3), (7, 0), (6, 1)] {
         let mut other = message.clone();
         other[at] = value;
-        assert_eq!(Arp::parse(&other), Err(Malformed::UnknownProtocol), "{value} at {at}");
+        assert_eq!(Arp::parse(&other), Err(Malformed::UnknownLinkProtocol), "{value} at {at}");
     }
     for len in 0..message.len() {
         assert!(Arp::parse(&message[..len]).is_err(), "{len} octets");
