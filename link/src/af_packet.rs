@@ -26,8 +26,9 @@
 //!   to complete. See [`AfPacket::checksums`].
 //! - **Sent frames are touched by nobody**: no checksum is computed, nothing is padded but by the hardware. One above
 //!   the interface's MTU is refused: [`SendError::TooBig`].
-//! - **An interface that goes down** is told as an error, once; the socket stays bound and goes on when it is back up.
-//!   One that is removed never comes back, not even under its name: [`AfPacket::status`] tells.
+//! - **An interface that goes down** is told as an error of the next call, once, whether it is back up by then or not.
+//!   The link passes over it: the socket stays bound, and [`AfPacket::status`] tells. One that is removed never comes
+//!   back, not even under its name.
 
 use std::io;
 use std::ops::Range;
@@ -153,7 +154,12 @@ impl AfPacket {
     ///
     /// The source may be any address: a link that only tells the truth would be a poor tool for testing filters.
     pub fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
-        match self.socket.send(frame) {
+        let sent = self.socket.send(frame).or_else(|error| match error.kind() {
+            // Of before: then it goes now.
+            io::ErrorKind::NetworkDown => self.socket.send(frame),
+            _ => Err(error),
+        });
+        match sent {
             Ok(_) => Ok(()),
             Err(error) => Err(match error.raw_os_error() {
                 Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => SendError::Busy,
@@ -174,7 +180,11 @@ impl AfPacket {
             let message = match sys::receive(&self.socket, &mut self.buffer[TAG_LEN..]) {
                 Ok(message) => message,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::NetworkDown) =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             self.drops = message.drops.unwrap_or(self.drops);
