@@ -28,6 +28,15 @@ fn ip(host: &Host, arguments: &str) {
     assert!(host.run(run).success(), "ip {arguments}");
 }
 
+/// The kernel finds the carrier of an interface a moment after its peer is up.
+fn wait_for_carrier(link: &AfPacket) {
+    let deadline = Instant::now() + PATIENCE;
+    while !link.status().expect("it is there").running {
+        assert!(Instant::now() < deadline, "waited in vain for the carrier");
+        std::thread::yield_now();
+    }
+}
+
 /// The first frame that `wanted` makes something of.
 fn wait_for<T>(
     link: &mut AfPacket,
@@ -92,6 +101,7 @@ fn a_station_of_our_own_talks_to_the_kernel_at_the_other_end() {
     let Some(world) = World::new() else { return };
     let [(near, far), _] = world.wire_pairs();
     let mut link = station(&near);
+    wait_for_carrier(&link);
     assert_eq!(link.status(), Some(Status { running: true, mtu: 1500 }));
     let theirs = resolve(&mut link, &far);
     assert!(theirs.is_unicast() && theirs != OURS);
@@ -175,6 +185,7 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     let Some(world) = World::new() else { return };
     let [(near, far), _] = world.wire_pairs();
     let mut link = station(&near);
+    wait_for_carrier(&link);
     ip(&near, "link set wire mtu 1400");
     assert_eq!(link.status(), Some(Status { running: true, mtu: 1400 }));
     ip(&near, "link set wire down");
@@ -182,12 +193,13 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     assert!(matches!(link.send(&[2; 60]), Err(SendError::Io(_))));
     ip(&near, "link set wire up");
     // The peer's end goes down: there is no carrier.
+    wait_for_carrier(&link);
     ip(&far, "link set wire down");
-    assert!(!link.status().expect("it is there").running);
-    ip(&far, "link set wire up");
-    while !link.status().expect("it is there").running {
+    while link.status().expect("it is there").running {
         std::thread::yield_now();
     }
+    ip(&far, "link set wire up");
+    wait_for_carrier(&link);
     resolve(&mut link, &far);
     ip(&near, "link delete wire");
     assert_eq!(link.status(), None);

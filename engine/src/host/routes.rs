@@ -64,6 +64,8 @@ impl Engine {
     }
 
     /// The first step to `ip`.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# Addresses of this form MUST NOT appear outside a host.
     pub(super) fn route(&self, ip: IpAddr) -> Option<Hop> {
         let near = self.interfaces.iter().enumerate().flat_map(|(interface, at)| {
             self.usable(at)

@@ -16,7 +16,8 @@ use super::{Config, NeighborState, Timings};
 use crate::event::{EventKind, Interest};
 use crate::limits::Limit;
 use crate::rng::Rng;
-use crate::tcp::cx::{Cx, Throttle};
+use crate::tcp::cx::Cx;
+use crate::tcp::throttle::Throttle;
 use crate::time::Instant;
 use crate::wire::Mac;
 

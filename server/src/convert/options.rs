@@ -107,11 +107,7 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         rto_min: Some(duration_to_proto(rto_min)),
         rto_initial: Some(duration_to_proto(rto_initial)),
         reuse_address: Some(reuse_address),
-        congestion_control: match congestion {
-            CongestionControl::NewReno => pb::CongestionControl::NewReno.into(),
-            CongestionControl::Cubic => pb::CongestionControl::Cubic.into(),
-            CongestionControl::Bbr => pb::CongestionControl::Bbr.into(),
-        },
+        congestion_control: congestion_control_to_proto(congestion).into(),
         initial_sequence_number,
         window_scaling: Some(window_scaling),
         timestamps: Some(timestamps),
@@ -143,6 +139,15 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
             SynCookies::WhenFull => pb::SynCookies::WhenFull.into(),
             SynCookies::Always => pb::SynCookies::Always.into(),
         },
+    }
+}
+
+/// A congestion control algorithm.
+pub fn congestion_control_to_proto(algorithm: CongestionControl) -> pb::CongestionControl {
+    match algorithm {
+        CongestionControl::NewReno => pb::CongestionControl::NewReno,
+        CongestionControl::Cubic => pb::CongestionControl::Cubic,
+        CongestionControl::Bbr => pb::CongestionControl::Bbr,
     }
 }
 

@@ -176,11 +176,12 @@ impl Attached {
         Ok(())
     }
 
-    /// Waits until nobody objected to the addresses. Where the interface is down they stay tentative: they are asked for
-    /// when it comes up.
+    /// Waits until nobody objected to the addresses. Where the interface is down, and stays so for a while, they remain
+    /// tentative: they are asked for when it comes up.
     fn claim_addresses(&mut self) -> Result<(), LinkError> {
         let addresses: Vec<IpAddr> =
             self.engine.interfaces().iter().flat_map(|at| &at.addresses).map(|(ip, _)| *ip).collect();
+        let patience = self.now + CARRIER_TIME;
         loop {
             self.tick();
             let next = self.work();
@@ -189,7 +190,7 @@ impl Attached {
             if let Some(ip) = in_state(AddressState::Duplicate) {
                 return Err(LinkError::AddressTaken(ip));
             }
-            let down = self.links.iter().any(|link| !link.wire.is_running());
+            let down = self.links.iter().any(|link| !link.wire.is_running()) && self.now >= patience;
             if down || in_state(AddressState::Tentative).is_none() {
                 return Ok(());
             }
@@ -419,6 +420,8 @@ fn nonsense(reason: &'static str) -> LinkError {
     LinkError::Io { what: "set up the stack", source: io::Error::new(io::ErrorKind::InvalidInput, reason) }
 }
 
+/// How long an interface may take to find its carrier: the kernel looks at some no more than once a second.
+const CARRIER_TIME: Duration = Duration::from_secs(2);
 /// The only stack of its thread.
 pub(crate) const ONLY: StackId = StackId(0);
 /// Packets taken from one link in one turn.

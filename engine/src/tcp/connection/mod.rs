@@ -14,7 +14,9 @@
 mod acknowledge;
 mod arrival;
 mod icmp;
+mod info;
 mod invariants;
+mod meters;
 mod open;
 mod timeout;
 mod transmit;
@@ -25,8 +27,8 @@ use alloc::collections::VecDeque;
 use super::agreed::Agreed;
 use super::config::Options;
 use super::congestion::Controller;
-use super::cx::{Cx, Stray, Throttle, Tuple};
-use super::info::{TcpInfo, Totals};
+use super::cx::{Cx, Stray, Tuple};
+use super::info::Totals;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -39,6 +41,7 @@ use super::send::persist::Persist;
 use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
+use super::throttle::{Spacing, Throttle};
 use super::timers::{TimerKind, Timers};
 use super::timestamps::Clock;
 use crate::event::{Cause, EventKind, Interest, Relative, TimerAction};
@@ -46,6 +49,8 @@ use crate::host::Errno;
 use crate::id::SocketId;
 use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions};
+
+use meters::Meters;
 
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
@@ -117,8 +122,9 @@ struct Receive {
     fin: Option<Seq>,
     urgent: ReceiveUrgent,
     acks: AckPolicy,
-    /// Bare ACKs outside of the window that were answered.
-    bare_acks: Throttle,
+    /// Replies to what is of no use.
+    replies: Spacing,
+    keep_alive_answers: Throttle,
     last_heard: Instant,
 }
 
@@ -148,6 +154,7 @@ pub(crate) struct Connection {
     congestion: Controller,
     timers: Timers,
     totals: Totals,
+    meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.
     error: Option<Errno>,
     soft_error: Option<Errno>,
@@ -344,33 +351,5 @@ impl Connection {
     fn tell_readable(&mut self, cx: &mut Cx<'_>) {
         let (available, end_of_stream) = (self.rcv.ready.len() as u32, self.state.peer_closed());
         cx.tell_if(Interest::DATA, self.id, || EventKind::Readable { available, end_of_stream });
-    }
-
-    pub(crate) fn info(&self) -> TcpInfo {
-        TcpInfo {
-            iss: self.snd.iss,
-            snd_una: self.snd.una,
-            snd_nxt: self.snd.nxt,
-            snd_wnd: self.snd.wnd,
-            irs: self.rcv.irs,
-            rcv_nxt: self.rcv.nxt,
-            rcv_wnd: self.receive_window(),
-            snd_mss: self.snd.mss,
-            rcv_mss: self.rcv.mss,
-            send_queue: self.snd.buffer.len(),
-            receive_queue: self.rcv.ready.len() as u32,
-            urgent: self.urgent_remaining(),
-            out_of_order: self.rcv.assembler.len() as u32,
-            srtt: self.rtt.srtt(),
-            rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(),
-            cwnd: self.congestion_window(),
-            ssthresh: self.congestion.ssthresh(),
-            backoff: self.rtt.backoff(),
-            totals: self.totals,
-            shutdown_write: self.snd.fin,
-            shutdown_read: self.shut_read,
-            timers: self.timers.running().collect(),
-        }
     }
 }

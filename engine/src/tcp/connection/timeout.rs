@@ -110,6 +110,7 @@ impl Connection {
     /// less than moving it for every segment.
     pub(super) fn on_heard(&mut self, cx: &mut Cx<'_>) {
         self.rcv.last_heard = cx.now;
+        self.snd.persist.on_heard();
         if self.snd.keep_alive_unanswered > 0 {
             self.arm_keep_alive(cx);
         }
@@ -192,6 +193,8 @@ impl Connection {
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
         self.arm_delayed_ack(cx);
         self.arm_send_timers(cx);
+        self.measure_stalls(cx.now);
+        self.tell_levels(cx);
         self.check_invariants(cx);
     }
 }

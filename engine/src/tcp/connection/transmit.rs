@@ -290,6 +290,7 @@ impl Connection {
     /// Keeps the books on a segment that goes out.
     fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
         let end = out.seq + out.seq_len();
+        self.totals.on_sent(out.len, self.snd.nxt.octets_since(out.seq).min(out.len));
         if end.after(self.snd.nxt) {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
             if self.snd.nxt == out.seq && !out.flags.contains(Flags::SYN | Flags::ACK) {
@@ -297,11 +298,10 @@ impl Connection {
             }
             self.snd.nxt = end;
         }
-        self.totals.segments_out += 1;
-        self.totals.bytes_sent += u64::from(out.len);
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
             self.congestion.on_sent(cx.now, out.len, self.flight());
         }
+        self.meters.on_sent(cx.now, out.len, out.ack.map(|_| self.receive_window()));
     }
 }

@@ -35,7 +35,9 @@ impl Connection {
         if matches!(self.state, State::SynSent | State::SynReceived) {
             return None;
         }
-        match self.snd.buffer.push(data, self.options.send_buffer) {
+        let taken = self.snd.buffer.push(data, self.options.send_buffer);
+        self.meters.refused_room = taken < data.len();
+        match taken {
             0 => None,
             taken => {
                 if urgent {
