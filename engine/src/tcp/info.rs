@@ -54,6 +54,8 @@ pub struct TcpInfo {
     pub ssthresh: u32,
     /// Timeouts in a row.
     pub backoff: u32,
+    /// The user timeout that the peer told of itself (RFC 5482), where `user_timeout_option` is on and it did.
+    pub peer_user_timeout: Option<Duration>,
     /// Totals.
     pub totals: Totals,
     /// No more is sent after the FIN.

@@ -57,7 +57,7 @@ pub use ip::{Fragment, IpHeader, IpPacket};
 pub use ndp::{
     NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions, PrefixInformation, RouterAdvertisement, solicited_node,
 };
-pub use tcp::{Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
+pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 
 use core::fmt;

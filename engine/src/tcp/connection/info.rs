@@ -27,6 +27,7 @@ impl Connection {
             cwnd: self.congestion_window(),
             ssthresh: self.congestion.ssthresh(),
             backoff: self.rtt.backoff().max(self.snd.persist.backoff()),
+            peer_user_timeout: self.peer_user_timeout(),
             totals: self.totals,
             shutdown_write: self.snd.fin,
             shutdown_read: self.shut_read,

@@ -21,6 +21,7 @@ mod open;
 mod timeout;
 mod transmit;
 mod user;
+mod user_timeout;
 
 use alloc::collections::VecDeque;
 
@@ -55,6 +56,7 @@ use meters::Meters;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
+use user_timeout::UserTimeouts;
 
 /// How long an orphan waits for the peer's FIN: Linux's `tcp_fin_timeout`.
 const ORPHAN_FIN_WAIT_2: core::time::Duration = core::time::Duration::from_secs(60);
@@ -153,6 +155,7 @@ pub(crate) struct Connection {
     rtt: RttEstimator,
     congestion: Controller,
     timers: Timers,
+    user_timeouts: UserTimeouts,
     totals: Totals,
     meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.

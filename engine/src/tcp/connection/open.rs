@@ -218,6 +218,7 @@ impl Connection {
             soft_error: None,
             shut_read: false,
             orphan: false,
+            user_timeouts: UserTimeouts::default(),
             options,
         }
     }
@@ -272,6 +273,7 @@ impl Connection {
             self.congestion.on_lost_syn();
             self.rtt.on_lost_syn();
         }
+        self.tell_user_timeout();
         self.arm_keep_alive(cx);
     }
 }

@@ -132,7 +132,7 @@ impl Connection {
             return self.snd.persist.interval(self.rtt.rto()).clamp(OVERRIDE_MIN, OVERRIDE_MAX);
         }
         // A peer that answers every probe keeps the connection (MUST-37): so it is asked before the user timeout.
-        self.snd.persist.interval(self.rtt.rto()).min(self.options.user_timeout / 3)
+        self.snd.persist.interval(self.rtt.rto()).min(self.user_timeout() / 3)
     }
 
     /// Sets the timers that follow from what is outstanding.
@@ -171,7 +171,8 @@ impl Connection {
         if !unacknowledged {
             self.stop(cx, TimerKind::UserTimeout);
         } else if !self.timers.is_running(TimerKind::UserTimeout) {
-            self.start(cx, TimerKind::UserTimeout, self.options.user_timeout);
+            let timeout = self.user_timeout();
+            self.start(cx, TimerKind::UserTimeout, timeout);
         }
     }
 

@@ -63,6 +63,7 @@ impl Connection {
         self.check_syn(cx, segment, &trimmed)?;
         self.on_heard(cx);
         self.check_ack(cx, segment, &trimmed)?;
+        self.hear_user_timeout(cx, &segment.options);
         self.check_urgent(cx, segment);
         self.take_text(cx, &trimmed)?;
         self.check_fin(cx, &trimmed)
