@@ -283,6 +283,7 @@ fn every_limit_has_a_test() {
         include_str!("icmp_errors.rs"),
         include_str!("neighbors.rs"),
         include_str!("routes.rs"),
+        include_str!("path_mtu.rs"),
     ]
     .concat();
     for limit in Limit::ALL {

@@ -115,7 +115,7 @@ pub enum LinkChange {
     Down,
     /// It carries none, and never will again: calls that would send over it fail with ENETDOWN.
     Gone,
-    /// It carries IP packets of this size now. New connections respect it.
+    /// It carries IP packets of this size now. Connections respect it at once.
     Mtu(usize),
 }
 

@@ -65,6 +65,7 @@ use crate::event::{Event, EventKind, Interest, Sink};
 use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::ip::ident::Idents;
+use crate::ip::path_mtu::{PathMtu, Paths};
 use crate::ip::rate::Limiter;
 use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
@@ -121,6 +122,7 @@ pub struct Engine {
     echo_replies: Limiter,
     reassembly: Reassembly,
     idents: Idents,
+    paths: Paths,
 }
 
 /// What a connection reaches through its [`Cx`].
@@ -195,6 +197,7 @@ impl Engine {
             echo_replies,
             reassembly: Reassembly::default(),
             idents,
+            paths: Paths::default(),
             config,
         }
     }
@@ -341,6 +344,10 @@ impl Engine {
             LinkChange::Up => {}
             LinkChange::Mtu(mtu) => {
                 self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
+                self.paths.note_change();
+                // Each connection looks at its path before it sends.
+                self.touched.extend(self.sockets());
+                self.settle(now);
             }
         }
         let mtu = self.interfaces.iter().find(|i| i.link == link).map_or(0, |i| i.mtu as u32);
@@ -445,6 +452,18 @@ impl Engine {
         self.route(ip)
             .and_then(|hop| self.interfaces.get(hop.interface))
             .map_or(576, |interface| interface.mtu)
+    }
+
+    /// What is known of the path to `ip`: no more than fits its first hop.
+    fn path_to(&self, now: Instant, ip: IpAddr) -> PathMtu {
+        let link = self.first_hop_to(ip);
+        let known = self.paths.get(now, ip).unwrap_or(link);
+        PathMtu { mtu: known.mtu.min(link.mtu), ..known }
+    }
+
+    /// What is known of the first hop alone.
+    fn first_hop_to(&self, ip: IpAddr) -> PathMtu {
+        PathMtu { mtu: u32::try_from(self.mtu_to(ip)).unwrap_or(u32::MAX), cut: false }
     }
 
     /// Every input begins here: the outputs of the one before have been taken.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod ethernet;
+pub(crate) mod router;
 pub(crate) mod script;
 
 use std::collections::{HashMap, HashSet};

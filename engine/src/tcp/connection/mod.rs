@@ -18,6 +18,7 @@ mod info;
 mod invariants;
 mod meters;
 mod open;
+mod path_mtu;
 mod timeout;
 mod transmit;
 mod user;
@@ -26,10 +27,11 @@ mod user_timeout;
 use alloc::collections::VecDeque;
 
 use super::agreed::Agreed;
-use super::config::Options;
+use super::config::{Options, PathMtuDiscovery};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
 use super::info::Totals;
+use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -94,6 +96,8 @@ struct Send {
     /// The rightmost edge the peer ever announced.
     edge: Seq,
     mss: u32,
+    /// What the peer takes in a segment, or the user allows: octets of data and TCP options.
+    peer_mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
     fin: bool,
@@ -154,6 +158,7 @@ pub(crate) struct Connection {
     recovery: Recovery,
     rtt: RttEstimator,
     congestion: Controller,
+    path: PathMtu,
     timers: Timers,
     user_timeouts: UserTimeouts,
     totals: Totals,

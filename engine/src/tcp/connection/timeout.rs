@@ -50,6 +50,7 @@ impl Connection {
     //# (5.4) Retransmit the earliest segment that has not been acknowledged
     //# by the TCP receiver.
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
+        self.path_timed_out(cx);
         let again = self.recovery.timed_out_at(self.snd.una);
         if self.snd.syn_acknowledged {
             self.congestion.on_timeout(cx.now, self.flight(), again);

@@ -298,6 +298,9 @@ impl Connection {
             }
             self.snd.nxt = end;
         }
+        if out.len > 0 {
+            self.path_takes(end, self.segment(out).header_len(), out.len);
+        }
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
             self.congestion.on_sent(cx.now, out.len, self.flight());

@@ -87,6 +87,7 @@ impl Connection {
         // The SYN's acknowledgment grows no window.
         let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
         self.snd.una = ack;
+        self.path.on_progress(ack);
         let acked = self.snd.buffer.acknowledge(ack);
         self.snd.urgent.on_acknowledged(ack);
         let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
