@@ -19,6 +19,7 @@ mod invariants;
 mod meters;
 mod open;
 mod path_mtu;
+mod recover;
 mod timeout;
 mod transmit;
 mod user;
@@ -27,7 +28,7 @@ mod user_timeout;
 use alloc::collections::VecDeque;
 
 use super::agreed::Agreed;
-use super::config::{Options, PathMtuDiscovery};
+use super::config::{LossDetection, Options, PathMtuDiscovery};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
 use super::info::Totals;
@@ -37,8 +38,8 @@ use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
 use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::{ReceiveWindow, Room};
+use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
-use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
 use super::send::urgent::SendUrgent;
@@ -226,7 +227,7 @@ impl Connection {
         }
         self.snd.buffer.clear();
         self.rcv.assembler.clear();
-        self.recovery.resend = None;
+        self.recovery.clear();
         self.snd.probe = false;
         self.snd.keep_alive_probe = false;
         self.rcv.acks.sent();
@@ -288,7 +289,10 @@ impl Connection {
     }
 
     fn start(&mut self, cx: &mut Cx<'_>, timer: TimerKind, after: core::time::Duration) {
-        let deadline = cx.now + after;
+        self.start_at(cx, timer, cx.now + after);
+    }
+
+    fn start_at(&mut self, cx: &mut Cx<'_>, timer: TimerKind, deadline: Instant) {
         self.timers.set(timer, Some(deadline));
         cx.tell_timer(self.id, timer, TimerAction::Started(deadline));
     }
@@ -310,12 +314,22 @@ impl Connection {
         self.snd.nxt.octets_since(self.snd.una)
     }
 
-    /// The congestion window, in fast recovery the inflated one.
+    /// The congestion window; while it shrinks, what PRR makes of it.
     fn congestion_window(&self) -> u32 {
-        match self.recovery.phase {
-            recovery::Phase::Fast => self.recovery.window,
-            _ => self.congestion.cwnd(),
+        if self.recovery.is_reducing() && self.congestion.uses_prr() {
+            self.recovery.prr.window()
+        } else {
+            self.congestion.cwnd()
         }
+    }
+
+    /// Losses are found by RACK.
+    fn loses_by_time(&self) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+        //# The connection MUST use selective acknowledgment (SACK) options
+        //# [RFC2018], and the sender MUST keep SACK scoreboard information
+        //# on a per-connection basis
+        self.agreed.sack && self.options.loss_detection == LossDetection::Rack
     }
 
     /// Our FIN was sent and acknowledged.

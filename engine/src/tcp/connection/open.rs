@@ -97,11 +97,11 @@ impl Connection {
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
-        if half.retransmissions == 0 {
-            connection.rtt.on_sent(half.sent, half.iss + 1);
-        } else {
+        connection.note_sent(half.sent, half.iss, half.iss + 1, half.retransmissions.min(1) as u8);
+        if half.retransmissions > 0 {
             connection.rtt.on_timeout();
         }
+        connection.recovery.timeout_at = Some(half.retransmit_at);
         for (timer, at) in half.timers() {
             connection.timers.set(timer, Some(at));
         }

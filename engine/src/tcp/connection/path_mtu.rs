@@ -224,7 +224,8 @@ impl Connection {
     //# It should, however, trigger the slow-start mechanism (i.e., only one segment should be
     //# retransmitted until acknowledgements begin to arrive again).
     fn resend_too_large(&mut self) {
-        self.recovery.resend_all(self.snd.una, self.snd.nxt);
+        let mss = self.snd.mss;
+        self.resend_where(|record| record.len() > mss);
     }
 }
 

@@ -64,7 +64,11 @@ impl Connection {
     //# increased.
     //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
     //# When the ACK bit is not set, the receiver MUST ignore the value of the TSecr field.
-    pub(super) fn echoed_round_trip(&self, cx: &Cx<'_>, segment: &TcpSegment<'_>) -> Option<Duration> {
+    pub(in crate::tcp::connection) fn echoed_round_trip(
+        &self,
+        cx: &Cx<'_>,
+        segment: &TcpSegment<'_>,
+    ) -> Option<Duration> {
         self.clock.round_trip(segment.options.timestamps?.echo, cx.now)
     }
 }
