@@ -313,6 +313,7 @@ fn every_limit_has_a_test() {
         include_str!("neighbors.rs"),
         include_str!("routes.rs"),
         include_str!("path_mtu.rs"),
+        include_str!("fast_open.rs"),
     ]
     .concat();
     for limit in Limit::ALL {

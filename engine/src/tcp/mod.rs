@@ -11,6 +11,7 @@ pub(crate) mod agreed;
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;
+pub(crate) mod fast_open;
 pub(crate) mod passive;
 mod path_mtu;
 mod receive;

@@ -134,7 +134,7 @@ fn a_neighbor_that_is_not_there_is_unreachable() {
         let nobody = if rig.ours.address.is_ipv4() { "10.77.0.99:80" } else { "[fd77::99]:80" };
         let socket = rig.create(pb::SocketKind::Stream).await;
         let remote = Some(address(nobody.parse().expect("an address")));
-        let connect = pb::ConnectRequest { socket, remote, dont_wait: false };
+        let connect = pb::ConnectRequest { socket, remote, ..Default::default() };
         let status = rig.sockets.clone().connect(connect).await.expect_err("nobody is there");
         assert_eq!(errno(&status), "EHOSTUNREACH");
         rig.close(socket).await;

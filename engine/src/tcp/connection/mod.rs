@@ -13,6 +13,7 @@
 
 mod acknowledge;
 mod arrival;
+mod fast_open;
 mod icmp;
 mod info;
 mod invariants;
@@ -56,6 +57,7 @@ use crate::wire::{Flags, TcpOptions};
 
 use meters::Meters;
 
+use fast_open::FastOpen;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
@@ -106,6 +108,8 @@ struct Send {
     urgent: SendUrgent,
     /// The persist timer fired: the next segment goes whatever the window.
     probe: bool,
+    /// The SYN,ACK of a connection that Fast Open opened was asked for again.
+    syn_again: bool,
     /// A keep-alive probe is to go.
     keep_alive_probe: bool,
     /// Keep-alive probes sent without an answer.
@@ -162,6 +166,7 @@ pub(crate) struct Connection {
     path: PathMtu,
     timers: Timers,
     user_timeouts: UserTimeouts,
+    fast_open: FastOpen,
     totals: Totals,
     meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.
