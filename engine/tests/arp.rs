@@ -86,7 +86,7 @@ fn a_datagram_that_nobody_took_is_an_error_of_the_next_call() {
     let mut host = host();
     let socket = host.datagram_socket(Family::V4);
     let remote = "10.0.0.9:7".parse().unwrap();
-    host.call(Request::Connect { socket, remote, wait: Wait::Never }).unwrap();
+    host.call(Request::Connect { socket, remote, data: vec![], wait: Wait::Never }).unwrap();
     host.send(socket, b"x");
     host.advance(SECOND * 3);
     let send = Request::Send { socket, data: vec![1], urgent: false, wait: Wait::Never };
@@ -271,7 +271,12 @@ fn an_address_that_somebody_has_or_wants_is_never_ours() {
         host.frame(&arp_request(mac(9), "10.0.0.9", "10.0.0.1"));
         assert_eq!(host.frames(), [""; 0], "{what}");
         let socket = host.stream();
-        let connect = Request::Connect { socket, remote: "10.0.0.9:80".parse().unwrap(), wait: Wait::Never };
+        let connect = Request::Connect {
+            socket,
+            remote: "10.0.0.9:80".parse().unwrap(),
+            data: vec![],
+            wait: Wait::Never,
+        };
         assert_eq!(host.errno(connect), Errno::ENETUNREACH, "{what}");
         // A link that comes up again is another try.
         host.link(LinkChange::Down);
@@ -325,7 +330,10 @@ fn a_link_that_is_gone_fails_the_calls_that_need_it_and_does_not_come_back() {
     let remote = "10.0.0.9:7".parse().unwrap();
     assert_eq!(host.errno(Request::SendTo { socket, remote, data: vec![] }), Errno::ENETDOWN);
     let socket = host.stream();
-    assert_eq!(host.errno(Request::Connect { socket, remote, wait: Wait::Park }), Errno::ENETDOWN);
+    assert_eq!(
+        host.errno(Request::Connect { socket, remote, data: vec![], wait: Wait::Park }),
+        Errno::ENETDOWN
+    );
     assert_eq!(host.engine.poll_timeout(), None);
 }
 

@@ -91,7 +91,8 @@ fn without_a_route_a_network_is_unreachable() {
     }
     let socket = host.stream();
     let remote = "198.51.100.1:80".parse().unwrap();
-    let connect = Request::Connect { socket, remote, wait: sockwright_engine::host::op::Wait::Park };
+    let connect =
+        Request::Connect { socket, remote, data: vec![], wait: sockwright_engine::host::op::Wait::Park };
     assert_eq!(host.errno(connect), Errno::ENETUNREACH);
 }
 
