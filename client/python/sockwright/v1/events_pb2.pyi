@@ -29,6 +29,7 @@ class RetransmissionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RETRANSMISSION_REASON_RECOVERY: _ClassVar[RetransmissionReason]
     RETRANSMISSION_REASON_WINDOW_PROBE: _ClassVar[RetransmissionReason]
     RETRANSMISSION_REASON_TAIL_LOSS_PROBE: _ClassVar[RetransmissionReason]
+    RETRANSMISSION_REASON_RACK: _ClassVar[RetransmissionReason]
 
 class TimerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -117,6 +118,7 @@ RETRANSMISSION_REASON_FAST: RetransmissionReason
 RETRANSMISSION_REASON_RECOVERY: RetransmissionReason
 RETRANSMISSION_REASON_WINDOW_PROBE: RetransmissionReason
 RETRANSMISSION_REASON_TAIL_LOSS_PROBE: RetransmissionReason
+RETRANSMISSION_REASON_RACK: RetransmissionReason
 TIMER_KIND_UNSPECIFIED: TimerKind
 TIMER_KIND_RETRANSMIT: TimerKind
 TIMER_KIND_PERSIST: TimerKind

@@ -14,7 +14,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
     AddressFamily, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, GapReason, LinkState,
-    LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase,
+    LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase, RecoveryTimer,
     RetransmissionReason, ShutdownHow, SocketKind, SocketState, SynCookies, TcpState, TimerAction, TimerKind,
     UndoCause,
 };
@@ -76,6 +76,7 @@ named! {
     RetransmissionReason "RETRANSMISSION_REASON_" false,
     TimerAction "TIMER_ACTION_" false,
     RecoveryPhase "RECOVERY_PHASE_" true,
+    RecoveryTimer "RECOVERY_TIMER_" false,
     RecoveryCause "RECOVERY_CAUSE_" false,
     UndoCause "UNDO_CAUSE_" false,
     CongestionPhase "CONGESTION_PHASE_" false,

@@ -31,6 +31,7 @@ use self::new_reno::NewReno;
 pub(crate) use self::sample::{CongestionCause, DeliveryRate, Sample};
 use super::config::CongestionControl;
 use crate::event::CongestionPhase;
+use crate::tcp::info::CongestionVariables;
 use crate::time::Instant;
 
 /// What a controller is made of.
@@ -87,6 +88,12 @@ impl Controller {
     pub(crate) fn phase(&self) -> CongestionPhase {
         let Controller::LossBased(c) = self;
         c.phase()
+    }
+
+    /// What the algorithm remembers of the path.
+    pub(crate) fn variables(&self) -> CongestionVariables {
+        let Controller::LossBased(c) = self;
+        c.variables()
     }
 
     /// How fast to send, in octets a second, where the sender is to pace.

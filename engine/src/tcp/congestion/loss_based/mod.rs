@@ -19,6 +19,7 @@ use crate::tcp::congestion::new_reno::NewReno;
 use crate::tcp::congestion::sample::{CongestionCause, Sample};
 use crate::tcp::congestion::usage::Usage;
 use crate::tcp::congestion::{Config, pacing};
+use crate::tcp::info::CongestionVariables;
 use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
@@ -126,6 +127,13 @@ impl LossBased {
             _ if !self.in_slow_start() => CongestionPhase::CongestionAvoidance,
             Some(hystart) if hystart.is_conservative() => CongestionPhase::ConservativeSlowStart,
             _ => CongestionPhase::SlowStart,
+        }
+    }
+
+    pub(super) fn variables(&self) -> CongestionVariables {
+        match &self.avoidance {
+            Avoidance::NewReno(_) => CongestionVariables::NewReno,
+            Avoidance::Cubic(cubic) => cubic.variables(),
         }
     }
 
