@@ -13,6 +13,7 @@ pub mod host;
 pub mod id;
 mod ip;
 pub mod limits;
+pub mod neighbor;
 pub mod rng;
 pub mod tcp;
 pub mod time;

@@ -72,6 +72,10 @@ limits! {
     //# The time limit SHOULD be tunable to help timeout brute force attacks faster than a
     //# potential legitimate flood of RSTs.
     challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7): on average, each second between half and one and a half times as many. One beyond it is not sent.";
+    neighbors / Neighbors = 1024, "Neighbors known on one Ethernet interface. One that was never sent to, or the one sent to longest ago, gives way to a new one.";
+    unresolved_packets / UnresolvedPackets = 16, "Packets that wait for the link-layer address of one neighbor. The oldest gives way to a new one.";
+    neighbor_solicitations_per_second / NeighborSolicitationsPerSecond = 256, "ARP requests and neighbor solicitations a second on one interface. A packet that needs one beyond it is dropped.";
+    routes / Routes = 256, "Static routes. One beyond it is refused.";
     vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }
 

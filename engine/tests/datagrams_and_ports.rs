@@ -5,7 +5,7 @@ mod common;
 use common::script::{Script, ip};
 use common::{Host, Pair};
 use sockwright_engine::host::op::{Family, Reply, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, Engine, Errno, Interface};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium};
 use sockwright_engine::id::{IdSource, LinkId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::time::Instant;
@@ -354,7 +354,14 @@ fn a_checksum_over_the_pseudo_header_alone_is_whole_where_the_link_allows_it() {
         let addresses = vec![("10.0.0.1".parse().unwrap(), 24)];
         let link = LinkId(0);
         engine
-            .add_interface(Interface { link, addresses, mtu: 1500, checksums, shared_with_host: false })
+            .add_interface(Interface {
+                link,
+                medium: Medium::Ip,
+                addresses,
+                mtu: 1500,
+                checksums,
+                shared_with_host: false,
+            })
             .unwrap();
         engine.handle_frame(Instant::ZERO, link, &partial);
         let mut buf = Vec::new();

@@ -1,5 +1,5 @@
 //! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`, those of the IP layer are in
-//! `fragments.rs` and `icmp_errors.rs`.)
+//! `fragments.rs` and `icmp_errors.rs`, those of neighbors and routes in `neighbors.rs` and `routes.rs`.)
 
 mod common;
 
@@ -281,6 +281,8 @@ fn every_limit_has_a_test() {
         include_str!("listening.rs"),
         include_str!("fragments.rs"),
         include_str!("icmp_errors.rs"),
+        include_str!("neighbors.rs"),
+        include_str!("routes.rs"),
         include_str!("path_mtu.rs"),
     ]
     .concat();

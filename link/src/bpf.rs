@@ -1,4 +1,4 @@
-//! The two classic BPF programs that links attach to sockets.
+//! The classic BPF programs that links attach to sockets.
 //!
 //! A classic program ends in `ret k`: keep the first `k` bytes of the packet; `ret 0` drops it.
 
@@ -25,6 +25,25 @@ pub(crate) fn icmpv6_types(types: &[u8]) -> Vec<SockFilter> {
     let mut program = vec![op(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0)];
     admit_if_one_of(&mut program, types);
     program
+}
+
+/// Admits the frames for `mac` and for every group, on a packet socket, where frames start with their destination.
+pub(crate) fn frames_for(mac: [u8; 6]) -> [SockFilter; 8] {
+    let [a, b, c, d, e, f] = mac.map(u32::from);
+    let jump = |test: u32, skip_if_true, skip_if_false, k| {
+        SockFilter::new(code(libc::BPF_JMP | test | libc::BPF_K), skip_if_true, skip_if_false, k)
+    };
+    [
+        // The group bit is the lowest of the first octet.
+        op(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0),
+        jump(libc::BPF_JSET, 5, 0, 1),
+        op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
+        jump(libc::BPF_JEQ, 0, 2, a << 24 | b << 16 | c << 8 | d),
+        op(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, 4),
+        jump(libc::BPF_JEQ, 1, 0, e << 8 | f),
+        ret(0),
+        ret(u32::MAX),
+    ]
 }
 
 /// Ends `program`: keeps the packet if the accumulator equals one of `types`.

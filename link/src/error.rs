@@ -23,6 +23,8 @@ pub enum LinkError {
     NoSuchNamespace(String),
     /// The address belongs to no interface of this host, or is not a unicast address.
     AddressNotOwned(IpAddr),
+    /// Another station on the link has the address.
+    AddressTaken(IpAddr),
     /// A socket of the kernel, or another guard, holds the port.
     PortTaken(Protocol, SocketAddr),
     /// The limit of [`Guards`](crate::Guards) is reached.
@@ -74,6 +76,9 @@ impl fmt::Display for LinkError {
                 "{address} is not a unicast address of this host; `ip address` lists those that are \
                  (an IPv6 address marked tentative is not ready yet)"
             ),
+            LinkError::AddressTaken(address) => {
+                write!(f, "another station on the link has the address {address}")
+            }
             LinkError::PortTaken(protocol, address) => write!(
                 f,
                 "{protocol} {address} is taken by another socket of this host; `ss -ap` shows whose it is"

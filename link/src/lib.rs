@@ -1,8 +1,9 @@
-//! Packet I/O for the engine: where whole IP packets come from and go to.
+//! Packet I/O for the engine: where packets and frames come from and go to.
 //!
-//! Owns the links (virtual and raw), the impairments that may stand in front of any of them, and the guards that
+//! Owns the links (virtual, raw and on Ethernet), the impairments that may stand in front of any of them, and the guards that
 //! keep the host's own stack silent on ports that belong to an engine. Knows nothing of TCP beyond port numbers,
-//! and nothing of tokio or the contract. A link deals in one kind of thing: a whole IPv4 or IPv6 packet in a slice.
+//! and nothing of tokio or the contract. A link deals in one kind of thing: a whole IPv4 or IPv6 packet, or a whole
+//! Ethernet frame, in a slice.
 //!
 //! | module | what it is | needs |
 //! |---|---|---|
@@ -10,12 +11,14 @@
 //! | [`impair`] | loss, delay, reordering ... as a seeded value | nothing |
 //! | [`raw_ip`] | raw sockets on an address that the host owns | `CAP_NET_RAW` |
 //! | [`relay`] | a bump in the wire between two interfaces | `CAP_NET_RAW` |
+//! | [`af_packet`] | a station of its own on an interface of the host | `CAP_NET_RAW` |
 //! | [`guard`] | ports taken from the kernel | free ports |
 //! | [`netns`] | running any of these in another network namespace | `CAP_SYS_ADMIN` |
 //!
 //! `unsafe` is denied everywhere but in `sys`, which holds the few system calls that socket2 and mio lack.
 #![deny(unsafe_code)]
 
+pub mod af_packet;
 mod bpf;
 mod error;
 pub mod guard;
@@ -29,6 +32,7 @@ pub mod rng;
 mod sys;
 pub mod virtual_link;
 
+pub use af_packet::AfPacket;
 pub use error::LinkError;
 pub use guard::{Guards, PortGuard, Protocol};
 pub use impair::{Impairer, Impairments};

@@ -30,8 +30,10 @@ pub struct Limits {
     pub stacks_per_lab: usize,
     /// Links of one lab.
     pub links_per_lab: usize,
-    /// Addresses of one stack of a lab.
+    /// Addresses of one stack.
     pub addresses_per_stack: usize,
+    /// Routes of one stack.
+    pub routes_per_stack: usize,
     /// Sessions.
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
@@ -62,6 +64,7 @@ impl Default for Limits {
             stacks_per_lab: 256,
             links_per_lab: 256,
             addresses_per_stack: 64,
+            routes_per_stack: 64,
             sessions: 65_536,
             commands_queued: 1024,
             guarded_ports: 16_384,

@@ -11,14 +11,15 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::BitOr;
 use core::time::Duration;
 
-use crate::host::Errno;
 use crate::host::op::{Call, Family, SocketKind, SocketState};
-use crate::id::{SessionId, SocketId};
+use crate::host::{Errno, LinkState};
+use crate::id::{LinkId, SessionId, SocketId};
 use crate::limits::Limit;
+use crate::neighbor::NeighborState;
 use crate::tcp::state::State;
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
-use crate::wire::{Flags, Malformed, TcpSummary};
+use crate::wire::{Flags, Mac, Malformed, TcpSummary};
 
 pub use sender::{CongestionPhase, RecoveryCause, RecoveryPhase, UndoCause};
 
@@ -164,6 +165,33 @@ pub enum EventKind {
         /// It left.
         sent: bool,
     },
+    /// What is known of a neighbor changed.
+    Neighbor {
+        /// Its address.
+        ip: IpAddr,
+        /// Its link-layer address, where that is known.
+        mac: Option<Mac>,
+        /// Its state; `None`: it was forgotten, because it did not answer or to make room.
+        state: Option<NeighborState>,
+    },
+    /// Somebody else uses an address of ours, or wants to.
+    AddressConflict {
+        /// The address.
+        ip: IpAddr,
+        /// Who.
+        mac: Mac,
+        /// The address was not ours yet, and will not be.
+        lost: bool,
+    },
+    /// A link came up, went down, or carries packets of another size.
+    Link {
+        /// Which.
+        link: LinkId,
+        /// What it is now.
+        state: LinkState,
+        /// The largest IP packet it carries.
+        mtu: u32,
+    },
     /// The socket is gone.
     Released,
     /// The sender's loss recovery went from one phase to another.
@@ -288,6 +316,7 @@ macro_rules! drop_reasons {
 drop_reasons! {
     Malformed = "MALFORMED", "The packet's headers contradict themselves or its length.";
     BadChecksum = "BAD_CHECKSUM", "A checksum is wrong.";
+    Forwarded = "FORWARDED", "A message of neighbor discovery from beyond the link: its hop limit is not 255.";
     Fragment = "FRAGMENT", "A fragment that can be part of no packet, or of one whose fragments overlap (RFC 5722) or contradict each other.";
     FragmentDuplicate = "FRAGMENT_DUPLICATE", "A fragment that was there already.";
     FragmentLimit = "FRAGMENT_LIMIT", "A fragment beyond what is kept for reassembly.";
@@ -295,6 +324,11 @@ drop_reasons! {
     SourceRoute = "SOURCE_ROUTE", "The packet asks to be routed by its source: an IPv4 option, or an IPv6 routing header that is not finished.";
     IpOption = "IP_OPTION", "An IP option with a bad length, or an IPv6 option that is unknown and asks for the packet to be dropped.";
     NotOurAddress = "NOT_OUR_ADDRESS", "The destination is not an address of this stack.";
+    OtherStation = "OTHER_STATION", "The Ethernet frame is for another station or VLAN, or came back from ourselves.";
+    UnknownEtherType = "UNKNOWN_ETHER_TYPE", "The Ethernet frame carries neither IP nor ARP for IPv4 on Ethernet.";
+    LinkBroadcast = "LINK_BROADCAST", "A packet for one host in an Ethernet frame for many.";
+    NotANeighbor = "NOT_A_NEIGHBOR", "An ARP message that tells an address outside of the networks of its link.";
+    Unasked = "UNASKED", "A message of neighbor discovery or ARP that nobody asked for, or that is not for hosts.";
     BadAddress = "BAD_ADDRESS", "The source is a multicast, broadcast or unspecified address, or the destination a multicast one.";
     UnknownProtocol = "UNKNOWN_PROTOCOL", "Neither TCP, UDP nor ICMP.";
     UnhandledIcmp = "UNHANDLED_ICMP", "An ICMP message that concerns no socket or is of no use to one.";
@@ -327,6 +361,8 @@ impl From<Malformed> for DropReason {
     fn from(malformed: Malformed) -> Self {
         match malformed {
             Malformed::BadChecksum => DropReason::BadChecksum,
+            Malformed::UnknownLinkProtocol => DropReason::UnknownEtherType,
+            Malformed::Forwarded => DropReason::Forwarded,
             Malformed::BadFragment(_) => DropReason::Fragment,
             Malformed::UnknownProtocol(_) => DropReason::UnknownProtocol,
             Malformed::SourceRoute | Malformed::RoutingHeader(_) => DropReason::SourceRoute,
@@ -390,8 +426,10 @@ impl Interest {
     pub const RTT: Interest = Interest(128);
     /// Windows.
     pub const WINDOWS: Interest = Interest(256);
+    /// Neighbor.
+    pub const NEIGHBORS: Interest = Interest(512);
     /// All.
-    pub const ALL: Interest = Interest(511);
+    pub const ALL: Interest = Interest(1023);
 
     /// Whether every kind of `other` is wanted.
     pub const fn contains(self, other: Interest) -> bool {

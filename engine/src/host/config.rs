@@ -6,8 +6,9 @@ use core::net::IpAddr;
 use super::op::SocketKind;
 use crate::id::LinkId;
 use crate::limits::Limits;
+use crate::neighbor;
 use crate::tcp::config::Options;
-use crate::wire::ChecksumPolicy;
+use crate::wire::{ChecksumPolicy, Mac};
 
 /// The configuration of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub limits: Limits,
     /// The options that its sockets begin with.
     pub options: Options,
+    /// How its neighbors on Ethernet are resolved and watched.
+    pub neighbors: neighbor::Config,
 }
 
 /// One of an engine's interfaces: addresses on a link.
@@ -23,6 +26,8 @@ pub struct Config {
 pub struct Interface {
     /// The link that its packets go to and come from.
     pub link: LinkId,
+    /// What the link carries.
+    pub medium: Medium,
     /// Its addresses, each with the length of its prefix.
     pub addresses: Vec<(IpAddr, u8)>,
     /// The largest IP packet the link carries.
@@ -37,6 +42,48 @@ pub struct Interface {
     pub shared_with_host: bool,
 }
 
+/// What a link carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Medium {
+    /// IP packets: there is nobody but the other end, or the link knows where packets go.
+    #[default]
+    Ip,
+    /// Ethernet frames, between stations that find each other by ARP and neighbor discovery.
+    Ethernet(Ethernet),
+}
+
+/// An interface's place on an Ethernet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ethernet {
+    /// Its own address: a unicast one.
+    pub mac: Mac,
+    /// The virtual LAN that its frames are tagged for, 1 to 4094; `None`: its frames have no tag.
+    pub vlan: Option<u16>,
+    /// Its IP addresses are tentative, and not used, until `handle_link` told that the link is up and one probe for
+    /// each stayed unanswered for a second.
+    pub detect_duplicates: bool,
+}
+
+impl Ethernet {
+    /// Whether a neighbor may have this address: a station's, and not our own.
+    pub(super) fn may_be_neighbor(&self, mac: Mac) -> bool {
+        mac.is_unicast() && mac != self.mac
+    }
+}
+
+/// A way to other networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// An address of the network it leads to; unspecified with a prefix of 0: everywhere.
+    pub destination: IpAddr,
+    /// The length of that network's prefix.
+    pub prefix: u8,
+    /// The router, a neighbor on `link`.
+    pub gateway: IpAddr,
+    /// The link.
+    pub link: LinkId,
+}
+
 /// A packet that `poll_transmit` wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transmit {
@@ -48,6 +95,17 @@ pub struct Transmit {
     pub gso: Option<u16>,
 }
 
+/// Whether a link carries packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkState {
+    /// It does.
+    Up,
+    /// It does not.
+    Down,
+    /// It does not, and never will again.
+    Gone,
+}
+
 /// What became of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkChange {
@@ -55,6 +113,8 @@ pub enum LinkChange {
     Up,
     /// It carries none: what would be sent is lost, as on a wire that was cut.
     Down,
+    /// It carries none, and never will again: calls that would send over it fail with ENETDOWN.
+    Gone,
     /// It carries IP packets of this size now. Connections respect it at once.
     Mtu(usize),
 }

@@ -1,4 +1,4 @@
-//! What goes out: resets and other strays first, then whole packets, then the connections in turn.
+//! What goes out: frames that are whole, resets and other strays, whole packets, and then the connections in turn.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use super::Engine;
 use super::config::Transmit;
 use super::ingress::Arrived;
+use super::routes::Hop;
 use super::socket::Phase;
 use crate::id::SocketId;
 use crate::ip::fragment;
@@ -20,7 +21,8 @@ use crate::wire::{ChecksumPolicy, IpHeader, Protocol};
 /// A datagram or ICMP message on its way out: one frame, or the fragments of one.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    dst: IpAddr,
+    /// From where to where.
+    ends: (IpAddr, IpAddr),
     frames: VecDeque<Vec<u8>>,
 }
 
@@ -42,7 +44,7 @@ impl From<PathMtuDiscovery> for Routers {
 
 /// Where a packet goes.
 enum Way {
-    Link(usize),
+    Link(Hop),
     Ourselves,
     Nowhere,
 }
@@ -52,22 +54,35 @@ impl Engine {
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         loop {
             buf.clear();
-            let Some(dst) = self.write_next(now, buf) else {
+            if let Some((link, frame)) = self.frames.pop_front() {
+                self.shared.counters.frames_out += 1;
+                buf.extend_from_slice(&frame);
+                return Some(Transmit { link, len: buf.len(), gso: None });
+            }
+            buf.resize(self.headroom, 0);
+            let Some((src, dst)) = self.write_next(now, buf) else {
                 // Only then what we sent to ourselves arrives, as it would from a wire.
                 let frame = self.loopback.pop_front()?;
-                let arrived =
-                    Arrived { checksums: ChecksumPolicy::Ignore, shared_with_host: false, from_wire: false };
+                let arrived = Arrived {
+                    checksums: ChecksumPolicy::Ignore,
+                    shared_with_host: false,
+                    from_wire: false,
+                    enclosed: None,
+                };
                 self.take_frame(now, arrived, &frame);
                 continue;
             };
             match self.way_to(dst) {
-                Way::Link(i) => {
+                Way::Link(hop) => {
+                    if !self.enclose(now, &hop, src, buf) {
+                        continue;
+                    }
                     self.shared.counters.frames_out += 1;
-                    let link = self.interfaces.get(i)?.link;
+                    let link = self.interfaces.get(hop.interface)?.link;
                     return Some(Transmit { link, len: buf.len(), gso: None });
                 }
                 Way::Ourselves if self.loopback.len() < self.shared.limits.loopback_frames => {
-                    self.loopback.push_back(buf.clone());
+                    self.loopback.push_back(buf.split_off(self.headroom));
                 }
                 Way::Ourselves => self.shared.cx(now).limit_hit(None, Limit::LoopbackFrames),
                 Way::Nowhere => {}
@@ -75,15 +90,15 @@ impl Engine {
         }
     }
 
-    /// Writes the next packet, and says where it goes.
-    fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<IpAddr> {
+    /// Appends the next packet, and says from where to where it goes.
+    fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<(IpAddr, IpAddr)> {
         if let Some(stray) = self.shared.strays.pop_front() {
             return Some(self.write_stray(now, &stray, buf));
         }
         while let Some(packet) = self.packets.front_mut() {
             if let Some(frame) = packet.frames.pop_front() {
-                *buf = frame;
-                return Some(packet.dst);
+                buf.extend_from_slice(&frame);
+                return Some(packet.ends);
             }
             self.packets.pop_front();
         }
@@ -132,12 +147,12 @@ impl Engine {
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
             self.ready.push_back(id);
-            return Some(dst);
+            return Some((src, dst));
         }
         None
     }
 
-    fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> IpAddr {
+    fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> (IpAddr, IpAddr) {
         let segment = stray.segment();
         let (src, dst) = (stray.tuple.local.ip(), stray.tuple.remote.ip());
         let socket = stray.socket.and_then(|id| self.sockets.get(&id));
@@ -152,7 +167,7 @@ impl Engine {
             }
         }
         segment.emit(src, dst, buf);
-        dst
+        (src, dst)
     }
 
     /// Tells a connection what is known of its path.
@@ -179,8 +194,8 @@ impl Engine {
         let of_socket: VecDeque<Box<Stray>> = of_socket;
         for stray in of_socket {
             let mut frame = Vec::new();
-            let dst = self.write_stray(now, &stray, &mut frame);
-            self.packets.push_back(Packet { dst, frames: [frame].into() });
+            let ends = self.write_stray(now, &stray, &mut frame);
+            self.packets.push_back(Packet { ends, frames: [frame].into() });
         }
     }
 
@@ -223,19 +238,19 @@ impl Engine {
                 [frame].into()
             }
         };
-        self.packets.push_back(Packet { dst: header.dst, frames });
+        self.packets.push_back(Packet { ends, frames });
         Ok(())
     }
 
     fn way_to(&self, dst: IpAddr) -> Way {
-        let Some((i, own)) = self.route(dst) else { return Way::Nowhere };
-        let Some(interface) = self.interfaces.get(i) else { return Way::Nowhere };
+        let Some(hop) = self.route(dst) else { return Way::Nowhere };
+        let Some(interface) = self.interfaces.get(hop.interface) else { return Way::Nowhere };
         // A host's kernel brings back by itself what goes to its own address.
         if self.is_own(dst) && !interface.shared_with_host {
             return Way::Ourselves;
         }
-        debug_assert_eq!(own.is_ipv4(), dst.is_ipv4());
-        if self.links_down.contains(&interface.link) { Way::Nowhere } else { Way::Link(i) }
+        debug_assert_eq!(hop.next.is_ipv4(), dst.is_ipv4());
+        if self.links_down.contains(&interface.link) { Way::Nowhere } else { Way::Link(hop) }
     }
 }
 

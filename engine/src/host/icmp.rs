@@ -169,6 +169,12 @@ impl Engine {
     /// call; an open connection goes on, and tells it if it is given up later.
     pub fn handle_send_failure(&mut self, now: Instant, packet: &[u8], errno: Errno) {
         self.begin_input();
+        self.on_send_failure(now, packet, errno);
+        self.settle(now);
+    }
+
+    /// Takes note that `packet` could not be sent.
+    pub(super) fn on_send_failure(&mut self, now: Instant, packet: &[u8], errno: Errno) {
         let Ok(quoted) = Quoted::parse(packet) else { return };
         let Some((kind, tuple)) = sender_of(&quoted) else { return };
         let found = self.demux.connected(kind, &tuple).or_else(|| self.demux.bound(kind, tuple.local));
@@ -183,7 +189,6 @@ impl Engine {
             }
             _ => {}
         }
-        self.settle(now);
     }
 
     /// Answers an echo request, from the address that it was sent to.

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
+use super::config::Medium;
+use super::ethernet::Enclosed;
 use super::op::SocketState;
 use super::ports::Hold;
 use super::settle::flush_thawed;
@@ -14,10 +16,11 @@ use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
 use crate::tcp::cx::{Tuple, arriving};
 use crate::tcp::passive::half_open::HalfOpen;
+use crate::tcp::seq::Seq;
 use crate::tcp::state::State;
 use crate::time::Instant;
 use crate::udp::Received;
-use crate::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment, UdpDatagram};
+use crate::wire::{ChecksumPolicy, IpPacket, NdpMessage, Protocol, TcpSegment, UdpDatagram};
 
 /// What ingress knows of the interface that a packet came in by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,21 +29,27 @@ pub(super) struct Arrived {
     pub(super) shared_with_host: bool,
     /// It came by a link, not from ourselves.
     pub(super) from_wire: bool,
+    /// The Ethernet frame that it was in.
+    pub(super) enclosed: Option<Enclosed>,
 }
 
 impl Engine {
-    /// Takes in a frame: one IP packet.
+    /// Takes in a frame: one IP packet, or on Ethernet an Ethernet frame.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
         self.begin_input();
-        let arrived = self.interfaces.iter().find(|interface| interface.link == link).map(|interface| {
-            let Interface { checksums, shared_with_host, .. } = *interface;
-            Arrived { checksums, shared_with_host, from_wire: true }
-        });
-        let Some(arrived) = arrived else { return self.drop_frame(now, DropReason::NotOurAddress) };
-        self.take_frame(now, arrived, frame);
+        let found = self.interfaces.iter().find(|interface| interface.link == link);
+        let Some(Interface { medium, checksums, shared_with_host, .. }) = found else {
+            return self.drop_frame(now, DropReason::NotOurAddress);
+        };
+        let (checksums, shared_with_host) = (*checksums, *shared_with_host);
+        let arrived = Arrived { checksums, shared_with_host, from_wire: true, enclosed: None };
+        match medium {
+            Medium::Ip => self.take_frame(now, arrived, frame),
+            Medium::Ethernet(_) => self.take_ethernet(now, link, arrived, frame),
+        }
     }
 
-    /// Takes in a frame that came by a link, or from ourselves.
+    /// Takes in an IP packet that came by a link, or from ourselves.
     pub(super) fn take_frame(&mut self, now: Instant, arrived: Arrived, frame: &[u8]) {
         self.shared.counters.frames_in += 1;
         match IpPacket::parse(frame) {
@@ -60,6 +69,20 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
     //# A host MUST NOT discard a datagram just because it was received with TTL less than 2.
     pub(super) fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
+        if let Some(enclosed) = &arrived.enclosed {
+            let icmpv6 = packet.protocol == Protocol::Icmpv6 && packet.fragment.is_none();
+            let kind = packet.payload.first().copied().filter(|_| icmpv6);
+            if kind.is_some_and(NdpMessage::is_type) {
+                return self.take_ndp(now, enclosed, arrived.checksums, packet);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
+            //# A host SHOULD silently discard a datagram that is received via
+            //# a link-layer broadcast (see Section 2.4) but does not specify
+            //# an IP multicast or broadcast destination address.
+            if enclosed.for_many && is_unicast(packet.dst) {
+                return self.drop_frame(now, DropReason::LinkBroadcast);
+            }
+        }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# A TCP implementation MUST silently discard an incoming SYN
         //# segment that is addressed to a broadcast or multicast address [(MUST-57)].
@@ -142,8 +165,25 @@ impl Engine {
             .connected(PortKind::Tcp, &tuple)
             .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local));
         match found {
-            Some(id) => self.deliver_segment(now, id, tuple, segment),
+            Some(id) => {
+                let before = self.progress(id);
+                self.deliver_segment(now, id, tuple, segment);
+                if self.progress(id).is_some_and(|after| before != Some(after)) {
+                    self.confirm_path(now, src);
+                }
+            }
             None => self.refuse_segment(now, arrived, tuple, segment),
+        }
+    }
+
+    /// How far the data of a connection have come in both directions, where that says something of a neighbor.
+    fn progress(&self, id: SocketId) -> Option<(Seq, Seq)> {
+        if self.stations.is_empty() {
+            return None;
+        }
+        match &self.sockets.get(&id)?.phase {
+            Phase::Connection(connection) if !connection.is_closed() => Some(connection.progress()),
+            _ => None,
         }
     }
 
@@ -227,7 +267,7 @@ impl Engine {
         let options = parent.options.clone();
         let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
         let iss = match options.initial_sequence_number {
-            Some(iss) => crate::tcp::seq::Seq(iss),
+            Some(iss) => Seq(iss),
             None => self.isn.isn(now, &tuple),
         };
         let clock = self.timestamp_offsets.clock(now, &tuple);

@@ -25,21 +25,27 @@
 pub mod config;
 pub mod op;
 
+mod arp;
 mod calls;
 mod demux;
 mod egress;
 mod errno;
+mod ethernet;
 mod fragments;
 mod icmp;
 mod info;
 mod ingress;
+mod ndp;
 mod ports;
 mod report;
+mod routes;
 mod settle;
 mod socket;
 mod timers;
 
-pub use config::{Config, Interface, LinkChange, Port, PortKind, Transmit};
+pub use config::{
+    Config, Ethernet, Interface, LinkChange, LinkState, Medium, Port, PortKind, Route, Transmit,
+};
 pub use errno::{Errno, OpError};
 pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
 
@@ -49,12 +55,13 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use self::demux::{Demux, KeyedMap};
+use self::ethernet::Station;
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
 use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
-use crate::event::{Event, Interest, Sink};
+use crate::event::{Event, EventKind, Interest, Sink};
 use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::ip::ident::Idents;
@@ -77,6 +84,16 @@ pub struct Engine {
     ids: IdSource,
     interfaces: Vec<Interface>,
     links_down: BTreeSet<LinkId>,
+    links_gone: BTreeSet<LinkId>,
+    routes: Vec<Route>,
+    /// What there is besides of each interface on Ethernet.
+    stations: BTreeMap<LinkId, Station>,
+    /// Addresses that are tentative, or another's.
+    unusable: BTreeSet<IpAddr>,
+    /// Packets that no router took: of equally good ones, the next has its turn.
+    failed_gateways: usize,
+    /// Octets that packets are written behind, for the longest link-layer header of an interface.
+    headroom: usize,
     sockets: KeyedMap<SocketId, Socket>,
     demux: Demux,
     ports: Ports,
@@ -94,6 +111,8 @@ pub struct Engine {
     released_ports: VecDeque<Port>,
     /// Packets that are whole: datagrams and ICMP.
     packets: VecDeque<egress::Packet>,
+    /// Frames that are whole, and their links.
+    frames: VecDeque<(LinkId, Vec<u8>)>,
     /// Frames to ourselves.
     loopback: VecDeque<Vec<u8>>,
     /// Records that give way to newer ones, the oldest first.
@@ -144,6 +163,12 @@ impl Engine {
             ids,
             interfaces: Vec::new(),
             links_down: BTreeSet::new(),
+            links_gone: BTreeSet::new(),
+            routes: Vec::new(),
+            stations: BTreeMap::new(),
+            unusable: BTreeSet::new(),
+            failed_gateways: 0,
+            headroom: 0,
             sockets: KeyedMap::with_hasher(SipKeys::new(&mut rng)),
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
@@ -165,6 +190,7 @@ impl Engine {
             completions: VecDeque::new(),
             released_ports: VecDeque::new(),
             packets: VecDeque::new(),
+            frames: VecDeque::new(),
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
@@ -208,9 +234,18 @@ impl Engine {
             if interface.mtu < mtu_min {
                 return Err("the MTU is below the least that the IP version allows");
             }
-            if self.is_own(*ip) {
+            if self.interfaces.iter().flat_map(|other| &other.addresses).any(|(own, _)| own == ip) {
                 return Err("an address is on another interface already");
             }
+        }
+        if let Medium::Ethernet(ethernet) = interface.medium {
+            if !ethernet.mac.is_unicast() {
+                return Err("the MAC address is no unicast address");
+            }
+            if ethernet.vlan.is_some_and(|id| !(1..=4094).contains(&id)) {
+                return Err("a VLAN is none of 1 to 4094");
+            }
+            self.add_station(&interface, ethernet);
         }
         self.interfaces.push(interface);
         Ok(())
@@ -238,7 +273,8 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        [self.next_socket_timeout(), self.reassembly.next_timeout()].into_iter().flatten().min()
+        let others = [self.next_station_timeout(), self.reassembly.next_timeout()];
+        others.into_iter().chain([self.next_socket_timeout()]).flatten().min()
     }
 
     /// When the next socket wants to be looked at.
@@ -273,6 +309,8 @@ impl Engine {
     /// Fires every timer that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_input();
+        self.on_station_timeout(now);
+        self.settle(now);
         self.expire_fragments(now);
         while let Some(at) = self.next_socket_timeout() {
             let Some((_, id)) = self.timers.peek() else { break };
@@ -292,12 +330,18 @@ impl Engine {
     pub fn handle_link(&mut self, now: Instant, link: LinkId, change: LinkChange) {
         self.begin_input();
         match change {
-            LinkChange::Up => {
+            LinkChange::Up if !self.links_gone.contains(&link) => {
                 self.links_down.remove(&link);
+                self.begin_claims(now, link);
             }
-            LinkChange::Down => {
+            LinkChange::Down | LinkChange::Gone => {
                 self.links_down.insert(link);
+                if change == LinkChange::Gone {
+                    self.links_gone.insert(link);
+                }
+                self.forget_neighbors(now, link);
             }
+            LinkChange::Up => {}
             LinkChange::Mtu(mtu) => {
                 self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
                 self.paths.note_change();
@@ -306,6 +350,13 @@ impl Engine {
                 self.settle(now);
             }
         }
+        let mtu = self.interfaces.iter().find(|i| i.link == link).map_or(0, |i| i.mtu as u32);
+        let state = match self.links_down.contains(&link) {
+            false => LinkState::Up,
+            true if self.links_gone.contains(&link) => LinkState::Gone,
+            true => LinkState::Down,
+        };
+        self.shared.events.push(now, None, EventKind::Link { link, state, mtu });
     }
 
     /// Everything about a socket.
@@ -375,6 +426,7 @@ impl Engine {
 
     fn is_own(&self, ip: IpAddr) -> bool {
         self.interfaces.iter().flat_map(|i| &i.addresses).any(|(own, _)| *own == ip)
+            && !self.unusable.contains(&ip)
     }
 
     /// Whether `ip` is the broadcast address of a network of ours, or the network itself.
@@ -383,30 +435,6 @@ impl Engine {
             .iter()
             .flat_map(|i| &i.addresses)
             .any(|(own, prefix)| is_broadcast_of(ip, *own, *prefix))
-    }
-
-    /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
-    /// leads everywhere else.
-    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
-    //# Addresses of this form MUST NOT appear outside a host.
-    fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
-        let direct = self.interfaces.iter().enumerate().flat_map(|(i, interface)| {
-            interface
-                .addresses
-                .iter()
-                .filter(move |(own, prefix)| in_prefix(ip, *own, *prefix))
-                .map(move |(own, prefix)| (*prefix, i, *own))
-        });
-        // The first of equally long prefixes, so that the order of interfaces decides.
-        let best = direct.reduce(|a, b| if b.0 > a.0 { b } else { a });
-        best.map(|(_, i, own)| (i, own)).or_else(|| {
-            self.interfaces.iter().enumerate().filter(|(_, interface)| interface.shared_with_host).find_map(
-                |(i, interface)| {
-                    let own = interface.addresses.iter().find(|(own, _)| own.is_ipv4() == ip.is_ipv4())?.0;
-                    Some((i, own))
-                },
-            )
-        })
     }
 
     /// The largest IP packet that fits on the way to `ip`.
@@ -421,7 +449,9 @@ impl Engine {
     //# use EMTU_S <= 576 whenever the destination address is not on a connected network, and
     //# otherwise use the connected network's MTU.
     fn mtu_to(&self, ip: IpAddr) -> usize {
-        self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
+        self.route(ip)
+            .and_then(|hop| self.interfaces.get(hop.interface))
+            .map_or(576, |interface| interface.mtu)
     }
 
     /// What is known of the path to `ip`: no more than fits its first hop.
@@ -445,6 +475,7 @@ impl Engine {
             self.ready.is_empty()
                 && self.shared.strays.is_empty()
                 && self.packets.is_empty()
+                && self.frames.is_empty()
                 && self.loopback.is_empty()
                 && self.completions.is_empty()
                 && self.shared.events.is_empty()

@@ -77,7 +77,11 @@ impl Engine {
     //# Wherever practical, hosts MUST return ICMP error datagrams on detection of an error,
     //# except in those cases where returning an ICMP error message is specifically prohibited.
     pub(super) fn report(&mut self, now: Instant, arrived: Arrived, packet: &[u8], trouble: Trouble) {
-        if arrived.from_wire && !arrived.shared_with_host {
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+        //# a datagram sent as a link-layer broadcast, or
+        let even_to_group = matches!(trouble, Trouble::Problem(Problem { even_to_group: true, .. }));
+        let for_many = arrived.enclosed.is_some_and(|enclosed| enclosed.for_many) && !even_to_group;
+        if arrived.from_wire && !arrived.shared_with_host && !for_many {
             self.tell_sender(now, packet, trouble);
         }
     }
@@ -139,7 +143,7 @@ impl Engine {
         let even_to_group = matches!(trouble, Trouble::Problem(Problem { even_to_group: true, .. }));
         let own = match dst {
             _ if self.is_own(dst) => dst,
-            IpAddr::V6(group) if group.is_multicast() && even_to_group => self.route(sender)?.1,
+            IpAddr::V6(group) if group.is_multicast() && even_to_group => self.route(sender)?.source,
             _ => return None,
         };
         let about_error = IcmpMessage::is_error_or_later_fragment(packet);

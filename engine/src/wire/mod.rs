@@ -1,4 +1,4 @@
-//! Bytes to meaning and back: IP, TCP, UDP and ICMP as they travel.
+//! Bytes to meaning and back: Ethernet, ARP, IP, TCP, UDP, ICMP and neighbor discovery as they travel.
 //!
 //! Owns: the formats, their checksums, and the names of everything that can be wrong with them
 //! ([`Malformed`]). Never touches a connection, a socket or a clock: the same bytes always mean the same.
@@ -34,19 +34,29 @@
     )
 )]
 
+mod arp;
 pub mod checksum;
+mod ethernet;
 mod icmp;
 mod icmpv4;
 mod icmpv6;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod ndp;
 mod tcp;
 mod udp;
 
+pub use arp::{Arp, ArpOperation};
 pub use checksum::ChecksumPolicy;
+pub use ethernet::{
+    ETHERNET_HEADER_LEN_MAX, EtherType, EthernetFrame, Mac, NotAMac, Vlan, ethernet_header_len,
+};
 pub use icmp::{IcmpMessage, Quoted, Unreachable};
 pub use ip::{Fragment, IpHeader, IpPacket};
+pub use ndp::{
+    NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions, PrefixInformation, RouterAdvertisement, solicited_node,
+};
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 
@@ -93,6 +103,12 @@ pub enum Malformed {
     UnknownIpOption(Option<Problem>),
     /// More IPv6 extension headers in a row than anybody needs.
     TooManyExtensionHeaders,
+    /// Nobody here speaks what an Ethernet frame carries, or what an ARP message asks for.
+    UnknownLinkProtocol,
+    /// A message of neighbor discovery whose hop limit is not 255: it crossed a router, or was forged beyond one.
+    Forwarded,
+    /// A message of neighbor discovery that fails another of the checks of RFC 4861 §6.1, §7.1 or §8.1.
+    InvalidNeighborDiscovery,
 }
 
 /// What an ICMP Parameter Problem tells of a packet that was refused (RFC 792, RFC 4443 §3.4).
@@ -144,6 +160,9 @@ impl Malformed {
             Malformed::RoutingHeader(_) => "routing header with segments left",
             Malformed::UnknownIpOption(_) => "unknown IP option",
             Malformed::TooManyExtensionHeaders => "too many extension headers",
+            Malformed::UnknownLinkProtocol => "unknown protocol of the link",
+            Malformed::Forwarded => "neighbor discovery from beyond the link",
+            Malformed::InvalidNeighborDiscovery => "invalid neighbor discovery",
         }
     }
 }

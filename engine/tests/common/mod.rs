@@ -2,6 +2,7 @@
 //! them whose packets reach each other at once, and whose clock moves when told.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod ethernet;
 pub(crate) mod router;
 pub(crate) mod script;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind, Interest, TimerAction};
 use sockwright_engine::host::op::{Family, Outcome, Reply, Request, ShutdownHow, SocketKind, Wait};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, OpError};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium, OpError};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::tcp::timers::TimerKind;
@@ -37,17 +38,23 @@ impl Host {
 
     pub(crate) fn with_config(ip: &str, seed: u8, config: Config) -> Self {
         let ip: IpAddr = ip.parse().unwrap();
-        let mut engine = Engine::new(config, [seed; 32], IdSource::new());
         let prefix = if ip.is_ipv4() { 24 } else { 64 };
-        engine
-            .add_interface(Interface {
-                link: LinkId(0),
-                addresses: vec![(ip, prefix)],
-                mtu: 1500,
-                checksums: ChecksumPolicy::Verify,
-                shared_with_host: false,
-            })
-            .unwrap();
+        let interface = Interface {
+            link: LinkId(0),
+            addresses: vec![(ip, prefix)],
+            mtu: 1500,
+            checksums: ChecksumPolicy::Verify,
+            medium: Medium::Ip,
+            shared_with_host: false,
+        };
+        Self::with_interface(interface, seed, config)
+    }
+
+    /// A host with one interface, whose first address is its own.
+    pub(crate) fn with_interface(interface: Interface, seed: u8, config: Config) -> Self {
+        let ip = interface.addresses[0].0;
+        let mut engine = Engine::new(config, [seed; 32], IdSource::new());
+        engine.add_interface(interface).unwrap();
         engine.set_interest(Interest::ALL);
         let now = Instant::ZERO;
         Host {
@@ -70,6 +77,7 @@ impl Host {
                 addresses: vec![(ip, 24)],
                 mtu: 1500,
                 checksums: ChecksumPolicy::Verify,
+                medium: Medium::Ip,
                 shared_with_host: false,
             })
             .unwrap();

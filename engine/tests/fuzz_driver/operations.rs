@@ -38,6 +38,10 @@ const LIMITS: Limits = Limits {
     path_mtus: 2,
     identifications: 5,
     challenge_acks_per_second: 5,
+    neighbors: 3,
+    unresolved_packets: 2,
+    neighbor_solicitations_per_second: 5,
+    routes: 2,
     vanished: 2,
 };
 

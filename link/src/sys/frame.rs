@@ -1,4 +1,4 @@
-//! Packet sockets (`AF_PACKET`), and waiting for them to the microsecond.
+//! Packet sockets (`AF_PACKET`): what they are bound to and show, and waiting for them to the microsecond.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -19,11 +19,49 @@ pub(crate) fn bind_to_interface(socket: &Socket, index: u32) -> io::Result<()> {
     socket.bind(&address)
 }
 
-/// Has a packet socket say with each frame what of it the sender left to hardware (`PACKET_VNET_HDR`), and not show it
-/// what this host itself sends there (`PACKET_IGNORE_OUTGOING`).
+/// Has a packet socket not show what this host itself sends there (`PACKET_IGNORE_OUTGOING`).
+pub(crate) fn frames_from_outside(socket: &Socket) -> io::Result<()> {
+    super::option::set_int(socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+}
+
+/// The same, and has it say with each frame what of it the sender left to hardware (`PACKET_VNET_HDR`).
 pub(crate) fn frames_from_outside_with_their_offloads(socket: &Socket) -> io::Result<()> {
     super::option::set_int(socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
-    super::option::set_int(socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    frames_from_outside(socket)
+}
+
+/// Has a packet socket tell beside each frame the 802.1Q tag that was taken out of it (`PACKET_AUXDATA`).
+pub(crate) fn frames_with_their_tags(socket: &Socket) -> io::Result<()> {
+    super::option::set_int(socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)
+}
+
+/// Has the interface of this index let in, for as long as the socket lives, frames for the unicast address `mac`
+/// (`PACKET_MR_UNICAST`) and for every group (`PACKET_MR_ALLMULTI`).
+pub(crate) fn admit_station(socket: &Socket, index: u32, mac: [u8; 6]) -> io::Result<()> {
+    add_membership(socket, index, libc::PACKET_MR_UNICAST, mac)?;
+    add_membership(socket, index, libc::PACKET_MR_ALLMULTI, [0; 6])
+}
+
+fn add_membership(socket: &Socket, index: u32, kind: libc::c_int, mac: [u8; 6]) -> io::Result<()> {
+    let mut address = [0; 8];
+    address[..mac.len()].copy_from_slice(&mac);
+    let request = libc::packet_mreq {
+        mr_ifindex: i32::try_from(index).map_err(io::Error::other)?,
+        mr_type: kind as libc::c_ushort,
+        mr_alen: mac.len() as libc::c_ushort,
+        mr_address: address,
+    };
+    // SAFETY: the pointer and the length describe `request`, which outlives the call; the kernel only reads it.
+    let status = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            (&raw const request).cast(),
+            size_of_val(&request) as libc::socklen_t,
+        )
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Waits until one of `descriptors` can be read or has been hung up, at most for `timeout`: which of them.

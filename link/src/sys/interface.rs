@@ -43,6 +43,31 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
 ///
 /// Not read from `/sys/class/net`, which shows the namespace that mounted it rather than the thread's own.
 pub(crate) fn interface_mtu(socket: &Socket, name: &str) -> io::Result<usize> {
+    let answer = ask(socket, name, libc::SIOCGIFMTU as libc::c_ulong)?;
+    // SAFETY: SIOCGIFMTU succeeded, so it wrote the member `ifru_mtu`.
+    let mtu = unsafe { answer.ifr_ifru.ifru_mtu };
+    usize::try_from(mtu).map_err(io::Error::other)
+}
+
+/// The index of the interface called `name`, in the namespace that `socket` was made in.
+pub(crate) fn interface_index_of(socket: &Socket, name: &str) -> io::Result<u32> {
+    let answer = ask(socket, name, libc::SIOCGIFINDEX as libc::c_ulong)?;
+    // SAFETY: SIOCGIFINDEX succeeded, so it wrote the member `ifru_ifindex`.
+    let index = unsafe { answer.ifr_ifru.ifru_ifindex };
+    u32::try_from(index).map_err(io::Error::other)
+}
+
+/// Whether the interface called `name`, in the namespace that `socket` was made in, is up and has a carrier.
+pub(crate) fn interface_is_running(socket: &Socket, name: &str) -> io::Result<bool> {
+    let answer = ask(socket, name, libc::SIOCGIFFLAGS as libc::c_ulong)?;
+    // SAFETY: SIOCGIFFLAGS succeeded, so it wrote the member `ifru_flags`.
+    let flags = unsafe { answer.ifr_ifru.ifru_flags };
+    let running = libc::IFF_UP | libc::IFF_RUNNING;
+    Ok(libc::c_int::from(flags) & running == running)
+}
+
+/// Asks the kernel one thing about the interface called `name`: a request that reads and writes one `ifreq`.
+fn ask(socket: &Socket, name: &str, what: libc::c_ulong) -> io::Result<libc::ifreq> {
     // SAFETY: `ifreq` is plain data for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.len() >= request.ifr_name.len() {
@@ -51,15 +76,10 @@ pub(crate) fn interface_mtu(socket: &Socket, name: &str) -> io::Result<usize> {
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
-    // SAFETY: SIOCGIFMTU reads and writes one `ifreq`, which `request` is; its name is NUL-terminated, being shorter
-    // than its zeroed field.
-    let status = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU as _, &raw mut request) };
-    if status != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: SIOCGIFMTU succeeded, so it wrote the member `ifru_mtu`.
-    let mtu = unsafe { request.ifr_ifru.ifru_mtu };
-    usize::try_from(mtu).map_err(io::Error::other)
+    // SAFETY: the callers' requests read and write one `ifreq`, which `request` is; its name is NUL-terminated, being
+    // shorter than its zeroed field.
+    let status = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, &raw mut request) };
+    if status == 0 { Ok(request) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The IP address in `address`, if it holds one.

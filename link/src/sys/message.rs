@@ -1,4 +1,4 @@
-//! `recvmsg` with the ancillary data that a raw socket needs.
+//! `recvmsg` with the ancillary data that raw and packet sockets need.
 //!
 //! socket2 receives into uninitialised memory and leaves control messages as bytes; both would need `unsafe` at
 //! the caller.
@@ -25,6 +25,8 @@ pub(crate) struct Message {
     pub(crate) hop_limit: Option<u8>,
     /// Messages dropped by this socket so far, where it asks for that and there are any (`SO_RXQ_OVFL`).
     pub(crate) drops: Option<u32>,
+    /// The 802.1Q tag that the kernel took out of the frame, where the socket asks for it (`PACKET_AUXDATA`).
+    pub(crate) tag: Option<[u8; 4]>,
 }
 
 /// Receives one message into `buffer`.
@@ -53,7 +55,8 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Message>
     let mut next = unsafe { libc::CMSG_FIRSTHDR(&header) };
     // SAFETY: `next` is null or points to a whole control header within the buffer.
     while let Some(entry) = unsafe { next.as_ref() } {
-        // SAFETY: each of the three kinds carries four bytes, which the kernel wrote behind the header.
+        // SAFETY: each of the three kinds that this is called for carries four bytes, which the kernel wrote behind the
+        // header.
         let value = || unsafe { libc::CMSG_DATA(next).cast::<[u8; 4]>().read() };
         match (entry.cmsg_level, entry.cmsg_type) {
             (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
@@ -63,6 +66,11 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Message>
                 message.hop_limit = u8::try_from(i32::from_ne_bytes(value())).ok();
             }
             (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => message.drops = Some(u32::from_ne_bytes(value())),
+            (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
+                // SAFETY: this kind carries one `tpacket_auxdata`; read unaligned, as the header promises less.
+                let told = unsafe { libc::CMSG_DATA(next).cast::<libc::tpacket_auxdata>().read_unaligned() };
+                message.tag = tag(&told);
+            }
             _ => {}
         }
         // SAFETY: `next` is a control header of `header`, as above.
@@ -71,6 +79,19 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Message>
     Ok(message)
 }
 
-/// Room for the three control messages, aligned as their headers need.
+/// The tag that the kernel took out of a frame, as it was on the wire.
+fn tag(told: &libc::tpacket_auxdata) -> Option<[u8; 4]> {
+    let was_there = told.tp_status & libc::TP_STATUS_VLAN_VALID != 0;
+    // Old kernels tell no type; then it is that of 802.1Q.
+    let [t0, t1] = match told.tp_vlan_tpid {
+        0 => 0x8100,
+        kind => kind,
+    }
+    .to_be_bytes();
+    let [c0, c1] = told.tp_vlan_tci.to_be_bytes();
+    was_there.then_some([t0, t1, c0, c1])
+}
+
+/// Room for all of the control messages, aligned as their headers need.
 #[repr(C, align(8))]
 struct Control([u8; 96]);

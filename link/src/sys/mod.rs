@@ -8,8 +8,13 @@ mod message;
 mod namespace;
 mod option;
 
-pub(crate) use frame::{bind_to_interface, frames_from_outside_with_their_offloads, wait_until_readable};
-pub(crate) use interface::{interface_addresses, interface_index, interface_mtu};
+pub(crate) use frame::{
+    admit_station, bind_to_interface, frames_from_outside, frames_from_outside_with_their_offloads,
+    frames_with_their_tags, wait_until_readable,
+};
+pub(crate) use interface::{
+    interface_addresses, interface_index, interface_index_of, interface_is_running, interface_mtu,
+};
 pub(crate) use message::{Message, receive};
 pub(crate) use namespace::enter_network_namespace;
 pub(crate) use option::{count_receive_drops, set_receive_buffer};

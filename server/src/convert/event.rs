@@ -5,7 +5,9 @@ use std::time::Duration;
 use sockwright_engine::event::{
     Cause, DropReason, Event, EventKind, Relative, RetransmissionReason, SegmentRecord, TimerAction,
 };
+use sockwright_engine::host::LinkState;
 use sockwright_engine::id::SocketId;
+use sockwright_engine::neighbor::NeighborState;
 use sockwright_proto::v1 as pb;
 
 use super::{
@@ -45,6 +47,9 @@ pub fn event_kind(event: &HubEvent) -> pb::EventKind {
             EventKind::Windows { .. } => pb::EventKind::Windows,
             EventKind::PathMtu { .. } => pb::EventKind::PathMtu,
             EventKind::Urgent { .. } => pb::EventKind::Urgent,
+            EventKind::Neighbor { .. } => pb::EventKind::Neighbor,
+            EventKind::AddressConflict { .. } => pb::EventKind::AddressConflict,
+            EventKind::Link { .. } => pb::EventKind::LinkChanged,
         },
     }
 }
@@ -139,6 +144,33 @@ fn engine_event(kind: &EventKind, socket: Option<SocketId>, tcp_state: pb::TcpSt
         EventKind::Windows { snd_wnd, rcv_wnd } => Kind::Windows(pb::Windows { snd_wnd, rcv_wnd }),
         EventKind::PathMtu { mtu } => Kind::PathMtu(pb::PathMtu { mtu }),
         EventKind::Urgent { pointer } => Kind::Urgent(pb::Urgent { pointer }),
+        EventKind::Neighbor { ip, mac, state } => Kind::Neighbor(pb::Neighbor {
+            address: ip.to_string(),
+            mac: mac.map_or_else(String::new, |mac| mac.to_string()),
+            state: neighbor_state_to_proto(state).into(),
+        }),
+        EventKind::AddressConflict { ip, mac, lost } => {
+            Kind::AddressConflict(pb::AddressConflict { address: ip.to_string(), mac: mac.to_string(), lost })
+        }
+        EventKind::Link { link: _, state, mtu } => {
+            let state = match state {
+                LinkState::Up => pb::LinkState::Up,
+                LinkState::Down => pb::LinkState::Down,
+                LinkState::Gone => pb::LinkState::Gone,
+            };
+            Kind::LinkChanged(pb::LinkChanged { state: state.into(), mtu })
+        }
+    }
+}
+
+fn neighbor_state_to_proto(state: Option<NeighborState>) -> pb::NeighborState {
+    match state {
+        Some(NeighborState::Incomplete) => pb::NeighborState::Incomplete,
+        Some(NeighborState::Reachable) => pb::NeighborState::Reachable,
+        Some(NeighborState::Stale) => pb::NeighborState::Stale,
+        Some(NeighborState::Delay) => pb::NeighborState::Delay,
+        Some(NeighborState::Probe) => pb::NeighborState::Probe,
+        None => pb::NeighborState::Gone,
     }
 }
 

@@ -88,6 +88,9 @@ fn level(record: &Record) -> Option<(SocketId, EventKind)> {
         | EventKind::LimitHit
         | EventKind::Datagram
         | EventKind::Released
+        | EventKind::Neighbor
+        | EventKind::AddressConflict
+        | EventKind::LinkChanged
         | EventKind::FrameLost
         | EventKind::Undo
         | EventKind::Urgent => false,

@@ -27,6 +27,8 @@ impl Kinds {
         EventKind::Failed,
         EventKind::LimitHit,
         EventKind::Released,
+        EventKind::AddressConflict,
+        EventKind::LinkChanged,
     ]);
 
     pub(super) const fn of(kinds: &[EventKind]) -> Kinds {
@@ -54,7 +56,7 @@ impl Kinds {
 }
 
 /// What is told only while somebody wants it. The index is the bit in [`Wanted::bits`].
-const GATED: [(Kinds, Interest); 10] = [
+const GATED: [(Kinds, Interest); 11] = [
     (
         Kinds::of(&[EventKind::SegmentSent, EventKind::SegmentReceived, EventKind::Datagram]),
         Interest::SEGMENTS,
@@ -67,6 +69,7 @@ const GATED: [(Kinds, Interest); 10] = [
     (Kinds::of(&[EventKind::Congestion]), Interest::CONGESTION),
     (Kinds::of(&[EventKind::RttSample]), Interest::RTT),
     (Kinds::of(&[EventKind::Windows]), Interest::WINDOWS),
+    (Kinds::of(&[EventKind::Neighbor]), Interest::NEIGHBORS),
     // The links' business, not the engines'.
     (Kinds::of(&[EventKind::FrameLost]), Interest::NONE),
 ];

@@ -161,14 +161,18 @@ impl Networks {
     // ---- attached stacks
 
     /// Makes a stack on a real link.
-    pub(crate) fn attach(
+    pub(crate) async fn attach(
         self: &Arc<Self>,
         plan: AttachPlan,
         session: SessionId,
     ) -> Result<At<pb::Stack>, Status> {
         self.registry().check_room_for_attached(&self.config.limits)?;
-        let config = plan.config(&self.config, self.origin);
-        let attached = Attached::open(config, self.ids.clone()).map_err(|error| attach::refused(&error))?;
+        let (config, link) = (plan.config(&self.config, self.origin), plan.link());
+        let ids = self.ids.clone();
+        // It may take the second in which others object to its addresses.
+        let opening = tokio::task::spawn_blocking(move || Attached::open(config, ids));
+        let opened = opening.await.map_err(|_| no_thread(std::io::ErrorKind::Other.into()))?;
+        let attached = opened.map_err(|error| attach::refused(&error))?;
         let description = attached.describe();
         let name = {
             let mut registry = self.registry();
@@ -182,11 +186,11 @@ impl Networks {
             let hub = Arc::clone(&self.hub);
             let thread =
                 stack::spawn_attached(attached, Arc::clone(&name), hub, room, ending).map_err(no_thread)?;
-            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session });
+            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session, link });
             name
         };
         tracing::info!(stack = &*name, "stack attached");
-        let stacks = self.stacks_of(&[(ONLY, name)], "raw_ip", session, &description);
+        let stacks = self.stacks_of(&[(ONLY, name)], link, session, &description);
         Ok(At { value: stacks.into_iter().next().unwrap_or_default(), at: self.hub.position() })
     }
 
@@ -270,7 +274,7 @@ impl Networks {
                 // The kernel would answer the peers once the ports are its own again.
                 (Policy::Vanish, "raw_ip") => None,
                 (Policy::Fin, _) => Some(Stop::WhenClosed),
-                (Policy::Reset, "raw_ip") => Some(Stop::Reset),
+                (Policy::Reset, "raw_ip" | "af_packet") => Some(Stop::Reset),
                 (Policy::Reset | Policy::Vanish, _) => Some(Stop::Silently),
             };
             self.registry().disown(host);
@@ -288,7 +292,7 @@ impl Networks {
     pub(crate) async fn shut_down(&self) {
         let hosts = self.registry().hosts();
         for host in hosts {
-            let how = if host.link == "raw_ip" { Stop::Reset } else { Stop::Silently };
+            let how = if host.link == "virtual" { Stop::Silently } else { Stop::Reset };
             // One that is gone already is what we want.
             _ = host.thread.stop(how).await;
         }

@@ -47,7 +47,7 @@ struct LinkPlan {
 }
 
 /// An address and the length of its prefix.
-type Address = (IpAddr, u8);
+pub(super) type Address = (IpAddr, u8);
 
 impl LabPlan {
     /// Parses a request.
@@ -268,7 +268,7 @@ fn parse_impairments(impairments: &pb::Impairments, field: &str) -> Result<Impai
 }
 
 /// An address, with the length of its prefix or the usual one.
-fn address(text: &str, field: &str) -> Result<Address, Invalid> {
+pub(super) fn address(text: &str, field: &str) -> Result<Address, Invalid> {
     let wrong = |problem: String| Invalid::new(field, problem);
     let shown: String = text.chars().take(64).collect();
     let (ip, prefix) = match text.split_once('/') {
@@ -291,6 +291,52 @@ fn address(text: &str, field: &str) -> Result<Address, Invalid> {
     Ok((ip, prefix))
 }
 
+/// Ways to other networks, each with the router that leads there.
+pub(super) fn routes(
+    routes: &[pb::Route],
+    own: &[Address],
+    field: &str,
+    limits: &Limits,
+) -> Result<Vec<(Address, IpAddr)>, Invalid> {
+    at_most(routes.len(), limits.routes_per_stack, field)?;
+    let parse = |(number, route): (usize, &pb::Route)| {
+        let field = format!("{field}[{number}]");
+        let (gateway, _) = address(&route.gateway, &format!("{field}.gateway"))?;
+        let near = |network: &Address| same_network(&(gateway, network.1), network);
+        let link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        if !own.iter().any(near) && !link_local {
+            let problem = format!("{gateway} is in no network of the stack's addresses");
+            return Err(Invalid::new(format!("{field}.gateway"), problem));
+        }
+        let destination = match route.destination.as_str() {
+            "" if gateway.is_ipv4() => (Ipv4Addr::UNSPECIFIED.into(), 0),
+            "" => (Ipv6Addr::UNSPECIFIED.into(), 0),
+            text => network(text, &format!("{field}.destination"))?,
+        };
+        if destination.0.is_ipv4() != gateway.is_ipv4() {
+            return Err(Invalid::new(
+                format!("{field}.gateway"),
+                "it is of the other family than the destination",
+            ));
+        }
+        Ok((destination, gateway))
+    };
+    routes.iter().enumerate().map(parse).collect()
+}
+
+/// A network, with the length of its prefix or that of one address.
+fn network(text: &str, field: &str) -> Result<Address, Invalid> {
+    let shown: String = text.chars().take(64).collect();
+    let wrong = || Invalid::new(field, format!("{shown:?} is not a network such as 192.0.2.0/24"));
+    let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
+    let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
+    let most = if ip.is_ipv4() { 32 } else { 128 };
+    match prefix.map_or(Ok(most), str::parse) {
+        Ok(prefix) if prefix <= most => Ok((ip, prefix)),
+        _ => Err(wrong()),
+    }
+}
+
 fn same_network((a, a_prefix): &Address, (b, b_prefix): &Address) -> bool {
     let prefix = u32::from(*a_prefix.min(b_prefix));
     match (a, b) {
@@ -306,7 +352,7 @@ fn same_network((a, a_prefix): &Address, (b, b_prefix): &Address) -> bool {
     }
 }
 
-fn at_most(there: usize, limit: usize, field: &str) -> Result<(), Invalid> {
+pub(super) fn at_most(there: usize, limit: usize, field: &str) -> Result<(), Invalid> {
     match there <= limit {
         true => Ok(()),
         false => Err(Invalid::new(field, format!("{there} are more than the limit of {limit}"))
@@ -328,7 +374,8 @@ mod tests {
     use super::*;
 
     fn request(stacks: &[&str]) -> pb::CreateLabRequest {
-        let stacks = stacks.iter().map(|name| pb::LabStack { name: (*name).to_owned(), addresses: vec![] });
+        let stacks =
+            stacks.iter().map(|name| pb::LabStack { name: (*name).to_owned(), ..Default::default() });
         pb::CreateLabRequest { name: "lab".to_owned(), stacks: stacks.collect(), ..Default::default() }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct LabEntry {
 pub(super) struct AttachedEntry {
     pub(super) thread: ThreadHandle,
     pub(super) session: SessionId,
+    /// The kind of its link.
+    pub(super) link: &'static str,
 }
 
 /// Everything that has a name.
@@ -115,7 +117,7 @@ impl Registry {
         let attached = self.attached.iter().map(|(name, stack)| Host {
             thread: stack.thread.clone(),
             stacks: vec![(ONLY, Arc::clone(name))],
-            link: "raw_ip",
+            link: stack.link,
             session: stack.session,
         });
         labs.chain(attached).collect()

@@ -77,10 +77,10 @@ impl Service for NetworksService {
     async fn attach(&self, request: Request<AttachRequest>) -> Result<Response<AttachResponse>, Status> {
         let request = request.into_inner();
         check_key(&request.idempotency_key)?;
-        let plan = AttachPlan::try_from(&request)?;
+        let plan = AttachPlan::parse(&request, &self.networks.config().limits)?;
         let attach = async {
             let owner = self.sessions.owner(&request.session)?;
-            let stack = self.networks.attach(plan, owner.session)?;
+            let stack = self.networks.attach(plan, owner.session).await?;
             Ok(AttachResponse { stack: Some(stack.value), at: Some(stack.at) })
         };
         self.attached.once(&request.session, &request.idempotency_key, attach).await.map(Response::new)

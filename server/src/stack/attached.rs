@@ -1,4 +1,4 @@
-//! An attached stack on its thread: an engine, its raw links, and the ports it holds.
+//! An attached stack on its thread: an engine, its links to the host's wires, and the ports it holds.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -8,24 +8,27 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface};
+use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, Medium, Route};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
+use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::ChecksumPolicy;
-use sockwright_link::raw_ip::{Checksums, SendError};
-use sockwright_link::{LinkError, RawIp};
+use sockwright_engine::wire::{ChecksumPolicy, Mac};
+use sockwright_link::raw_ip::Checksums;
+use sockwright_link::{AfPacket, LinkError, RawIp};
 use sockwright_sim::{Output, StackId};
 
 use super::command::{Advance, AdvanceError, Advanced, Description, StackDescription};
 use super::handle::socket_of;
 use super::ports::Ports;
 use super::site::{Goal, Next, Site, SiteOutput};
+use super::wire::{BETWEEN_LOOKS, Station, Wire};
 
-/// An engine on raw sockets of the host.
+/// An engine on links of the host.
 pub(crate) struct Attached {
     engine: Engine,
     links: Vec<Link>,
-    ports: Ports,
+    /// Of a stack that shares its addresses with the host.
+    ports: Option<Ports>,
     poll: Poll,
     events: Events,
     /// Where the clock of every real stack of this server began.
@@ -36,7 +39,7 @@ pub(crate) struct Attached {
 }
 
 struct Link {
-    raw: RawIp,
+    wire: Wire,
     /// Something may wait: the poll tells only of changes.
     readable: bool,
 }
@@ -44,10 +47,8 @@ struct Link {
 /// What it takes to attach a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct AttachedConfig {
-    /// One IPv4 address, one IPv6 address, or one of each.
-    pub(crate) addresses: Vec<IpAddr>,
-    /// The interface to bind to.
-    pub(crate) interface: Option<String>,
+    /// Where.
+    pub(crate) place: Place,
     /// Of the engine.
     pub(crate) engine: Config,
     /// Its seed.
@@ -58,43 +59,147 @@ pub(crate) struct AttachedConfig {
     pub(crate) origin: std::time::Instant,
 }
 
-impl Attached {
-    /// Opens the links.
-    pub(crate) fn open(config: AttachedConfig, ids: IdSource) -> Result<Self, LinkError> {
-        let setup = |what| move |source| LinkError::Io { what, source };
-        let poll = Poll::new().map_err(setup("make a poll"))?;
-        let mut engine = Engine::new(config.engine, config.seed, ids);
-        let mut links = Vec::new();
-        for (number, address) in (0..).zip(&config.addresses) {
-            let raw = RawIp::open(*address, config.interface.as_deref())?;
-            raw.register(poll.registry(), Token(number as usize)).map_err(setup("watch a raw socket"))?;
-            let interface = Interface {
-                link: LinkId(number),
-                addresses: vec![(*address, if address.is_ipv4() { 32 } else { 128 })],
-                mtu: raw.mtu(),
-                checksums: match raw.checksums() {
-                    Checksums::Complete => ChecksumPolicy::Verify,
-                    Checksums::MayBePartial => ChecksumPolicy::AllowPartial,
-                },
-                shared_with_host: true,
-            };
-            engine.add_interface(interface).map_err(|reason| LinkError::Io {
-                what: "set up the stack",
-                source: io::Error::other(reason),
-            })?;
-            links.push(Link { raw, readable: true });
+/// The link of an attached stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Raw sockets on addresses of the host.
+    RawIp {
+        /// One IPv4 address, one IPv6 address, or one of each.
+        addresses: Vec<IpAddr>,
+        /// The interface to bind to.
+        interface: Option<String>,
+    },
+    /// A station of its own on an interface of the host.
+    AfPacket {
+        /// The interface.
+        interface: String,
+        /// Its addresses, with the lengths of their prefixes.
+        addresses: Vec<(IpAddr, u8)>,
+        /// Its MAC address.
+        mac: Mac,
+        /// Its VLAN.
+        vlan: Option<u16>,
+        /// Networks and the routers that lead there.
+        routes: Vec<((IpAddr, u8), IpAddr)>,
+    },
+}
+
+impl Place {
+    /// The kind of link, as the contract names it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Place::RawIp { .. } => "raw_ip",
+            Place::AfPacket { .. } => "af_packet",
         }
-        Ok(Attached {
+    }
+}
+
+impl Attached {
+    /// Opens the links. On an interface that is up this takes a second: the time in which others may object to the
+    /// addresses.
+    pub(crate) fn open(config: AttachedConfig, ids: IdSource) -> Result<Self, LinkError> {
+        let poll = Poll::new().map_err(setup("make a poll"))?;
+        let engine = Engine::new(config.engine, config.seed, ids);
+        let mut attached = Attached {
             engine,
-            links,
-            ports: Ports::new(config.addresses, config.guarded_ports),
+            links: Vec::new(),
+            ports: None,
             poll,
             events: Events::with_capacity(64),
             origin: config.origin,
             now: Instant::ZERO + config.origin.elapsed(),
             outputs: VecDeque::new(),
             buffer: Vec::new(),
-        })
+        };
+        match config.place {
+            Place::RawIp { addresses, interface } => {
+                for address in &addresses {
+                    attached.add_raw(RawIp::open(*address, interface.as_deref())?)?;
+                }
+                attached.ports = Some(Ports::new(addresses, config.guarded_ports));
+            }
+            Place::AfPacket { interface, addresses, mac, vlan, routes } => {
+                let packet = AfPacket::open(&interface, mac)?;
+                attached.add_station(packet, addresses, vlan)?;
+                for ((destination, prefix), gateway) in routes {
+                    let route = Route { destination, prefix, gateway, link: LinkId(0) };
+                    attached.engine.add_route(route).map_err(nonsense)?;
+                }
+                attached.claim_addresses()?;
+            }
+        }
+        Ok(attached)
+    }
+
+    fn add_raw(&mut self, raw: RawIp) -> Result<(), LinkError> {
+        let number = self.links.len();
+        raw.register(self.poll.registry(), Token(number)).map_err(setup("watch a raw socket"))?;
+        let address = raw.address();
+        let interface = Interface {
+            link: LinkId(number as u32),
+            addresses: vec![(address, if address.is_ipv4() { 32 } else { 128 })],
+            mtu: raw.mtu(),
+            checksums: policy(raw.checksums()),
+            medium: Medium::Ip,
+            shared_with_host: true,
+        };
+        self.engine.add_interface(interface).map_err(nonsense)?;
+        self.links.push(Link { wire: Wire::RawIp(raw), readable: true });
+        Ok(())
+    }
+
+    fn add_station(
+        &mut self,
+        packet: AfPacket,
+        addresses: Vec<(IpAddr, u8)>,
+        vlan: Option<u16>,
+    ) -> Result<(), LinkError> {
+        let number = self.links.len();
+        packet.register(self.poll.registry(), Token(number)).map_err(setup("watch a packet socket"))?;
+        let status =
+            packet.status().ok_or_else(|| LinkError::NoSuchInterface(packet.interface().to_owned()))?;
+        let link = LinkId(number as u32);
+        let interface = Interface {
+            link,
+            addresses,
+            mtu: status.mtu,
+            checksums: policy(packet.checksums()),
+            medium: Medium::Ethernet(Ethernet { mac: packet.mac(), vlan, detect_duplicates: true }),
+            shared_with_host: false,
+        };
+        self.engine.add_interface(interface).map_err(nonsense)?;
+        let station = Station { packet, told: Some(status), look_again: self.now + BETWEEN_LOOKS };
+        self.links.push(Link { wire: Wire::AfPacket(Box::new(station)), readable: true });
+        let change = if status.running { LinkChange::Up } else { LinkChange::Down };
+        self.engine.handle_link(self.now, link, change);
+        self.drain();
+        Ok(())
+    }
+
+    /// Waits until nobody objected to the addresses. Where the interface is down, and stays so for a while, they remain
+    /// tentative: they are asked for when it comes up.
+    fn claim_addresses(&mut self) -> Result<(), LinkError> {
+        let addresses: Vec<IpAddr> =
+            self.engine.interfaces().iter().flat_map(|at| &at.addresses).map(|(ip, _)| *ip).collect();
+        let patience = self.now + CARRIER_TIME;
+        loop {
+            self.tick();
+            let next = self.work();
+            let in_state =
+                |state| addresses.iter().find(|ip| self.engine.address_state(**ip) == Some(state)).copied();
+            if let Some(ip) = in_state(AddressState::Duplicate) {
+                return Err(LinkError::AddressTaken(ip));
+            }
+            let down = self.links.iter().any(|link| !link.wire.is_running()) && self.now >= patience;
+            if down || in_state(AddressState::Tentative).is_none() {
+                return Ok(());
+            }
+            match next {
+                Next::AtOnce => {}
+                Next::After(length) => self.sleep(Some(length)),
+                Next::Whenever => self.sleep(Some(BETWEEN_LOOKS)),
+            }
+        }
     }
 
     /// The stack as it begins.
@@ -117,10 +222,10 @@ impl Attached {
     fn take_frames(&mut self, number: usize) -> bool {
         for _ in 0..FRAMES_PER_TURN {
             let link = &mut self.links[number];
-            match link.raw.recv() {
-                Ok(Some(packet)) => {
-                    if self.ports.admit(packet) {
-                        self.engine.handle_frame(self.now, LinkId(number as u32), packet);
+            match link.wire.recv() {
+                Ok(Some(frame)) => {
+                    if self.ports.as_ref().is_none_or(|ports| ports.admit(frame)) {
+                        self.engine.handle_frame(self.now, LinkId(number as u32), frame);
                         self.drain();
                     }
                 }
@@ -130,7 +235,7 @@ impl Attached {
                 }
                 Err(error) => {
                     // Such as the interface going down: it is reported once, and the next packet clears it.
-                    tracing::warn!(%error, address = %link.raw.address(), "a raw socket failed to receive");
+                    tracing::warn!(%error, link = %link.wire, "a link failed to receive");
                     link.readable = false;
                     return true;
                 }
@@ -152,9 +257,9 @@ impl Attached {
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
-            if let Err(error) = link.raw.send(&self.buffer) {
-                tracing::debug!(%error, address = %link.raw.address(), "a packet was not sent");
-                if let Some(errno) = unreachable(&error) {
+            if let Err(error) = link.wire.send(&self.buffer) {
+                tracing::debug!(%error, link = %link.wire, "a packet was not sent");
+                if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));
                 }
             }
@@ -163,11 +268,24 @@ impl Attached {
             self.outputs.push_back(Output::Completion { stack, at: self.now, completion });
         }
         while let Some(port) = self.engine.poll_released_port() {
-            self.ports.release(port);
+            if let Some(ports) = &mut self.ports {
+                ports.release(port);
+            }
         }
         for (packet, errno) in refused {
             self.engine.handle_send_failure(self.now, &packet, errno);
             self.drain();
+        }
+    }
+
+    /// Tells the engine what became of the links since the last look.
+    fn look_at_links(&mut self) {
+        for number in 0..self.links.len() {
+            let link = LinkId(number as u32);
+            for change in self.links[number].wire.changes(self.now) {
+                self.engine.handle_link(self.now, link, change);
+                self.drain();
+            }
         }
     }
 
@@ -179,15 +297,16 @@ impl Attached {
 
     /// Makes a call that needs a port, after taking it from the host.
     fn make_with_port(&mut self, op: OpId, request: Request) -> Outcome {
+        let Some(ports) = &mut self.ports else { return self.make(op, request) };
         let Some(needed) = self.engine.port_needed(&request) else { return self.make(op, request) };
         let Some(socket) = socket_of(&request) else { return self.make(op, request) };
-        let local = match self.ports.claim(&mut self.engine, needed) {
+        let local = match ports.claim(&mut self.engine, needed) {
             Ok(local) => local,
             Err(error) => return Outcome::Done(Err(error)),
         };
         let bound = self.make(op, Request::Bind { socket, local });
-        if let Outcome::Done(Err(_)) = bound {
-            self.ports.release(sockwright_engine::host::Port { port: local.port(), ..needed });
+        if let (Outcome::Done(Err(_)), Some(ports)) = (&bound, &mut self.ports) {
+            ports.release(sockwright_engine::host::Port { port: local.port(), ..needed });
         }
         match (&bound, request) {
             (Outcome::Done(Ok(_)), request) if !matches!(request, Request::Bind { .. }) => {
@@ -237,6 +356,7 @@ impl Site for Attached {
 
     fn work(&mut self) -> Next {
         let mut all_taken = true;
+        self.look_at_links();
         for number in 0..self.links.len() {
             if self.links[number].readable {
                 all_taken &= self.take_frames(number);
@@ -246,7 +366,8 @@ impl Site for Attached {
             self.engine.handle_timeout(self.now);
             self.drain();
         }
-        match self.engine.poll_timeout() {
+        let looks = self.links.iter().filter_map(|link| link.wire.look_again());
+        match self.engine.poll_timeout().into_iter().chain(looks).min() {
             _ if !all_taken => Next::AtOnce,
             Some(at) => Next::After(at - self.now),
             None => Next::Whenever,
@@ -283,20 +404,24 @@ impl Site for Attached {
     }
 }
 
-/// What it means to the sender of a packet that the host does not send it; `None`: it is lost on the way like any other.
-fn unreachable(error: &SendError) -> Option<Errno> {
-    match error {
-        SendError::Busy | SendError::TooBig { .. } => None,
-        SendError::Filtered => Some(Errno::EPERM),
-        // Our packets are whole: so the kernel has no way from this source to this destination.
-        SendError::Malformed => Some(Errno::ENETUNREACH),
-        SendError::Io(error) => match error.kind() {
-            io::ErrorKind::HostUnreachable => Some(Errno::EHOSTUNREACH),
-            _ => Some(Errno::ENETUNREACH),
-        },
+fn policy(checksums: Checksums) -> ChecksumPolicy {
+    match checksums {
+        Checksums::Complete => ChecksumPolicy::Verify,
+        Checksums::MayBePartial => ChecksumPolicy::AllowPartial,
     }
 }
 
+fn setup(what: &'static str) -> impl FnOnce(io::Error) -> LinkError {
+    move |source| LinkError::Io { what, source }
+}
+
+/// The engine found no sense in what it was given.
+fn nonsense(reason: &'static str) -> LinkError {
+    LinkError::Io { what: "set up the stack", source: io::Error::new(io::ErrorKind::InvalidInput, reason) }
+}
+
+/// How long an interface may take to find its carrier: the kernel looks at some no more than once a second.
+const CARRIER_TIME: Duration = Duration::from_secs(2);
 /// The only stack of its thread.
 pub(crate) const ONLY: StackId = StackId(0);
 /// Packets taken from one link in one turn.

@@ -1,7 +1,7 @@
 //! The engines' threads, and how tokio reaches them.
 //!
 //! One OS thread owns a lab (a [`World`](sockwright_sim::World) of engines and virtual links) or an attached stack (an
-//! engine, its raw links and the ports it holds). Everyone else sends it [messages](command) and waits; there is no
+//! engine, its links and the ports it holds). Everyone else sends it [messages](command) and waits; there is no
 //! lock between them.
 //!
 //! ```text
@@ -17,6 +17,7 @@
 //! | [`receipt`] | what a call gave, until somebody has it |
 //! | [`order`] | one receiver at a time, so that what is given back comes first again |
 //! | [`turn`] | one turn of a thread, with its budgets |
+//! | [`wire`] | the links of an attached stack, and what becomes of them |
 //! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
 
 pub(crate) mod attached;
@@ -31,6 +32,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod wire;
 
 pub(crate) use handle::{StackHandle, ThreadHandle};
 pub(crate) use turn::{Ending, Name, spawn_attached, spawn_lab};

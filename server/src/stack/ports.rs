@@ -85,7 +85,10 @@ fn refused(error: LinkError) -> OpError {
         LinkError::TooManyGuards { .. } => {
             (Errno::ENOBUFS, "the stack holds as many ports as its limit allows")
         }
-        LinkError::NoSuchInterface(_) | LinkError::NoSuchNamespace(_) | LinkError::Io { .. } => {
+        LinkError::NoSuchInterface(_)
+        | LinkError::NoSuchNamespace(_)
+        | LinkError::AddressTaken(_)
+        | LinkError::Io { .. } => {
             (Errno::ENOBUFS, "the host's kernel refused a socket to hold the port; the server's log says why")
         }
     };

@@ -15,4 +15,5 @@ mod matrix;
 mod programs;
 mod refusals;
 mod sessions;
+mod stations;
 mod udp;

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
@@ -23,6 +24,7 @@ pub(crate) struct Rig {
     pub(crate) sockets: SocketsClient<Channel>,
     pub(crate) networks: NetworksClient<Channel>,
     pub(crate) sessions: SessionsClient<Channel>,
+    pub(crate) events: EventsClient<Channel>,
     pub(crate) ours: Host,
     pub(crate) theirs: Host,
 }
@@ -66,7 +68,8 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
             let rig = Rig {
                 sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
                 networks: NetworksClient::new(channel.clone()),
-                sessions: SessionsClient::new(channel),
+                sessions: SessionsClient::new(channel.clone()),
+                events: EventsClient::new(channel),
                 ours: ours.clone(),
                 theirs: theirs.clone(),
             };

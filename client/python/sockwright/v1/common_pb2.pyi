@@ -73,6 +73,9 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_WINDOWS: _ClassVar[EventKind]
     EVENT_KIND_PATH_MTU: _ClassVar[EventKind]
     EVENT_KIND_URGENT: _ClassVar[EventKind]
+    EVENT_KIND_NEIGHBOR: _ClassVar[EventKind]
+    EVENT_KIND_ADDRESS_CONFLICT: _ClassVar[EventKind]
+    EVENT_KIND_LINK_CHANGED: _ClassVar[EventKind]
 ADDRESS_FAMILY_UNSPECIFIED: AddressFamily
 ADDRESS_FAMILY_IPV4: AddressFamily
 ADDRESS_FAMILY_IPV6: AddressFamily
@@ -125,6 +128,9 @@ EVENT_KIND_RTT_SAMPLE: EventKind
 EVENT_KIND_WINDOWS: EventKind
 EVENT_KIND_PATH_MTU: EventKind
 EVENT_KIND_URGENT: EventKind
+EVENT_KIND_NEIGHBOR: EventKind
+EVENT_KIND_ADDRESS_CONFLICT: EventKind
+EVENT_KIND_LINK_CHANGED: EventKind
 
 class Position(_message.Message):
     __slots__ = ("epoch", "seq")

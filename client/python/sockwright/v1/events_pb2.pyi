@@ -87,6 +87,23 @@ class CongestionPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONGESTION_PHASE_DRAIN: _ClassVar[CongestionPhase]
     CONGESTION_PHASE_PROBE_BANDWIDTH: _ClassVar[CongestionPhase]
     CONGESTION_PHASE_PROBE_RTT: _ClassVar[CongestionPhase]
+
+class NeighborState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NEIGHBOR_STATE_UNSPECIFIED: _ClassVar[NeighborState]
+    NEIGHBOR_STATE_INCOMPLETE: _ClassVar[NeighborState]
+    NEIGHBOR_STATE_REACHABLE: _ClassVar[NeighborState]
+    NEIGHBOR_STATE_STALE: _ClassVar[NeighborState]
+    NEIGHBOR_STATE_DELAY: _ClassVar[NeighborState]
+    NEIGHBOR_STATE_PROBE: _ClassVar[NeighborState]
+    NEIGHBOR_STATE_GONE: _ClassVar[NeighborState]
+
+class LinkState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LINK_STATE_UNSPECIFIED: _ClassVar[LinkState]
+    LINK_STATE_UP: _ClassVar[LinkState]
+    LINK_STATE_DOWN: _ClassVar[LinkState]
+    LINK_STATE_GONE: _ClassVar[LinkState]
 DELIVERY_UNSPECIFIED: Delivery
 DELIVERY_LOSSLESS: Delivery
 DELIVERY_CONFLATE: Delivery
@@ -140,6 +157,17 @@ CONGESTION_PHASE_STARTUP: CongestionPhase
 CONGESTION_PHASE_DRAIN: CongestionPhase
 CONGESTION_PHASE_PROBE_BANDWIDTH: CongestionPhase
 CONGESTION_PHASE_PROBE_RTT: CongestionPhase
+NEIGHBOR_STATE_UNSPECIFIED: NeighborState
+NEIGHBOR_STATE_INCOMPLETE: NeighborState
+NEIGHBOR_STATE_REACHABLE: NeighborState
+NEIGHBOR_STATE_STALE: NeighborState
+NEIGHBOR_STATE_DELAY: NeighborState
+NEIGHBOR_STATE_PROBE: NeighborState
+NEIGHBOR_STATE_GONE: NeighborState
+LINK_STATE_UNSPECIFIED: LinkState
+LINK_STATE_UP: LinkState
+LINK_STATE_DOWN: LinkState
+LINK_STATE_GONE: LinkState
 
 class WatchRequest(_message.Message):
     __slots__ = ("filter", "delivery", "resume", "queue_limit")
@@ -192,7 +220,7 @@ class Gap(_message.Message):
     def __init__(self, after: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., through: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., reason: _Optional[_Union[GapReason, str]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("seq", "time_ns", "stack", "socket", "session", "label", "opened", "named", "socket_state_changed", "tcp_state_changed", "segment_sent", "segment_received", "segment_dropped", "retransmission", "timer", "readable", "acknowledged", "accept_ready", "failed", "icmp_received", "limit_hit", "datagram", "released", "frame_lost", "recovery", "undo", "congestion", "rtt_sample", "windows", "path_mtu", "urgent")
+    __slots__ = ("seq", "time_ns", "stack", "socket", "session", "label", "opened", "named", "socket_state_changed", "tcp_state_changed", "segment_sent", "segment_received", "segment_dropped", "retransmission", "timer", "readable", "acknowledged", "accept_ready", "failed", "icmp_received", "limit_hit", "datagram", "released", "frame_lost", "recovery", "undo", "congestion", "rtt_sample", "windows", "path_mtu", "urgent", "neighbor", "address_conflict", "link_changed")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     STACK_FIELD_NUMBER: _ClassVar[int]
@@ -224,6 +252,9 @@ class Event(_message.Message):
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
     PATH_MTU_FIELD_NUMBER: _ClassVar[int]
     URGENT_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOR_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_CONFLICT_FIELD_NUMBER: _ClassVar[int]
+    LINK_CHANGED_FIELD_NUMBER: _ClassVar[int]
     seq: int
     time_ns: int
     stack: str
@@ -255,7 +286,10 @@ class Event(_message.Message):
     windows: Windows
     path_mtu: PathMtu
     urgent: Urgent
-    def __init__(self, seq: _Optional[int] = ..., time_ns: _Optional[int] = ..., stack: _Optional[str] = ..., socket: _Optional[int] = ..., session: _Optional[str] = ..., label: _Optional[str] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., named: _Optional[_Union[Named, _Mapping]] = ..., socket_state_changed: _Optional[_Union[SocketStateChanged, _Mapping]] = ..., tcp_state_changed: _Optional[_Union[TcpStateChanged, _Mapping]] = ..., segment_sent: _Optional[_Union[Segment, _Mapping]] = ..., segment_received: _Optional[_Union[Segment, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ..., retransmission: _Optional[_Union[Retransmission, _Mapping]] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., readable: _Optional[_Union[Readable, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., accept_ready: _Optional[_Union[AcceptReady, _Mapping]] = ..., failed: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., icmp_received: _Optional[_Union[IcmpReceived, _Mapping]] = ..., limit_hit: _Optional[_Union[LimitHit, _Mapping]] = ..., datagram: _Optional[_Union[Datagram, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., frame_lost: _Optional[_Union[FrameLost, _Mapping]] = ..., recovery: _Optional[_Union[Recovery, _Mapping]] = ..., undo: _Optional[_Union[Undo, _Mapping]] = ..., congestion: _Optional[_Union[Congestion, _Mapping]] = ..., rtt_sample: _Optional[_Union[RttSample, _Mapping]] = ..., windows: _Optional[_Union[Windows, _Mapping]] = ..., path_mtu: _Optional[_Union[PathMtu, _Mapping]] = ..., urgent: _Optional[_Union[Urgent, _Mapping]] = ...) -> None: ...
+    neighbor: Neighbor
+    address_conflict: AddressConflict
+    link_changed: LinkChanged
+    def __init__(self, seq: _Optional[int] = ..., time_ns: _Optional[int] = ..., stack: _Optional[str] = ..., socket: _Optional[int] = ..., session: _Optional[str] = ..., label: _Optional[str] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., named: _Optional[_Union[Named, _Mapping]] = ..., socket_state_changed: _Optional[_Union[SocketStateChanged, _Mapping]] = ..., tcp_state_changed: _Optional[_Union[TcpStateChanged, _Mapping]] = ..., segment_sent: _Optional[_Union[Segment, _Mapping]] = ..., segment_received: _Optional[_Union[Segment, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ..., retransmission: _Optional[_Union[Retransmission, _Mapping]] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., readable: _Optional[_Union[Readable, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., accept_ready: _Optional[_Union[AcceptReady, _Mapping]] = ..., failed: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., icmp_received: _Optional[_Union[IcmpReceived, _Mapping]] = ..., limit_hit: _Optional[_Union[LimitHit, _Mapping]] = ..., datagram: _Optional[_Union[Datagram, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., frame_lost: _Optional[_Union[FrameLost, _Mapping]] = ..., recovery: _Optional[_Union[Recovery, _Mapping]] = ..., undo: _Optional[_Union[Undo, _Mapping]] = ..., congestion: _Optional[_Union[Congestion, _Mapping]] = ..., rtt_sample: _Optional[_Union[RttSample, _Mapping]] = ..., windows: _Optional[_Union[Windows, _Mapping]] = ..., path_mtu: _Optional[_Union[PathMtu, _Mapping]] = ..., urgent: _Optional[_Union[Urgent, _Mapping]] = ..., neighbor: _Optional[_Union[Neighbor, _Mapping]] = ..., address_conflict: _Optional[_Union[AddressConflict, _Mapping]] = ..., link_changed: _Optional[_Union[LinkChanged, _Mapping]] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("kind", "family", "listener")
@@ -485,3 +519,31 @@ class Urgent(_message.Message):
     POINTER_FIELD_NUMBER: _ClassVar[int]
     pointer: int
     def __init__(self, pointer: _Optional[int] = ...) -> None: ...
+
+class Neighbor(_message.Message):
+    __slots__ = ("address", "mac", "state")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    mac: str
+    state: NeighborState
+    def __init__(self, address: _Optional[str] = ..., mac: _Optional[str] = ..., state: _Optional[_Union[NeighborState, str]] = ...) -> None: ...
+
+class AddressConflict(_message.Message):
+    __slots__ = ("address", "mac", "lost")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    mac: str
+    lost: bool
+    def __init__(self, address: _Optional[str] = ..., mac: _Optional[str] = ..., lost: bool = ...) -> None: ...
+
+class LinkChanged(_message.Message):
+    __slots__ = ("state", "mtu")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MTU_FIELD_NUMBER: _ClassVar[int]
+    state: LinkState
+    mtu: int
+    def __init__(self, state: _Optional[_Union[LinkState, str]] = ..., mtu: _Optional[int] = ...) -> None: ...

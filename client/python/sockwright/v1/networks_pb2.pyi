@@ -137,16 +137,18 @@ class ListLabsResponse(_message.Message):
     def __init__(self, labs: _Optional[_Iterable[_Union[Lab, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("name", "raw_ip", "session", "idempotency_key")
+    __slots__ = ("name", "raw_ip", "af_packet", "session", "idempotency_key")
     NAME_FIELD_NUMBER: _ClassVar[int]
     RAW_IP_FIELD_NUMBER: _ClassVar[int]
+    AF_PACKET_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     name: str
     raw_ip: RawIp
+    af_packet: AfPacket
     session: str
     idempotency_key: str
-    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class RawIp(_message.Message):
     __slots__ = ("addresses", "interface")
@@ -155,6 +157,28 @@ class RawIp(_message.Message):
     addresses: _containers.RepeatedScalarFieldContainer[str]
     interface: str
     def __init__(self, addresses: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ...) -> None: ...
+
+class AfPacket(_message.Message):
+    __slots__ = ("interface", "addresses", "mac", "vlan", "routes")
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    VLAN_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    interface: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    mac: str
+    vlan: int
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, interface: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., mac: _Optional[str] = ..., vlan: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
+
+class Route(_message.Message):
+    __slots__ = ("destination", "gateway")
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    destination: str
+    gateway: str
+    def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
     __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops")

@@ -105,8 +105,8 @@ class NetworksServicer(object):
         """Makes a stack on a real link.
 
         Errors: PERMISSION_DENIED `EPERM` (no CAP_NET_RAW), NOT_FOUND `ENODEV` (no such interface),
-        FAILED_PRECONDITION `EADDRNOTAVAIL` (not an address of this host), ALREADY_EXISTS (the name is taken),
-        INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+        FAILED_PRECONDITION `EADDRNOTAVAIL` (not an address of this host), ALREADY_EXISTS (the name is taken;
+        `EADDRINUSE`: somebody on the link has one of the addresses), INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -175,7 +175,7 @@ impl Engine {
         remote: SocketAddr,
         data: &[u8],
     ) -> Result<SocketAddr, OpError> {
-        let (_, own) = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?;
+        let own = self.route_for_call(remote.ip())?.source;
         if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
                 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6

@@ -128,7 +128,7 @@ impl Engine {
             Request::Bind { socket, local } => (socket, Some(local.ip()), local.port()),
             Request::Listen { socket, .. } | Request::SendTo { socket, .. } => (socket, None, 0),
             Request::Connect { socket, remote, .. } => {
-                (socket, self.route(remote.ip()).map(|(_, own)| own), 0)
+                (socket, self.route(remote.ip()).map(|hop| hop.source), 0)
             }
             _ => return None,
         };

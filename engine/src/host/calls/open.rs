@@ -116,10 +116,11 @@ impl Engine {
     fn local_for(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<SocketAddr, OpError> {
         let bound = self.open_socket(id)?.local;
         let kind = self.open_socket(id)?.port_kind();
-        let route = self.route(remote.ip()).map(|(_, own)| own);
         // To ourselves we go from the very address we go to.
-        let own = if self.is_own(remote.ip()) { Some(remote.ip()) } else { route };
-        let own = own.ok_or(Errno::ENETUNREACH)?;
+        let own = match self.is_own(remote.ip()) {
+            true => remote.ip(),
+            false => self.route_for_call(remote.ip())?.source,
+        };
         match bound {
             Some(local) if local.ip().is_unspecified() => Ok(SocketAddr::new(own, local.port())),
             Some(local) => Ok(local),

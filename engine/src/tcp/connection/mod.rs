@@ -181,6 +181,11 @@ impl Connection {
         self.state == State::Closed
     }
 
+    /// What moves only when packets arrive on both ends (RFC 4861 §7.3.1): SND.UNA and RCV.NXT.
+    pub(crate) fn progress(&self) -> (Seq, Seq) {
+        (self.snd.una, self.rcv.nxt)
+    }
+
     /// The error that ended it, given once.
     pub(crate) fn take_error(&mut self) -> Option<Errno> {
         self.error.take()

@@ -3,5 +3,6 @@
 mod captured;
 mod hostile;
 mod laws;
+mod link_layer;
 mod notation;
 mod strategies;

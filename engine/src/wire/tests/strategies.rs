@@ -1,7 +1,7 @@
 //! Arbitrary packets.
 
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
 use proptest::prelude::*;
@@ -84,6 +84,62 @@ pub(super) fn tcp_header() -> impl Strategy<Value = TcpSegment<'static>> {
             urgent,
             options,
             payload: &[],
+        },
+    )
+}
+
+pub(super) fn mac() -> impl Strategy<Value = Mac> {
+    any::<[u8; 6]>().prop_map(Mac)
+}
+
+pub(super) fn ndp_message() -> impl Strategy<Value = NdpMessage> {
+    let ip = || any::<[u8; 16]>().prop_map(Ipv6Addr::from);
+    let unicast = || {
+        any::<[u8; 15]>().prop_map(|rest| {
+            let mut octets = [0x20; 16];
+            octets[1..].copy_from_slice(&rest);
+            Ipv6Addr::from(octets)
+        })
+    };
+    let advertisement = any::<(u8, bool, bool, u16, u32, u32)>().prop_map(
+        |(hop_limit, managed, other, lifetime_s, reachable_ms, retransmit_ms)| {
+            NdpMessage::RouterAdvertisement(RouterAdvertisement {
+                hop_limit,
+                managed,
+                other,
+                lifetime_s,
+                reachable_ms,
+                retransmit_ms,
+            })
+        },
+    );
+    prop_oneof![
+        Just(NdpMessage::RouterSolicitation),
+        advertisement,
+        unicast().prop_map(|target| NdpMessage::NeighborSolicitation { target }),
+        (any::<(bool, bool, bool)>(), unicast()).prop_map(|((router, solicited, overrides), target)| {
+            NdpMessage::NeighborAdvertisement { router, solicited, overrides, target }
+        }),
+        (unicast(), ip().prop_filter("unicast", |ip| !ip.is_multicast()), any::<bool>()).prop_map(
+            |(destination, router, on_link)| {
+                let mut octets = router.octets();
+                octets[..8].copy_from_slice(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0]);
+                let target = if on_link { destination } else { octets.into() };
+                NdpMessage::Redirect { target, destination }
+            }
+        ),
+    ]
+}
+
+pub(super) fn prefix() -> impl Strategy<Value = PrefixInformation> {
+    any::<([u8; 16], u8, bool, bool, u32, u32)>().prop_map(
+        |(prefix, length, on_link, autonomous, valid_s, preferred_s)| PrefixInformation {
+            prefix: prefix.into(),
+            length,
+            on_link,
+            autonomous,
+            valid_s,
+            preferred_s,
         },
     )
 }

@@ -68,7 +68,7 @@ impl Watch {
 }
 
 /// What a filter without kinds means; see `WatchRequest.filter`.
-const DEFAULT_KINDS: [EventKind; 8] = [
+const DEFAULT_KINDS: [EventKind; 10] = [
     EventKind::Opened,
     EventKind::Named,
     EventKind::SocketStateChanged,
@@ -77,6 +77,8 @@ const DEFAULT_KINDS: [EventKind; 8] = [
     EventKind::Failed,
     EventKind::LimitHit,
     EventKind::Released,
+    EventKind::AddressConflict,
+    EventKind::LinkChanged,
 ];
 
 const SEGMENT_KINDS: [EventKind; 6] = [

@@ -1,10 +1,10 @@
 //! The verbs of the service `Networks`.
 
 use clap::{Args, Subcommand};
-use sockwright_client::v1::{Clock, LabLink, LabStack};
+use sockwright_client::v1::{Clock, LabLink, LabStack, Route};
 
 use crate::names::Words;
-use crate::parse::address::{ip, lab_stack};
+use crate::parse::address::{interface_address, ip, lab_stack, route};
 use crate::parse::duration::{clock_time, duration};
 use crate::parse::link::lab_link;
 
@@ -104,12 +104,9 @@ pub(crate) struct Attach {
     /// Its name [default: the server chooses]
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) name: String,
-    /// Raw sockets on an address that the host owns: one of IPv4, one of IPv6, or one of each
-    #[arg(long, value_name = "ADDR,...", value_delimiter = ',', value_parser = ip, required = true)]
-    pub(crate) raw_ip: Vec<String>,
-    /// Bind to this interface [default: any]
-    #[arg(long, value_name = "IF", default_value = "", hide_default_value = true)]
-    pub(crate) interface: String,
+    /// Where.
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// The session that is to own it
     #[arg(
         long,
@@ -122,6 +119,45 @@ pub(crate) struct Attach {
     /// A second call with the same key creates nothing
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub(crate) idempotency_key: String,
+}
+
+/// Where to attach a stack.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Raw sockets on an address that the host owns: one of IPv4, one of IPv6, or one of each
+    #[arg(
+        long,
+        value_name = "ADDR,...",
+        value_delimiter = ',',
+        value_parser = ip,
+        conflicts_with = "af_packet",
+        required_unless_present = "af_packet"
+    )]
+    pub(crate) raw_ip: Vec<String>,
+    /// The interface: for raw sockets to bind to [default: any], or to be a station on
+    #[arg(long, value_name = "IF", default_value = "", hide_default_value = true)]
+    pub(crate) interface: String,
+    /// A station of its own on --interface, with addresses that the host does not have
+    #[arg(
+        long,
+        value_name = "ADDR/LENGTH,...",
+        value_delimiter = ',',
+        value_parser = interface_address,
+        requires = "interface"
+    )]
+    pub(crate) af_packet: Vec<String>,
+    /// The station's MAC address [default: a random one]
+    #[arg(long, value_name = "MAC", default_value = "", hide_default_value = true, requires = "af_packet")]
+    pub(crate) mac: String,
+    /// The VLAN that the station's frames are tagged for [default: none]
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, requires = "af_packet")]
+    pub(crate) vlan: u32,
+    /// A router that leads everywhere; one for each family
+    #[arg(long, value_name = "ADDR", value_parser = ip, requires = "af_packet")]
+    pub(crate) gateway: Vec<String>,
+    /// A network, and the router that leads there
+    #[arg(long, value_name = "NETWORK=ADDR", value_parser = route, requires = "af_packet")]
+    pub(crate) route: Vec<Route>,
 }
 
 impl LabVerb {

@@ -4,12 +4,13 @@
 //! 10.0.0.2:80        ->  SocketAddress { ip: "10.0.0.2", port: 80 }
 //! [2001:db8::1]:80   ->  SocketAddress { ip: "2001:db8::1", port: 80 }
 //! :80                ->  SocketAddress { ip: "", port: 80 }            any address
+//! 192.0.2.0/24=10.0.0.254   ->  Route { destination: "192.0.2.0/24", gateway: "10.0.0.254" }
 //! a=10.0.0.1/24,fd00::1/64  ->  LabStack { name: "a", addresses: [..] }
 //! ```
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use sockwright_client::v1::{LabStack, SocketAddress};
+use sockwright_client::v1::{LabStack, Route, SocketAddress};
 
 /// Reads `ADDR:PORT`, `[ADDR]:PORT` for IPv6, or `:PORT`.
 pub(crate) fn socket_address(text: &str) -> Result<SocketAddress, String> {
@@ -42,6 +43,12 @@ pub(crate) fn ip(text: &str) -> Result<String, String> {
     Ok(ip.to_string())
 }
 
+/// Reads `NETWORK=ADDR`: a network, and the router that leads there.
+pub(crate) fn route(text: &str) -> Result<Route, String> {
+    let (destination, gateway) = text.split_once('=').ok_or("a router is needed: NETWORK=ADDR")?;
+    Ok(Route { destination: interface_address(destination)?, gateway: ip(gateway)? })
+}
+
 /// Reads `NAME[=ADDR[/LENGTH],...]`.
 pub(crate) fn lab_stack(text: &str) -> Result<LabStack, String> {
     let (name, addresses) = text.split_once('=').unwrap_or((text, ""));
@@ -52,7 +59,8 @@ pub(crate) fn lab_stack(text: &str) -> Result<LabStack, String> {
     Ok(LabStack { name: name.into(), addresses: addresses.collect::<Result<_, _>>()? })
 }
 
-fn interface_address(text: &str) -> Result<String, String> {
+/// Reads `ADDR[/LENGTH]`.
+pub(crate) fn interface_address(text: &str) -> Result<String, String> {
     let (ip, length) = match text.split_once('/') {
         Some((ip, length)) => (ip, Some(length)),
         None => (text, None),

@@ -103,6 +103,15 @@ fn other(kind: &Kind) -> String {
         Kind::Windows(windows) => format!("windows snd {}  rcv {}", windows.snd_wnd, windows.rcv_wnd),
         Kind::PathMtu(path) => format!("path mtu {}", path.mtu),
         Kind::Urgent(urgent) => format!("urgent data before {}", urgent.pointer),
+        Kind::Neighbor(neighbor) => {
+            let (address, mac) = (safe(&neighbor.address), safe(&neighbor.mac));
+            format!("neighbor {address} {}  {mac}", neighbor.state().word()).trim_end().into()
+        }
+        Kind::AddressConflict(conflict) => {
+            let lost = if conflict.lost { ", and is not ours" } else { "" };
+            format!("address {} is also at {}{lost}", safe(&conflict.address), safe(&conflict.mac))
+        }
+        Kind::LinkChanged(link) => format!("link {}  mtu {}", link.state().word(), link.mtu),
         // The four that `what` has a sign of its own for.
         Kind::SegmentSent(_) | Kind::SegmentReceived(_) | Kind::SegmentDropped(_) | Kind::Datagram(_) => {
             what(Some(kind))
@@ -391,6 +400,34 @@ mod tests {
             (Kind::Windows(Windows { snd_wnd: 65_535, rcv_wnd: 1 << 20 }), "windows snd 65535  rcv 1048576"),
             (Kind::PathMtu(PathMtu { mtu: 1280 }), "path mtu 1280"),
             (Kind::Urgent(Urgent { pointer: 7 }), "urgent data before 7"),
+            (
+                Kind::Neighbor(Neighbor {
+                    address: "10.0.0.2".into(),
+                    mac: "02:00:00:00:00:02".into(),
+                    state: NeighborState::Reachable.into(),
+                }),
+                "neighbor 10.0.0.2 REACHABLE  02:00:00:00:00:02",
+            ),
+            (
+                Kind::Neighbor(Neighbor {
+                    address: "10.0.0.2".into(),
+                    mac: String::new(),
+                    state: NeighborState::Gone.into(),
+                }),
+                "neighbor 10.0.0.2 GONE",
+            ),
+            (
+                Kind::AddressConflict(AddressConflict {
+                    address: "10.0.0.1".into(),
+                    mac: "02:00:00:00:00:02".into(),
+                    lost: true,
+                }),
+                "address 10.0.0.1 is also at 02:00:00:00:00:02, and is not ours",
+            ),
+            (
+                Kind::LinkChanged(LinkChanged { state: LinkState::Down.into(), mtu: 1500 }),
+                "link down  mtu 1500",
+            ),
         ];
         for (kind, text) in cases {
             assert_eq!(shown("", kind), format!("0.001500 lab/b #3  {text}"));

@@ -3,7 +3,7 @@
 use sockwright_client::v1::{self, advance_time_request::How, attach_request::Link};
 
 use super::Context;
-use crate::args::networks::{HowFar, LabVerb, StackVerb};
+use crate::args::networks::{HowFar, LabVerb, Place, StackVerb};
 use crate::failure::Failure;
 use crate::render::{network, safe};
 
@@ -47,7 +47,7 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
         StackVerb::Attach(args) => {
             let request = v1::AttachRequest {
                 name: args.name,
-                link: Some(Link::RawIp(v1::RawIp { addresses: args.raw_ip, interface: args.interface })),
+                link: Some(args.place.into()),
                 session: args.session,
                 idempotency_key: args.idempotency_key,
             };
@@ -66,6 +66,18 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
             let response = cx.client.networks.detach(v1::DetachRequest { name }).await?;
             Ok(cx.out.message(response.get_ref(), |_| String::new())?)
         }
+    }
+}
+
+impl From<Place> for Link {
+    fn from(place: Place) -> Self {
+        let Place { raw_ip, interface, af_packet, mac, vlan, gateway, route } = place;
+        if af_packet.is_empty() {
+            return Self::RawIp(v1::RawIp { addresses: raw_ip, interface });
+        }
+        let defaults = gateway.into_iter().map(|gateway| v1::Route { destination: String::new(), gateway });
+        let routes = defaults.chain(route).collect();
+        Self::AfPacket(v1::AfPacket { interface, addresses: af_packet, mac, vlan, routes })
     }
 }
 

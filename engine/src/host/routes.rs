@@ -1,0 +1,146 @@
+//! Where packets go: the networks that interfaces are on, and static routes through routers.
+//!
+//! The longest prefix wins; of equally long ones a network of our own, then the route that was added first and whose
+//! router answers. What matches nothing has no route, but where an interface is shared with the host: the host's own
+//! routes lead everywhere.
+//!
+//! The source address is the one of ours, on the interface that a packet leaves by, whose network the next hop is in;
+//! else the first of the family that is link-local if the destination is, and else not.
+//!
+//! ```text
+//! 10.1.0.2/24 on link 0, route 0.0.0.0/0 via 10.1.0.1
+//! 10.1.0.9 ─> Hop { source: 10.1.0.2, next: 10.1.0.9 }
+//! 192.0.2.1 ─> Hop { source: 10.1.0.2, next: 10.1.0.1 }
+//! ```
+
+use core::net::IpAddr;
+
+use super::{Engine, Errno, Interface, Route, in_prefix, is_unicast};
+use crate::limits::Limit;
+
+/// The first step of a packet's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    /// The number of the interface.
+    pub(super) interface: usize,
+    /// Our address there.
+    pub(super) source: IpAddr,
+    /// The neighbor that it goes to: the destination itself, or a router.
+    pub(super) next: IpAddr,
+}
+
+impl Engine {
+    /// Adds a route, or says why it makes no sense.
+    pub fn add_route(&mut self, route: Route) -> Result<(), &'static str> {
+        let Route { destination, prefix, gateway, link } = route;
+        let Some(interface) = self.interfaces.iter().find(|interface| interface.link == link) else {
+            return Err("there is no interface on this link");
+        };
+        if prefix > if destination.is_ipv4() { 32 } else { 128 } {
+            return Err("a prefix is longer than its address");
+        }
+        if gateway.is_ipv4() != destination.is_ipv4() {
+            return Err("the gateway is of the other family");
+        }
+        if !is_unicast(gateway) || interface.addresses.iter().any(|(own, _)| *own == gateway) {
+            return Err("the gateway is no neighbor");
+        }
+        let mut own = interface.addresses.iter().filter(|(own, _)| own.is_ipv4() == gateway.is_ipv4());
+        let near = own.clone().any(|(own, prefix)| in_prefix(gateway, *own, *prefix));
+        if !near && (own.next().is_none() || !is_link_local(gateway)) {
+            return Err("the gateway is in no network of the interface");
+        }
+        if self.routes.len() >= self.shared.limits.routes {
+            self.shared.counters.limit(Limit::Routes);
+            return Err("there are as many routes as the limit allows");
+        }
+        self.routes.push(route);
+        Ok(())
+    }
+
+    /// The static routes, in the order in which they were added.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The first step to `ip`.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# Addresses of this form MUST NOT appear outside a host.
+    pub(super) fn route(&self, ip: IpAddr) -> Option<Hop> {
+        let near = self.interfaces.iter().enumerate().flat_map(|(interface, at)| {
+            self.usable(at)
+                .filter(move |(own, prefix)| in_prefix(ip, *own, *prefix))
+                .map(move |(source, prefix)| (prefix, Hop { interface, source, next: ip }))
+        });
+        // The first of equally long prefixes, so that the order of interfaces decides.
+        let near = near.reduce(|a, b| if b.0 > a.0 { b } else { a });
+        let covering = || self.routes.iter().filter(|route| in_prefix(ip, route.destination, route.prefix));
+        match (near, covering().map(|route| route.prefix).max()) {
+            (Some((length, hop)), far) if far.is_none_or(|far| length >= far) => Some(hop),
+            (_, Some(length)) => self.hop_by(ip, covering().filter(move |route| route.prefix == length)),
+            _ => self.hop_by_host(ip),
+        }
+    }
+
+    /// The first step to `ip` for a call, which fails where there is none.
+    pub(super) fn route_for_call(&self, ip: IpAddr) -> Result<Hop, Errno> {
+        let hop = self.route(ip).ok_or(Errno::ENETUNREACH)?;
+        let link = self.interfaces.get(hop.interface).map(|interface| interface.link);
+        if link.is_some_and(|link| self.links_gone.contains(&link)) { Err(Errno::ENETDOWN) } else { Ok(hop) }
+    }
+
+    /// By one of several routes that are equally good.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-6.3.6
+    //# 1) Routers that are reachable or probably reachable (i.e., in any
+    //# state other than INCOMPLETE) SHOULD be preferred over routers
+    //# whose reachability is unknown or suspect (i.e., in the
+    //# INCOMPLETE state, or for which no Neighbor Cache entry exists).
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-6.3.6
+    //# 2) When no routers on the list are known to be reachable or
+    //# probably reachable, routers SHOULD be selected in a round-robin
+    //# fashion, so that subsequent requests for a default router do not
+    //# return the same router until all other routers have been
+    //# selected.
+    fn hop_by<'a>(&'a self, ip: IpAddr, routes: impl Iterator<Item = &'a Route> + Clone) -> Option<Hop> {
+        let answers = |route: &&Route| {
+            self.stations.get(&route.link).is_some_and(|station| station.neighbors.knows(route.gateway))
+        };
+        let turn = self.failed_gateways.checked_rem(routes.clone().count())?;
+        let route = routes.clone().find(answers).or_else(|| routes.clone().nth(turn))?;
+        let interface = self.interfaces.iter().position(|interface| interface.link == route.link)?;
+        let source = self.source_towards(self.interfaces.get(interface)?, route.gateway, ip)?;
+        Some(Hop { interface, source, next: route.gateway })
+    }
+
+    /// By an interface that is shared with the host.
+    fn hop_by_host(&self, ip: IpAddr) -> Option<Hop> {
+        let shared = self.interfaces.iter().enumerate().filter(|(_, interface)| interface.shared_with_host);
+        let mut hops = shared.filter_map(|(interface, at)| {
+            let (source, _) = self.usable(at).find(|(own, _)| own.is_ipv4() == ip.is_ipv4())?;
+            Some(Hop { interface, source, next: ip })
+        });
+        hops.next()
+    }
+
+    fn source_towards(&self, interface: &Interface, gateway: IpAddr, ip: IpAddr) -> Option<IpAddr> {
+        let own = || self.usable(interface).filter(|(own, _)| own.is_ipv4() == ip.is_ipv4());
+        let fits = |own: &IpAddr| is_link_local(*own) == is_link_local(ip);
+        own()
+            .find(|(own, prefix)| fits(own) && in_prefix(gateway, *own, *prefix))
+            .or_else(|| own().find(|(own, _)| fits(own)))
+            .or_else(|| own().next())
+            .map(|(own, _)| own)
+    }
+
+    /// The addresses of an interface that are ours by now.
+    fn usable(&self, interface: &Interface) -> impl Iterator<Item = (IpAddr, u8)> {
+        interface.addresses.iter().copied().filter(|(own, _)| !self.unusable.contains(own))
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,216 @@
+//! A link on an Ethernet interface of the host: a station of its own beside the host's, through a packet socket.
+//!
+//! It sends and receives whole Ethernet frames:
+//!
+//! ```text
+//! recv:  02 00 00 00 00 02 | 5e 01 02 03 04 05 | 08 00 | 45 00 00 3c ...     as it came from the wire, or nearly so:
+//! ```
+//!
+//! What Linux does with packet sockets, and what the link makes of it:
+//!
+//! - **The kernel sees every frame too**, and is silent: it drops what is for a MAC address that is not the
+//!   interface's, and answers no ARP request for an IP address that it does not have. So nothing has to be guarded.
+//! - **Stations on one interface do not hear each other.** A frame that the host sends, or another link of ours, leaves
+//!   by the wire; a switch does not send it back. The link does not look at what the host sends (Linux 4.20), so that
+//!   it never takes the host's frames for a neighbor's.
+//! - **A packet socket of protocol 0 receives nothing** until it is bound with a protocol. So no frame comes in before
+//!   the filter is there.
+//! - **Hardware filters by address.** The link has the interface admit its MAC address, which makes interfaces that
+//!   have no such filter promiscuous, and every group: IPv6 neighbors are found by groups. Both end with the socket.
+//!   What else comes in, a filter of the link's own drops before it is queued.
+//! - **802.1Q tags are taken out** of received frames and told beside them. The link puts them back.
+//! - **Segments merged by receive offload come merged**, up to 64 KiB, whatever the MTU, and so do the super-segments
+//!   of a peer on the other end of a veth. Larger ones (BIG TCP) do not fit an IP length field; the link drops and
+//!   counts them.
+//! - **A frame that never left the machine has a partial checksum**: the sum over the pseudo-header, left for hardware
+//!   to complete. See [`AfPacket::checksums`].
+//! - **Sent frames are touched by nobody**: no checksum is computed, nothing is padded but by the hardware. One above
+//!   the interface's MTU is refused: [`SendError::TooBig`].
+//! - **An interface that goes down** is told as an error of the next call, once, whether it is back up by then or not.
+//!   The link passes over it: the socket stays bound, and [`AfPacket::status`] tells. One that is removed never comes
+//!   back, not even under its name.
+
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+use sockwright_engine::wire::Mac;
+
+use crate::bpf;
+use crate::error::LinkError;
+use crate::raw_ip::{Checksums, SendError};
+use crate::sys;
+
+/// A link on an Ethernet interface. See the [module](self) for what passes and what does not.
+#[derive(Debug)]
+pub struct AfPacket {
+    interface: String,
+    index: u32,
+    mac: Mac,
+    socket: Socket,
+    buffer: Box<[u8]>,
+    drops: u32,
+    oversized: u64,
+}
+
+/// What an interface is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// It is up and has a carrier.
+    pub running: bool,
+    /// The longest IP packet, in octets, that its frames carry: at most 65535.
+    pub mtu: usize,
+}
+
+impl AfPacket {
+    /// Opens a link on `interface`, as the station `mac`.
+    ///
+    /// Fails with [`LinkError::NoSuchInterface`], or, without `CAP_NET_RAW`, [`LinkError::NotPermitted`].
+    pub fn open(interface: &str, mac: Mac) -> Result<AfPacket, LinkError> {
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))
+            .map_err(LinkError::privileged("open a packet socket", "CAP_NET_RAW"))?;
+        let index = sys::interface_index_of(&socket, interface)
+            .map_err(|_| LinkError::NoSuchInterface(interface.to_owned()))?;
+        let prepare = || {
+            socket.set_nonblocking(true)?;
+            sys::set_receive_buffer(&socket, SOCKET_BUFFER)?;
+            socket.set_send_buffer_size(SOCKET_BUFFER)?;
+            sys::count_receive_drops(&socket)?;
+            sys::frames_with_their_tags(&socket)?;
+            sys::frames_from_outside(&socket)?;
+            sys::admit_station(&socket, index, mac.0)
+        };
+        prepare().map_err(LinkError::io("prepare a packet socket"))?;
+        socket
+            .attach_filter(&bpf::frames_for(mac.0))
+            .map_err(LinkError::privileged("attach a filter to a socket", "CAP_NET_ADMIN"))?;
+        sys::bind_to_interface(&socket, index).map_err(LinkError::io("bind a packet socket"))?;
+        Ok(AfPacket {
+            interface: interface.to_owned(),
+            index,
+            mac,
+            socket,
+            buffer: vec![0; TAG_LEN + FRAME_MAX].into(),
+            drops: 0,
+            oversized: 0,
+        })
+    }
+
+    /// The name of the interface.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The MAC address of the link.
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// What the interface is now; `None` if it was removed.
+    pub fn status(&self) -> Option<Status> {
+        // Under the same name there may be another one by now.
+        let index = sys::interface_index_of(&self.socket, &self.interface).ok()?;
+        let running = sys::interface_is_running(&self.socket, &self.interface).ok()?;
+        let mtu = sys::interface_mtu(&self.socket, &self.interface).ok()?;
+        (index == self.index).then_some(Status { running, mtu: mtu.min(IP_PACKET_MAX) })
+    }
+
+    /// How far the checksums of received packets can be trusted: [`Checksums::MayBePartial`], always.
+    pub fn checksums(&self) -> Checksums {
+        Checksums::MayBePartial
+    }
+
+    /// Frames that this link received and dropped because what they carry does not fit an IP packet.
+    pub fn oversized(&self) -> u64 {
+        self.oversized
+    }
+
+    /// Frames that the kernel dropped because the receive buffer was full, as last reported with a frame.
+    pub fn overflowed(&self) -> u64 {
+        self.drops.into()
+    }
+
+    /// Has `registry` report, under `token`, when there is something to receive.
+    ///
+    /// Edge-triggered, as mio is: after a report, [`recv`](AfPacket::recv) until it gives `None`.
+    pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, Interest::READABLE)
+    }
+
+    /// Ends what [`register`](AfPacket::register) began.
+    pub fn deregister(&self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut SourceFd(&self.socket.as_raw_fd()))
+    }
+
+    /// The next frame, in the link's own buffer; `None` when nothing waits.
+    pub fn recv(&mut self) -> io::Result<Option<&mut [u8]>> {
+        Ok(self.recv_range()?.map(|frame| &mut self.buffer[frame]))
+    }
+
+    /// Sends one frame.
+    ///
+    /// The source may be any address: a link that only tells the truth would be a poor tool for testing filters.
+    pub fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
+        let sent = self.socket.send(frame).or_else(|error| match error.kind() {
+            // Of before: then it goes now.
+            io::ErrorKind::NetworkDown => self.socket.send(frame),
+            _ => Err(error),
+        });
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match error.raw_os_error() {
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => SendError::Busy,
+                Some(libc::EMSGSIZE) => {
+                    let mtu = sys::interface_mtu(&self.socket, &self.interface).unwrap_or(0);
+                    SendError::TooBig { length: frame.len(), mtu }
+                }
+                Some(libc::EINVAL) => SendError::Malformed,
+                _ => SendError::Io(error),
+            }),
+        }
+    }
+
+    /// The place in the buffer of the next frame.
+    fn recv_range(&mut self) -> io::Result<Option<Range<usize>>> {
+        loop {
+            // Behind room for a tag that is to be put back.
+            let message = match sys::receive(&self.socket, &mut self.buffer[TAG_LEN..]) {
+                Ok(message) => message,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::NetworkDown) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            self.drops = message.drops.unwrap_or(self.drops);
+            if message.truncated {
+                self.oversized += 1;
+                continue;
+            }
+            let end = TAG_LEN + message.length;
+            let Some(tag) = message.tag.filter(|_| message.length >= ADDRESSES_LEN) else {
+                return Ok(Some(TAG_LEN..end));
+            };
+            // The two addresses move to the front, and the tag takes the place that they leave.
+            self.buffer.copy_within(TAG_LEN..TAG_LEN + ADDRESSES_LEN, 0);
+            self.buffer[ADDRESSES_LEN..ADDRESSES_LEN + TAG_LEN].copy_from_slice(&tag);
+            return Ok(Some(0..end));
+        }
+    }
+}
+
+/// Octets of an 802.1Q tag.
+const TAG_LEN: usize = 4;
+/// Octets of the two addresses that a frame begins with.
+const ADDRESSES_LEN: usize = 12;
+/// The longest IP packet: what 16 bits of length can say.
+const IP_PACKET_MAX: usize = 65535;
+/// The longest frame: such a packet and an Ethernet header without a tag.
+const FRAME_MAX: usize = IP_PACKET_MAX + 14;
+/// Bytes asked for in each of the socket's buffers. The kernel counts its own overhead in it.
+const SOCKET_BUFFER: usize = 8 << 20;

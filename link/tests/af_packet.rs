@@ -1,0 +1,216 @@
+//! A link on a packet socket carries whole frames of its own station, with the quirks that its module lists.
+
+mod common;
+
+use std::io::ErrorKind;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::{Host, UDP, World, packet, udp};
+use mio::{Events, Poll, Token};
+use sockwright_engine::wire::{Arp, ArpOperation, EtherType, EthernetFrame, IpPacket, Mac, Vlan};
+use sockwright_link::af_packet::Status;
+use sockwright_link::raw_ip::SendError;
+use sockwright_link::{AfPacket, LinkError};
+
+const OURS: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
+/// Another station, at the far end.
+const OTHER: Mac = Mac([2; 6]);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A station of our own beside `host`, on its end of the wire.
+fn station(host: &Host) -> AfPacket {
+    host.run(|| AfPacket::open("wire", OURS)).expect("a link")
+}
+
+fn ip(host: &Host, arguments: &str) {
+    let run = || Command::new("ip").args(arguments.split(' ')).status().expect("ip");
+    assert!(host.run(run).success(), "ip {arguments}");
+}
+
+/// The kernel finds the carrier of an interface a moment after its peer is up.
+fn wait_for_carrier(link: &AfPacket) {
+    let deadline = Instant::now() + PATIENCE;
+    while !link.status().expect("it is there").running {
+        assert!(Instant::now() < deadline, "waited in vain for the carrier");
+        std::thread::yield_now();
+    }
+}
+
+/// The first frame that `wanted` makes something of.
+fn wait_for<T>(
+    link: &mut AfPacket,
+    what: &str,
+    mut wanted: impl FnMut(&EthernetFrame<'_>) -> Option<T>,
+) -> T {
+    let mut poll = Poll::new().expect("a poll");
+    link.register(poll.registry(), Token(0)).expect("registered");
+    let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(4));
+    let found = loop {
+        if let Some(found) = take(link, &mut wanted) {
+            break found;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "waited in vain for {what}");
+        if let Err(error) = poll.poll(&mut events, Some(left)) {
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        }
+    };
+    link.deregister(poll.registry()).expect("deregistered");
+    found
+}
+
+fn take<T>(link: &mut AfPacket, wanted: &mut impl FnMut(&EthernetFrame<'_>) -> Option<T>) -> Option<T> {
+    while let Some(frame) = link.recv().expect("received") {
+        let found = wanted(&EthernetFrame::parse(frame).expect("an Ethernet frame"));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+fn send(link: &mut AfPacket, dst: Mac, vlan: Option<Vlan>, ether_type: EtherType, payload: &[u8]) {
+    let mut frame = Vec::new();
+    EthernetFrame { dst, src: OURS, vlan, ether_type, payload }.emit(&mut frame);
+    link.send(&frame).expect("sent");
+}
+
+/// Who has `ip`, asked by 10.77.0.7: his MAC address.
+fn resolve(link: &mut AfPacket, ip: &Host) -> Mac {
+    let std::net::IpAddr::V4(target_ip) = ip.address else { panic!("an IPv4 address") };
+    let sender_ip = "10.77.0.7".parse().expect("an address");
+    let request = Arp {
+        operation: ArpOperation::Request,
+        sender_mac: OURS,
+        sender_ip,
+        target_mac: Mac([0; 6]),
+        target_ip,
+    };
+    let mut payload = Vec::new();
+    request.emit(&mut payload);
+    send(link, Mac::BROADCAST, None, EtherType::Arp, &payload);
+    wait_for(link, "an ARP reply", |frame| {
+        let reply = Arp::parse(frame.payload).ok().filter(|_| frame.ether_type == EtherType::Arp)?;
+        (reply.operation == ArpOperation::Reply && frame.dst == OURS).then_some(reply.sender_mac)
+    })
+}
+
+#[test]
+fn a_station_of_our_own_talks_to_the_kernel_at_the_other_end() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let mut link = station(&near);
+    wait_for_carrier(&link);
+    assert_eq!(link.status(), Some(Status { running: true, mtu: 1500 }));
+    let theirs = resolve(&mut link, &far);
+    assert!(theirs.is_unicast() && theirs != OURS);
+    let own = "10.77.0.7".parse().expect("an address");
+    let kernel = far.run(|| std::net::UdpSocket::bind(far.port(0))).expect("a kernel socket");
+    let to = kernel.local_addr().expect("an address").port();
+    send(&mut link, theirs, None, EtherType::Ipv4, &packet(own, far.address, UDP, &udp(7, to, b"ping")));
+    let mut buffer = [0; 16];
+    let (n, from) = kernel.recv_from(&mut buffer).expect("received");
+    assert_eq!((&buffer[..n], from), (&b"ping"[..], (own, 7).into()));
+    // The kernel knows our MAC address by our question.
+    kernel.send_to(b"pong", from).expect("answered");
+    wait_for(&mut link, "the answer", |frame| {
+        let packet = IpPacket::parse(frame.payload).ok()?;
+        (frame.dst == OURS && packet.dst == own && packet.payload.ends_with(b"pong")).then_some(())
+    });
+}
+
+#[test]
+fn frames_for_other_stations_and_those_of_the_host_itself_are_not_seen() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let (mut link, mut other) = (station(&near), far.run(|| AfPacket::open("wire", OTHER)).expect("a link"));
+    // The host itself asks, and so does a kernel to which the frames are not addressed.
+    let kernel = near.run(|| std::net::UdpSocket::bind(near.port(0))).expect("a kernel socket");
+    kernel.send_to(b"hello", far.port(9)).expect("sent");
+    wait_for(&mut other, "the host's question", |frame| (frame.ether_type == EtherType::Arp).then_some(()));
+    let for_another = |dst| {
+        let mut frame = Vec::new();
+        EthernetFrame {
+            dst,
+            src: OTHER,
+            vlan: None,
+            ether_type: EtherType::Unknown(0x88b5),
+            payload: &[1; 46],
+        }
+        .emit(&mut frame);
+        frame
+    };
+    other.send(&for_another(Mac([2, 0, 0, 0, 0, 0x78]))).expect("sent");
+    other.send(&for_another(OURS)).expect("sent");
+    let mut seen = Vec::new();
+    wait_for(&mut link, "the frame for us", |frame| {
+        seen.push((frame.src, frame.dst));
+        (frame.dst == OURS).then_some(())
+    });
+    assert!(seen.iter().all(|(_, dst)| *dst == OURS || dst.is_group()), "{seen:?}");
+    let host_asked = seen.iter().any(|(src, dst)| *dst == Mac::BROADCAST && *src != OTHER);
+    assert!(!host_asked, "{seen:?}");
+}
+
+#[test]
+fn tags_that_the_kernel_took_out_are_put_back() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let (mut link, mut other) = (station(&near), far.run(|| AfPacket::open("wire", OTHER)).expect("a link"));
+    let vlan = Some(Vlan { id: 7, priority: 5 });
+    let mut frame = Vec::new();
+    let payload = [9; 100];
+    EthernetFrame { dst: OURS, src: OTHER, vlan, ether_type: EtherType::Ipv4, payload: &payload }
+        .emit(&mut frame);
+    other.send(&frame).expect("sent");
+    wait_for(&mut link, "the tagged frame", |frame| {
+        (frame.vlan == vlan)
+            .then(|| assert_eq!((frame.ether_type, frame.payload), (EtherType::Ipv4, &payload[..])))
+    });
+}
+
+#[test]
+fn a_frame_above_the_mtu_is_refused_by_name() {
+    let Some(world) = World::new() else { return };
+    let [(near, _), _] = world.wire_pairs();
+    let mut link = station(&near);
+    link.send(&[2; 14 + 1500]).expect("sent");
+    let error = link.send(&[2; 14 + 1501]).expect_err("too big");
+    assert!(matches!(error, SendError::TooBig { length: 1515, mtu: 1500 }), "{error}");
+}
+
+#[test]
+fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let mut link = station(&near);
+    wait_for_carrier(&link);
+    ip(&near, "link set wire mtu 1400");
+    assert_eq!(link.status(), Some(Status { running: true, mtu: 1400 }));
+    ip(&near, "link set wire down");
+    assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
+    assert!(matches!(link.send(&[2; 60]), Err(SendError::Io(_))));
+    ip(&near, "link set wire up");
+    // The peer's end goes down: there is no carrier.
+    wait_for_carrier(&link);
+    ip(&far, "link set wire down");
+    while link.status().expect("it is there").running {
+        std::thread::yield_now();
+    }
+    ip(&far, "link set wire up");
+    wait_for_carrier(&link);
+    resolve(&mut link, &far);
+    ip(&near, "link delete wire");
+    assert_eq!(link.status(), None);
+    ip(&near, "link add wire type veth peer name other");
+    assert_eq!(link.status(), None, "another one under its name");
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_named() {
+    let Some(world) = World::new() else { return };
+    let [(near, _), _] = world.wire_pairs();
+    let error = near.run(|| AfPacket::open("nowhere", OURS)).expect_err("no interface");
+    assert!(matches!(&error, LinkError::NoSuchInterface(name) if name == "nowhere"), "{error}");
+}

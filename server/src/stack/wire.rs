@@ -1,0 +1,127 @@
+//! What an attached stack sends and receives by: raw sockets on an address of the host, or a station of its own.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use sockwright_engine::host::{Errno, LinkChange};
+use sockwright_engine::time::Instant;
+use sockwright_link::af_packet::Status;
+use sockwright_link::raw_ip::SendError;
+use sockwright_link::{AfPacket, RawIp};
+
+/// A link of the host.
+pub(super) enum Wire {
+    /// Whole IP packets.
+    RawIp(RawIp),
+    /// Whole Ethernet frames.
+    AfPacket(Box<Station>),
+}
+
+/// A station on an interface, which may go down, change or be removed.
+pub(super) struct Station {
+    pub(super) packet: AfPacket,
+    /// What the engine knows of the interface; `None`: that it was removed.
+    pub(super) told: Option<Status>,
+    /// When it is looked at again.
+    pub(super) look_again: Instant,
+}
+
+impl Wire {
+    /// The next packet or frame; `None` when nothing waits.
+    pub(super) fn recv(&mut self) -> io::Result<Option<&mut [u8]>> {
+        match self {
+            Wire::RawIp(raw) => raw.recv(),
+            Wire::AfPacket(station) => station.packet.recv(),
+        }
+    }
+
+    /// Sends one packet or frame.
+    pub(super) fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
+        match self {
+            Wire::RawIp(raw) => raw.send(frame),
+            Wire::AfPacket(station) => station.packet.send(frame),
+        }
+    }
+
+    /// What it means to the sender of a packet that the host does not send it; `None`: it is lost on the way like any
+    /// other. A frame that an interface does not take is lost; that the interface is down is told by itself.
+    pub(super) fn unreachable(&self, error: &SendError) -> Option<Errno> {
+        match (self, error) {
+            (Wire::AfPacket(_), _) | (_, SendError::Busy | SendError::TooBig { .. }) => None,
+            (_, SendError::Filtered) => Some(Errno::EPERM),
+            // Our packets are whole: so the kernel has no way from this source to this destination.
+            (_, SendError::Malformed) => Some(Errno::ENETUNREACH),
+            (_, SendError::Io(error)) => match error.kind() {
+                io::ErrorKind::HostUnreachable => Some(Errno::EHOSTUNREACH),
+                _ => Some(Errno::ENETUNREACH),
+            },
+        }
+    }
+
+    /// Whether it carries packets, as far as the engine knows.
+    pub(super) fn is_running(&self) -> bool {
+        match self {
+            Wire::RawIp(_) => true,
+            Wire::AfPacket(station) => station.told.is_some_and(|status| status.running),
+        }
+    }
+
+    /// When [`Wire::changes`] wants to be called next. An interface that was removed is not looked at any more.
+    pub(super) fn look_again(&self) -> Option<Instant> {
+        match self {
+            Wire::RawIp(_) => None,
+            Wire::AfPacket(station) => station.told.map(|_| station.look_again),
+        }
+    }
+
+    /// What became of it since the last look, once a second.
+    pub(super) fn changes(&mut self, now: Instant) -> Vec<LinkChange> {
+        match self {
+            Wire::AfPacket(station) if station.told.is_some() && station.look_again <= now => {
+                station.look_again = now + BETWEEN_LOOKS;
+                let before = std::mem::replace(&mut station.told, station.packet.status());
+                changes(before, station.told)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn changes(before: Option<Status>, after: Option<Status>) -> Vec<LinkChange> {
+    let Some(after) = after else { return vec![LinkChange::Gone] };
+    let mtu = before.is_none_or(|before| before.mtu != after.mtu).then_some(LinkChange::Mtu(after.mtu));
+    let state = if after.running { LinkChange::Up } else { LinkChange::Down };
+    let state = before.is_none_or(|before| before.running != after.running).then_some(state);
+    mtu.into_iter().chain(state).collect()
+}
+
+impl fmt::Display for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wire::RawIp(raw) => write!(f, "{}", raw.address()),
+            Wire::AfPacket(station) => f.write_str(station.packet.interface()),
+        }
+    }
+}
+
+/// How often an interface is looked at.
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_an_interface_is_told_once() {
+        let up = Some(Status { running: true, mtu: 1500 });
+        let down = Some(Status { running: false, mtu: 1500 });
+        let large = Some(Status { running: true, mtu: 9000 });
+        assert_eq!(changes(up, up), []);
+        assert_eq!(changes(up, down), [LinkChange::Down]);
+        assert_eq!(changes(down, up), [LinkChange::Up]);
+        assert_eq!(changes(up, large), [LinkChange::Mtu(9000)]);
+        assert_eq!(changes(down, large), [LinkChange::Mtu(9000), LinkChange::Up]);
+        assert_eq!(changes(up, None), [LinkChange::Gone]);
+    }
+}
