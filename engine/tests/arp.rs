@@ -25,6 +25,16 @@ fn datagram(data: &str) -> String {
 //# one (the latest) packet of each set of packets destined to
 //# the same unresolved IP address, and transmit the saved
 //# packet when the address has been resolved.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.3
+//= type=test
+//# Address translation from Internet addresses to link-layer addresses on Ethernet and IEEE
+//# 802 networks MUST be managed by the Address Resolution Protocol (ARP).
+//= https://www.rfc-editor.org/rfc/rfc826
+//= type=test
+//# In the case of the 10Mbit Ethernet, address resolution is needed and some lower layer
+//# (probably the hardware driver) must consult the Address Resolution module (perhaps
+//# implemented in the Ethernet support module) to convert the <protocol type, target protocol
+//# address> pair to a 48.bit Ethernet address.
 #[test]
 fn packets_wait_for_the_answer_and_go_in_their_order() {
     let mut host = host();
@@ -111,6 +121,11 @@ fn requests_for_others_and_unasked_replies_add_nothing() {
     assert_eq!(host.engine.neighbors(host.now), []);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+//= type=test
+//# In addition, should a cached link-layer address be modified due to receiving one of the
+//# above messages, the state SHOULD also be set to STALE to provide prompt verification that
+//# the path to the new link-layer address is working.
 #[test]
 fn an_entry_follows_its_station_to_another_address_and_is_verified_again() {
     let mut host = host();
@@ -134,6 +149,19 @@ fn an_entry_follows_its_station_to_another_address_and_is_verified_again() {
 //# [LINK:2] MUST provide a mechanism to flush out-of-date cache
 //# entries.  If this mechanism involves a timeout, it SHOULD be
 //# possible to configure the timeout value.
+//= https://www.rfc-editor.org/rfc/rfc826
+//= type=test
+//# Also, as we know from experience, there is always the danger of incorrect routing
+//# information accidentally getting transmitted through hardware or software error; it should
+//# not be allowed to persist forever.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+//= type=test
+//# A particular gateway SHOULD NOT be used indefinitely in the absence of positive
+//# indications that it is functioning.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+//= type=test
+//# In particular, hosts MUST NOT actively check the status of a first-hop gateway by simply
+//# pinging the gateway continuously.
 #[test]
 fn an_entry_in_use_is_polled_and_deleted_when_two_polls_are_not_answered() {
     for minutes in [1, 10] {

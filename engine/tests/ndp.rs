@@ -96,9 +96,21 @@ fn probe() -> (Host, SocketId) {
 //= type=test
 //# Retransmissions MUST be rate-limited to at most one solicitation per
 //# neighbor every RetransTimer milliseconds.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+//= type=test
+//# Otherwise, on link layers that have addresses this option MUST be included in multicast
+//# solicitations and SHOULD be included in unicast solicitations.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-9
+//= type=test
+//# When adding options to an ND packet, a node MUST NOT exceed the link MTU.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+//= type=test
+//# A node MUST NOT send Neighbor Solicitations to the same neighbor more frequently than once
+//# every RetransTimer milliseconds.
 #[test]
 fn a_neighbor_is_asked_for_by_its_group_once_a_second() {
     let (mut host, socket) = asking();
+    assert!(host.sent.iter().all(|frame| frame.len() <= 1280), "it fits any link");
     assert_eq!(host.frames(), [ASK]);
     for _ in 0..9 {
         host.send_to(socket, "[fd00::9]:7", "x");
@@ -210,6 +222,11 @@ fn advertisements_while_incomplete() {
 //# Receipt of other Neighbor Discovery messages, such as Router
 //# Advertisements and Neighbor Advertisement with the Solicited flag set
 //# to zero, MUST NOT be treated as a reachability confirmation.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
+//= type=test
+//# II. If the Override flag is set, or the supplied link-layer address is the same as that in
+//# the cache, or no Target Link-Layer Address option was supplied, the received advertisement
+//# MUST update the Neighbor Cache entry as follows:
 #[test]
 fn advertisements_in_every_other_state() {
     let states =
@@ -266,6 +283,38 @@ fn an_advertisement_that_nobody_asked_for_adds_nothing() {
 //# Otherwise, the
 //# node MUST set the Solicited flag to one and unicast the advertisement to the Source
 //# Address of the solicitation.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# It SHOULD be set in other solicited advertisements and in unsolicited advertisements.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# This option MUST be included on link layers that have addresses when responding to
+//# multicast solicitations.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# When responding to a unicast Neighbor Solicitation this option SHOULD be included.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# The option MUST be included for multicast solicitations in order to avoid infinite
+//# Neighbor Solicitation "recursion" when the peer node does not have a cache entry to return
+//# a Neighbor Advertisements message.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.4
+//= type=test
+//# If the solicitation's IP Destination Address is a multicast address, the Target Link-Layer
+//# option MUST be included in the advertisement.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.4
+//= type=test
+//# Furthermore, if the node is a router, it MUST set the Router flag to one; otherwise, it
+//# MUST set the flag to zero.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.4
+//= type=test
+//# Otherwise, the Override flag SHOULD be set to one.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.3
+//= type=test
+//# If the Source Address is not the unspecified address and, on link layers that have
+//# addresses, the solicitation includes a Source Link-Layer Address option, then the
+//# recipient SHOULD create or update the Neighbor Cache entry for the IP Source Address of
+//# the solicitation.
 #[test]
 fn a_solicitation_is_answered_and_teaches_the_address_of_who_asks() {
     let mut host = host();
@@ -279,6 +328,10 @@ fn a_solicitation_is_answered_and_teaches_the_address_of_who_asks() {
     assert_eq!((host.neighbor("fd00::9"), host.mac_of("fd00::9")), ("STALE", Some(mac(7))));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2
+//= type=test
+//# These messages MUST NOT create or update neighbor cache entries, except with respect to
+//# the IsRouter flag as specified in Sections 6.3.4 and 7.2.5.
 #[test]
 fn a_solicitation_without_an_address_is_answered_once_that_is_known() {
     let mut host = host();
@@ -302,6 +355,12 @@ fn a_solicitation_without_an_address_is_answered_once_that_is_known() {
 //# If the source of the solicitation is the unspecified address, the
 //# node MUST set the Solicited flag to zero and multicast the
 //# advertisement to the all-nodes address.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# It MUST NOT be set in multicast advertisements or in unsolicited unicast advertisements.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# It SHOULD be set in other solicited advertisements and in unsolicited advertisements.
 #[test]
 fn a_probe_for_our_address_is_answered_to_all_and_one_for_others_not() {
     let mut host = host();
@@ -325,6 +384,10 @@ fn a_probe_for_our_address_is_answered_to_all_and_one_for_others_not() {
 //# A node MUST NOT send Neighbor Solicitations to the
 //# same neighbor more frequently than once every RetransTimer
 //# milliseconds.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+//= type=test
+//# If no response is received after waiting RetransTimer milliseconds after sending the
+//# MAX_UNICAST_SOLICIT solicitations, retransmissions cease and the entry SHOULD be deleted.
 #[test]
 fn a_neighbor_in_use_that_went_away_is_forgotten_and_asked_for_anew() {
     let (mut host, socket) = stale();
@@ -382,6 +445,16 @@ fn segment(seq: u32, ack: u32, flags: Flags, payload: &[u8]) -> Vec<u8> {
 //# changes to REACHABLE.  The one exception is that upper-layer advice
 //# has no effect on entries in the INCOMPLETE state (e.g., for which no
 //# link-layer address is cached).
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+//= type=test
+//# However, link-specific information MUST NOT be used to confirm the reachability of a
+//# neighbor; such information does not provide end-to-end confirmation between neighboring IP
+//# layers.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+//= type=test
+//# To avoid pinging, the layers above and/or below the Internet layer SHOULD be able to give
+//# "advice" on the status of route cache entries when either positive (gateway OK) or
+//# negative (gateway dead) information is available.
 #[test]
 fn progress_of_a_connection_confirms_its_neighbor_and_repetition_does_not() {
     let mut host = host();
@@ -442,6 +515,19 @@ fn an_address_of_a_group_is_no_link_layer_address() {
 //= type=test
 //# Hosts MUST silently discard any received Router Solicitation
 //# Messages.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-6.2.6
+//= type=test
+//# A host MUST silently discard any received Router Solicitation messages.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-6.2.4
+//= type=test
+//# A host MUST NOT send Router Advertisement messages at any time.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-8.3
+//= type=test
+//# A host MUST NOT send Redirect messages.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.2
+//= type=test
+//# A host SHOULD NOT send an ICMP Redirect message; Redirects are to be sent only by
+//# gateways.
 #[test]
 fn what_routers_say_changes_no_route() {
     let mut host = host();
@@ -459,6 +545,9 @@ fn what_routers_say_changes_no_route() {
     assert_eq!(host.errno(to("[2001:db8::1]:7")), Errno::ENETUNREACH);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.6
+//= type=test
+//# These advertisements MUST be separated by at least RetransTimer seconds.
 #[test]
 fn whoever_advertises_our_address_is_told_of_and_answered() {
     let mut host = host();
@@ -496,6 +585,9 @@ fn cautious() -> Host {
 //# MUST be set to zero, in order to avoid confusing the Neighbor
 //# Unreachability Detection algorithm.  If the node is a router, it MUST
 //# set the Router flag to one; otherwise, it MUST set it to zero.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+//= type=test
+//# MUST NOT be included when the source IP address is the unspecified address.
 #[test]
 fn an_address_that_nobody_has_is_ours_after_a_second() {
     let mut host = cautious();

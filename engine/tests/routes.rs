@@ -45,6 +45,15 @@ fn asked(host: &mut Host, remote: &str) -> String {
     format!("{} from {from}", whom.split(' ').next().unwrap())
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.1
+//= type=test
+//# To decide if the destination is on a connected network, the following algorithm MUST be
+//# used [see IP:3]:
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.2
+//= type=test
+//# When there is no route cache entry for the destination host address (and the destination
+//# is not on the connected network), the IP layer MUST pick a gateway from its list of
+//# "default" gateways.
 #[test]
 fn neighbors_are_asked_for_themselves_and_others_by_their_router() {
     let mut host = routed(&[("0.0.0.0/0", "10.0.0.254"), ("::/0", "fd00::fe")]);
@@ -64,6 +73,12 @@ fn a_packet_by_a_router_has_his_link_layer_address_and_the_destinations_ip() {
     assert_eq!(host.frames(), ["to 02:00:00:00:00:fe: 10.0.0.1 > 192.0.2.1: UDP x"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.6
+//= type=test
+//# The following information MUST be configurable:
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.6
+//= type=test
+//# A manual method of entering this configuration data MUST be provided.
 #[test]
 fn the_longest_prefix_wins_and_our_own_network_over_an_equal_one() {
     let mut host = routed(&[
@@ -81,6 +96,10 @@ fn the_longest_prefix_wins_and_our_own_network_over_an_equal_one() {
     assert_eq!(asked_for, expected.map(|ip| format!("{ip} from 10.0.0.1")));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.1
+//= type=test
+//# The host IP layer MUST operate correctly in a minimal network environment, and in
+//# particular, when there are no gateways.
 #[test]
 fn without_a_route_a_network_is_unreachable() {
     let mut host = routed(&[("192.0.2.0/24", "10.0.0.254")]);
@@ -121,6 +140,18 @@ fn a_packet_comes_from_the_address_that_its_router_knows() {
 //# fashion, so that subsequent requests for a default router do not
 //# return the same router until all other routers have been
 //# selected.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.2
+//= type=test
+//# The IP layer MUST support multiple default gateways.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+//= type=test
+//# The IP layer MUST be able to detect the failure of a "next- hop" gateway that is listed in
+//# its route cache and to choose an alternate gateway (see Section 3.3.1.5).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.5
+//= type=test
+//# If it is the current default that failed, the IP layer MUST select a different default
+//# gateway (assuming more than one default is known) for the failed route and for
+//# establishing new routes.
 #[test]
 fn of_equal_routers_one_that_answers_is_taken_and_else_each_in_turn() {
     let mut host =

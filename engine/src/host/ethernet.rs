@@ -132,6 +132,14 @@ impl Engine {
     // ---- out
 
     /// Puts the packet in `buf`, behind the headroom, into what its link carries; says whether it can leave now.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.3
+    //# Address translation from Internet addresses to link-layer addresses on Ethernet and IEEE
+    //# 802 networks MUST be managed by the Address Resolution Protocol (ARP).
+    //= https://www.rfc-editor.org/rfc/rfc826
+    //# In the case of the 10Mbit Ethernet, address resolution is needed and some lower layer
+    //# (probably the hardware driver) must consult the Address Resolution module (perhaps
+    //# implemented in the Ethernet support module) to convert the <protocol type, target protocol
+    //# address> pair to a 48.bit Ethernet address.
     pub(super) fn enclose(&mut self, now: Instant, hop: &Hop, src: IpAddr, buf: &mut Vec<u8>) -> bool {
         let link = self.interfaces.get(hop.interface).map(|interface| interface.link);
         let Some((link, station)) = link.and_then(|link| Some((link, self.stations.get_mut(&link)?))) else {
@@ -291,6 +299,14 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.1
     //# When available, this upper-layer information SHOULD be
     //# used.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+    //# However, link-specific information MUST NOT be used to confirm the reachability of a
+    //# neighbor; such information does not provide end-to-end confirmation between neighboring IP
+    //# layers.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+    //# To avoid pinging, the layers above and/or below the Internet layer SHOULD be able to give
+    //# "advice" on the status of route cache entries when either positive (gateway OK) or
+    //# negative (gateway dead) information is available.
     pub(super) fn confirm_path(&mut self, now: Instant, remote: IpAddr) {
         let Some(Hop { interface, next, .. }) = self.route(remote) else { return };
         let Some(link) = self.interfaces.get(interface).map(|interface| interface.link) else { return };

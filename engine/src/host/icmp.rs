@@ -84,6 +84,33 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
             //# If an ICMPv6 informational message of unknown type is received, it MUST be silently
             //# discarded.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.2
+            //= type=exception
+            //= reason=any station could claim to know a better way, and take it; redirects are dropped, as
+            //= Linux drops them where it is told to be secure
+            //# A host receiving a Redirect message MUST update its routing information accordingly.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.2
+            //= type=exception
+            //= reason=any station could claim to know a better way, and take it; redirects are dropped, as
+            //= Linux drops them where it is told to be secure
+            //# Every host MUST be prepared to accept both Host and Network Redirects and to process
+            //# them as described in Section 3.3.1.2 below.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.2
+            //= type=exception
+            //= reason=any station could claim to know a better way, and take it; redirects are dropped, as
+            //= Linux drops them where it is told to be secure
+            //# A Redirect message SHOULD be silently discarded if the new gateway address it specifies
+            //# is not on the same connected (sub-) net through which the Redirect arrived [INTRO:2,
+            //# Appendix A], or if the source of the Redirect is not the current first-hop gateway for
+            //# the specified destination (see Section 3.3.1).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.2
+            //= type=exception
+            //= reason=any station could claim to know a better way, and take it; redirects are dropped, as
+            //= Linux drops them where it is told to be secure
+            //# Since the subnet mask appropriate to the destination address is generally not known, a
+            //# Network Redirect message SHOULD be treated identically to a Host Redirect message; i.e.,
+            //# the cache entry for the destination host (only) would be updated (or created, if an
+            //# entry for that host did not exist) for the new gateway.
             _ => self.drop_frame(now, DropReason::UnhandledIcmp),
         }
     }

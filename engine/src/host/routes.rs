@@ -31,6 +31,10 @@ pub(super) struct Hop {
 
 impl Engine {
     /// Adds a route, or says why it makes no sense.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.6
+    //# The following information MUST be configurable:
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.6
+    //# A manual method of entering this configuration data MUST be provided.
     pub fn add_route(&mut self, route: Route) -> Result<(), &'static str> {
         let Route { destination, prefix, gateway, link } = route;
         let Some(interface) = self.interfaces.iter().find(|interface| interface.link == link) else {
@@ -66,6 +70,23 @@ impl Engine {
     /// The first step to `ip`.
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
     //# Addresses of this form MUST NOT appear outside a host.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.1
+    //# To decide if the destination is on a connected network, the following algorithm MUST be
+    //# used [see IP:3]:
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.1
+    //# The host IP layer MUST operate correctly in a minimal network environment, and in
+    //# particular, when there are no gateways.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.2
+    //= type=exception
+    //= reason=the table of routes is short and bounded: a cache of it by destination would tell nothing
+    //= sooner
+    //# To efficiently route a series of datagrams to the same destination, the source host MUST
+    //# keep a "route cache" of mappings to next-hop gateways.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.3
+    //= type=exception
+    //= reason=the table of routes is short and bounded: a cache of it by destination would tell nothing
+    //= sooner
+    //# Field (3), the TOS, SHOULD be included.
     pub(super) fn route(&self, ip: IpAddr) -> Option<Hop> {
         let near = self.interfaces.iter().enumerate().flat_map(|(interface, at)| {
             self.usable(at)
@@ -101,6 +122,19 @@ impl Engine {
     //# fashion, so that subsequent requests for a default router do not
     //# return the same router until all other routers have been
     //# selected.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.2
+    //# When there is no route cache entry for the destination host address (and the destination
+    //# is not on the connected network), the IP layer MUST pick a gateway from its list of
+    //# "default" gateways.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.2
+    //# The IP layer MUST support multiple default gateways.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+    //# The IP layer MUST be able to detect the failure of a "next- hop" gateway that is listed in
+    //# its route cache and to choose an alternate gateway (see Section 3.3.1.5).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.5
+    //# If it is the current default that failed, the IP layer MUST select a different default
+    //# gateway (assuming more than one default is known) for the failed route and for
+    //# establishing new routes.
     fn hop_by<'a>(&'a self, ip: IpAddr, routes: impl Iterator<Item = &'a Route> + Clone) -> Option<Hop> {
         let answers = |route: &&Route| {
             self.stations.get(&route.link).is_some_and(|station| station.neighbors.knows(route.gateway))

@@ -130,6 +130,8 @@ impl Claims {
                 claim.next = None;
                 Conflict::Lost
             }
+            //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.6
+            //# These advertisements MUST be separated by at least RetransTimer seconds.
             AddressState::Assigned if claim.defended.is_none_or(|at| now - at >= DEFEND_INTERVAL) => {
                 claim.defended = Some(now);
                 Conflict::Defend

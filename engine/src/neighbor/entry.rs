@@ -99,6 +99,12 @@ impl Entry {
     //# The first time a node sends a packet to a neighbor whose entry is
     //# STALE, the sender changes the state to DELAY and sets a timer to
     //# expire in DELAY_FIRST_PROBE_TIME seconds.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+    //# A particular gateway SHOULD NOT be used indefinitely in the absence of positive
+    //# indications that it is functioning.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.1.4
+    //# In particular, hosts MUST NOT actively check the status of a first-hop gateway by simply
+    //# pinging the gateway continuously.
     pub(super) fn on_use(&mut self, now: Instant, timings: &Timings) {
         if self.state(now) == NeighborState::Stale {
             self.phase = Phase::Delay { until: now + timings.delay_first_probe };
@@ -112,6 +118,10 @@ impl Entry {
     //# Link-Layer option, the cached address should be replaced by the
     //# received address, and the entry's reachability state MUST be set to
     //# STALE.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+    //# In addition, should a cached link-layer address be modified due to receiving one of the
+    //# above messages, the state SHOULD also be set to STALE to provide prompt verification that
+    //# the path to the new link-layer address is working.
     pub(super) fn on_source(&mut self, mac: Mac) {
         if self.mac != Some(mac) {
             *self = Entry::stale(mac);
@@ -119,6 +129,16 @@ impl Entry {
     }
 
     /// It was advertised. A confirmation lasts for `reachable`.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
+    //# II. If the Override flag is set, or the supplied link-layer address is the same as that in
+    //# the cache, or no Target Link-Layer Address option was supplied, the received advertisement
+    //# MUST update the Neighbor Cache entry as follows:
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
+    //# If the Solicited flag is set, the state of the entry MUST be set to REACHABLE.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.1
+    //# Receipt of other Neighbor Discovery messages, such as Router Advertisements and Neighbor
+    //# Advertisement with the Solicited flag set to zero, MUST NOT be treated as a reachability
+    //# confirmation.
     pub(super) fn on_advertisement(&mut self, now: Instant, told: &Advertisement, reachable: Duration) {
         let confirmed = Phase::Reachable { until: now + reachable };
         let Advertisement { mac, solicited, overrides } = *told;
@@ -181,6 +201,16 @@ impl Entry {
     //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.2
     //# Retransmissions MUST be rate-limited to at most one solicitation per
     //# neighbor every RetransTimer milliseconds.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.2
+    //# While awaiting a response, the sender SHOULD retransmit Neighbor Solicitation messages
+    //# approximately every RetransTimer milliseconds, even in the absence of additional traffic
+    //# to the neighbor.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+    //# If no response is received after waiting RetransTimer milliseconds after sending the
+    //# MAX_UNICAST_SOLICIT solicitations, retransmissions cease and the entry SHOULD be deleted.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
+    //# A node MUST NOT send Neighbor Solicitations to the same neighbor more frequently than once
+    //# every RetransTimer milliseconds.
     pub(super) fn on_timeout(&mut self, now: Instant, timings: &Timings) -> Due {
         let next = now + timings.retransmit;
         let (sent, max) = match self.phase {

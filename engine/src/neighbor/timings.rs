@@ -17,6 +17,10 @@ pub struct Config {
 //# [LINK:2] MUST provide a mechanism to flush out-of-date cache
 //# entries.  If this mechanism involves a timeout, it SHOULD be
 //# possible to configure the timeout value.
+//= https://www.rfc-editor.org/rfc/rfc826
+//# Also, as we know from experience, there is always the danger of incorrect routing
+//# information accidentally getting transmitted through hardware or software error; it should
+//# not be allowed to persist forever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timings {
     /// Between two requests for one neighbor: `RetransTimer`.

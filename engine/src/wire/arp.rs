@@ -70,6 +70,10 @@ impl Arp {
     }
 
     /// Appends the message: 28 octets.
+    //= https://www.rfc-editor.org/rfc/rfc826
+    //# The packet data should be viewed as a byte stream in which only 3 byte pairs are defined
+    //# to be words (ar$hrd, ar$pro and ar$op) which are sent most significant byte first
+    //# (Ethernet/PDP-10 byte style).
     pub fn emit(&self, out: &mut Vec<u8>) {
         let operation = match self.operation {
             ArpOperation::Request => 1u16,

@@ -153,11 +153,15 @@ impl NdpMessage {
                 valid(!src.is_unspecified() || options.source_link_layer().is_none())?;
             }
             NdpMessage::RouterAdvertisement(_) => valid(src.is_unicast_link_local())?,
+            //= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+            //# It MUST NOT be a multicast address.
             NdpMessage::NeighborSolicitation { target } => {
                 let probe = src.is_unspecified();
                 valid(!target.is_multicast())?;
                 valid(!probe || is_solicited_node(dst) && options.source_link_layer().is_none())?;
             }
+            //= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+            //# The Target Address MUST NOT be a multicast address.
             NdpMessage::NeighborAdvertisement { solicited, target, .. } => {
                 valid(!target.is_multicast())?;
                 valid(!(dst.is_multicast() && solicited))?;
@@ -171,6 +175,24 @@ impl NdpMessage {
     }
 
     /// The message of this type, and what of `body` is options.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.1
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.2
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.5
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2
+    //# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+    //# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.2
+    //# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-8.1
+    //# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
     fn read(kind: u8, body: &[u8]) -> Result<(Self, &[u8]), Malformed> {
         let (&[a, b, c, d], rest) = body.split_first_chunk().ok_or(Malformed::Truncated)?;
         let address = |bytes| <[u8]>::split_first_chunk::<16>(bytes).ok_or(Malformed::Truncated);
@@ -276,6 +298,24 @@ impl<'a> NdpOptions<'a> {
     //# all nodes MUST silently ignore any options
     //# they do not recognize in received ND packets and continue processing
     //# the packet.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.1
+    //# Receivers MUST silently ignore any options they do not recognize and continue processing
+    //# the message.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.2
+    //# Receivers MUST silently ignore any options they do not recognize and continue processing
+    //# the message.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+    //# Receivers MUST silently ignore any options they do not recognize and continue processing
+    //# the message.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+    //# Receivers MUST silently ignore any options they do not recognize and continue processing
+    //# the message.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-9
+    //# A node MUST NOT ignore valid options just because the ND message contains unrecognized
+    //# ones.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-9
+    //# Receivers MUST silently ignore any options they do not recognize and continue processing
+    //# the message.
     pub fn iter(self) -> impl Iterator<Item = NdpOption<'a>> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
@@ -286,6 +326,30 @@ impl<'a> NdpOptions<'a> {
     }
 
     /// The first source link-layer address.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.1
+    //# These options MUST be silently ignored for other Neighbor Discovery messages.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2
+    //# The Prefix Information option appears in Router Advertisement packets and MUST be silently
+    //# ignored for other messages.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.3
+    //# This option MUST be silently ignored for other Neighbor Discovery messages.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.4
+    //# This option MUST be silently ignored for other Neighbor Discovery messages.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2
+    //# The contents of any defined options that are not specified to be used with Router
+    //# Advertisement messages MUST be ignored and the packet processed as normal.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+    //# The contents of any defined options that are not specified to be used with Neighbor
+    //# Solicitation messages MUST be ignored and the packet processed as normal.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.2
+    //# The contents of any defined options that are not specified to be used with Neighbor
+    //# Advertisement messages MUST be ignored and the packet processed as normal.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-8.1
+    //# The contents of any defined options that are not specified to be used with Redirect
+    //# messages MUST be ignored and the packet processed as normal.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-9
+    //# Options in Neighbor Discovery packets can appear in any order; receivers MUST be prepared
+    //# to process them independently of their order.
     pub fn source_link_layer(self) -> Option<Mac> {
         self.iter().find_map(|option| match option {
             NdpOption::SourceLinkLayer(mac) => Some(mac),
@@ -304,6 +368,17 @@ impl<'a> NdpOptions<'a> {
 
 impl<'a> NdpOption<'a> {
     /// Reads a whole option: type, length in units of eight octets, and its body.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2
+    //# The bits in the prefix after the prefix length are reserved and MUST be initialized to
+    //# zero by the sender and ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.3
+    //# They MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.4
+    //# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-9
+    //# All options specified in this document MUST be recognized.
     fn parse(option: &'a [u8]) -> Self {
         match *option {
             [SOURCE_LINK_LAYER, 1, a, b, c, d, e, f] => NdpOption::SourceLinkLayer(Mac([a, b, c, d, e, f])),

@@ -58,6 +58,11 @@ fn advertisement(solicited: bool) -> NdpMessage {
     NdpMessage::NeighborAdvertisement { router: false, solicited, overrides: true, target }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc826
+//= type=test
+//# The packet data should be viewed as a byte stream in which only 3 byte pairs are defined
+//# to be words (ar$hrd, ar$pro and ar$op) which are sent most significant byte first
+//# (Ethernet/PDP-10 byte style).
 #[test]
 fn a_request_reads_as_what_it_asks() {
     let bytes = octets(ARP_REQUEST);
@@ -155,6 +160,9 @@ fn an_arp_message_of_other_hardware_or_protocols_is_refused() {
 //= type=test
 //# A node MUST silently discard any received Neighbor Solicitation
 //# messages that do not satisfy all of the following validity checks:
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+//= type=test
+//# It MUST NOT be a multicast address.
 #[test]
 fn each_check_of_a_solicitation_is_made() {
     let to = ends("fd00::1", "ff02::1:ff00:2");
@@ -190,6 +198,9 @@ fn coded(message: NdpMessage, ends: (Ipv6Addr, Ipv6Addr)) -> Vec<u8> {
 //= type=test
 //# A node MUST silently discard any received Neighbor Advertisement
 //# messages that do not satisfy all of the following validity checks:
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# The Target Address MUST NOT be a multicast address.
 #[test]
 fn each_check_of_an_advertisement_is_made() {
     let (unicast, multicast) = (ends("fd00::2", "fd00::1"), ends("fd00::2", "ff02::1"));
@@ -259,6 +270,18 @@ fn options_that_lie_about_their_length_spoil_the_message() {
 //# all nodes MUST silently ignore any options
 //# they do not recognize in received ND packets and continue processing
 //# the packet.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+//= type=test
+//# Receivers MUST silently ignore any options they do not recognize and continue processing
+//# the message.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# Receivers MUST silently ignore any options they do not recognize and continue processing
+//# the message.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-9
+//= type=test
+//# A node MUST NOT ignore valid options just because the ND message contains unrecognized
+//# ones.
 #[test]
 fn options_that_nobody_knows_are_passed_over() {
     let ends = ends("fd00::1", "ff02::1:ff00:2");
@@ -271,7 +294,180 @@ fn options_that_nobody_knows_are_passed_over() {
     assert_eq!(read.source_link_layer(), Some(A));
 }
 
+/// A packet of neighbor discovery whose message has this body, checksum included.
+fn with_body(kind: u8, body: &[u8], (src, dst): (Ipv6Addr, Ipv6Addr)) -> Vec<u8> {
+    let mut message = [&[kind, 0, 0, 0], body].concat();
+    let pseudo = checksum::pseudo_header(src.into(), dst.into(), Protocol::Icmpv6, message.len());
+    let mut sum = pseudo;
+    sum.add(&message);
+    checksum::fill(&mut message, 2, sum.checksum());
+    packet(&message, (src, dst), 255)
+}
+
+const ON_LINK: PrefixInformation = PrefixInformation {
+    prefix: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0),
+    length: 64,
+    on_link: true,
+    autonomous: true,
+    valid_s: 3600,
+    preferred_s: 1800,
+};
+
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.1
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.2
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.3
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.4
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.5
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2
+//= type=test
+//# The bits in the prefix after the prefix length are reserved and MUST be initialized to
+//# zero by the sender and ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.3
+//= type=test
+//# They MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.4
+//= type=test
+//# It MUST be initialized to zero by the sender and MUST be ignored by the receiver.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2
+//= type=test
+//# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+//= type=test
+//# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.2
+//= type=test
+//# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-8.1
+//= type=test
+//# The contents of the Reserved field, and of any unrecognized options, MUST be ignored.
+#[test]
+fn reserved_fields_are_written_as_zeros_and_ignored() {
+    let ends = ends("fe80::1", "fd00::2");
+    let target: Ipv6Addr = "fd00::2".parse().unwrap();
+    let options = [NdpOption::Prefix(ON_LINK), NdpOption::Mtu(1500), NdpOption::RedirectedHeader(&[7; 8])];
+    let advertised = NdpMessage::RouterAdvertisement(RouterAdvertisement::default());
+    let redirect = NdpMessage::Redirect { target, destination: target };
+    // Of each message, the octets of its body that are reserved, and the bits of the one that is so in part.
+    let messages: [(NdpMessage, &[usize], (usize, u8)); 5] = [
+        (NdpMessage::RouterSolicitation, &[0, 1, 2, 3], (0, 0)),
+        (advertised, &[], (1, 0x3f)),
+        (SOLICITATION, &[0, 1, 2, 3], (0, 0)),
+        (advertisement(true), &[1, 2, 3], (0, 0x1f)),
+        (redirect, &[0, 1, 2, 3], (0, 0)),
+    ];
+    for (message, reserved, (partly, bits)) in messages {
+        let written = ndp(message, &options, ends, 255);
+        let kind = written[40];
+        let mut body = written[44..].to_vec();
+        let options_at = body.len() - 32 - 8 - 16;
+        // The reserved octets of the prefix, MTU and redirected header options, in their order.
+        let of_options = [12, 13, 14, 15, 34, 35, 42, 43, 44, 45, 46, 47].map(|at| options_at + at);
+        for &at in reserved.iter().chain(&of_options) {
+            assert_eq!(body[at], 0, "{message:?} {at}");
+            body[at] = 0xff;
+        }
+        for (at, bits) in [(partly, bits), (options_at + 3, 0x3f)] {
+            assert_eq!(body[at] & bits, 0, "{message:?} {at}");
+            body[at] |= bits;
+        }
+        let changed = with_body(kind, &body, ends);
+        let changed = IpPacket::parse(&changed).unwrap();
+        let (read, found) = NdpMessage::parse(&changed, ChecksumPolicy::Verify).unwrap();
+        assert_eq!(read, message);
+        assert_eq!(found.iter().collect::<Vec<_>>(), options);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.1
+//= type=test
+//# These options MUST be silently ignored for other Neighbor Discovery messages.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.2
+//= type=test
+//# The Prefix Information option appears in Router Advertisement packets and MUST be silently
+//# ignored for other messages.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.3
+//= type=test
+//# This option MUST be silently ignored for other Neighbor Discovery messages.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.6.4
+//= type=test
+//# This option MUST be silently ignored for other Neighbor Discovery messages.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-6.1.2
+//= type=test
+//# The contents of any defined options that are not specified to be used with Router
+//# Advertisement messages MUST be ignored and the packet processed as normal.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+//= type=test
+//# The contents of any defined options that are not specified to be used with Neighbor
+//# Solicitation messages MUST be ignored and the packet processed as normal.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.2
+//= type=test
+//# The contents of any defined options that are not specified to be used with Neighbor
+//# Advertisement messages MUST be ignored and the packet processed as normal.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-8.1
+//= type=test
+//# The contents of any defined options that are not specified to be used with Redirect
+//# messages MUST be ignored and the packet processed as normal.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-9
+//= type=test
+//# Options in Neighbor Discovery packets can appear in any order; receivers MUST be prepared
+//# to process them independently of their order.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.1
+//= type=test
+//# Receivers MUST silently ignore any options they do not recognize and continue processing
+//# the message.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-4.2
+//= type=test
+//# Receivers MUST silently ignore any options they do not recognize and continue processing
+//# the message.
+//= https://www.rfc-editor.org/rfc/rfc4861#section-9
+//= type=test
+//# Receivers MUST silently ignore any options they do not recognize and continue processing
+//# the message.
+#[test]
+fn options_of_other_messages_are_passed_over_in_any_order() {
+    let ends = ends("fe80::1", "fd00::2");
+    let target = "fd00::2".parse().unwrap();
+    let advertised = NdpMessage::RouterAdvertisement(RouterAdvertisement::default());
+    let redirect = NdpMessage::Redirect { target, destination: target };
+    let mut options = [
+        NdpOption::Prefix(ON_LINK),
+        NdpOption::Unknown(99),
+        NdpOption::SourceLinkLayer(A),
+        NdpOption::RedirectedHeader(&[7; 8]),
+        NdpOption::TargetLinkLayer(B),
+        NdpOption::Mtu(1500),
+    ];
+    for _ in 0..options.len() {
+        options.rotate_left(1);
+        for message in
+            [NdpMessage::RouterSolicitation, advertised, SOLICITATION, advertisement(true), redirect]
+        {
+            let written = ndp(message, &options, ends, 255);
+            let packet = IpPacket::parse(&written).unwrap();
+            let (read, found) = NdpMessage::parse(&packet, ChecksumPolicy::Verify).unwrap();
+            assert_eq!(read, message);
+            assert_eq!((found.source_link_layer(), found.target_link_layer()), (Some(A), Some(B)));
+        }
+    }
+}
+
 proptest! {
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.3
+    //= type=test
+    //# MUST be able to send and receive packets using RFC-894 encapsulation;
     #[test]
     fn a_frame_reads_as_it_was_written(
         (dst, src) in (mac(), mac()), tag: Option<(u16, u8)>, number in 0x0600u16.., data in payload(),
@@ -299,6 +495,9 @@ proptest! {
         prop_assert_eq!(Arp::parse(&bytes), Ok(message));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-9
+    //= type=test
+    //# All options specified in this document MUST be recognized.
     #[test]
     fn neighbor_discovery_reads_as_it_was_written(
         message in ndp_message(), macs in (mac(), mac()), mtu: u32, prefix in prefix(), quoted in payload(),
