@@ -13,6 +13,7 @@ use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::Connection;
 use crate::tcp::cx::{Tuple, arriving};
+use crate::tcp::seq::Seq;
 use crate::time::Instant;
 use crate::udp::Received;
 use crate::wire::{ChecksumPolicy, IpPacket, NdpMessage, Protocol, TcpSegment, UdpDatagram};

@@ -59,10 +59,11 @@ fn triggers(cause: &Cause) -> &'static [Trigger] {
         Cause::Segment(flags) if flags.contains(Flags::RST) => &[T::Rst],
         Cause::Segment(flags) if flags.contains(Flags::SYN) => &[T::Syn, T::SynAck, T::AckOfSyn],
         Cause::Segment(flags) if flags.contains(Flags::FIN) => {
-            &[T::AckOfSyn, T::AckOfFin, T::Fin, T::LateData]
+            &[T::AckOfSyn, T::AckOfFin, T::Fin, T::LateData, T::Syn]
         }
-        // A segment may fill the hole before a FIN that came earlier, or bring data for nobody.
-        Cause::Segment(_) => &[T::AckOfSyn, T::AckOfFin, T::Fin, T::LateData],
+        // A segment may fill the hole before a FIN that came earlier, or bring data for nobody; and what ends the handshake
+        // of the connection that follows one in TIME-WAIT ends that one.
+        Cause::Segment(_) => &[T::AckOfSyn, T::AckOfFin, T::Fin, T::LateData, T::Syn],
         Cause::Call(_) => &[T::PassiveOpen, T::ActiveOpen, T::Close, T::Abort],
         Cause::Timer(TimerKind::TimeWait) => &[T::TwoMslTimeout],
         Cause::Timer(_) => &[T::GiveUpTimeout, T::Abort],

@@ -112,7 +112,7 @@ impl End {
     /// The peer's SYN is known: whatever comes later is measured by it.
     fn meet(&mut self, syn: Option<&TcpSummary>, irs: Seq) {
         self.peer_syn = syn.copied();
-        let begins = irs + 1;
+        let begins = irs + 1 + syn.map_or(0, |syn| syn.len);
         self.came_to = Some(self.came_to.map_or(begins, |came_to| came_to.max(begins)));
     }
 
@@ -145,6 +145,11 @@ impl End {
         }
         if segment.flags.contains(Flags::SYN) && self.syn.is_none() {
             self.syn = Some(*segment);
+            // Fast Open may answer within the window of the peer's SYN.
+            if let Some(peer_syn) = &self.peer_syn {
+                let edge = segment.seq + 1 + u32::from(peer_syn.window);
+                self.may_send_to = Some(self.may_send_to.map_or(edge, |before| before.max(edge)));
+            }
         }
         self.sent_data(segment, if record.source.is_ipv4() { 536 } else { 1220 })?;
         if acknowledges(segment) { self.sent_ack(segment) } else { Ok(()) }
