@@ -10,6 +10,7 @@ pub mod timers;
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;
+pub(crate) mod ecn;
 pub(crate) mod passive;
 mod receive;
 mod recovery;

@@ -14,7 +14,7 @@ pub(super) fn at(millis: u64) -> Instant {
 }
 
 pub(super) fn config(algorithm: CongestionControl) -> Config {
-    Config { algorithm, mss: MSS, initial_window: 10, hystart: false, pacing: false }
+    Config { algorithm, mss: MSS, initial_window: 10, hystart: false, pacing: false, seed: 0 }
 }
 
 /// An acknowledgment of `acked` octets to a sender whose window is full.

@@ -69,7 +69,8 @@ impl Connection {
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
         connection.snd.mss = half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4());
-        connection.congestion = Controller::new(&congestion(&connection.options, connection.snd.mss));
+        connection.congestion =
+            Controller::new(&congestion(&connection.options, connection.snd.mss, half.iss));
         connection.snd.wnd = u32::from(half.peer_window);
         connection.snd.max_wnd = connection.snd.wnd;
         connection.snd.wl1 = half.irs;
@@ -175,7 +176,7 @@ impl Connection {
             },
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
-            congestion: Controller::new(&congestion(&options, mss)),
+            congestion: Controller::new(&congestion(&options, mss, iss)),
             timers: Timers::default(),
             totals: Totals::default(),
             error: None,
@@ -194,7 +195,7 @@ impl Connection {
         self.rcv.window = ReceiveWindow::new(self.rcv.nxt, self.options.receive_buffer);
         let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
         self.snd.mss = sizes.effective(segment.options.mss, v4);
-        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss));
+        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));
         self.set_send_window(segment);
     }
 
@@ -217,7 +218,7 @@ impl Connection {
 }
 
 /// What the congestion controller is made of.
-fn congestion(options: &Options, mss: u32) -> congestion::Config {
+fn congestion(options: &Options, mss: u32, iss: Seq) -> congestion::Config {
     let &Options { congestion: algorithm, initial_window, hystart, pacing, .. } = options;
-    congestion::Config { algorithm, mss, initial_window, hystart, pacing }
+    congestion::Config { algorithm, mss, initial_window, hystart, pacing, seed: iss.0 }
 }
