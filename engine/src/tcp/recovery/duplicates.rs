@@ -1,0 +1,122 @@
+//! Loss by count: three duplicate acknowledgments (RFC 5681, RFC 6582), or as much sacked (RFC 6675).
+//!
+//! Owns: [`Duplicates`], the count; what stands in for the scoreboard where the peer gives no SACK; and RFC 6675's IsLost
+//! where it does. Used with SACK only for `LossDetection::DuplicateAcks`: RACK has its own rule.
+
+use super::DUPLICATE_THRESHOLD;
+use super::sent::Sent;
+use crate::event::RetransmissionReason;
+use crate::tcp::seq::Seq;
+
+/// Duplicate acknowledgments since SND.UNA last advanced.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Duplicates {
+    count: u32,
+    /// Without SACK: octets that duplicates told of, though not which.
+    credit: u32,
+}
+
+impl Duplicates {
+    /// Octets that are known to have left the network, though not which: none with SACK.
+    pub(crate) fn credit(&self) -> u32 {
+        self.credit
+    }
+
+    /// DupAcks has reached DupThresh.
+    pub(crate) fn reached_threshold(&self) -> bool {
+        self.count >= DUPLICATE_THRESHOLD
+    }
+
+    /// A duplicate came.
+    pub(crate) fn on_duplicate(&mut self) {
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Without SACK a duplicate tells of one segment that arrived, as long as `outstanding` may hold one. Says how many
+    /// octets that are.
+    //= https://www.rfc-editor.org/rfc/rfc6937#section-2
+    //# In recovery without SACK,
+    //# DeliveredData is estimated to be 1 SMSS on duplicate
+    //# acknowledgements, and on a subsequent partial or full ACK,
+    //# DeliveredData is estimated to be the change in snd.una, minus 1
+    //# SMSS for each preceding duplicate ACK.
+    pub(crate) fn credit_one(&mut self, outstanding: u32, mss: u32) -> u32 {
+        let octets = mss.min(outstanding.saturating_sub(self.credit));
+        self.credit += octets;
+        octets
+    }
+
+    /// SND.UNA advanced by `acked` octets: says how many of them no duplicate told of before.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# If the incoming ACK is a cumulative acknowledgment, the TCP MUST
+    //# reset DupAcks to zero.
+    pub(crate) fn on_advance(&mut self, acked: u32) -> u32 {
+        let told = self.credit.min(acked);
+        self.count = 0;
+        self.credit -= told;
+        acked - told
+    }
+
+    pub(crate) fn reset(&mut self) {
+        *self = Duplicates::default();
+    }
+}
+
+/// RFC 6675's IsLost, for all records at once: marks each that lies below enough of what is sacked. Says how many octets
+/// are newly lost.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//# The routine returns true when either
+//# DupThresh discontiguous SACKed sequences have arrived above
+//# 'SeqNum' or more than (DupThresh - 1) * SMSS bytes with sequence
+//# numbers greater than 'SeqNum' have been SACKed.
+pub(crate) fn mark_lost_below_sacked(sent: &mut Sent, mss: u32) -> u32 {
+    if sent.sacked() == 0 {
+        return 0;
+    }
+    let (mut octets, mut runs, mut in_run) = (0, 0, false);
+    let mut end = 0;
+    for (index, record) in sent.iter().enumerate().rev() {
+        if record.sacked {
+            octets += record.len();
+            runs += u32::from(!in_run);
+        }
+        in_run = record.sacked;
+        if runs >= DUPLICATE_THRESHOLD || octets > (DUPLICATE_THRESHOLD - 1) * mss {
+            end = index;
+            break;
+        }
+    }
+    let mut lost = 0;
+    for index in 0..end {
+        // What was sent again is not looked at a second time: its loss is for the timer to find.
+        if sent.get(index).is_some_and(|record| record.lost.is_none()) {
+            let reason = if index == 0 { RetransmissionReason::Fast } else { RetransmissionReason::Recovery };
+            lost += sent.mark_lost(index, reason);
+        }
+    }
+    lost
+}
+
+/// The first segment is lost: three duplicates, or a partial acknowledgment, say so. Says how many octets that are.
+pub(crate) fn mark_first_lost(sent: &mut Sent, mss: u32, reason: RetransmissionReason) -> u32 {
+    let Some(first) = sent.first().copied().filter(|first| first.lost.is_none() && !first.sacked) else { return 0 };
+    if first.len() > mss {
+        sent.cut(0, first.start + mss);
+    }
+    sent.mark_lost(0, reason)
+}
+
+/// RFC 6675's NextSeg, rules (3) and (4), when nothing is known to be lost and nothing new can go: a segment below what
+/// is sacked, or once in each recovery the last one ("rescue").
+pub(crate) fn last_resort(sent: &Sent, rescue: bool) -> Option<usize> {
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# then one segment of up to
+    //# SMSS octets starting with S3 SHOULD be returned.
+    let highest = sent.iter().rposition_sacked();
+    let below = sent.iter().take(highest).position(|r| !r.sacked && r.retransmissions == 0);
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# then one segment of up to SMSS octets that MUST
+    //# include the highest outstanding unSACKed sequence number
+    //# SHOULD be returned, and RescueRxt set to RecoveryPoint.
+    below.or_else(|| sent.len().checked_sub(1).filter(|_| rescue && highest < sent.len()))
+}
