@@ -1,12 +1,15 @@
 //! What happened, told: the one thing that watchers, tests and the ladder all read.
 //!
-//! Owns: [`Event`] and its kinds, the [`Interest`] mask that gates the frequent ones, and the [`Sink`] that the
-//! engine writes to. Events name a socket; its session and label are told once, by [`EventKind::Opened`].
+//! Owns: [`Event`] and its kinds (the words for the sender's are in `sender.rs`), the [`Interest`] mask that gates the
+//! frequent ones, and the [`Sink`] that the engine writes to. Events name a socket; its session and label are told once, by [`EventKind::Opened`].
+
+mod sender;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, SocketAddr};
 use core::ops::BitOr;
+use core::time::Duration;
 
 use crate::host::Errno;
 use crate::host::op::{Call, Family, SocketKind, SocketState};
@@ -16,6 +19,8 @@ use crate::tcp::state::State;
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
 use crate::wire::{Flags, Malformed, TcpSummary};
+
+pub use sender::{CongestionPhase, RecoveryCause, RecoveryPhase, UndoCause};
 
 /// Something that happened at `at`, to `socket` if to any.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,6 +154,54 @@ pub enum EventKind {
     },
     /// The socket is gone.
     Released,
+    /// The sender's loss recovery went from one phase to another.
+    Recovery {
+        /// Before.
+        from: RecoveryPhase,
+        /// After.
+        to: RecoveryPhase,
+        /// Why.
+        cause: RecoveryCause,
+    },
+    /// Recovery turned out to be for nothing: the congestion window is what it was before.
+    Undo(UndoCause),
+    /// The congestion window, the threshold or the phase of congestion control changed.
+    Congestion {
+        /// The congestion window, in octets.
+        cwnd: u32,
+        /// The slow-start threshold, in octets; [`u32::MAX`] before the first loss.
+        ssthresh: u32,
+        /// What the algorithm is doing.
+        phase: CongestionPhase,
+    },
+    /// A round trip was measured.
+    RttSample {
+        /// The measurement.
+        rtt: Duration,
+        /// The smoothed round-trip time after it.
+        srtt: Duration,
+        /// Its variation after it.
+        rttvar: Duration,
+        /// The retransmission timeout after it.
+        rto: Duration,
+    },
+    /// A window changed: the peer announced another one, or we did.
+    Windows {
+        /// What the peer announced, in octets.
+        snd_wnd: u32,
+        /// What we announced, in octets.
+        rcv_wnd: u32,
+    },
+    /// The path's MTU is known to be another.
+    PathMtu {
+        /// The largest packet that goes through, in octets, the IP header included.
+        mtu: u32,
+    },
+    /// The peer announced urgent data (RFC 9293 §3.8.5).
+    Urgent {
+        /// The sequence number of the octet that follows the urgent data: SEG.UP.
+        pointer: u32,
+    },
 }
 
 /// Why a state changed.
@@ -273,6 +326,8 @@ pub enum RetransmissionReason {
     Recovery,
     /// A zero-window probe (RFC 9293 §3.8.6.1).
     WindowProbe,
+    /// A tail loss probe (RFC 8985 §7).
+    TailLossProbe,
 }
 
 /// What a timer did.
@@ -303,8 +358,16 @@ impl Interest {
     pub const TIMERS: Interest = Interest(8);
     /// Readable and Acknowledged.
     pub const DATA: Interest = Interest(16);
+    /// Recovery and Undo.
+    pub const RECOVERY: Interest = Interest(32);
+    /// Congestion.
+    pub const CONGESTION: Interest = Interest(64);
+    /// RttSample.
+    pub const RTT: Interest = Interest(128);
+    /// Windows.
+    pub const WINDOWS: Interest = Interest(256);
     /// All.
-    pub const ALL: Interest = Interest(31);
+    pub const ALL: Interest = Interest(511);
 
     /// Whether every kind of `other` is wanted.
     pub const fn contains(self, other: Interest) -> bool {

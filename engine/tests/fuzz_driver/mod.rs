@@ -16,7 +16,9 @@ mod watched;
 
 use std::time::Duration;
 
-use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
+use sockwright_engine::tcp::config::{
+    CongestionControl, Ecn, KeepAlive, LossDetection, OptionsPatch, PathMtuDiscovery, SynCookies,
+};
 
 /// Bytes as decisions. When they are over, every decision is the first one.
 pub(crate) struct Choices<'a>(&'a [u8]);
@@ -63,8 +65,8 @@ impl<'a> Choices<'a> {
     /// Options, each mostly left alone.
     fn options(&mut self) -> OptionsPatch {
         let ms = Duration::from_millis;
-        let set = self.word();
-        let mut is_set = (0..16).map(|bit| set >> bit & 1 == 1);
+        let set = u32::from(self.word()) << 16 | u32::from(self.word());
+        let mut is_set = (0..32).map(|bit| set >> bit & 1 == 1);
         let mut given = || is_set.next().unwrap_or_default();
         OptionsPatch {
             no_delay: given().then(|| self.coin()),
@@ -82,8 +84,29 @@ impl<'a> Choices<'a> {
             rto_min: given().then(|| ms(self.pick(&[1, 200, 60_000]))),
             rto_initial: given().then(|| ms(self.pick(&[1, 1000, 60_000]))),
             reuse_address: given().then(|| self.coin()),
-            congestion: None,
             initial_sequence_number: given().then(|| self.pick(&[0, 1, u32::MAX, u32::MAX - 200, 1 << 31])),
+            congestion: given().then(|| {
+                self.pick(&[CongestionControl::NewReno, CongestionControl::Cubic, CongestionControl::Bbr])
+            }),
+            window_scaling: given().then(|| self.coin()),
+            timestamps: given().then(|| self.coin()),
+            sack: given().then(|| self.coin()),
+            ecn: given().then(|| self.pick(&[Ecn::Off, Ecn::Passive, Ecn::Active])),
+            hystart: given().then(|| self.coin()),
+            pacing: given().then(|| self.coin()),
+            initial_window: given().then(|| self.pick(&[1, 2, 10, 100])),
+            loss_detection: given().then(|| self.pick(&[LossDetection::Rack, LossDetection::DuplicateAcks])),
+            tail_loss_probe: given().then(|| self.coin()),
+            fast_open: given().then(|| self.coin()),
+            user_timeout_option: given().then(|| self.coin()),
+            urgent_inline: given().then(|| self.coin()),
+            hop_limit: given().then(|| self.pick(&[1, 64, 255])),
+            dscp: given().then(|| self.pick(&[0, 46, 63])),
+            path_mtu_discovery: given().then(|| {
+                self.pick(&[PathMtuDiscovery::Off, PathMtuDiscovery::Icmp, PathMtuDiscovery::Probe])
+            }),
+            syn_cookies: given()
+                .then(|| self.pick(&[SynCookies::Off, SynCookies::WhenFull, SynCookies::Always])),
         }
     }
 }

@@ -135,13 +135,23 @@ impl World {
             26 => self.shut(who),
             27 => {
                 let options = choices.options();
+                // What may change on a connection, and lets everything still arrive.
                 let options = OptionsPatch {
-                    user_timeout: None,
-                    keep_alive: None,
-                    max_segment_size: None,
-                    initial_sequence_number: None,
+                    no_delay: options.no_delay,
+                    msl: options.msl,
+                    linger: options.linger,
+                    send_buffer: options.send_buffer,
                     receive_buffer: options.receive_buffer.filter(|octets| *octets >= 700),
-                    ..options
+                    delayed_ack: options.delayed_ack,
+                    rto_min: options.rto_min,
+                    rto_initial: options.rto_initial,
+                    reuse_address: options.reuse_address,
+                    tail_loss_probe: options.tail_loss_probe,
+                    urgent_inline: options.urgent_inline,
+                    hop_limit: options.hop_limit,
+                    dscp: options.dscp,
+                    path_mtu_discovery: options.path_mtu_discovery,
+                    ..OptionsPatch::default()
                 };
                 if let Some(socket) = self.sides[who].socket {
                     self.sides[who].host.op(Request::SetOptions { socket, options });

@@ -1,5 +1,7 @@
 //! Events.
 
+use std::time::Duration;
+
 use sockwright_engine::event::{
     Cause, DropReason, Event, EventKind, Relative, RetransmissionReason, SegmentRecord, TimerAction,
 };
@@ -7,8 +9,8 @@ use sockwright_engine::id::SocketId;
 use sockwright_proto::v1 as pb;
 
 use super::{
-    address_to_proto, family_to_proto, kind_to_proto, socket_state_to_proto, tcp_state_to_proto,
-    timer_to_proto,
+    address_to_proto, congestion_phase_to_proto, family_to_proto, kind_to_proto, recovery_cause_to_proto,
+    recovery_phase_to_proto, socket_state_to_proto, tcp_state_to_proto, timer_to_proto, undo_cause_to_proto,
 };
 use crate::error::errno_to_proto;
 use crate::hub::HubEvent;
@@ -36,6 +38,13 @@ pub fn event_kind(event: &HubEvent) -> pb::EventKind {
             EventKind::LimitHit(_) => pb::EventKind::LimitHit,
             EventKind::Datagram { .. } => pb::EventKind::Datagram,
             EventKind::Released => pb::EventKind::Released,
+            EventKind::Recovery { .. } => pb::EventKind::Recovery,
+            EventKind::Undo(_) => pb::EventKind::Undo,
+            EventKind::Congestion { .. } => pb::EventKind::Congestion,
+            EventKind::RttSample { .. } => pb::EventKind::RttSample,
+            EventKind::Windows { .. } => pb::EventKind::Windows,
+            EventKind::PathMtu { .. } => pb::EventKind::PathMtu,
+            EventKind::Urgent { .. } => pb::EventKind::Urgent,
         },
     }
 }
@@ -110,6 +119,26 @@ fn engine_event(kind: &EventKind, socket: Option<SocketId>, tcp_state: pb::TcpSt
             sent,
         }),
         EventKind::Released => Kind::Released(pb::Released {}),
+        EventKind::Recovery { from, to, cause } => Kind::Recovery(pb::Recovery {
+            from: recovery_phase_to_proto(from).into(),
+            to: recovery_phase_to_proto(to).into(),
+            cause: recovery_cause_to_proto(cause).into(),
+        }),
+        EventKind::Undo(cause) => Kind::Undo(pb::Undo { cause: undo_cause_to_proto(cause).into() }),
+        EventKind::Congestion { cwnd, ssthresh, phase } => Kind::Congestion(pb::Congestion {
+            cwnd,
+            ssthresh,
+            phase: congestion_phase_to_proto(phase).into(),
+        }),
+        EventKind::RttSample { rtt, srtt, rttvar, rto } => Kind::RttSample(pb::RttSample {
+            rtt_ns: nanos(rtt),
+            srtt_ns: nanos(srtt),
+            rttvar_ns: nanos(rttvar),
+            rto_ns: nanos(rto),
+        }),
+        EventKind::Windows { snd_wnd, rcv_wnd } => Kind::Windows(pb::Windows { snd_wnd, rcv_wnd }),
+        EventKind::PathMtu { mtu } => Kind::PathMtu(pb::PathMtu { mtu }),
+        EventKind::Urgent { pointer } => Kind::Urgent(pb::Urgent { pointer }),
     }
 }
 
@@ -159,6 +188,7 @@ fn retransmission_reason(reason: RetransmissionReason) -> pb::RetransmissionReas
         RetransmissionReason::Fast => pb::RetransmissionReason::Fast,
         RetransmissionReason::Recovery => pb::RetransmissionReason::Recovery,
         RetransmissionReason::WindowProbe => pb::RetransmissionReason::WindowProbe,
+        RetransmissionReason::TailLossProbe => pb::RetransmissionReason::TailLossProbe,
     }
 }
 
@@ -169,6 +199,10 @@ fn timer_event(timer: pb::TimerKind, action: TimerAction) -> pb::Timer {
         TimerAction::Fired => (pb::TimerAction::Fired, 0),
     };
     pb::Timer { timer: timer.into(), action: action.into(), deadline_ns }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

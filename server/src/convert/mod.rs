@@ -9,6 +9,7 @@ mod event;
 mod info;
 mod invalid;
 mod options;
+mod sender;
 mod session;
 mod state;
 
@@ -18,6 +19,9 @@ pub use event::{event_kind, event_to_proto, segment_to_proto};
 pub use info::{datagram_info_to_proto, info_to_proto, listener_info_to_proto, tcp_info_to_proto};
 pub use invalid::Invalid;
 pub use options::{duration, duration_to_proto, options_patch, options_to_proto};
+pub use sender::{
+    congestion_phase_to_proto, recovery_cause_to_proto, recovery_phase_to_proto, undo_cause_to_proto,
+};
 pub use session::{parse_session, session_name};
 pub(crate) use state::unknown;
 pub use state::{

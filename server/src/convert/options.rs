@@ -30,6 +30,7 @@ pub fn options_patch(options: Option<&pb::SocketOptions>) -> Result<OptionsPatch
         reuse_address: options.reuse_address,
         congestion: congestion(options.congestion_control)?,
         initial_sequence_number: options.initial_sequence_number,
+        ..OptionsPatch::default()
     };
     // The engine owns the ranges; asking it now is what lets the message name the option.
     match patch.apply(&Options::default()) {
@@ -55,6 +56,7 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         reuse_address,
         congestion,
         initial_sequence_number,
+        ..
     } = *options;
     let keep = keep_alive.unwrap_or_default();
     pb::SocketOptions {
@@ -77,6 +79,8 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         reuse_address: Some(reuse_address),
         congestion_control: match congestion {
             CongestionControl::NewReno => pb::CongestionControl::NewReno.into(),
+            CongestionControl::Cubic => pb::CongestionControl::Cubic.into(),
+            CongestionControl::Bbr => pb::CongestionControl::Bbr.into(),
         },
         initial_sequence_number,
     }
@@ -129,6 +133,8 @@ fn congestion(number: i32) -> Result<Option<CongestionControl>, Invalid> {
     match pb::CongestionControl::try_from(number) {
         Ok(pb::CongestionControl::Unspecified) => Ok(None),
         Ok(pb::CongestionControl::NewReno) => Ok(Some(CongestionControl::NewReno)),
+        Ok(pb::CongestionControl::Cubic) => Ok(Some(CongestionControl::Cubic)),
+        Ok(pb::CongestionControl::Bbr) => Ok(Some(CongestionControl::Bbr)),
         Err(_) => Err(unknown(number, "options.congestion_control")),
     }
 }

@@ -1,7 +1,7 @@
 //! Conflation: what a dashboard has not been sent yet, with what is outdated left out.
 //!
 //! Owns [`Conflater`]. Of the events of one socket that tell a level (its addresses, its states, what can be taken or
-//! is unacknowledged) only the last of each kind survives; all others are kept. Survivors keep their numbers and
+//! is unacknowledged, its windows and round trips) only the last of each kind survives; all others are kept. Survivors keep their numbers and
 //! their order.
 //!
 //! ```text
@@ -70,7 +70,12 @@ fn level(record: &Record) -> Option<(SocketId, EventKind)> {
         | EventKind::TcpStateChanged
         | EventKind::Readable
         | EventKind::Acknowledged
-        | EventKind::AcceptReady => true,
+        | EventKind::AcceptReady
+        | EventKind::Recovery
+        | EventKind::Congestion
+        | EventKind::RttSample
+        | EventKind::Windows
+        | EventKind::PathMtu => true,
         EventKind::Unspecified
         | EventKind::Opened
         | EventKind::SegmentSent
@@ -83,7 +88,9 @@ fn level(record: &Record) -> Option<(SocketId, EventKind)> {
         | EventKind::LimitHit
         | EventKind::Datagram
         | EventKind::Released
-        | EventKind::FrameLost => false,
+        | EventKind::FrameLost
+        | EventKind::Undo
+        | EventKind::Urgent => false,
     };
     is_level.then_some((socket, kind))
 }

@@ -4,7 +4,7 @@
 //! long as it lives. Engine threads read the union from an atomic each turn.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sockwright_engine::event::Interest;
@@ -54,7 +54,7 @@ impl Kinds {
 }
 
 /// What is told only while somebody wants it. The index is the bit in [`Wanted::bits`].
-const GATED: [(Kinds, Interest); 6] = [
+const GATED: [(Kinds, Interest); 10] = [
     (
         Kinds::of(&[EventKind::SegmentSent, EventKind::SegmentReceived, EventKind::Datagram]),
         Interest::SEGMENTS,
@@ -63,16 +63,20 @@ const GATED: [(Kinds, Interest); 6] = [
     (Kinds::of(&[EventKind::Retransmission]), Interest::RETRANSMISSIONS),
     (Kinds::of(&[EventKind::Timer]), Interest::TIMERS),
     (Kinds::of(&[EventKind::Readable, EventKind::Acknowledged]), Interest::DATA),
+    (Kinds::of(&[EventKind::Recovery, EventKind::Undo]), Interest::RECOVERY),
+    (Kinds::of(&[EventKind::Congestion]), Interest::CONGESTION),
+    (Kinds::of(&[EventKind::RttSample]), Interest::RTT),
+    (Kinds::of(&[EventKind::Windows]), Interest::WINDOWS),
     // The links' business, not the engines'.
     (Kinds::of(&[EventKind::FrameLost]), Interest::NONE),
 ];
 
-const FRAMES: u8 = 1 << (GATED.len() - 1);
+const FRAMES: u16 = 1 << (GATED.len() - 1);
 
 /// Who wants what.
 #[derive(Default)]
 pub(super) struct Wanted {
-    bits: AtomicU8,
+    bits: AtomicU16,
     counts: Mutex<[u32; GATED.len()]>,
     hooks: Mutex<Vec<(u64, Hook)>>,
     next_hook: AtomicU64,
@@ -116,7 +120,7 @@ impl Wanted {
             if kinds.intersects(*group) {
                 counts[bit] = step(counts[bit]);
             }
-            bits |= u8::from(counts[bit] > 0) << bit;
+            bits |= u16::from(counts[bit] > 0) << bit;
         }
         let before = self.bits.swap(bits, Ordering::AcqRel);
         bits & !before != 0

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use sockwright_engine::host::op::Family;
 use sockwright_engine::rng::Rng;
-use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
+use sockwright_engine::tcp::config::{
+    CongestionControl, Ecn, KeepAlive, LossDetection, OptionsPatch, PathMtuDiscovery, SynCookies,
+};
 use sockwright_link::impair::Impairments;
 
 use super::dice::Dice;
@@ -356,6 +358,9 @@ fn faults(dice: &mut Rng) -> Impairments {
     }
 }
 
+const ALGORITHMS: [CongestionControl; 3] =
+    [CongestionControl::NewReno, CongestionControl::Cubic, CongestionControl::Bbr];
+
 fn options(dice: &mut Rng) -> OptionsPatch {
     let buffers = [1, 7, 100, 536, 1_000, 4_096, 20_000, 65_535, 262_144, 1_048_576];
     let ms = Duration::from_millis;
@@ -377,8 +382,26 @@ fn options(dice: &mut Rng) -> OptionsPatch {
         rto_min: dice.chance(0.3).then(|| ms(*dice.pick(&[1, 20, 1_000]))),
         rto_initial: dice.chance(0.3).then(|| ms(*dice.pick(&[50, 300, 3_000]))),
         reuse_address: dice.chance(0.5).then_some(true),
-        congestion: None,
         initial_sequence_number: dice.chance(0.3).then(|| (0u32).wrapping_sub(dice.log(1, 300_000) as u32)),
+        congestion: dice.chance(0.6).then(|| *dice.pick(&ALGORITHMS)),
+        window_scaling: dice.chance(0.2).then_some(false),
+        timestamps: dice.chance(0.3).then_some(false),
+        sack: dice.chance(0.3).then_some(false),
+        ecn: dice.chance(0.6).then(|| *dice.pick(&[Ecn::Off, Ecn::Active])),
+        hystart: dice.chance(0.3).then_some(false),
+        pacing: dice.chance(0.3).then_some(true),
+        initial_window: dice.chance(0.3).then(|| *dice.pick(&[1, 2, 4, 100])),
+        loss_detection: dice.chance(0.3).then_some(LossDetection::DuplicateAcks),
+        tail_loss_probe: dice.chance(0.3).then_some(false),
+        fast_open: dice.chance(0.3).then_some(true),
+        user_timeout_option: dice.chance(0.3).then_some(true),
+        urgent_inline: dice.chance(0.2).then_some(false),
+        hop_limit: dice.chance(0.2).then(|| *dice.pick(&[1, 255])),
+        dscp: dice.chance(0.2).then(|| *dice.pick(&[8, 46, 63])),
+        path_mtu_discovery: dice
+            .chance(0.5)
+            .then(|| *dice.pick(&[PathMtuDiscovery::Off, PathMtuDiscovery::Probe])),
+        syn_cookies: dice.chance(0.4).then(|| *dice.pick(&[SynCookies::Off, SynCookies::Always])),
     }
 }
 

@@ -13,8 +13,9 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
-    AddressFamily, Clock, CongestionControl, EventKind, GapReason, OnExpiry, RetransmissionReason,
-    ShutdownHow, SocketKind, SocketState, TcpState, TimerAction, TimerKind,
+    AddressFamily, Clock, CongestionControl, CongestionPhase, EventKind, GapReason, OnExpiry, RecoveryCause,
+    RecoveryPhase, RetransmissionReason, ShutdownHow, SocketKind, SocketState, TcpState, TimerAction,
+    TimerKind, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -73,6 +74,10 @@ named! {
     GapReason "GAP_REASON_" false,
     RetransmissionReason "RETRANSMISSION_REASON_" false,
     TimerAction "TIMER_ACTION_" false,
+    RecoveryPhase "RECOVERY_PHASE_" true,
+    RecoveryCause "RECOVERY_CAUSE_" false,
+    UndoCause "UNDO_CAUSE_" false,
+    CongestionPhase "CONGESTION_PHASE_" false,
 }
 
 /// Reads a word of `T` on the command line; knows them all for help and completion.
@@ -147,7 +152,7 @@ mod tests {
     fn other_enums_are_in_small_letters() {
         assert_eq!(EventKind::TcpStateChanged.word(), "tcp-state-changed");
         assert_eq!(EventKind::from_word("SEGMENT_SENT"), Some(EventKind::SegmentSent));
-        assert_eq!(EventKind::all().count(), 18);
+        assert_eq!(EventKind::all().count(), 25);
         assert_eq!(GapReason::WatcherTooSlow.word(), "watcher-too-slow");
     }
 }

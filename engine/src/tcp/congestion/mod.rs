@@ -49,7 +49,9 @@ pub(crate) enum Controller {
 impl Controller {
     pub(crate) fn new(config: &Config) -> Self {
         match config.algorithm {
-            CongestionControl::NewReno => Controller::NewReno(NewReno::new(config)),
+            CongestionControl::NewReno | CongestionControl::Cubic | CongestionControl::Bbr => {
+                Controller::NewReno(NewReno::new(config))
+            }
         }
     }
 

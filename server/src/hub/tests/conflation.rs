@@ -9,7 +9,7 @@ use super::super::ring::Record;
 use super::*;
 
 fn any_event() -> impl Strategy<Value = HubEvent> {
-    (1u64..4, 0u32..10, 0usize..11, 0usize..11).prop_map(|(socket, choice, from, to)| match choice {
+    (1u64..4, 0u32..12, 0usize..11, 0usize..11).prop_map(|(socket, choice, from, to)| match choice {
         0 => opened(socket),
         1 => named(socket),
         2 | 3 => tcp(socket, State::ALL[from], State::ALL[to]),
@@ -18,15 +18,29 @@ fn any_event() -> impl Strategy<Value = HubEvent> {
         6 => event(socket, EventKind::Acknowledged { bytes: 1, outstanding: 2 }),
         7 => event(socket, EventKind::Failed(Errno::ETIMEDOUT)),
         8 => event(socket, EventKind::AcceptReady { child: SocketId(9), queued: 1 }),
+        9 => event(socket, EventKind::Windows { snd_wnd: 1, rcv_wnd: 2 }),
+        10 => event(socket, EventKind::Urgent { pointer: 1 }),
         _ => released(socket),
     })
 }
 
-/// The kinds that tell a level, by the words of the contract: "state and readiness".
+/// The kinds that tell a level, as the contract lists them at `DELIVERY_CONFLATE`.
 fn is_level(kind: pb::EventKind) -> bool {
     use pb::EventKind as K;
-    [K::Named, K::SocketStateChanged, K::TcpStateChanged, K::Readable, K::Acknowledged, K::AcceptReady]
-        .contains(&kind)
+    [
+        K::Named,
+        K::SocketStateChanged,
+        K::TcpStateChanged,
+        K::Readable,
+        K::Acknowledged,
+        K::AcceptReady,
+        K::Recovery,
+        K::Congestion,
+        K::RttSample,
+        K::Windows,
+        K::PathMtu,
+    ]
+    .contains(&kind)
 }
 
 proptest! {

@@ -40,7 +40,7 @@ struct KindArgs {
     /// Segments, datagrams and lost frames, too
     #[arg(long)]
     segments: bool,
-    /// All kinds: timers, readiness and acknowledgments, too
+    /// All kinds: timers, readiness, acknowledgments, recovery, congestion, round trips and windows, too
     #[arg(long, conflicts_with_all = ["kind", "segments"])]
     all_kinds: bool,
 }
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(watch("--kind opened,RELEASED").kinds(), [EventKind::Opened, EventKind::Released]);
         assert_eq!(watch("--segments").kinds().len(), 14);
         assert_eq!(watch("--segments --kind timer").kinds().len(), 7);
-        assert_eq!(watch("--all-kinds").kinds().len(), 18);
+        assert_eq!(watch("--all-kinds").kinds().len(), 25);
     }
 
     #[test]

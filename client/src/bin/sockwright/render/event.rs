@@ -8,7 +8,8 @@
 
 use sockwright_client::v1::event::Kind;
 use sockwright_client::v1::{
-    Cause, Datagram, Event, Gap, IcmpType, Opened, Segment, SocketSummary, TcpStateChanged, Timer,
+    Cause, Congestion, Datagram, Event, Gap, IcmpType, Opened, RttSample, Segment, SocketSummary,
+    TcpStateChanged, Timer,
 };
 use sockwright_client::v1::{Retransmission, TimerAction, cause};
 
@@ -88,6 +89,20 @@ fn other(kind: &Kind) -> String {
         Kind::FrameLost(lost) => {
             format!("frame {}  {}", safe(&lost.what), safe(&lost.text)).trim_end().into()
         }
+        Kind::Recovery(recovery) => {
+            let (from, to) = (recovery.from().word(), recovery.to().word());
+            format!("recovery {from} -> {to}  ({})", recovery.cause().word())
+        }
+        Kind::Undo(undo) => format!("recovery undone  ({})", undo.cause().word()),
+        Kind::Congestion(congestion) => congestion_text(congestion),
+        Kind::RttSample(sample) => {
+            let RttSample { rtt_ns, srtt_ns, rttvar_ns, rto_ns } = *sample;
+            let [rtt, srtt, rttvar, rto] = [rtt_ns, srtt_ns, rttvar_ns, rto_ns].map(time);
+            format!("rtt {rtt}  srtt {srtt}  rttvar {rttvar}  rto {rto}")
+        }
+        Kind::Windows(windows) => format!("windows snd {}  rcv {}", windows.snd_wnd, windows.rcv_wnd),
+        Kind::PathMtu(path) => format!("path mtu {}", path.mtu),
+        Kind::Urgent(urgent) => format!("urgent data before {}", urgent.pointer),
         // The four that `what` has a sign of its own for.
         Kind::SegmentSent(_) | Kind::SegmentReceived(_) | Kind::SegmentDropped(_) | Kind::Datagram(_) => {
             what(Some(kind))
@@ -147,6 +162,15 @@ fn timer_text(timer: &Timer) -> String {
         text += &format!(", fires at {}", time(timer.deadline_ns));
     }
     text
+}
+
+fn congestion_text(congestion: &Congestion) -> String {
+    let Congestion { cwnd, ssthresh, .. } = congestion;
+    let phase = congestion.phase().word();
+    match *ssthresh {
+        u32::MAX => format!("cwnd {cwnd}  {phase}"),
+        ssthresh => format!("cwnd {cwnd}  ssthresh {ssthresh}  {phase}"),
+    }
 }
 
 fn dropped_text(segment: Option<&Segment>, reason: &str) -> String {
@@ -330,6 +354,43 @@ mod tests {
             (Kind::LimitHit(LimitHit { limit: "sockets".into() }), "limit hit: sockets"),
             (Kind::Released(Released {}), "released"),
             (Kind::FrameLost(FrameLost { what: "LOST".into(), text: String::new() }), "frame LOST"),
+            (
+                Kind::Recovery(Recovery {
+                    from: RecoveryPhase::Disorder.into(),
+                    to: RecoveryPhase::Recovery.into(),
+                    cause: RecoveryCause::DuplicateAcks.into(),
+                }),
+                "recovery DISORDER -> RECOVERY  (duplicate-acks)",
+            ),
+            (Kind::Undo(Undo { cause: UndoCause::ForwardRto.into() }), "recovery undone  (forward-rto)"),
+            (
+                Kind::Congestion(Congestion {
+                    cwnd: 14_600,
+                    ssthresh: u32::MAX,
+                    phase: CongestionPhase::SlowStart.into(),
+                }),
+                "cwnd 14600  slow-start",
+            ),
+            (
+                Kind::Congestion(Congestion {
+                    cwnd: 14_600,
+                    ssthresh: 7300,
+                    phase: CongestionPhase::CongestionAvoidance.into(),
+                }),
+                "cwnd 14600  ssthresh 7300  congestion-avoidance",
+            ),
+            (
+                Kind::RttSample(RttSample {
+                    rtt_ns: 20_000_000,
+                    srtt_ns: 19_500_000,
+                    rttvar_ns: 1_000_000,
+                    rto_ns: 219_500_000,
+                }),
+                "rtt 0.020000  srtt 0.019500  rttvar 0.001000  rto 0.219500",
+            ),
+            (Kind::Windows(Windows { snd_wnd: 65_535, rcv_wnd: 1 << 20 }), "windows snd 65535  rcv 1048576"),
+            (Kind::PathMtu(PathMtu { mtu: 1280 }), "path mtu 1280"),
+            (Kind::Urgent(Urgent { pointer: 7 }), "urgent data before 7"),
         ];
         for (kind, text) in cases {
             assert_eq!(shown("", kind), format!("0.001500 lab/b #3  {text}"));

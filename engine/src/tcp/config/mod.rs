@@ -1,0 +1,194 @@
+//! The options of a socket: what `setsockopt` and Linux's `sysctl net.ipv4.tcp_*` set, typed, for each socket alone.
+//!
+//! Owns: [`Options`], their enums and defaults; [`OptionsPatch`], a change of them, with the ranges.
+
+mod patch;
+
+use core::time::Duration;
+
+pub use patch::{OptionsPatch, OutOfRange};
+
+/// Every option of a socket, with RFC 9293's and Linux's defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Send small segments at once, without Nagle's algorithm.
+    pub no_delay: bool,
+    /// The largest segment to send or announce, in octets of data. `None`: what the link allows.
+    pub max_segment_size: Option<u16>,
+    /// The maximum segment lifetime. TIME-WAIT lasts twice as long.
+    pub msl: Duration,
+    /// Keep-alive probes, or `None`.
+    pub keep_alive: Option<KeepAlive>,
+    /// How long something may stay unacknowledged before the connection is given up (RFC 9293 §3.8.3, R2).
+    pub user_timeout: Duration,
+    /// How long `close` waits; zero resets; `None` does not wait.
+    pub linger: Option<Duration>,
+    /// Octets that may be sent ahead of the peer.
+    pub send_buffer: u32,
+    /// Octets that may wait to be received; it bounds the window.
+    pub receive_buffer: u32,
+    /// How long an acknowledgment may wait for company.
+    pub delayed_ack: Duration,
+    /// The floor of the retransmission timeout.
+    pub rto_min: Duration,
+    /// The retransmission timeout before the first measurement.
+    pub rto_initial: Duration,
+    /// Bind although connections of the port live on.
+    pub reuse_address: bool,
+    /// The congestion control algorithm.
+    pub congestion: CongestionControl,
+    /// The initial send sequence number, in place of the one of RFC 6528.
+    pub initial_sequence_number: Option<u32>,
+    /// Offer the window scale option and agree to it (RFC 7323 §2).
+    pub window_scaling: bool,
+    /// Offer the timestamps option and agree to it (RFC 7323 §3).
+    pub timestamps: bool,
+    /// Offer selective acknowledgments and agree to them (RFC 2018).
+    pub sack: bool,
+    /// Explicit congestion notification (RFC 3168).
+    pub ecn: Ecn,
+    /// CUBIC leaves slow start before it loses (HyStart++, RFC 9406).
+    pub hystart: bool,
+    /// Spread segments over the round trip, in place of bursts. BBR always does.
+    pub pacing: bool,
+    /// Segments that may be sent before the first acknowledgment (RFC 6928).
+    pub initial_window: u8,
+    /// How a loss is found.
+    pub loss_detection: LossDetection,
+    /// Probe for a loss at the end of a flight before the retransmission timeout (RFC 8985 §7).
+    pub tail_loss_probe: bool,
+    /// Data in the SYN (RFC 7413): a listener takes it, a connect asks for a cookie and uses it.
+    pub fast_open: bool,
+    /// Tell the peer the user timeout, and follow the one that it tells (RFC 5482).
+    pub user_timeout_option: bool,
+    /// Urgent data stays in the stream (RFC 6093 §5).
+    pub urgent_inline: bool,
+    /// The hop limit, or time to live, of packets sent.
+    pub hop_limit: u8,
+    /// The differentiated services codepoint of packets sent (RFC 2474).
+    pub dscp: u8,
+    /// How the path MTU is found.
+    pub path_mtu_discovery: PathMtuDiscovery,
+    /// On a listener: when a handshake is kept in the sequence number alone (RFC 4987 §3.6).
+    pub syn_cookies: SynCookies,
+}
+
+/// The congestion control algorithms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CongestionControl {
+    /// RFC 5681 and RFC 6582.
+    #[default]
+    NewReno,
+    /// RFC 8312, with the changes of RFC 9438.
+    Cubic,
+    /// Bottleneck bandwidth and round-trip propagation time.
+    Bbr,
+}
+
+/// Explicit congestion notification (RFC 3168).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ecn {
+    /// Neither asked for nor agreed to.
+    Off,
+    /// Agreed to where the peer asks: Linux's `tcp_ecn=2`.
+    #[default]
+    Passive,
+    /// Asked for, and agreed to.
+    Active,
+}
+
+/// How a loss is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LossDetection {
+    /// By time: RACK (RFC 8985). Where the peer sends no SACK, as [`LossDetection::DuplicateAcks`].
+    #[default]
+    Rack,
+    /// By count: RFC 6675 with SACK, RFC 6582 without.
+    DuplicateAcks,
+}
+
+/// How the path MTU is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathMtuDiscovery {
+    /// Not at all: IPv4 packets may be fragmented on their way.
+    Off,
+    /// By ICMP (RFC 1191, RFC 8201); where a black hole shows, by probing (RFC 4821).
+    #[default]
+    Icmp,
+    /// By probing from the start (RFC 4821).
+    Probe,
+}
+
+/// When a listener keeps a handshake in the sequence number of its SYN,ACK alone (RFC 4987 §3.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SynCookies {
+    /// Never: a SYN that finds the queue full is dropped.
+    Off,
+    /// While the queue of handshakes is full.
+    #[default]
+    WhenFull,
+    /// For every handshake.
+    Always,
+}
+
+/// When keep-alive probes are sent (RFC 9293 §3.8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Idle time before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Unanswered probes that end the connection.
+    pub probes: u8,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //# This interval MUST
+        //# be configurable (MUST-27) and MUST default to no less than two hours
+        //# (MUST-28).
+        KeepAlive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), probes: 9 }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            no_delay: false,
+            max_segment_size: None,
+            msl: Duration::from_secs(30),
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+            //# If keep-alives are included, the application MUST be able to turn
+            //# them on or off for each TCP connection (MUST-24), and they MUST
+            //# default to off (MUST-25).
+            keep_alive: None,
+            user_timeout: Duration::from_secs(300),
+            linger: None,
+            send_buffer: 256 * 1024,
+            receive_buffer: 65_535,
+            delayed_ack: Duration::from_millis(40),
+            rto_min: Duration::from_millis(200),
+            rto_initial: Duration::from_secs(1),
+            reuse_address: false,
+            congestion: CongestionControl::NewReno,
+            initial_sequence_number: None,
+            window_scaling: true,
+            timestamps: true,
+            sack: true,
+            ecn: Ecn::Passive,
+            hystart: true,
+            pacing: false,
+            initial_window: 10,
+            loss_detection: LossDetection::Rack,
+            tail_loss_probe: true,
+            fast_open: false,
+            user_timeout_option: false,
+            urgent_inline: true,
+            hop_limit: 64,
+            dscp: 0,
+            path_mtu_discovery: PathMtuDiscovery::Icmp,
+            syn_cookies: SynCookies::WhenFull,
+        }
+    }
+}
