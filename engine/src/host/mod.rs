@@ -59,6 +59,7 @@ use crate::rng::Rng;
 use crate::tcp::config::Options;
 use crate::tcp::cx::{Cx, Stray, Throttle};
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
 /// A TCP/IP host.
@@ -72,6 +73,7 @@ pub struct Engine {
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
+    timestamp_offsets: OffsetSecret,
     timers: Agenda,
     shared: Shared,
     /// Sockets that an input touched and that are to be settled.
@@ -130,6 +132,7 @@ impl Engine {
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
+            timestamp_offsets: OffsetSecret::new(&mut rng),
             timers: Agenda::default(),
             shared: Shared {
                 rng,

@@ -188,7 +188,7 @@ impl Engine {
             }
             Phase::HalfOpen(half) => {
                 half.on_retransmit(now);
-                let syn_ack = half.syn_ack();
+                let syn_ack = half.syn_ack(now);
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
                 let kind = EventKind::Retransmission {

@@ -89,6 +89,7 @@ impl Engine {
         }
         let mtu = self.mtu_to(remote.ip());
         let hashed = self.isn.isn(now, &tuple);
+        let clock = self.timestamp_offsets.clock(now, &tuple);
         let socket = self.open_socket(id)?;
         socket.local = Some(local);
         socket.remote = Some(remote);
@@ -97,7 +98,7 @@ impl Engine {
         let sizes = SegmentSizes::new(mtu, local.is_ipv4(), &options);
         let mut cx = self.shared.cx(now);
         cx.tell(id, EventKind::Named { local, remote: Some(remote) });
-        let connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss);
+        let connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss, clock);
         self.demux.connect(PortKind::Tcp, tuple, id);
         self.open_socket(id)?.phase = Phase::Connection(Box::new(connection));
         self.touch(id);

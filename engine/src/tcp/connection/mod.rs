@@ -11,6 +11,7 @@
 //!               | acceptable |
 //! ```
 
+mod acknowledge;
 mod arrival;
 mod icmp;
 mod invariants;
@@ -21,13 +22,15 @@ mod user;
 
 use alloc::collections::VecDeque;
 
+use super::agreed::Agreed;
 use super::config::Options;
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
-use super::receive::window::ReceiveWindow;
+use super::receive::sack::SackReport;
+use super::receive::window::{ReceiveWindow, Room};
 use super::recovery::rtt::RttEstimator;
 use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
@@ -35,6 +38,7 @@ use super::send::persist::Persist;
 use super::seq::Seq;
 use super::state::{State, Trigger};
 use super::timers::{TimerKind, Timers};
+use super::timestamps::Clock;
 use crate::event::{Cause, EventKind, Interest, Relative, TimerAction};
 use crate::host::Errno;
 use crate::id::SocketId;
@@ -65,11 +69,14 @@ struct Send {
     nxt: Seq,
     /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
     syn_acknowledged: bool,
+    /// SND.WND, scaled.
     wnd: u32,
     wl1: Seq,
     wl2: Seq,
     /// The largest window the peer ever announced.
     max_wnd: u32,
+    /// The rightmost edge the peer ever announced.
+    edge: Seq,
     mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
@@ -89,10 +96,13 @@ struct Send {
 struct Receive {
     irs: Seq,
     nxt: Seq,
+    /// Last.ACK.sent (RFC 7323 §4.3).
+    last_ack_sent: Seq,
     window: ReceiveWindow,
     mss: u32,
     ready: VecDeque<u8>,
     assembler: Assembler,
+    sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
     acks: AckPolicy,
@@ -110,6 +120,9 @@ pub(crate) struct Connection {
     state: State,
     /// It began at a listener.
     passive: bool,
+    /// What our SYN offers; once the peer's is here, what both agreed on.
+    agreed: Agreed,
+    clock: Clock,
     snd: Send,
     rcv: Receive,
     recovery: Recovery,
@@ -231,7 +244,7 @@ impl Connection {
             ack,
             flags,
             window: 0,
-            options: TcpOptions::NONE,
+            options: self.reset_options(cx.now),
             relative: Some(self.relative_out()),
         });
     }
@@ -272,10 +285,12 @@ impl Connection {
         self.snd.fin && self.snd.una == self.send_end()
     }
 
-    /// Free octets of the receive buffer. What waits out of order lies inside the announced window and is counted
-    /// by it.
-    fn receive_room(&self) -> u32 {
-        self.options.receive_buffer.saturating_sub(self.rcv.ready.len() as u32)
+    /// What the receive window follows from. What waits out of order lies inside the announced window and is counted by
+    /// it. A buffer made smaller than what a window can tell counts as that: else it would be closed for ever.
+    fn receive_room(&self) -> Room {
+        let capacity = self.options.receive_buffer.max(self.rcv.window.unit());
+        let free = capacity.saturating_sub(self.rcv.ready.len() as u32);
+        Room { nxt: self.rcv.nxt, free, capacity, mss: self.rcv.mss }
     }
 
     fn receive_window(&self) -> u32 {

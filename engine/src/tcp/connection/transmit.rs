@@ -74,7 +74,8 @@ impl Connection {
         if self.is_closed() {
             return None;
         }
-        let out = self.next_segment(cx)?;
+        let mut out = self.next_segment(cx)?;
+        self.acknowledge(cx, &mut out);
         self.on_sent(cx, &out);
         Some(out)
     }
@@ -92,16 +93,9 @@ impl Connection {
 
     /// The SYN, or the SYN,ACK once the peer's SYN is here.
     fn syn(&self) -> Outgoing {
-        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-        //# TCP implementations SHOULD send an MSS Option in every SYN segment
-        //# when its receive MSS differs from the default 536 for IPv4 or 1220
-        //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
-        let mss = u16::try_from(self.rcv.mss).unwrap_or(u16::MAX);
-        let options = TcpOptions { mss: Some(mss), ..TcpOptions::NONE };
-        let window = self.options.receive_buffer.min(u32::from(u16::MAX)) as u16;
         let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
         let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
-        Outgoing { seq: self.snd.iss, ack, flags, window, options, len: 0 }
+        Outgoing { seq: self.snd.iss, ack, flags, window: 0, options: TcpOptions::NONE, len: 0 }
     }
 
     /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
@@ -121,7 +115,7 @@ impl Connection {
             seq,
             ack: Some(self.rcv.nxt),
             flags,
-            window: self.announced_window(),
+            window: 0,
             options: TcpOptions::NONE,
             len,
         }
@@ -170,7 +164,7 @@ impl Connection {
     //# (SHLD-15), but SHOULD retransmit normally the old unacknowledged data
     //# between SND.UNA and SND.UNA+SND.WND (SHLD-16).
     fn resend_room(&self, seq: Seq) -> Option<u32> {
-        match (self.snd.una + self.snd.wnd).octets_since(seq) {
+        match self.honoured_edge().octets_since(seq) {
             0 if seq == self.snd.una => Some(self.snd.mss),
             0 => None,
             room => Some(room),
@@ -270,14 +264,20 @@ impl Connection {
         if !self.state.is_synchronized() || self.state == State::TimeWait {
             return self.snd.nxt;
         }
-        self.snd.nxt.min(self.snd.una + self.snd.wnd)
+        self.snd.nxt.min(self.honoured_edge())
     }
 
-    /// The window to announce, after moving its edge as far as it may go.
-    fn announced_window(&self) -> u16 {
-        let mut window = self.rcv.window.clone();
-        window.advance(self.rcv.nxt, self.receive_room(), self.options.receive_buffer, self.rcv.mss);
-        u16::try_from(window.size(self.rcv.nxt)).unwrap_or(u16::MAX)
+    /// The right edge up to which the peer takes what was sent already. Where it announced less than before by no more
+    /// than the rounding of its scale, it still takes what it announced before.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //# On first retransmission, or if the sequence number is out of
+    //# window by less than 2^Rcv.Wind.Shift, then do normal
+    //# retransmission(s) without regard to the receiver window as long
+    //# as the original segment was in window when it was sent.
+    pub(super) fn honoured_edge(&self) -> Seq {
+        let edge = self.snd.una + self.snd.wnd;
+        let rounded_off = self.snd.edge.octets_since(edge) < 1 << self.agreed.snd_shift();
+        if rounded_off { self.snd.edge } else { edge }
     }
 
     /// Keeps the books on a segment that goes out.
@@ -295,12 +295,6 @@ impl Connection {
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
             self.congestion.on_sent(cx.now, out.len, self.flight());
-        }
-        if out.ack.is_some() {
-            let room = self.receive_room();
-            self.rcv.window.advance(self.rcv.nxt, room, self.options.receive_buffer, self.rcv.mss);
-            self.rcv.acks.sent();
-            self.stop(cx, TimerKind::DelayedAck);
         }
     }
 }

@@ -95,8 +95,9 @@ impl Connection {
     /// Octets that are sure to come together without any being taken: when fewer wait, silly-window avoidance opens the
     /// window again.
     fn receivable(&self) -> usize {
-        let capacity = self.options.receive_buffer;
-        (capacity - (capacity / 2).min(2 * self.rcv.mss)) as usize
+        let Room { capacity, mss, .. } = self.receive_room();
+        let kept = (capacity / 2).min(2 * mss) + self.rcv.window.unit() - 1;
+        capacity.saturating_sub(kept) as usize
     }
 
     /// No more octets will become readable, and no error will say why.
@@ -106,10 +107,9 @@ impl Connection {
 
     /// The user read: tell the peer of the room, if it matters to it.
     fn on_room(&mut self, _cx: &mut Cx<'_>) {
-        let (nxt, room) = (self.rcv.nxt, self.receive_room());
         if self.state.may_receive()
             && self.state.is_synchronized()
-            && self.rcv.window.update_is_due(nxt, room, self.options.receive_buffer, self.rcv.mss)
+            && self.rcv.window.update_is_due(self.receive_room())
         {
             self.rcv.acks.now();
         }

@@ -2,4 +2,5 @@
 
 pub(crate) mod ack_policy;
 pub(crate) mod assembler;
+pub(crate) mod sack;
 pub(crate) mod window;

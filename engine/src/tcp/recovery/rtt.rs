@@ -68,8 +68,16 @@ impl RttEstimator {
         self.backoff
     }
 
-    /// Takes a measurement.
-    pub(crate) fn sample(&mut self, now: Instant, r: Duration) {
+    /// Takes a measurement, one of `samples` in a round trip: each counts for so much less, that the estimate remembers
+    /// as long as it would with one.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.2
+    //# When multiple RTTMs per RTT are available
+    //# to update the RTT estimator, an implementation SHOULD try to adhere
+    //# to the spirit of the history specified in [RFC6298].
+    pub(crate) fn sample(&mut self, now: Instant, r: Duration, samples: u32) {
+        // 1/alpha and 1/beta, as RFC 7323 Appendix G has them; nothing is forgotten more slowly than over 8192 samples.
+        let samples = samples.clamp(1, 1024);
+        let (alpha, beta) = (8 * samples, 4 * samples);
         match (self.srtt, self.before_spurious.take()) {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# (2.2) When the first RTT measurement R is made, the host MUST set
@@ -91,8 +99,8 @@ impl RttEstimator {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# The above SHOULD be computed using alpha=1/8 and beta=1/4
             (Some(srtt), None) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(r)) / 4;
-                self.srtt = Some((srtt * 7 + r) / 8);
+                self.rttvar = (self.rttvar * (beta - 1) + srtt.abs_diff(r)) / beta;
+                self.srtt = Some((srtt * (alpha - 1) + r) / alpha);
             }
         }
         //= https://www.rfc-editor.org/rfc/rfc6298#section-2
@@ -181,15 +189,15 @@ mod tests {
     fn the_first_sample_sets_the_estimate() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
         assert_eq!(rtt.rto(), MS * 1000);
-        rtt.sample(NOW, MS * 100);
+        rtt.sample(NOW, MS * 100, 1);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 100), MS * 50, MS * 300));
     }
 
     #[test]
     fn later_samples_are_smoothed() {
         let mut rtt = RttEstimator::new(MS * 1000, MS);
-        rtt.sample(NOW, MS * 100);
-        rtt.sample(NOW, MS * 180);
+        rtt.sample(NOW, MS * 100, 1);
+        rtt.sample(NOW, MS * 180, 1);
         assert_eq!(rtt.srtt(), Some(MS * 110));
         assert_eq!(rtt.rttvar(), (MS * 150 + MS * 80) / 4);
     }
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn the_floor_holds_and_backoff_doubles_from_it() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(NOW, MS);
+        rtt.sample(NOW, MS, 1);
         assert_eq!(rtt.rto(), MS * 200);
         rtt.on_timeout();
         rtt.on_timeout();
@@ -209,26 +217,38 @@ mod tests {
     #[test]
     fn after_a_spurious_timeout_the_next_sample_makes_the_timer_patient() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(NOW, MS * 100);
+        rtt.sample(NOW, MS * 100, 1);
         rtt.on_timeout();
         rtt.on_spurious_timeout();
-        rtt.sample(NOW, MS * 400);
+        rtt.sample(NOW, MS * 400, 1);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 400), MS * 200, MS * 1200));
-        rtt.sample(NOW, MS * 400);
+        rtt.sample(NOW, MS * 400, 1);
         assert_eq!(rtt.rttvar(), MS * 150, "smoothed again");
     }
 
     #[test]
     fn the_shortest_round_trip_is_forgotten_after_five_minutes() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(NOW, MS * 10);
+        rtt.sample(NOW, MS * 10, 1);
         for second in 1..=300 {
-            rtt.sample(NOW + MS * 1000 * second, MS * 30);
+            rtt.sample(NOW + MS * 1000 * second, MS * 30, 1);
             assert_eq!(rtt.min_rtt(), Some(MS * 10));
         }
-        rtt.sample(NOW + MS * 301_000, MS * 30);
+        rtt.sample(NOW + MS * 301_000, MS * 30, 1);
         assert_eq!(rtt.min_rtt(), Some(MS * 30));
-        rtt.sample(NOW + MS * 302_000, MS * 20);
+        rtt.sample(NOW + MS * 302_000, MS * 20, 1);
         assert_eq!(rtt.min_rtt(), Some(MS * 20));
+    }
+
+    #[test]
+    fn many_samples_in_a_round_trip_count_together_as_one() {
+        let run = |samples: u32| {
+            let mut rtt = RttEstimator::new(MS * 1000, MS);
+            rtt.sample(NOW, MS * 100, 1);
+            (0..samples).for_each(|_| rtt.sample(NOW, MS * 180, samples));
+            rtt.srtt().unwrap()
+        };
+        assert_eq!(run(1), MS * 110);
+        assert!(run(50).abs_diff(MS * 110) < MS, "{:?}", run(50));
     }
 }

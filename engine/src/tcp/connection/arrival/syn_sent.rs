@@ -30,15 +30,16 @@ impl Connection {
         if !segment.syn() {
             return drop_segment(DropReason::UselessInSynSent);
         }
-        self.on_peer_syn(segment);
+        self.on_peer_syn(cx, segment);
+        let segment = &self.without_what_was_not_agreed(segment);
         if !segment.ack() {
             self.answer_simultaneous_open(cx, cause);
             return ControlFlow::Break(End::Processed);
         }
+        self.measure_round_trip(cx, segment);
         self.snd.una = segment.ack;
         self.snd.syn_acknowledged = true;
         self.soft_error = None;
-        self.rtt.on_ack(cx.now, segment.ack);
         self.recovery.on_ack(segment.ack, self.snd.nxt, self.snd.mss);
         self.restart_send_timers(cx);
         self.transition(cx, Trigger::SynAck, cause);

@@ -27,6 +27,7 @@ impl Connection {
         if payload.is_empty() {
             self.rcv.acks.now();
         } else if segment.seq == self.rcv.nxt {
+            self.note_held(segment.seq, payload);
             self.take_in_order(cx, payload);
         } else if !payload.is_empty() {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -37,12 +38,21 @@ impl Connection {
             //# Out-of-order data segments SHOULD be acknowledged
             //# immediately, in order to accelerate loss recovery.
             self.rcv.acks.now();
+            self.note_held(segment.seq, payload);
             if self.rcv.assembler.insert(segment.seq, payload, cx.limits.out_of_order_pieces).is_err() {
                 cx.limit_hit(Some(self.id), crate::limits::Limit::OutOfOrderPieces);
                 return drop_segment(DropReason::OutOfOrderLimit);
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Octets that are held out of order came again: that is told.
+    fn note_held(&mut self, seq: Seq, payload: &[u8]) {
+        if let Some((left, right)) = self.rcv.assembler.overlap(seq, seq + payload.len() as u32) {
+            self.rcv.sack.on_duplicate(left, right);
+            self.rcv.acks.now();
+        }
     }
 
     fn take_in_order(&mut self, cx: &mut Cx<'_>, payload: &[u8]) {
