@@ -324,7 +324,9 @@ pub enum RetransmissionReason {
     Timeout,
     /// Three duplicate acknowledgments (RFC 5681 §3.2).
     Fast,
-    /// The rest of the flight: after a partial acknowledgment (RFC 6582) or a timeout.
+    /// Something sent later was delivered a reordering window ago (RACK, RFC 8985).
+    Rack,
+    /// The rest of the flight: after a partial acknowledgment (RFC 6582), a timeout, or behind a window that was closed.
     Recovery,
     /// A zero-window probe (RFC 9293 §3.8.6.1).
     WindowProbe,

@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn the_shift_is_the_smallest_that_can_tell_the_buffer() {
-        for (buffer, shift) in [(1, 0), (65_535, 0), (65_536, 1), (1 << 20, 5), (64 << 20, 11), (u32::MAX, 14)] {
+        for (buffer, shift) in
+            [(1, 0), (65_535, 0), (65_536, 1), (1 << 20, 5), (64 << 20, 11), (u32::MAX, 14)]
+        {
             assert_eq!(shift_for(buffer), shift, "{buffer}");
         }
     }

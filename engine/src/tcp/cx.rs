@@ -171,7 +171,8 @@ pub(crate) fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSeg
     //# In the <RST> segment,
     //# SEG.TSecr SHOULD be set to SEG.TSval from the incoming segment and
     //# SEG.TSval SHOULD be set to zero.
-    let timestamps = segment.options.timestamps.map(|Timestamps { value, .. }| Timestamps { value: 0, echo: value });
+    let timestamps =
+        segment.options.timestamps.map(|Timestamps { value, .. }| Timestamps { value: 0, echo: value });
     let options = TcpOptions { timestamps, ..TcpOptions::NONE };
     Some(Stray { tuple, socket, seq, ack, flags, window: 0, options, relative: None })
 }

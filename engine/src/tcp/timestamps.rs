@@ -123,6 +123,13 @@ impl Clock {
         let elapsed = u64::from(self.value(now).wrapping_sub(echo));
         (elapsed <= millis(now) - millis(self.began)).then(|| Duration::from_millis(elapsed.max(1)))
     }
+
+    /// The last instant at which a segment with the timestamp `echo` may have left; `None` where none did.
+    pub(crate) fn sent_at(&self, echo: u32, now: Instant) -> Option<Instant> {
+        let elapsed = u64::from(self.value(now).wrapping_sub(echo));
+        let tick = millis(now).checked_sub(elapsed).filter(|tick| *tick >= millis(self.began))?;
+        Some(Instant::from_nanos((tick + 1) * 1_000_000 - 1))
+    }
 }
 
 fn millis(now: Instant) -> u64 {

@@ -77,7 +77,8 @@ impl Connection {
     //# sent, the sender should adjust the data length accordingly, within
     //# the Eff.snd.MSS.
     pub(super) fn effective_send_mss(&self) -> u32 {
-        let room = TcpOptions { timestamps: self.agreed.timestamps.then(Default::default), ..TcpOptions::NONE };
+        let room =
+            TcpOptions { timestamps: self.agreed.timestamps.then(Default::default), ..TcpOptions::NONE };
         match self.sack_blocks(room.sack_room()).len() as u32 {
             0 => self.snd.mss,
             blocks => self.snd.mss.saturating_sub(SACK_LEN + SACK_BLOCK_LEN * (blocks - 1)).max(1),

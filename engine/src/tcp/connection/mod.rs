@@ -16,6 +16,7 @@ mod arrival;
 mod icmp;
 mod invariants;
 mod open;
+mod recover;
 mod timeout;
 mod transmit;
 mod user;
@@ -23,7 +24,7 @@ mod user;
 use alloc::collections::VecDeque;
 
 use super::agreed::Agreed;
-use super::config::Options;
+use super::config::{LossDetection, Options};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
@@ -31,8 +32,8 @@ use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
 use super::receive::window::{ReceiveWindow, Room};
+use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
-use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
 use super::seq::Seq;
@@ -188,7 +189,7 @@ impl Connection {
         }
         self.snd.buffer.clear();
         self.rcv.assembler.clear();
-        self.recovery.resend = None;
+        self.recovery.clear();
         self.snd.probe = false;
         self.snd.keep_alive_probe = false;
         self.rcv.acks.sent();
@@ -250,7 +251,10 @@ impl Connection {
     }
 
     fn start(&mut self, cx: &mut Cx<'_>, timer: TimerKind, after: core::time::Duration) {
-        let deadline = cx.now + after;
+        self.start_at(cx, timer, cx.now + after);
+    }
+
+    fn start_at(&mut self, cx: &mut Cx<'_>, timer: TimerKind, deadline: Instant) {
         self.timers.set(timer, Some(deadline));
         cx.tell_timer(self.id, timer, TimerAction::Started(deadline));
     }
@@ -272,12 +276,22 @@ impl Connection {
         self.snd.nxt.octets_since(self.snd.una)
     }
 
-    /// The congestion window, in fast recovery the inflated one.
+    /// The congestion window: while it shrinks, what is in the network and what PRR adds to that.
     fn congestion_window(&self) -> u32 {
-        match self.recovery.phase {
-            recovery::Phase::Fast => self.recovery.window,
-            _ => self.congestion.cwnd(),
+        if self.recovery.is_reducing() && self.congestion.uses_prr() {
+            self.recovery.pipe() + self.recovery.prr.quota()
+        } else {
+            self.congestion.cwnd()
         }
+    }
+
+    /// Losses are found by RACK.
+    fn loses_by_time(&self) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+        //# The connection MUST use selective acknowledgment (SACK) options
+        //# [RFC2018], and the sender MUST keep SACK scoreboard information
+        //# on a per-connection basis
+        self.agreed.sack && self.options.loss_detection == LossDetection::Rack
     }
 
     /// Our FIN was sent and acknowledged.

@@ -54,7 +54,8 @@ impl Connection {
 
     /// A passive connection in SYN-RECEIVED, from its record: its SYN,ACK is sent and not yet acknowledged.
     pub(crate) fn thaw(half: &HalfOpen, now: Instant) -> Self {
-        let mut connection = Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss, half.clock);
+        let mut connection =
+            Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss, half.clock);
         connection.passive = true;
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
@@ -62,11 +63,11 @@ impl Connection {
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
-        if half.retransmissions == 0 {
-            connection.rtt.on_sent(half.sent, half.iss + 1);
-        } else {
+        connection.note_sent(half.sent, half.iss, half.iss + 1, half.retransmissions.min(1) as u8);
+        if half.retransmissions > 0 {
             connection.rtt.on_timeout();
         }
+        connection.recovery.timeout_at = Some(half.retransmit_at);
         for (timer, at) in half.timers() {
             connection.timers.set(timer, Some(at));
         }

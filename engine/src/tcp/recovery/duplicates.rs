@@ -6,7 +6,6 @@
 use super::DUPLICATE_THRESHOLD;
 use super::sent::Sent;
 use crate::event::RetransmissionReason;
-use crate::tcp::seq::Seq;
 
 /// Duplicate acknowledgments since SND.UNA last advanced.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,7 +98,9 @@ pub(crate) fn mark_lost_below_sacked(sent: &mut Sent, mss: u32) -> u32 {
 
 /// The first segment is lost: three duplicates, or a partial acknowledgment, say so. Says how many octets that are.
 pub(crate) fn mark_first_lost(sent: &mut Sent, mss: u32, reason: RetransmissionReason) -> u32 {
-    let Some(first) = sent.first().copied().filter(|first| first.lost.is_none() && !first.sacked) else { return 0 };
+    let Some(first) = sent.first().copied().filter(|first| first.lost.is_none() && !first.sacked) else {
+        return 0;
+    };
     if first.len() > mss {
         sent.cut(0, first.start + mss);
     }
@@ -112,11 +113,77 @@ pub(crate) fn last_resort(sent: &Sent, rescue: bool) -> Option<usize> {
     //= https://www.rfc-editor.org/rfc/rfc6675#section-4
     //# then one segment of up to
     //# SMSS octets starting with S3 SHOULD be returned.
-    let highest = sent.iter().rposition_sacked();
-    let below = sent.iter().take(highest).position(|r| !r.sacked && r.retransmissions == 0);
+    let highest = sent.iter().rev().position(|record| record.sacked).map(|behind| sent.len() - 1 - behind);
+    let below = sent.iter().take(highest.unwrap_or(0)).position(|r| !r.sacked && r.retransmissions == 0);
     //= https://www.rfc-editor.org/rfc/rfc6675#section-4
     //# then one segment of up to SMSS octets that MUST
     //# include the highest outstanding unSACKed sequence number
     //# SHOULD be returned, and RescueRxt set to RecoveryPoint.
-    below.or_else(|| sent.len().checked_sub(1).filter(|_| rescue && highest < sent.len()))
+    let last = || sent.iter().rev().position(|record| !record.sacked).map(|behind| sent.len() - 1 - behind);
+    below.or_else(|| if rescue { last() } else { None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::seq::Seq;
+    use crate::time::Instant;
+    use alloc::vec::Vec;
+
+    const MSS: u32 = 1000;
+
+    fn flight(sacked: &[u32]) -> Sent {
+        let mut sent = Sent::default();
+        for i in 0..10 {
+            sent.push(Seq(i * MSS), Seq((i + 1) * MSS), Instant::ZERO, Default::default(), 0);
+        }
+        sacked.iter().for_each(|i| _ = sent.sack(Seq(i * MSS), Seq((i + 1) * MSS), 0, |_| {}));
+        sent
+    }
+
+    fn lost(sacked: &[u32]) -> Vec<u32> {
+        let mut sent = flight(sacked);
+        mark_lost_below_sacked(&mut sent, MSS);
+        sent.iter().filter(|record| record.lost.is_some()).map(|record| record.start.0 / MSS).collect()
+    }
+
+    #[test]
+    fn what_lies_below_three_sacked_segments_is_lost() {
+        assert_eq!(lost(&[3, 4]), []);
+        assert_eq!(lost(&[3, 4, 5]), [0, 1, 2]);
+        assert_eq!(lost(&[3, 5, 9]), [0, 1, 2]);
+        assert_eq!(lost(&[1, 3, 5, 9]), [0, 2]);
+    }
+
+    #[test]
+    fn three_runs_are_enough_however_short() {
+        let mut sent = flight(&[]);
+        for start in [3000, 5000, 7000] {
+            sent.sack(Seq(start), Seq(start + 10), 9, |_| {});
+        }
+        assert_eq!(mark_lost_below_sacked(&mut sent, MSS), 3000);
+    }
+
+    #[test]
+    fn the_last_resort_is_below_what_is_sacked_and_then_the_last_segment_once() {
+        let mut sent = flight(&[2, 8]);
+        assert_eq!(last_resort(&sent, true), Some(0));
+        (0..8).filter(|i| *i != 2).for_each(|i| sent.on_resent(i, Instant::ZERO, Default::default()));
+        assert_eq!(last_resort(&sent, true), Some(9));
+        assert_eq!(last_resort(&sent, false), None);
+    }
+
+    #[test]
+    fn a_duplicate_stands_for_a_segment_until_an_acknowledgment_names_it() {
+        let mut duplicates = Duplicates::default();
+        for _ in 0..3 {
+            duplicates.on_duplicate();
+            assert_eq!(duplicates.credit_one(9000, MSS), MSS);
+        }
+        assert!(duplicates.reached_threshold());
+        assert_eq!(duplicates.on_advance(4000), 1000);
+        assert_eq!((duplicates.credit(), duplicates.reached_threshold()), (0, false));
+        duplicates.credit_one(500, MSS);
+        assert_eq!(duplicates.credit(), 500, "no more than is outstanding");
+    }
 }

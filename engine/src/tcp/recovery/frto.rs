@@ -100,6 +100,7 @@ impl Frto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     const NOTHING: News = News {
         original: false,

@@ -203,10 +203,15 @@ fn sent_after((at, end): (Instant, Seq), (other_at, other_end): (Instant, Seq)) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     const MS: Duration = Duration::from_millis(1);
-    const CALM: Circumstances =
-        Circumstances { min_rtt: Some(Duration::from_millis(20)), srtt: Some(Duration::from_millis(30)), segs_sacked: 0, recovering: false };
+    const CALM: Circumstances = Circumstances {
+        min_rtt: Some(Duration::from_millis(20)),
+        srtt: Some(Duration::from_millis(30)),
+        segs_sacked: 0,
+        recovering: false,
+    };
 
     fn at(millis: u64) -> Instant {
         Instant::ZERO + MS * millis as u32
@@ -216,7 +221,7 @@ mod tests {
     fn flight(count: u32) -> Sent {
         let mut sent = Sent::default();
         for i in 0..count {
-            sent.push(Seq(i * 1000), Seq(i * 1000 + 1000), at(i.into()), Default::default());
+            sent.push(Seq(i * 1000), Seq(i * 1000 + 1000), at(i.into()), Default::default(), 0);
         }
         sent
     }
@@ -239,7 +244,7 @@ mod tests {
         assert_eq!(rack.detect(&mut sent, at(25), CALM), 1000);
         assert_eq!(lost(&sent), [0]);
         assert_eq!(rack.detect(&mut sent, at(26), CALM), 1000);
-        assert_eq!((lost(&sent), rack.deadline()), (vec![0, 1], None));
+        assert_eq!((lost(&sent), rack.deadline()), (Vec::from([0, 1]), None));
     }
 
     #[test]
@@ -300,7 +305,7 @@ mod tests {
     #[test]
     fn a_timeout_spares_what_was_sent_of_late() {
         let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(2));
-        sent.push(Seq(2000), Seq(3000), at(195), Default::default());
+        sent.push(Seq(2000), Seq(3000), at(195), Default::default(), 0);
         let record = *sent.first().unwrap();
         rack.on_delivered(&Record { end: Seq(0), ..record }, at(20), CALM.min_rtt, None);
         rack.on_timeout(&mut sent, at(200), CALM);

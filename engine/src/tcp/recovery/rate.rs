@@ -98,6 +98,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     fn at(millis: u64) -> Instant {
         Instant::from_nanos(millis * 1_000_000)
@@ -127,9 +128,9 @@ mod tests {
         let first = rate.stamp(at(0), 0);
         ack(&mut rate, 100, 1000, first, 0);
         // Sent over 100 ms, acknowledged at once.
-        let sent: Vec<(Stamp, u64)> = (0..5).map(|i| (rate.stamp(at(100 + i * 25), 1000), 100 + i * 25)).collect();
-        let samples: Vec<_> =
-            sent.iter().map(|(stamp, at)| ack(&mut rate, 230, 1000, *stamp, *at)).collect();
+        let sent: Vec<(Stamp, u64)> =
+            (0..5).map(|i| (rate.stamp(at(100 + i * 25), 1000), 100 + i * 25)).collect();
+        let samples: Vec<_> = sent.iter().map(|(stamp, at)| ack(&mut rate, 230, 1000, *stamp, *at)).collect();
         assert_eq!(samples[4].unwrap().interval, Duration::from_millis(130));
     }
 
@@ -141,7 +142,7 @@ mod tests {
         let during = rate.stamp(at(1), 1000);
         assert!(!ack(&mut rate, 30, 1000, before, 0).unwrap().app_limited);
         assert!(ack(&mut rate, 60, 1000, during, 1).unwrap().app_limited);
-        assert_eq!(rate.stamp(at(61), 1).app_limited, false);
+        assert!(!rate.stamp(at(61), 1).app_limited);
     }
 
     #[test]

@@ -132,12 +132,12 @@ impl Sent {
         self.records.back()
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> + '_ {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> + ExactSizeIterator + '_ {
         self.records.iter()
     }
 
-    /// Takes down what was sent for the first time. It begins where the last record ends.
-    pub(crate) fn push(&mut self, start: Seq, end: Seq, sent_at: Instant, stamp: Stamp) {
+    /// Takes down what was sent at `sent_at`, and `retransmissions` times before. It begins where the last record ends.
+    pub(crate) fn push(&mut self, start: Seq, end: Seq, sent_at: Instant, stamp: Stamp, retransmissions: u8) {
         debug_assert!(self.records.back().is_none_or(|last| last.end == start));
         self.records.push_back(Record {
             start,
@@ -147,7 +147,7 @@ impl Sent {
             sacked: false,
             lost: None,
             resent: false,
-            retransmissions: 0,
+            retransmissions,
             cut: false,
         });
     }
@@ -260,6 +260,11 @@ impl Sent {
         }
     }
 
+    /// Whether anything waits to be sent again.
+    pub(crate) fn has_due(&self) -> bool {
+        self.due > 0
+    }
+
     /// The first record that waits to be sent again.
     pub(crate) fn next_due(&mut self) -> Option<usize> {
         if self.due == 0 {
@@ -325,16 +330,18 @@ impl Sent {
         let mut recount = Sent::default();
         let mut at = una;
         for record in &self.records {
-            if record.start != at || !record.end.after(at) || record.sacked && (record.lost.is_some() || record.resent) {
+            if record.start != at
+                || !record.end.after(at)
+                || record.sacked && (record.lost.is_some() || record.resent)
+            {
                 return false;
             }
             recount.count(record, true);
             recount.cuts += usize::from(record.cut);
             at = record.end;
         }
-        let sums = |sent: &Sent| {
-            (sent.sacked, sent.lost, sent.resent, sent.sacked_records, sent.due, sent.cuts)
-        };
+        let sums =
+            |sent: &Sent| (sent.sacked, sent.lost, sent.resent, sent.sacked_records, sent.due, sent.cuts);
         at == nxt && sums(&recount) == sums(self)
     }
 }

@@ -56,7 +56,13 @@ impl Tlp {
     //# acknowledges new data unless it is already in fast recovery, RTO
     //# recovery, or segments have been SACKed (i.e., RACK.segs_sacked is not
     //# zero).
-    pub(crate) fn schedule(&mut self, now: Instant, srtt: Option<Duration>, one_segment: bool, rto_at: Instant) {
+    pub(crate) fn schedule(
+        &mut self,
+        now: Instant,
+        srtt: Option<Duration>,
+        one_segment: bool,
+        rto_at: Instant,
+    ) {
         self.deadline = Some((now + pto(srtt, one_segment)).min(rto_at));
     }
 
@@ -68,6 +74,11 @@ impl Tlp {
     pub(crate) fn reset(&mut self) {
         self.probe = None;
         self.deadline = None;
+    }
+
+    /// Whether the segment that ends at `end` is the probe.
+    pub(crate) fn is_probing_with(&self, end: Seq) -> bool {
+        self.probe.is_some_and(|probe| !probe.is_retransmission && probe.end == end)
     }
 
     pub(crate) fn on_measured(&mut self) {
@@ -96,11 +107,13 @@ impl Tlp {
     //# the original data segment, the TLP retransmission, or a corresponding
     //# ACK was lost for congestion control purposes.
     pub(crate) fn on_ack(&mut self, answer: Answer) -> bool {
-        let Some(Probe { end, is_retransmission }) = self.probe.filter(|p| answer.ack.at_or_after(p.end)) else {
+        let Some(Probe { end, is_retransmission }) = self.probe.filter(|p| answer.ack.at_or_after(p.end))
+        else {
             return false;
         };
-        let both_arrived = answer.dsack.is_some_and(|(left, right)| left.before(end) && right.at_or_after(end))
-            || answer.bare_duplicate && answer.ack == end;
+        let both_arrived =
+            answer.dsack.is_some_and(|(left, right)| left.before(end) && right.at_or_after(end))
+                || answer.bare_duplicate && answer.ack == end;
         let repaired = is_retransmission && !both_arrived && answer.ack.after(end);
         if !is_retransmission || both_arrived || repaired {
             self.probe = None;

@@ -23,17 +23,33 @@ struct Episode {
     first_resent_at: Option<Instant>,
     /// Retransmissions that were not reported as duplicates.
     unanswered: u32,
+    /// It is over, and nothing will be reported once this is acknowledged.
+    expires_at: Option<Seq>,
 }
 
 impl Undo {
     /// A recovery begins.
     pub(crate) fn begin(&mut self, una: Seq) {
-        self.episode = Some(Episode { begin: una, first_resent_at: None, unanswered: 0 });
+        self.episode = Some(Episode { begin: una, first_resent_at: None, unanswered: 0, expires_at: None });
     }
 
     /// Nothing can be undone any more.
     pub(crate) fn end(&mut self) {
         self.episode = None;
+    }
+
+    /// The recovery is over. Reports may still come until `nxt` is acknowledged.
+    pub(crate) fn expire_at(&mut self, nxt: Seq) {
+        if let Some(episode) = &mut self.episode {
+            episode.expires_at = Some(nxt);
+        }
+    }
+
+    /// Everything before `una` is acknowledged.
+    pub(crate) fn on_acknowledged(&mut self, una: Seq) {
+        if self.episode.is_some_and(|episode| episode.expires_at.is_some_and(|at| una.after(at))) {
+            self.episode = None;
+        }
     }
 
     /// Something was sent again.

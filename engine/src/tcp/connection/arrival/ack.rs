@@ -1,9 +1,8 @@
 //! Fifth: the ACK field.
 
 use super::*;
-use crate::tcp::congestion::{CongestionCause, Sample};
+use crate::event::RecoveryPhase;
 use crate::tcp::cx::reset_for;
-use crate::tcp::recovery::Verdict;
 
 impl Connection {
     /// `arrived` is the segment as it came, `segment` the part of it that lies in the window.
@@ -38,7 +37,7 @@ impl Connection {
             return self.check_fin_in_time_wait(cx, segment);
         }
         let advances = segment.ack.after(self.snd.una);
-        self.process_ack(cx, segment, window);
+        self.process_ack(cx, arrived, window);
         self.update_window(cx, segment, window, advances);
         self.on_fin_acknowledged(cx, segment)
     }
@@ -76,42 +75,26 @@ impl Connection {
         ControlFlow::Continue(())
     }
 
-    /// Advances `snd.una`, or counts a duplicate.
-    fn process_ack(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, window: u32) {
-        let ack = segment.ack;
-        if !ack.after(self.snd.una) {
-            if self.is_duplicate_ack(segment, window) {
-                let verdict = self.recovery.on_duplicate(self.snd.una, self.snd.nxt, self.snd.mss);
-                self.tell_congestion(cx, verdict, 0);
-            }
+    /// Takes in what it acknowledges, if that is anything.
+    fn process_ack(&mut self, cx: &mut Cx<'_>, arrived: &TcpSegment<'_>, window: u32) {
+        let advances = arrived.ack.after(self.snd.una);
+        let partial =
+            self.recovery.phase == RecoveryPhase::Recovery && arrived.ack.before(self.recovery.high);
+        let repeats = self.is_duplicate_ack(arrived, window);
+        self.recover(cx, arrived, repeats);
+        if !advances {
             return;
         }
-        self.measure_round_trip(cx, segment);
-        // The SYN's acknowledgment grows no window.
-        let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
-        self.snd.una = ack;
-        let acked = self.snd.buffer.acknowledge(ack);
-        let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
-        if !handshake {
-            self.tell_congestion(cx, verdict, acked);
-        }
+        let acked = self.snd.buffer.acknowledge(arrived.ack);
         self.snd.persist.reset();
         // The way there is open again.
         self.soft_error = None;
-        self.restart_send_timers(cx);
+        self.restart_send_timers(cx, partial);
         if acked > 0 {
             self.totals.bytes_acked += u64::from(acked);
             let outstanding = self.snd.buffer.len();
             cx.tell_if(Interest::DATA, self.id, || EventKind::Acknowledged { bytes: acked, outstanding });
         }
-    }
-
-    /// An acknowledgment of something new came: the round trip is measured, by our clock or by its echo.
-    pub(super) fn measure_round_trip(&mut self, cx: &Cx<'_>, segment: &TcpSegment<'_>) {
-        // After a lost SYN there is to be no measurement (RFC 6298 (5.7)).
-        let lost_syn = !self.snd.syn_acknowledged && self.rtt.backoff() > 0;
-        let echoed = if lost_syn { None } else { self.echoed_round_trip(cx, segment) };
-        self.rtt.on_ack(cx.now, segment.ack, echoed, self.flight().div_ceil(2 * self.snd.mss));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc5681#section-2
@@ -129,31 +112,6 @@ impl Connection {
             && segment.ack == self.snd.una
             && window == self.snd.wnd
             && self.snd.wnd > 0
-    }
-
-    fn tell_congestion(&mut self, cx: &Cx<'_>, verdict: Verdict, acked: u32) {
-        let flight = self.flight();
-        match verdict {
-            Verdict::Nothing if acked > 0 => self.congestion.on_ack(&Sample {
-                now: cx.now,
-                acked,
-                delivered: acked,
-                lost: 0,
-                in_flight: flight,
-                prior_in_flight: flight + acked,
-                una: self.snd.una,
-                nxt: self.snd.nxt,
-                rtt: None,
-                min_rtt: None,
-                srtt: self.rtt.srtt(),
-                rate: None,
-                window_limited: flight + acked + self.snd.mss > self.congestion.cwnd(),
-            }),
-            Verdict::EnterFast => self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss),
-            Verdict::Recovered => self.congestion.on_recovered(cx.now),
-            Verdict::Nothing | Verdict::Duplicate | Verdict::Partial => {}
-        }
-        self.recovery.inflate(verdict, acked, self.congestion.ssthresh(), self.snd.mss);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -186,7 +144,7 @@ impl Connection {
             self.snd.persist.reset();
             self.stop(cx, TimerKind::Persist);
             if self.flight() > 0 {
-                self.recovery.resend_all(self.snd.una, self.snd.nxt);
+                self.resend_all();
             }
         }
     }

@@ -36,12 +36,9 @@ impl Connection {
             self.answer_simultaneous_open(cx, cause);
             return ControlFlow::Break(End::Processed);
         }
-        self.measure_round_trip(cx, segment);
-        self.snd.una = segment.ack;
-        self.snd.syn_acknowledged = true;
+        self.recover_syn(cx, segment);
         self.soft_error = None;
-        self.recovery.on_ack(segment.ack, self.snd.nxt, self.snd.mss);
-        self.restart_send_timers(cx);
+        self.restart_send_timers(cx, false);
         self.transition(cx, Trigger::SynAck, cause);
         self.on_established(cx);
         self.rcv.acks.now();
@@ -55,8 +52,7 @@ impl Connection {
     //# A TCP implementation MUST support simultaneous open attempts (MUST-10).
     fn answer_simultaneous_open(&mut self, cx: &mut Cx<'_>, cause: Cause) {
         self.transition(cx, Trigger::Syn, cause);
-        self.recovery.resend = None;
-        self.rtt.on_resent();
+        self.recovery.clear();
         self.snd.nxt = self.snd.iss;
         self.stop(cx, TimerKind::Retransmit);
     }
