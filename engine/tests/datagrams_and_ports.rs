@@ -181,6 +181,7 @@ fn a_host_talks_to_itself() {
         host.completed(op).unwrap();
         let server = host.accept(listener);
         host.send(client, &[3; 50_000]);
+        host.advance(Duration::from_millis(40));
         assert_eq!(host.recv(server).0, [3; 50_000]);
         host.close(client);
         assert_eq!(host.recv(server), (vec![], true));

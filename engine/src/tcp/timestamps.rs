@@ -85,11 +85,6 @@ impl Clock {
         self.offset.wrapping_add(millis(now) as u32)
     }
 
-    /// TS.Recent.
-    pub(crate) fn recent(&self) -> u32 {
-        self.recent
-    }
-
     /// The peer's SYN began its clock at `value`.
     pub(crate) fn begin(&mut self, value: u32, now: Instant) {
         self.recent = value;

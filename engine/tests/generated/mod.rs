@@ -23,6 +23,11 @@ pub(crate) fn hold_snapshot(name: &str, expected: &str) {
     hold(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name), |_| expected.to_owned());
 }
 
+/// Holds the page `page` in `docs/` to `expected` as a whole.
+pub(crate) fn hold_page(page: &str, expected: &str) {
+    hold(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page), |_| expected.to_owned());
+}
+
 /// Holds the part `part` of the page `page` in `docs/` to `expected`.
 pub(crate) fn hold_part(page: &str, part: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);

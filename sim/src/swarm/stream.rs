@@ -294,7 +294,7 @@ impl Stream {
             }
         }
         // More than fits the buffer never comes.
-        let room = self.plan.options.receive_buffer.unwrap_or(65_535) as usize;
+        let room = self.plan.options.receive_buffer.unwrap_or(1 << 20) as usize;
         let min = if run.dice.chance(0.1) { max.min(room / 2).max(1) } else { 1 };
         let request = Request::Recv { socket, max, min, peek: false, wait: self.wait() };
         match run.call(self.actor, self.stack, request) {

@@ -166,7 +166,7 @@ impl Default for Options {
             user_timeout: Duration::from_secs(300),
             linger: None,
             send_buffer: 256 * 1024,
-            receive_buffer: 65_535,
+            receive_buffer: 1 << 20,
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
             rto_initial: Duration::from_secs(1),

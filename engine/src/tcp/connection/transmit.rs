@@ -9,6 +9,7 @@ use crate::limits::Limit;
 use crate::tcp::receive::ack_policy::Owed;
 use crate::tcp::recovery::duplicates;
 use crate::tcp::recovery::frto::Frto;
+use crate::tcp::recovery::sent::Record;
 use crate::tcp::send::nagle::Candidate;
 use crate::wire::TcpSegment;
 
@@ -162,8 +163,7 @@ impl Connection {
         let record = *self.recovery.sent.get(index)?;
         let reason = record.lost?;
         let forced = index == 0 && self.recovery.first_goes;
-        let room = self.resend_room(record.start)?;
-        let len = record.len().min(self.effective_send_mss()).min(room);
+        let len = self.resend_len(&record)?;
         if !forced && len > self.quota() {
             self.note_window_limited();
             return None;
@@ -180,12 +180,20 @@ impl Connection {
         let sent = &self.recovery.sent;
         let index = duplicates::last_resort(sent, self.recovery.rescue)?;
         let record = *sent.get(index)?;
-        let len = record.len().min(self.effective_send_mss()).min(self.resend_room(record.start)?);
+        let len = self.resend_len(&record)?;
         if len > self.quota() {
             return None;
         }
         self.recovery.rescue &= index + 1 < self.recovery.sent.len();
         Some(self.resend_record(cx, index, len, RetransmissionReason::Recovery))
+    }
+
+    /// How much of a record goes again in one segment: what still fits into one, and the FIN behind it.
+    fn resend_len(&self, record: &Record) -> Option<u32> {
+        let (mss, data_end) = (self.effective_send_mss(), self.snd.buffer.end().min(record.end));
+        let fits = data_end.octets_since(record.start) <= mss;
+        let len = if fits { record.len() } else { mss };
+        Some(len.min(self.resend_room(record.start)?))
     }
 
     /// Sends `len` octets of a record again: it is cut where it is longer.
@@ -258,17 +266,18 @@ impl Connection {
         //# retransmit the highest-sequence segment sent so far and set
         //# TLP.is_retrans to true.
         let last = *self.recovery.sent.last()?;
+        let mut index = self.recovery.sent.len() - 1;
         let mss = self.effective_send_mss();
-        let index = self.recovery.sent.len() - 1;
-        if self.resend_room(last.start)? < last.len() {
+        if last.len() > mss + 1 {
+            self.recovery.sent.cut(index, last.end - mss);
+            index += 1;
+        }
+        let probe = *self.recovery.sent.get(index)?;
+        if self.resend_room(probe.start)? < probe.len() {
             return None;
         }
         self.recovery.tlp.on_sent(self.snd.nxt, true);
-        if last.len() > mss {
-            self.recovery.sent.cut(index, last.end - mss);
-            return Some(self.resend_record(cx, index + 1, mss, RetransmissionReason::TailLossProbe));
-        }
-        Some(self.resend_record(cx, index, last.len(), RetransmissionReason::TailLossProbe))
+        Some(self.resend_record(cx, index, probe.len(), RetransmissionReason::TailLossProbe))
     }
 
     /// How much from `seq` on may be sent again, if any, when the peer shrank its window. Behind a closed one a segment

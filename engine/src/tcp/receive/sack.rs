@@ -39,8 +39,10 @@ impl SackReport {
     /// The blocks of an acknowledgment, at most `room`: the duplicate, then what the last segment is part of, then the
     /// others, the most recent ones first.
     //= https://www.rfc-editor.org/rfc/rfc2883#section-4
-    //# When the D-SACK option is used, the D-SACK block is
-    //# reported in the first block of the SACK option
+    //# When D-SACK is used, the
+    //# first block of the SACK option should be a D-SACK block specifying
+    //# the sequence numbers for the duplicate segment that triggers the
+    //# acknowledgement.
     //= https://www.rfc-editor.org/rfc/rfc2018#section-4
     //# The first SACK block (i.e., the one immediately following the
     //# kind and length fields in the option) MUST specify the contiguous

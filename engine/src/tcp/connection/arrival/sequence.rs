@@ -64,12 +64,13 @@ impl Connection {
         }
     }
 
-    /// Octets before the window were received before: that they came again is told.
+    /// Octets before the window were received before: that they came again is told, at once.
     fn note_duplicate(&mut self, segment: &TcpSegment<'_>) {
         let left = segment.seq + u32::from(segment.syn());
         let right = (left + segment.payload.len() as u32).min(self.rcv.nxt);
         if left.before(right) {
             self.rcv.sack.on_duplicate(left, right);
+            self.rcv.acks.now();
         }
     }
 

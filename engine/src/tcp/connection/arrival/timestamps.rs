@@ -21,12 +21,13 @@ impl Connection {
         }
         match segment.options.timestamps {
             //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
-            //# There is a Timestamps option in the arriving segment,
+            //# If there is a Timestamps option in the arriving segment,
             //# SEG.TSval < TS.Recent, TS.Recent is valid (see later
             //# discussion), and if the RST bit is not set, then treat the
             //# arriving segment as not acceptable:
             //#
-            //# Send an acknowledgment in reply
+            //# Send an acknowledgment in reply as specified in Section 3.9
+            //# of [RFC0793], page 69, and drop the segment.
             Some(timestamps) if self.clock.is_old(timestamps.value, cx.now) => {
                 self.answer_unacceptable(cx, segment);
                 drop_segment(DropReason::OldTimestamp)
