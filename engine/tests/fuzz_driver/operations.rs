@@ -24,6 +24,8 @@ const LIMITS: Limits = Limits {
     backlog: 3,
     time_wait: 2,
     out_of_order_pieces: 3,
+    scoreboard_records: 8,
+    scoreboard_cuts: 1,
     parked_calls: 3,
     datagram_bytes: 400,
     stray_packets: 6,

@@ -276,10 +276,10 @@ impl Connection {
         self.snd.nxt.octets_since(self.snd.una)
     }
 
-    /// The congestion window: while it shrinks, what is in the network and what PRR adds to that.
+    /// The congestion window; while it shrinks, what PRR makes of it.
     fn congestion_window(&self) -> u32 {
         if self.recovery.is_reducing() && self.congestion.uses_prr() {
-            self.recovery.pipe() + self.recovery.prr.quota()
+            self.recovery.prr.window()
         } else {
             self.congestion.cwnd()
         }

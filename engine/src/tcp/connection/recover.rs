@@ -44,6 +44,8 @@ struct News {
     echo: Option<Instant>,
     /// The round trip of the earliest segment that it tells of for the first time and that was sent once.
     rtt: Option<Duration>,
+    /// It acknowledges something that was sent more than once.
+    ambiguous: bool,
     latest: Latest,
     /// A segment that was sent before the recovery, and once, has arrived.
     original: bool,
@@ -111,6 +113,7 @@ impl Connection {
                 news.rtt.get_or_insert(now - record.sent_at);
                 news.original |= record.end.at_or_before(high);
             }
+            news.ambiguous |= record.retransmissions > 0;
         };
         recovery.sent.acknowledge(una, |record| {
             if !record.sacked {
@@ -118,6 +121,8 @@ impl Connection {
                 arrived(&mut news, record);
             }
         });
+        // What waited for a gap to be filled took longer than a round trip.
+        news.rtt = news.rtt.filter(|_| !news.ambiguous);
         for &(left, right) in report.blocks() {
             let cuts_max = cx.limits.scoreboard_cuts;
             let mut delivered = |record: &Record| arrived(&mut news, record);
@@ -133,14 +138,14 @@ impl Connection {
         //# the data sender MUST NOT send new segments in response to duplicate
         //# ACKs that contain no new SACK information
         news.duplicate = if sack { news.sacked > 0 } else { repeats };
+        let unknown = recovery.sent.outstanding() - recovery.sent.lost();
         if news.advances {
-            let acked = recovery.duplicates.on_advance(news.acked);
+            let acked = recovery.duplicates.on_advance(news.acked, unknown, self.snd.mss);
             news.delivered = if sack { news.delivered } else { acked };
             self.snd.una = ack;
         } else if news.duplicate {
             recovery.duplicates.on_duplicate();
-            if !sack {
-                let unknown = recovery.sent.outstanding() - recovery.sent.lost();
+            if !sack && (recovery.believes_duplicates(ack) || !recovery.duplicates.reached_threshold()) {
                 news.delivered = recovery.duplicates.credit_one(unknown, self.snd.mss);
             }
         }
@@ -288,13 +293,7 @@ impl Connection {
         if self.agreed.sack && self.recovery.phase != RecoveryPhase::Loss {
             lost = duplicates::mark_lost_below_sacked(&mut self.recovery.sent, mss);
         }
-        // Those of a recovery that is over start no new one.
-        //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
-        //# When the third duplicate ACK is received, the TCP sender first
-        //# checks the value of recover to see if the Cumulative
-        //# Acknowledgment field covers more than recover.
-        let believed =
-            self.agreed.sack || !self.recovery.recovered_before || self.snd.una.after(self.recovery.high);
+        let believed = self.agreed.sack || self.recovery.believes_duplicates(self.snd.una);
         let calm = matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder);
         if duplicate && calm && believed && self.recovery.duplicates.reached_threshold() {
             let reason = RetransmissionReason::Fast;

@@ -160,6 +160,8 @@ impl Connection {
     /// Sends again the first of what is lost.
     fn resend(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         let index = self.recovery.sent.next_due()?;
+        let mss = self.effective_send_mss();
+        self.recovery.sent.fill(index, mss);
         let record = *self.recovery.sent.get(index)?;
         let reason = record.lost?;
         let forced = index == 0 && self.recovery.first_goes;
@@ -423,7 +425,7 @@ impl Connection {
     pub(super) fn honoured_edge(&self) -> Seq {
         let edge = self.snd.una + self.snd.wnd;
         let rounded_off = self.snd.edge.octets_since(edge) < 1 << self.agreed.snd_shift();
-        if rounded_off { self.snd.edge } else { edge }
+        if rounded_off { self.snd.edge.max(edge) } else { edge }
     }
 
     /// Keeps the books on a segment that goes out.

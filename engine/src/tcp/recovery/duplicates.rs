@@ -45,14 +45,15 @@ impl Duplicates {
         octets
     }
 
-    /// SND.UNA advanced by `acked` octets: says how many of them no duplicate told of before.
+    /// SND.UNA advanced by `acked` octets, of which a segment filled the gap and duplicates told of the others; at most
+    /// `unknown` octets may still have been told of. Says how many were news.
     //= https://www.rfc-editor.org/rfc/rfc6675#section-5
     //# If the incoming ACK is a cumulative acknowledgment, the TCP MUST
     //# reset DupAcks to zero.
-    pub(crate) fn on_advance(&mut self, acked: u32) -> u32 {
-        let told = self.credit.min(acked);
+    pub(crate) fn on_advance(&mut self, acked: u32, unknown: u32, mss: u32) -> u32 {
+        let told = self.credit.min(acked.saturating_sub(mss));
         self.count = 0;
-        self.credit -= told;
+        self.credit = (self.credit - told).min(unknown);
         acked - told
     }
 
@@ -181,7 +182,7 @@ mod tests {
             assert_eq!(duplicates.credit_one(9000, MSS), MSS);
         }
         assert!(duplicates.reached_threshold());
-        assert_eq!(duplicates.on_advance(4000), 1000);
+        assert_eq!(duplicates.on_advance(4000, 5000, MSS), 1000);
         assert_eq!((duplicates.credit(), duplicates.reached_threshold()), (0, false));
         duplicates.credit_one(500, MSS);
         assert_eq!(duplicates.credit(), 500, "no more than is outstanding");

@@ -131,6 +131,15 @@ impl Recovery {
         matches!(self.phase, RecoveryPhase::Recovery | RecoveryPhase::Cwr)
     }
 
+    /// Whether three duplicate acknowledgments of `una` may begin a recovery: without SACK those of one that is over may not.
+    //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
+    //# When the third duplicate ACK is received, the TCP sender first
+    //# checks the value of recover to see if the Cumulative
+    //# Acknowledgment field covers more than recover.
+    pub(crate) fn believes_duplicates(&self, una: Seq) -> bool {
+        self.is_recovering() || !self.recovered_before || una.after(self.high)
+    }
+
     /// Whether the timer fired already for the segment at `una`.
     pub(crate) fn timed_out_at(&self, una: Seq) -> bool {
         self.phase == RecoveryPhase::Loss && self.timed_out == una

@@ -22,8 +22,8 @@ pub(crate) struct Prr {
     recover_fs: u32,
     delivered: u32,
     out: u32,
-    /// What may go now (sndcnt).
-    quota: u32,
+    /// What may be in the network: what was there at the last acknowledgment, and sndcnt.
+    window: u32,
 }
 
 impl Prr {
@@ -32,31 +32,31 @@ impl Prr {
         Prr { ssthresh, recover_fs: flight.max(1), ..Prr::default() }
     }
 
-    /// Octets that may go now.
-    pub(crate) fn quota(&self) -> u32 {
-        self.quota
+    /// The congestion window while it shrinks, in octets.
+    pub(crate) fn window(&self) -> u32 {
+        self.window
     }
 
     /// An acknowledgment came, the one with which the reduction began included.
     pub(crate) fn on_ack(&mut self, ack: Progress, mss: u32) {
-        if ack.delivered > 0 {
-            self.delivered = self.delivered.saturating_add(ack.delivered);
-            self.quota = if ack.pipe > self.ssthresh {
-                self.proportional()
-            } else {
-                self.bounded(ack, mss).min(self.ssthresh - ack.pipe)
-            };
-        }
+        self.delivered = self.delivered.saturating_add(ack.delivered);
+        let mut quota = if ack.pipe > self.ssthresh {
+            self.proportional()
+        } else {
+            self.bounded(ack, mss).min(self.ssthresh - ack.pipe)
+        };
         if self.out == 0 {
             // The first retransmission goes at once, whatever the sums say.
-            self.quota = self.quota.max(mss);
+            quota = quota.max(mss);
+        }
+        if ack.delivered > 0 || self.out == 0 {
+            self.window = ack.pipe + quota;
         }
     }
 
     /// `octets` went.
     pub(crate) fn on_sent(&mut self, octets: u32) {
         self.out = self.out.saturating_add(octets);
-        self.quota = self.quota.saturating_sub(octets);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6937#section-3
@@ -89,7 +89,7 @@ mod tests {
             .map(|_| {
                 pipe -= MSS;
                 prr.on_ack(Progress { delivered: MSS, pipe, safe }, MSS);
-                let segments = prr.quota() / MSS;
+                let segments = (prr.window() - pipe) / MSS;
                 prr.on_sent(segments * MSS);
                 pipe += segments * MSS;
                 segments
@@ -99,23 +99,23 @@ mod tests {
 
     #[test]
     fn one_loss_halves_by_sending_for_every_second_acknowledgment() {
-        assert_eq!(curve(1, 10, false), [1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
+        assert_eq!(curve(1, 10, false), [1, 0, 0, 1, 0, 1, 0, 1, 0, 1]);
     }
 
     #[test]
     fn a_burst_of_losses_falls_to_packet_conservation_and_grows_only_with_progress() {
         // Fifteen of twenty: below ssthresh from the beginning.
         assert_eq!(curve(15, 4, false), [1, 1, 1, 1]);
-        assert_eq!(curve(15, 4, true), [2, 2, 2, 1]);
+        assert_eq!(curve(15, 7, true), [2, 2, 2, 2, 2, 1, 1]);
     }
 
     #[test]
     fn the_first_retransmission_always_goes() {
         let mut prr = Prr::begin(500, 20 * MSS);
         prr.on_ack(Progress { delivered: 10, pipe: 19 * MSS, safe: false }, MSS);
-        assert_eq!(prr.quota(), MSS);
+        assert_eq!(prr.window(), 20 * MSS);
         prr.on_sent(MSS);
-        prr.on_ack(Progress { delivered: 10, pipe: 19 * MSS, safe: false }, MSS);
-        assert_eq!(prr.quota(), 0);
+        prr.on_ack(Progress { delivered: 10, pipe: 20 * MSS, safe: false }, MSS);
+        assert_eq!(prr.window(), 20 * MSS);
     }
 }

@@ -62,10 +62,6 @@ impl Rack {
         self.deadline
     }
 
-    pub(crate) fn reordering_seen(&self) -> bool {
-        self.reordering_seen
-    }
-
     /// Steps 2 and 3: a segment arrived. `echo` is when the segment that the acknowledgment answers was sent, where the
     /// peer's timestamps tell.
     //= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
@@ -254,7 +250,7 @@ mod tests {
         (1..4).for_each(|n| sack(&mut rack, &mut sent, n, at(23)));
         assert_eq!(rack.reordering_window(three), Duration::ZERO);
         sack(&mut rack, &mut sent, 0, at(23));
-        assert!(rack.reordering_seen());
+        assert!(rack.reordering_seen);
         assert_eq!(rack.reordering_window(three), MS * 5);
     }
 
@@ -306,8 +302,7 @@ mod tests {
     fn a_timeout_spares_what_was_sent_of_late() {
         let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(2));
         sent.push(Seq(2000), Seq(3000), at(195), Default::default(), 0);
-        let record = *sent.first().unwrap();
-        rack.on_delivered(&Record { end: Seq(0), ..record }, at(20), CALM.min_rtt, None);
+        rack.on_delivered(sent.first().unwrap(), at(20), CALM.min_rtt, None);
         rack.on_timeout(&mut sent, at(200), CALM);
         assert_eq!(lost(&sent), [0, 1]);
     }

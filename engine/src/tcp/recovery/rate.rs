@@ -129,7 +129,7 @@ mod tests {
         ack(&mut rate, 100, 1000, first, 0);
         // Sent over 100 ms, acknowledged at once.
         let sent: Vec<(Stamp, u64)> =
-            (0..5).map(|i| (rate.stamp(at(100 + i * 25), 1000), 100 + i * 25)).collect();
+            (0..5).map(|i| (rate.stamp(at(100 + i * 25), i as u32 * 1000), 100 + i * 25)).collect();
         let samples: Vec<_> = sent.iter().map(|(stamp, at)| ack(&mut rate, 230, 1000, *stamp, *at)).collect();
         assert_eq!(samples[4].unwrap().interval, Duration::from_millis(130));
     }

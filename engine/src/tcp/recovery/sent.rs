@@ -116,10 +116,6 @@ impl Sent {
         self.records.len()
     }
 
-    pub(crate) fn cuts(&self) -> usize {
-        self.cuts
-    }
-
     pub(crate) fn get(&self, index: usize) -> Option<&Record> {
         self.records.get(index)
     }
@@ -292,6 +288,26 @@ impl Sent {
         self.records.insert(index + 1, second);
     }
 
+    /// Joins to a record what follows and waits to be sent again like it, up to `len` octets in all.
+    pub(crate) fn fill(&mut self, index: usize, len: u32) {
+        while let (Some(record), Some(next)) = (self.records.get(index), self.records.get(index + 1)) {
+            let room = len.saturating_sub(record.len());
+            if room == 0 || !record.is_due() || !next.is_due() {
+                return;
+            }
+            if next.len() > room {
+                let at = next.start + room;
+                self.cut(index + 1, at);
+            }
+            let Some(next) = self.records.remove(index + 1) else { return };
+            self.cuts -= usize::from(next.cut);
+            if let Some(record) = self.records.get_mut(index) {
+                record.end = next.end;
+                record.retransmissions = record.retransmissions.max(next.retransmissions);
+            }
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Sent::default();
     }
@@ -343,5 +359,180 @@ impl Sent {
         let sums =
             |sent: &Sent| (sent.sacked, sent.lost, sent.resent, sent.sacked_records, sent.due, sent.cuts);
         at == nxt && sums(&recount) == sums(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    const REASON: RetransmissionReason = RetransmissionReason::Rack;
+
+    /// Ten segments of 1000 octets from 0 on.
+    fn flight() -> Sent {
+        let mut sent = Sent::default();
+        (0..10)
+            .for_each(|i| sent.push(Seq(i * 1000), Seq(i * 1000 + 1000), Instant::ZERO, Stamp::default(), 0));
+        sent
+    }
+
+    #[test]
+    fn pipe_leaves_out_what_is_sacked_or_lost_and_counts_what_went_again() {
+        let mut sent = flight();
+        assert_eq!(sent.sack(Seq(2000), Seq(5000), 0, |_| {}).octets, 3000);
+        assert_eq!(sent.pipe(), 7000);
+        assert_eq!(sent.mark_lost(0, REASON) + sent.mark_lost(1, REASON), 2000);
+        assert_eq!(sent.mark_lost(2, REASON), 0, "what is sacked is not lost");
+        assert_eq!((sent.pipe(), sent.next_due()), (5000, Some(0)));
+        sent.on_resent(0, Instant::ZERO, Stamp::default());
+        assert_eq!((sent.pipe(), sent.next_due()), (6000, Some(1)));
+        assert_eq!(sent.mark_lost(0, REASON), 1000, "its retransmission");
+        assert_eq!((sent.pipe(), sent.next_due()), (5000, Some(0)));
+        sent.acknowledge(Seq(6500), |_| {});
+        assert_eq!((sent.pipe(), sent.outstanding(), sent.next_due()), (3500, 3500, None));
+        assert!(sent.is_consistent(Seq(6500), Seq(10_000)));
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //= type=test
+    //# Note: SACK information is advisory and therefore SACKed data MUST
+    //# NOT be removed from the TCP's retransmission buffer until the data
+    //# is cumulatively acknowledged [RFC2018].
+    #[test]
+    fn what_the_peer_takes_back_counts_as_never_sacked() {
+        let mut sent = flight();
+        sent.sack(Seq(0), Seq(9000), 0, |_| {});
+        sent.unmark_sacked();
+        assert_eq!((sent.pipe(), sent.sacked(), sent.outstanding()), (10_000, 0, 10_000));
+    }
+
+    #[test]
+    fn a_block_cuts_records_only_while_it_may() {
+        let mut sent = flight();
+        let both = sent.sack(Seq(1500), Seq(3500), 2, |_| {});
+        assert_eq!((both, sent.len()), (Sacked { octets: 2000, refused: false }, 12));
+        let neither = sent.sack(Seq(5500), Seq(7500), 2, |_| {});
+        assert_eq!((neither, sent.len()), (Sacked { octets: 1000, refused: true }, 12));
+        sent.acknowledge(Seq(4000), |_| {});
+        assert!(!sent.sack(Seq(8500), Seq(9000), 2, |_| {}).refused, "those that were cut are gone");
+    }
+
+    #[test]
+    fn an_idle_scoreboard_holds_no_memory() {
+        let mut sent = flight();
+        sent.acknowledge(Seq(10_000), |_| {});
+        assert_eq!((sent.records.capacity(), sent.pipe()), (0, 0));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(u32),
+        Acknowledge(u32),
+        Sack(u32, u32),
+        Lose(u32),
+        Resend,
+        Fill(u32),
+        UnmarkLost,
+        UnmarkSacked,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1u32..40).prop_map(Step::Push),
+            2 => (0u32..60).prop_map(Step::Acknowledge),
+            4 => (0u32..200, 1u32..60).prop_map(|(from, len)| Step::Sack(from, len)),
+            3 => (0u32..40).prop_map(Step::Lose),
+            3 => Just(Step::Resend),
+            1 => (0u32..50).prop_map(Step::Fill),
+            1 => Just(Step::UnmarkLost),
+            1 => Just(Step::UnmarkSacked),
+        ]
+    }
+
+    /// An octet as the oracle knows it.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    struct Octet {
+        sacked: bool,
+        lost: bool,
+        resent: bool,
+    }
+
+    proptest! {
+        /// Against a list of single octets; sequence numbers wrap on the way.
+        #[test]
+        fn the_records_say_of_each_octet_what_a_list_of_octets_does(
+            start: u32,
+            steps in prop::collection::vec(step(), 1..80),
+        ) {
+            let (mut una, mut nxt) = (Seq(start), Seq(start));
+            let (mut sent, mut octets) = (Sent::default(), Vec::<Octet>::new());
+            for step in steps {
+                match step {
+                    Step::Push(len) => {
+                        sent.push(nxt, nxt + len, Instant::ZERO, Stamp::default(), 0);
+                        octets.extend((0..len).map(|_| Octet::default()));
+                        nxt += len;
+                    }
+                    Step::Acknowledge(len) => {
+                        let len = len.min(octets.len() as u32);
+                        let mut shown = 0;
+                        sent.acknowledge(una + len, |record| shown += record.len());
+                        prop_assert_eq!(shown, len);
+                        octets.drain(..len as usize);
+                        una += len;
+                    }
+                    Step::Sack(from, len) => {
+                        let from = from.min(octets.len() as u32);
+                        let to = (from + len).min(octets.len() as u32);
+                        let news = octets[from as usize..to as usize].iter().filter(|o| !o.sacked).count();
+                        let sacked = sent.sack(una + from, una + to, usize::MAX, |_| {});
+                        prop_assert_eq!(sacked, Sacked { octets: news as u32, refused: false });
+                        octets[from as usize..to as usize].fill(Octet { sacked: true, ..Octet::default() });
+                    }
+                    Step::Lose(index) => {
+                        let Some(record) = sent.get(index as usize).copied() else { continue };
+                        sent.mark_lost(index as usize, REASON);
+                        for at in 0..record.len() {
+                            let octet = &mut octets[(record.start.octets_since(una) + at) as usize];
+                            if !octet.sacked {
+                                *octet = Octet { lost: true, ..Octet::default() };
+                            }
+                        }
+                    }
+                    Step::Resend => {
+                        let due = octets.iter().position(|octet| octet.lost && !octet.resent);
+                        let index = sent.next_due();
+                        let record = index.and_then(|index| sent.get(index)).copied();
+                        prop_assert_eq!(record.map(|r| r.start), due.map(|at| una + at as u32));
+                        if let (Some(index), Some(record)) = (index, record) {
+                            sent.on_resent(index, Instant::ZERO, Stamp::default());
+                            let at = record.start.octets_since(una) as usize;
+                            octets[at..at + record.len() as usize].iter_mut().for_each(|o| o.resent = true);
+                        }
+                    }
+                    Step::Fill(len) => {
+                        if let Some(index) = sent.next_due() {
+                            sent.fill(index, len);
+                        }
+                    }
+                    Step::UnmarkLost => {
+                        sent.unmark_lost();
+                        octets.iter_mut().for_each(|octet| octet.lost = false);
+                    }
+                    Step::UnmarkSacked => {
+                        sent.unmark_sacked();
+                        octets.iter_mut().for_each(|octet| octet.sacked = false);
+                    }
+                }
+                prop_assert!(sent.is_consistent(una, nxt));
+                let count = |which: fn(&Octet) -> bool| octets.iter().filter(|o| which(o)).count() as u32;
+                prop_assert_eq!(sent.sacked(), count(|o| o.sacked));
+                prop_assert_eq!(sent.lost(), count(|o| o.lost));
+                let pipe = count(|o| !o.sacked && !o.lost) + count(|o| o.resent);
+                prop_assert_eq!(sent.pipe(), pipe);
+            }
+        }
     }
 }

@@ -55,7 +55,11 @@ impl Connection {
     //# the averaged RTT measurement only if the segment advances
     //# the left edge of the send window, i.e., SND.UNA is
     //# increased.
-    pub(in crate::tcp::connection) fn echoed_round_trip(&self, cx: &Cx<'_>, segment: &TcpSegment<'_>) -> Option<Duration> {
+    pub(in crate::tcp::connection) fn echoed_round_trip(
+        &self,
+        cx: &Cx<'_>,
+        segment: &TcpSegment<'_>,
+    ) -> Option<Duration> {
         self.clock.round_trip(segment.options.timestamps?.echo, cx.now)
     }
 }
