@@ -197,18 +197,19 @@ fn the_third_duplicate_sends_the_missing_segment_again_and_partial_acks_the_next
 }
 
 #[test]
-fn in_fast_recovery_new_data_goes_for_each_segment_that_left_the_network() {
+fn in_fast_recovery_new_data_follows_what_left_the_network() {
     let mut s = grown(10);
     let start = una(&s);
     s.send(30_000);
     assert_eq!(s.sent().len(), 10);
     let dup = format!(". 1:1(0) ack {start} win 60000");
-    for _ in 0..3 {
+    let line = |n: u32| format!(". {}:{}(1000) ack 1 win 65535", start + n * 1000, start + n * 1000 + 1000);
+    // Limited transmit; the retransmission; then one for each 2.4, from 12 segments in flight to 5.
+    let answers =
+        [Some(10), Some(11), Some(0), None, None, None, Some(12), None, Some(13), None, None, Some(14)];
+    for (n, answer) in answers.into_iter().enumerate() {
         s.inject(&dup);
-    }
-    s.sent();
-    for _ in 0..2 {
-        s.exchange(&dup, &[]);
+        assert_eq!(s.sent(), Vec::from_iter(answer.map(line)), "duplicate {n}");
     }
 }
 
@@ -242,9 +243,13 @@ fn duplicates_of_a_recovery_that_is_over_start_no_new_one() {
     s.send(4000);
     s.sent();
     let dup = format!(". 1:1(0) ack {} win 60000", start + 8000);
-    for _ in 0..4 {
-        s.exchange(&dup, &[]);
-    }
+    // Limited transmit sends new data for the first two, and nothing is sent again for those that follow.
+    let new = |n: u32| format!(". {}:{}(1000) ack 1 win 65535", start + n * 1000, start + n * 1000 + 1000);
+    s.exchange(&dup, &[&new(10)]);
+    s.inject(&dup);
+    s.expect(&[&new(11).replace(". ", "P. ")]);
+    s.exchange(&dup, &[]);
+    s.exchange(&dup, &[]);
     // One octet more than was outstanding when the timer fired is enough to believe them.
     s.inject(&format!(". 1:1(0) ack {} win 60000", start + 8001));
     s.sent();

@@ -126,7 +126,8 @@ fn the_block_of_the_last_segment_comes_first_and_then_the_most_recent_others() {
 //# permitted circumstances.
 #[test]
 fn data_carries_the_blocks_too_and_is_shorter_by_them() {
-    let mut s = accepted();
+    let options = OptionsPatch { tail_loss_probe: Some(false), ..sacked() };
+    let mut s = accepted_with(options, "sackOK", "");
     arrives(&mut s, (101, 201), 1, "101:201");
     arrives(&mut s, (301, 401), 1, "301:401 101:201");
     s.send(1000);

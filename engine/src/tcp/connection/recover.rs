@@ -205,8 +205,8 @@ impl Connection {
         let all_came_twice = news.dsack.is_some() && self.recovery.undo.all_were_duplicates();
         match self.recovery.phase {
             RecoveryPhase::Loss => self.follow_timeout(cx, news, over, answers_original),
-            RecoveryPhase::Recovery if answers_original => self.undo(cx, UndoCause::Timestamp),
-            _ if all_came_twice => self.undo(cx, UndoCause::DuplicateSack),
+            RecoveryPhase::Recovery if answers_original => self.undo(cx, news, UndoCause::Timestamp),
+            _ if all_came_twice => self.undo(cx, news, UndoCause::DuplicateSack),
             RecoveryPhase::Recovery | RecoveryPhase::Cwr if over => {
                 //= https://www.rfc-editor.org/rfc/rfc6675#section-5
                 //# An incoming cumulative ACK for a sequence number greater than
@@ -214,11 +214,11 @@ impl Connection {
                 //# recovery phase MUST be terminated.
                 self.congestion.on_recovered(cx.now);
                 self.end_recovery(cx, RecoveryCause::Acknowledged);
+                news.settled = true;
             }
             RecoveryPhase::Recovery if news.advances && !self.agreed.sack => self.follow_partial(news),
-            _ => return,
+            _ => {}
         }
-        news.settled = !self.recovery.is_recovering();
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
@@ -231,9 +231,9 @@ impl Connection {
     }
 
     /// After a timeout: was it spurious (F-RTO, or by timestamps), or is what it lost repaired?
-    fn follow_timeout(&mut self, cx: &mut Cx<'_>, news: &News, over: bool, answers_original: bool) {
+    fn follow_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, over: bool, answers_original: bool) {
         if answers_original {
-            return self.undo_timeout(cx, UndoCause::Timestamp);
+            return self.undo_timeout(cx, news, UndoCause::Timestamp);
         }
         let room = (self.snd.una + self.snd.wnd).after(self.snd.nxt);
         let step = self.recovery.frto.on_ack(frto::News {
@@ -245,7 +245,7 @@ impl Connection {
             can_send: room && self.snd.buffer.end().after(self.snd.nxt),
         });
         match step {
-            frto::Verdict::Spurious => self.undo_timeout(cx, UndoCause::ForwardRto),
+            frto::Verdict::Spurious => self.undo_timeout(cx, news, UndoCause::ForwardRto),
             //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
             //# When a new acknowledgment arrives, set variable
             //# "RecoveryPoint" to indicate the highest sequence number
@@ -254,7 +254,7 @@ impl Connection {
             frto::Verdict::Conventional if over => {
                 let all_came_twice = self.recovery.undo.all_were_duplicates();
                 if all_came_twice {
-                    return self.undo_timeout(cx, UndoCause::DuplicateSack);
+                    return self.undo_timeout(cx, news, UndoCause::DuplicateSack);
                 }
                 self.end_recovery(cx, RecoveryCause::Acknowledged);
             }
@@ -274,7 +274,7 @@ impl Connection {
             //# until HighACK is greater than or equal to the new value of
             //# RecoveryPoint.
             RecoveryPhase::Loss if !resent_lost => {}
-            _ if lost > 0 => self.begin_recovery(cx, cause),
+            _ if lost > 0 => self.begin_recovery(cx, news, cause),
             RecoveryPhase::Open | RecoveryPhase::Disorder => self.note_disorder(cx, news),
             RecoveryPhase::Cwr | RecoveryPhase::Loss => {}
         }
@@ -313,13 +313,14 @@ impl Connection {
     }
 
     /// Something was lost: the window is reduced, once for all that was lost of this flight.
-    fn begin_recovery(&mut self, cx: &mut Cx<'_>, cause: RecoveryCause) {
+    fn begin_recovery(&mut self, cx: &mut Cx<'_>, news: &News, cause: RecoveryCause) {
         if self.recovery.phase != RecoveryPhase::Cwr {
             self.recovery.undo.begin(self.snd.una);
             let flight = self.flight_before_disorder();
             self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss);
-            // What was sacked before is not delivered again.
-            let undelivered = flight.saturating_sub(self.recovery.sent.sacked());
+            // What was sacked before is not delivered again, and what this acknowledgment tells of is.
+            let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
+            let undelivered = self.flight() + news.acked - sacked_before;
             self.recovery.prr = Prr::begin(self.congestion.ssthresh(), undelivered);
         }
         self.recovery.tlp.reset();
@@ -371,7 +372,8 @@ impl Connection {
     }
 
     /// The recovery was for nothing: the window is what it was, and nothing counts as lost.
-    fn undo(&mut self, cx: &mut Cx<'_>, cause: UndoCause) {
+    fn undo(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
+        news.settled = true;
         cx.tell_if(Interest::RECOVERY, self.id, || EventKind::Undo(cause));
         self.recovery.sent.unmark_lost();
         self.recovery.undo.end();
@@ -383,9 +385,9 @@ impl Connection {
     /// The timeout was spurious: the timer is to become more patient, too.
     //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
     //# (11)    Adapt the conservativeness of the retransmission timer:
-    fn undo_timeout(&mut self, cx: &mut Cx<'_>, cause: UndoCause) {
+    fn undo_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
         self.rtt.on_spurious_timeout();
-        self.undo(cx, cause);
+        self.undo(cx, news, cause);
     }
 
     fn enter_phase(&mut self, cx: &mut Cx<'_>, to: RecoveryPhase, cause: RecoveryCause) {
