@@ -73,6 +73,11 @@ fn what_lies_outside_the_window_is_acknowledged_and_dropped_in_every_state() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# If the RST bit is set and the sequence number exactly matches the next expected
+//# sequence number (RCV.NXT), then TCP endpoints MUST reset the connection in the manner
+//# prescribed below according to the connection state.
 #[test]
 fn a_reset_at_the_left_edge_ends_every_state() {
     for (state, peer, ours, mut s) in synchronized() {
@@ -91,6 +96,15 @@ fn a_reset_at_the_left_edge_ends_every_state() {
 //# exactly match the next expected sequence value, yet is
 //# within the current receive window, TCP endpoints MUST send
 //# an acknowledgment (challenge ACK)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# 3) If the RST bit is set and the sequence number does not exactly match the next expected
+//# sequence value, yet is within the current receive window, TCP endpoints MUST send an
+//# acknowledgment (challenge ACK):
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# After sending the challenge ACK, TCP endpoints MUST drop the unacceptable segment and stop
+//# processing the incoming packet further.
 #[test]
 fn a_reset_elsewhere_in_the_window_is_challenged_in_every_state() {
     for (state, peer, ours, mut s) in synchronized() {
@@ -102,6 +116,17 @@ fn a_reset_elsewhere_in_the_window_is_challenged_in_every_state() {
         }
         assert_eq!(s.state(), state);
     }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.3
+//= type=test
+//# TCP implementations SHOULD allow a received RST segment to include data (SHLD-2).
+#[test]
+fn a_reset_may_carry_data() {
+    let mut s = Script::accepted();
+    s.exchange("RP. 1:11(10) ack 1 win 0", &[]);
+    assert_eq!(s.state(), "CLOSED");
+    assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::ECONNRESET));
 }
 
 #[test]
@@ -122,6 +147,14 @@ fn a_reset_outside_the_window_is_dropped_in_silence_in_every_state() {
 //# these synchronized states, if the SYN bit is set,
 //# irrespective of the sequence number, TCP endpoints MUST send
 //# a "challenge ACK" to the remote peer
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# RFC 5961 recommends that in these synchronized states, if the SYN bit is set, irrespective
+//# of the sequence number, TCP endpoints MUST send a "challenge ACK" to the remote peer:
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# After sending the acknowledgment, TCP implementations MUST drop the unacceptable segment
+//# and stop processing further.
 #[test]
 fn a_syn_is_challenged_in_every_state() {
     for (state, peer, ours, mut s) in synchronized() {
@@ -149,6 +182,18 @@ fn a_segment_without_an_ack_is_dropped_in_silence_in_every_state() {
 //# If the ACK acks
 //# something not yet sent (SEG.ACK > SND.NXT), then send an
 //# ACK, drop the segment, and return.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# RFC 5961 [9], Section 5 describes a potential blind data injection attack, and
+//# mitigation that implementations MAY choose to include (MAY-12).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# TCP stacks that implement RFC 5961 MUST add an input check that the ACK value is
+//# acceptable only if it is in the range of ((SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# All incoming segments whose ACK value doesn't satisfy the above condition MUST be
+//# discarded and an ACK sent back.
 #[test]
 fn an_ack_of_what_was_never_sent_is_answered_and_its_data_dropped() {
     for (state, peer, ours, mut s) in synchronized() {
@@ -166,6 +211,14 @@ fn an_ack_of_what_was_never_sent_is_answered_and_its_data_dropped() {
 //# 5961 MUST add an input check that the ACK value is
 //# acceptable only if it is in the range of ((SND.UNA -
 //# MAX.SND.WND) =< SEG.ACK =< SND.NXT).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# RFC 5961 [9], Section 5 describes a potential blind data injection attack, and
+//# mitigation that implementations MAY choose to include (MAY-12).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# All incoming segments whose ACK value doesn't satisfy the above condition MUST be
+//# discarded and an ACK sent back.
 #[test]
 fn an_ack_older_than_the_largest_window_is_challenged() {
     let mut s = Script::accepted();
@@ -236,6 +289,10 @@ fn a_fin_right_behind_a_full_window_waits_for_room() {
 //# If the RCV.WND is zero, no segments will be acceptable, but
 //# special allowance should be made to accept valid ACKs, URGs,
 //# and RSTs.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.4
+//= type=test
+//# A TCP receiver MUST process the RST and URG fields of all incoming segments, even when the
+//# receive window is zero (MUST-66).
 #[test]
 fn behind_a_closed_window_acks_and_resets_count_and_data_does_not() {
     let mut s = Script::accepted_with(OptionsPatch { receive_buffer: Some(10), ..Default::default() });
@@ -253,6 +310,22 @@ fn behind_a_closed_window_acks_and_resets_count_and_data_does_not() {
     assert_eq!(s.state(), "CLOSED");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# In general, the processing of received segments MUST be implemented to aggregate ACK
+//# segments whenever possible (MUST-58).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# For example, if the TCP endpoint is processing a series of queued segments, it MUST
+//# process them all before sending any ACK segments (MUST-59).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# Segments with higher beginning sequence numbers SHOULD be held for later processing
+//# (SHLD-31).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid segment
+//# arrives that is in the window but not at the left window edge (MAY-13).
 #[test]
 fn out_of_order_data_is_kept_acknowledged_at_once_and_delivered_in_order() {
     let mut s = Script::accepted();
@@ -263,6 +336,19 @@ fn out_of_order_data_is_kept_acknowledged_at_once_and_delivered_in_order() {
     s.exchange("P. 15:36(21) ack 1 win 10000", &[". 1:1(0) ack 41 win 65495"]);
     s.recv(21, 20);
     assert_eq!(s.info().out_of_order, 0);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# A TCP implementation MUST be able to receive a TCP Option in any segment (MUST-5).
+#[test]
+fn an_option_may_come_with_any_segment() {
+    let mut s = Script::accepted();
+    let mss = s.info().snd_mss;
+    s.inject("P. 1:11(10) ack 1 win 10000 <mss 500>");
+    s.recv(1, 10);
+    s.inject("F. 11:11(0) ack 1 win 10000 <mss 500>");
+    assert_eq!((s.state(), s.info().snd_mss), ("CLOSE-WAIT", mss), "it counts on a SYN alone");
 }
 
 #[test]
@@ -347,6 +433,10 @@ fn a_handshake_under_way_survives_what_is_not_its_own() {
     assert_eq!(s.host.state(s.child()), "ESTABLISHED");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+//= type=test
+//# Note that a TCP implementation MUST keep track of whether a connection has reached
+//# SYN-RECEIVED state as the result of a passive OPEN or an active OPEN (MUST-11).
 #[test]
 fn a_handshake_under_way_returns_to_listen_on_a_reset_or_a_syn_in_the_window() {
     for end in ["R 1:1(0) win 0", "R. 1:1(0) ack 1 win 0", "S 9:9(0) win 10000"] {
@@ -361,6 +451,10 @@ fn a_handshake_under_way_returns_to_listen_on_a_reset_or_a_syn_in_the_window() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+//= type=test
+//# Note that a TCP implementation MUST keep track of whether a connection has reached
+//# SYN-RECEIVED state as the result of a passive OPEN or an active OPEN (MUST-11).
 #[test]
 fn an_active_open_that_became_passive_is_refused_by_a_reset() {
     let mut s = Script::connecting(OptionsPatch::default());

@@ -133,6 +133,11 @@ fn octets_given_back_after_the_end_come_before_it() {
     s.recv_end(1, 5);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
+//= type=test
+//# If the local TCP connection is closed by the remote side due to a FIN or RST received from
+//# the remote side, then the local application MUST be informed whether it closed normally or
+//# was aborted (MUST-12).
 #[test]
 fn waiting_calls_learn_how_the_connection_ended() {
     let mut s = Script::accepted();

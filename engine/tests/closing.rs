@@ -215,6 +215,15 @@ fn each_half_closes_by_itself_while_data_flows_in_the_other() {
 //# CLOSE call while received data is still pending in TCP, or
 //# if new data is received after CLOSE is called, its TCP
 //# SHOULD send a RST to show that data was lost.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# A host MAY implement a "half-duplex" TCP close sequence, so that an application that has
+//# called CLOSE cannot continue to read data from the connection (MAY-1).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# If such a host issues a CLOSE call while received data is still pending in the TCP
+//# connection, or if new data is received after CLOSE is called, its TCP implementation
+//# SHOULD send a RST to show that data was lost (SHLD-3).
 #[test]
 fn a_close_with_unread_data_is_a_reset() {
     for (before, ack) in [("P. 1:11(10) ack 1 win 10000", 11), ("FP. 1:11(10) ack 1 win 10000", 12)] {
@@ -235,6 +244,15 @@ fn a_close_with_unread_data_is_a_reset() {
     s.expect(&["R. 2:2(0) ack 12 win 0"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# A host MAY implement a "half-duplex" TCP close sequence, so that an application that has
+//# called CLOSE cannot continue to read data from the connection (MAY-1).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# If such a host issues a CLOSE call while received data is still pending in the TCP
+//# connection, or if new data is received after CLOSE is called, its TCP implementation
+//# SHOULD send a RST to show that data was lost (SHLD-3).
 #[test]
 fn data_after_a_close_is_a_reset_and_old_data_is_not() {
     let mut s = Script::accepted();

@@ -192,6 +192,10 @@ fn a_host_talks_to_itself() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# A TCP implementation MUST reject as an error a local OPEN call for an invalid remote IP
+//# address (e.g., a broadcast or multicast address) (MUST-46).
 #[test]
 fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
     let mut host = Host::new("10.0.0.1", 1);
@@ -217,6 +221,14 @@ fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
     assert_eq!(host.errno(request), Errno::EAFNOSUPPORT);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+//= type=test
+//# A TCP implementation MUST silently discard an incoming SYN segment that is addressed to a
+//# broadcast or multicast address [(MUST-57)].
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+//= type=test
+//# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP
+//# layer [(MUST-63)] (see Section 3.2.1.3).
 #[test]
 fn segments_from_or_to_a_group_are_dropped_in_silence() {
     let mut s = Script::listening(OptionsPatch::default());

@@ -18,6 +18,18 @@ fn kept_alive() -> Script {
 
 const PROBE: &str = ". 0:0(0) ack 1 win 65535";
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Implementers MAY include "keep-alives" in their TCP implementations (MAY-5), although this
+//# practice is not universally accepted.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# This interval MUST be configurable (MUST-27) and MUST default to no less than two hours
+//# (MUST-28).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Consequently, if a keep-alive mechanism is implemented it MUST NOT interpret failure to
+//# respond to any specific probe as a dead connection (MUST-29).
 #[test]
 fn an_idle_peer_is_probed_and_an_answer_starts_the_wait_anew() {
     let mut s = kept_alive();
@@ -29,6 +41,15 @@ fn an_idle_peer_is_probed_and_an_answer_starts_the_wait_anew() {
     s.expect_after(10_000, &[PROBE]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Consequently, if a keep-alive mechanism is implemented it MUST NOT interpret failure to
+//# respond to any specific probe as a dead connection (MUST-29).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# An implementation SHOULD send a keep-alive segment with no data (SHLD-12); however, it MAY
+//# be configurable to send a keep-alive segment containing one garbage octet (MAY-6), for
+//# compatibility with erroneous TCP implementations.
 #[test]
 fn a_peer_that_answers_no_probe_is_given_up_with_a_reset() {
     let mut s = kept_alive();
@@ -39,6 +60,17 @@ fn a_peer_that_answers_no_probe_is_given_up_with_a_reset() {
     assert_eq!(s.state(), "CLOSED");
     assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::ETIMEDOUT));
     assert_eq!(s.host.engine.poll_timeout(), None);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# This interval MUST be configurable (MUST-27) and MUST default to no less than two hours
+//# (MUST-28).
+#[test]
+fn keep_alive_waits_two_hours_unless_told_otherwise() {
+    let keep_alive = Some(Some(KeepAlive::default()));
+    let mut s = Script::accepted_with(OptionsPatch { keep_alive, ..OptionsPatch::default() });
+    s.expect_after(7_200_000, &[PROBE]);
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
@@ -109,6 +141,10 @@ fn unreachable(s: &Script, seq: u32, code: Unreachable) -> Vec<u8> {
     icmp(s, seq, |quoted| IcmpMessage::Unreachable { code, quoted })
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+//= type=test
+//# TCP implementations MUST act on an ICMP error message passed up from the IP layer,
+//# directing it to the connection that created the error (MUST-54).
 #[test]
 fn a_hard_error_ends_an_attempt_to_connect() {
     for (code, errno) in [
@@ -174,6 +210,10 @@ fn no_error_ends_an_open_connection_and_progress_forgets_it() {
     assert_eq!(s.host.engine.info(s.socket).unwrap().error, Some(Errno::ETIMEDOUT));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+//= type=test
+//# There MUST be a mechanism for reporting soft TCP error conditions to the application
+//# (MUST-47).
 #[test]
 fn an_open_connection_that_times_out_tells_the_soft_error() {
     let mut s = Script::accepted();
@@ -202,6 +242,31 @@ fn an_error_about_nothing_in_flight_is_not_believed() {
     let error = unreachable(&s, 0, Unreachable::Host);
     s.host.frame(&error);
     assert_eq!(s.drops(), ["UNHANDLED_ICMP"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+//= type=test
+//# Source Quench TCP implementations MUST silently discard any received ICMP Source Quench
+//# messages (MUST-55).
+#[test]
+fn a_source_quench_is_dropped_in_silence() {
+    let mut s = Script::accepted();
+    s.send(100);
+    s.sent();
+    let before = s.info();
+    let mut quench = unreachable(&s, 1, Unreachable::Network);
+    let message = &mut quench[20..];
+    message[..4].copy_from_slice(&[4, 0, 0, 0]);
+    let sum = message
+        .chunks(2)
+        .fold(0, |sum, word| sum + u32::from(word[0]) * 256 + u32::from(word.get(1).copied().unwrap_or(0)));
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let checksum = !(((sum & 0xffff) + (sum >> 16)) as u16);
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    s.host.frame(&quench);
+    s.expect_nothing();
+    assert_eq!(s.drops(), ["UNHANDLED_ICMP"]);
+    assert_eq!((s.info().cwnd, s.info().ssthresh), (before.cwnd, before.ssthresh));
 }
 
 #[test]

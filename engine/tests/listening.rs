@@ -5,7 +5,7 @@ mod common;
 use common::script::Script;
 use common::{Host, Pair, states};
 use sockwright_engine::event::EventKind;
-use sockwright_engine::host::op::{Outcome, Reply, Request, Wait};
+use sockwright_engine::host::op::{Outcome, Reply, Request, SocketKind, Wait};
 use sockwright_engine::host::{Config, Errno, ListenerInfo};
 use sockwright_engine::id::SocketId;
 use sockwright_engine::limits::{Limit, Limits};
@@ -250,6 +250,48 @@ fn a_listener_on_any_address_takes_connections_to_each() {
     let child = pair.b.accept(listener);
     assert_eq!(pair.b.engine.info(child).unwrap().local, Some(pair.b.at(80)));
     assert_eq!(queues(&pair.b, listener).backlog, 128);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# Every passive OPEN call either creates a new connection record in LISTEN state, or it
+//# returns an error; it MUST NOT affect any previously created connection record (MUST-41).
+#[test]
+fn a_second_listener_is_refused_and_the_first_goes_on() {
+    let reuse = OptionsPatch { reuse_address: Some(true), ..patch() };
+    let mut pair = Pair::new();
+    let [first, second] = [(); 2].map(|()| {
+        let socket = pair.b.create(SocketKind::Stream, reuse.clone());
+        pair.b.bind(socket, 80);
+        socket
+    });
+    pair.b.call(Request::Listen { socket: first, backlog: 1 }).unwrap();
+    assert_eq!(pair.b.errno(Request::Listen { socket: second, backlog: 1 }), Errno::EADDRINUSE);
+    let client = pair.a.stream();
+    let connect = pair.a.start_connect(client, pair.b.at(80));
+    pair.run();
+    pair.a.completed(connect).unwrap();
+    pair.b.accept(first);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# A TCP implementation that supports multiple concurrent connections MUST provide an OPEN
+//# call that will functionally allow an application to LISTEN on a port while a connection
+//# block with the same local port is in SYN-SENT or SYN-RECEIVED state (MUST-42).
+#[test]
+fn a_port_listens_while_a_connection_of_it_is_being_opened() {
+    let reuse = OptionsPatch { reuse_address: Some(true), ..patch() };
+    let mut s = Script::connecting(reuse.clone());
+    s.sent();
+    for state in ["SYN-SENT", "SYN-RECEIVED"] {
+        assert_eq!(s.state(), state);
+        let listener = s.host.listen_with(4000, 1, reuse.clone());
+        assert_eq!(s.host.state(listener), "LISTEN");
+        s.host.close(listener);
+        // The peer opens at once with us.
+        s.inject("S 0:0(0) win 5000");
+    }
 }
 
 /// The LAND attack: answered, it would be answered again without end.

@@ -7,8 +7,17 @@ use common::{Host, Pair, states};
 use sockwright_engine::host::Errno;
 use sockwright_engine::host::op::{Reply, Request, Wait};
 use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::wire::IpPacket;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# TCP endpoints MUST implement both sending and receiving the MSS Option (MUST-14).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+//= type=test
+//# This field may be sent in the initial connection request (i.e., in segments with the SYN
+//# control bit set) and MUST NOT be sent in other segments (MUST- 65).
 #[test]
 fn an_active_open_is_syn_synack_ack() {
     let mut s = Script::connecting(OptionsPatch::default());
@@ -44,6 +53,14 @@ fn the_ack_of_the_handshake_may_carry_data_and_fin() {
     s.recv_end(1, 10);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission of
+//# the segment for at least 3 minutes (MUST-23).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# SYN retransmissions MUST be handled in the general way just described for data
+//# retransmissions, including notification of the application layer.
 #[test]
 fn a_lost_syn_goes_again_twice_as_late_each_time() {
     let mut s = Script::connecting(OptionsPatch::default());
@@ -326,6 +343,12 @@ fn without_an_mss_option_segments_have_the_default_size() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# The maximum size of a segment that a TCP endpoint really sends, the "effective send MSS",
+//# MUST be the smaller (MUST-16) of the send MSS (that reflects the available reassembly
+//# buffer size at the remote host, the EMTU_R [19]) and the largest transmission size
+//# permitted by the IP layer (EMTU_S [19]):
 #[test]
 fn the_smallest_of_link_option_and_peer_bounds_a_segment() {
     let limited = OptionsPatch { max_segment_size: Some(500), ..OptionsPatch::default() };
@@ -347,6 +370,23 @@ fn the_smallest_of_link_option_and_peer_bounds_a_segment() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# TCP endpoints MUST implement both sending and receiving the MSS Option (MUST-14).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# TCP implementations SHOULD send an MSS Option in every SYN segment when its receive MSS
+//# differs from the default 536 for IPv4 or 1220 for IPv6 (SHLD-5), and MAY send it always
+//# (MAY-3).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# where MMS_R is the maximum size for a transport-layer message that can be received (and
+//# reassembled at the IP layer) (MUST-67).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
+//= type=test
+//# As a result, when the effective MTU of an interface varies packet-to- packet, TCP
+//# implementations SHOULD use the smallest effective MTU of the interface to calculate the
+//# value to advertise in the MSS Option (SHLD-6).
 #[test]
 fn the_announced_mss_follows_the_link_and_the_option() {
     let mut v6 = Script::connecting_on(Host::new("fd00::1", 1), OptionsPatch::default());
@@ -354,6 +394,42 @@ fn the_announced_mss_follows_the_link_and_the_option() {
     let limited = OptionsPatch { max_segment_size: Some(500), ..OptionsPatch::default() };
     let mut s = Script::listening(limited);
     s.exchange("S 0:0(0) win 5000", &["S. 0:0(0) ack 1 win 65535 <mss 500>"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# The optional "local IP address" parameter MUST be supported to allow the specification of
+//# the local IP address (MUST-43).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# If an application on a multihomed host does not specify the local IP address when actively
+//# opening a TCP connection, then the TCP implementation MUST ask the IP layer to select a
+//# local IP address before sending the (first) SYN (MUST-44).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# At all other times, a previous segment has either been sent or received on this
+//# connection, and TCP implementations MUST use the same local address that was used in those
+//# previous segments (MUST- 45).
+#[test]
+fn a_host_of_two_addresses_uses_the_one_named_or_the_one_of_the_route_and_keeps_it() {
+    let other: IpAddr = "10.1.0.1".parse().unwrap();
+    for (bound, remote, expected) in [
+        (None, "10.1.0.9:80", other),
+        (None, "10.0.0.9:80", "10.0.0.1".parse().unwrap()),
+        (Some(other), "10.0.0.9:80", other),
+    ] {
+        let mut host = Host::new("10.0.0.1", 1);
+        host.add_address(other);
+        let socket = host.stream();
+        if let Some(ip) = bound {
+            host.call(Request::Bind { socket, local: SocketAddr::new(ip, 0) }).unwrap();
+        }
+        host.start_connect(socket, remote.parse().unwrap());
+        host.advance(Duration::from_secs(10));
+        let sources: Vec<IpAddr> =
+            host.sent.iter().map(|frame| IpPacket::parse(frame).unwrap().src).collect();
+        assert!(sources.len() > 2 && sources.iter().all(|src| *src == expected), "{sources:?}");
+    }
 }
 
 #[test]

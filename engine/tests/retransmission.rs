@@ -4,7 +4,7 @@ mod common;
 
 use common::Pair;
 use common::script::{PEER_ISS, Script};
-use sockwright_engine::event::{EventKind, RetransmissionReason};
+use sockwright_engine::event::{EventKind, Interest, RetransmissionReason};
 use sockwright_engine::host::Errno;
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::tcp::seq::Seq;
@@ -18,16 +18,12 @@ fn reasons(s: &Script) -> Vec<RetransmissionReason> {
     s.host.events.iter().filter_map(retransmission).collect()
 }
 
-fn grown(cwnd_segments: usize) -> Script {
-    let mut s = Script::listening(OptionsPatch::default());
+/// An open connection whose congestion window is so many segments of 1000 octets.
+fn grown(cwnd_segments: u32) -> Script {
+    let options = OptionsPatch { initial_window: Some(cwnd_segments), ..OptionsPatch::default() };
+    let mut s = Script::listening(options);
     s.handshake("S 0:0(0) win 60000 <mss 1000>", 60_000);
-    let mut at = 1;
-    while (s.info().cwnd as usize) < cwnd_segments * 1000 {
-        s.send(1000);
-        at += 1000;
-        s.inject(&format!(". 1:1(0) ack {at} win 60000"));
-    }
-    s.sent();
+    assert_eq!(s.info().cwnd, cwnd_segments * 1000);
     s
 }
 
@@ -35,6 +31,9 @@ fn una(s: &Script) -> u32 {
     (s.info().snd_una - s.info().iss) as u32
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The value of R2 SHOULD correspond to at least 100 seconds (SHLD-11).
 #[test]
 fn unacknowledged_data_goes_again_twice_as_late_each_time_until_the_user_timeout() {
     let mut s = Script::accepted();
@@ -53,6 +52,10 @@ fn unacknowledged_data_goes_again_twice_as_late_each_time_until_the_user_timeout
     assert_eq!(s.host.engine.poll_timeout(), None);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# An application MUST (MUST-21) be able to set the value for R2 for a particular
+//# connection.
 #[test]
 fn the_user_timeout_begins_anew_with_progress() {
     let timeout = Some(Duration::from_secs(10));
@@ -77,6 +80,35 @@ fn a_duplicate_is_no_progress() {
     assert_eq!(s.state(), "CLOSED");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# TCP implementations SHOULD inform the application of the delivery problem (unless such
+//# information has been disabled by the application; see the "Asynchronous Reports" section
+//# (Section 3.9.1.8)), when R1 is reached and before R2 (SHLD-9).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO
+//# (SHLD-10).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+//= type=test
+//# However, the conditions that are reported asynchronously to the application MUST include:
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+//= type=test
+//# However, an application program that does not want to receive such ERROR_REPORT calls
+//# SHOULD be able to effectively disable these calls (SHLD-20).
+#[test]
+fn retransmissions_are_told_to_whoever_asks_long_before_the_connection_is_given_up() {
+    for (interest, told) in [(Interest::RETRANSMISSIONS, true), (Interest::NONE, false)] {
+        let mut s = Script::accepted();
+        s.host.engine.set_interest(interest);
+        s.send(100);
+        s.advance(10_000);
+        assert_eq!(reasons(&s).len() >= 3, told);
+        assert_eq!(reasons(&s).is_empty(), !told);
+        assert_eq!(s.state(), "ESTABLISHED");
+    }
+}
+
 //= https://www.rfc-editor.org/rfc/rfc6298#section-2
 //= type=test
 //# RTO <- SRTT + max (G, K*RTTVAR)
@@ -99,6 +131,10 @@ fn the_timeout_follows_the_measured_round_trips() {
 //# RTT samples MUST NOT be made using segments that were
 //# retransmitted (and thus for which it is ambiguous whether the reply
 //# was for the first instance of the packet or a later instance).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+//= type=test
+//# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
+//# for taking RTT samples (MUST-18).
 #[test]
 fn what_was_sent_twice_is_not_measured_and_the_backoff_stays_until_something_is() {
     let mut s = Script::accepted();
@@ -261,11 +297,16 @@ fn duplicates_of_a_recovery_that_is_over_start_no_new_one() {
 
 #[test]
 fn a_connection_that_rested_starts_again_with_the_initial_window() {
-    let mut s = grown(20);
+    let mut s = grown(10);
+    s.send(10_000);
+    assert_eq!(s.sent().len(), 10);
+    for n in 1..=10 {
+        s.inject(&format!(". 1:1(0) ack {} win 60000", n * 1000 + 1));
+    }
     assert_eq!(s.info().cwnd, 20_000);
     s.advance(10_000);
     s.send(20_000);
-    assert_eq!(s.sent().len(), 4);
+    assert_eq!(s.sent().len(), 10);
 }
 
 /// Both sides' initial sequence numbers lie `before` octets before the wrap.

@@ -29,6 +29,9 @@ fn closed_window() -> Script {
 //# zero window has existed for the retransmission timeout period (SHLD-
 //# 29) (Section 3.8.1), and SHOULD increase exponentially the interval
 //# between successive probes (SHLD-30).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# Probing of zero (offered) windows MUST be supported (MUST-36).
 #[test]
 fn a_closed_window_is_probed_with_one_octet_ever_more_rarely() {
     let mut s = closed_window();
@@ -158,6 +161,15 @@ fn a_window_update_that_is_lost_is_found_by_the_probe() {
 //# If the window shrinks to zero, the TCP
 //# implementation MUST probe it in the standard way (described below)
 //# (MUST-35).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# However, a sending TCP peer MUST be robust against window shrinking, which may cause the
+//# "usable window" (see Section 3.8.6.2.1) to become negative (MUST-34).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# The sender MAY also retransmit old data beyond SND.UNA+SND.WND (MAY-7), but SHOULD NOT
+//# time out the connection if data beyond the right window edge is not acknowledged
+//# (SHLD-17).
 #[test]
 fn a_window_that_shrinks_to_nothing_under_data_is_probed_and_reopens() {
     let mut s = Script::accepted();
@@ -176,6 +188,41 @@ fn a_window_that_shrinks_to_nothing_under_data_is_probed_and_reopens() {
     );
     s.inject(". 1:1(0) ack 3501 win 1500");
     s.expect(&["P. 3501:4001(500) ack 1 win 65535"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# The window size MUST be treated as an unsigned number, or else large window sizes will
+//# appear like negative windows and TCP will not work (MUST-1).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# It is RECOMMENDED that implementations will reserve 32-bit fields for the send and receive
+//# window sizes in the connection record and do all window computations with 32 bits (REC-
+//# 1).
+#[test]
+fn a_window_above_32767_octets_is_large_and_not_negative() {
+    let mut s = Script::accepted();
+    for window in [40_000, 65_535] {
+        s.inject(&format!(". 1:1(0) ack 1 win {window}"));
+        assert_eq!(s.info().snd_wnd, window);
+    }
+    s.send(3000);
+    assert_eq!(s.sent().len(), 3);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# A TCP implementation MAY keep its offered receive window closed indefinitely (MAY-8).
+#[test]
+fn a_user_that_never_reads_keeps_the_window_closed() {
+    let mut s = Script::accepted_with(OptionsPatch { receive_buffer: Some(1000), ..patch() });
+    s.inject("P. 1:1001(1000) ack 1 win 10000");
+    s.expect_after(40, &[". 1:1(0) ack 1001 win 0"]);
+    for _ in 0..100 {
+        s.advance(60_000);
+        s.exchange("P. 1001:1002(1) ack 1 win 10000", &[". 1:1(0) ack 1001 win 0"]);
+    }
+    assert_eq!(s.state(), "ESTABLISHED");
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
@@ -206,6 +253,9 @@ fn a_window_that_closed_under_data_and_opens_a_little_gets_no_more_than_it_holds
     );
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
+//= type=test
+//# A TCP implementation MUST include a SWS avoidance algorithm in the sender (MUST-38).
 #[test]
 fn a_silly_window_waits_for_more_or_for_the_override() {
     let mut s = Script::accepted();
@@ -236,6 +286,27 @@ fn half_of_a_small_peers_largest_window_is_enough() {
 //# the sending TCP endpoint buffers all user data (regardless of the
 //# PSH bit) until the outstanding data has been acknowledged or
 //# until the TCP endpoint can send a full-sized segment
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+//= type=test
+//# A TCP implementation SHOULD implement the Nagle algorithm to coalesce short segments
+//# (SHLD-7).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+//= type=test
+//# However, there MUST be a way for an application to disable the Nagle algorithm on an
+//# individual connection (MUST-17).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# The transmitter SHOULD collapse successive bits when it packetizes data, to send the
+//# largest possible segment (SHLD-27).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# However, a TCP implementation SHOULD send a maximum-sized segment whenever possible
+//# (SHLD-28) to improve performance (see Section 3.8.6.2.1).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# If PUSH flags are not implemented, then the sending TCP peer: (1) MUST NOT buffer data
+//# indefinitely (MUST-60), and (2) MUST set the PSH bit in the last buffered segment (i.e.,
+//# when there is no more queued data to be sent) (MUST-61).
 #[test]
 fn nagle_gathers_small_writes_and_no_delay_does_not() {
     let mut s = Script::accepted();
@@ -253,6 +324,13 @@ fn nagle_gathers_small_writes_and_no_delay_does_not() {
     s.expect(&["P. 1:11(10) ack 1 win 65535", "P. 11:31(20) ack 1 win 65535"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
+//= type=test
+//# A TCP implementation MUST include a SWS avoidance algorithm in the receiver (MUST-39).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# A TCP receiver SHOULD NOT shrink the window, i.e., move the right window edge to the left
+//# (SHLD-14).
 #[test]
 fn the_window_never_shrinks_and_opens_in_worthwhile_steps() {
     let mut s = Script::accepted_with(OptionsPatch { receive_buffer: Some(4000), ..patch() });

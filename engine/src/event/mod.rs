@@ -34,6 +34,8 @@ pub struct Event {
 }
 
 /// What happened.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+//# However, the conditions that are reported asynchronously to the application MUST include:
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventKind {
     /// A socket came to be: by a call, or as a SYN arrived at `listener`.
@@ -90,6 +92,16 @@ pub enum EventKind {
     /// A frame was dropped before a segment could be read from it.
     FrameDropped(DropReason),
     /// What is sent next was sent before.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# TCP implementations SHOULD inform the application of the delivery problem (unless such
+    //# information has been disabled by the application; see the "Asynchronous Reports" section
+    //# (Section 3.9.1.8)), when R1 is reached and before R2 (SHLD-9).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //= type=exception
+    //= reason=there is no R1 of ours: each retransmission is told, and whoever watches decides which one is
+    //= too many
+    //# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO
+    //# (SHLD-10).
     Retransmission {
         /// Its first sequence number.
         seq: u32,
@@ -346,6 +358,9 @@ pub enum TimerAction {
 }
 
 /// Which of the frequent kinds somebody wants to see. States, errors, names and limits are always told.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+//# However, an application program that does not want to receive such ERROR_REPORT calls
+//# SHOULD be able to effectively disable these calls (SHLD-20).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interest(u16);
 

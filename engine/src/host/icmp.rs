@@ -39,11 +39,17 @@ impl Engine {
                     self.drop_frame(now, DropReason::UnhandledIcmp);
                 }
             }
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+            //# Source Quench TCP implementations MUST silently discard any received ICMP Source Quench
+            //# messages (MUST-55).
             _ => self.drop_frame(now, DropReason::UnhandledIcmp),
         }
     }
 
     /// Gives an error to the socket whose packet it quotes; says whether there was one that believed it.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+    //# TCP implementations MUST act on an ICMP error message passed up from the IP layer,
+    //# directing it to the connection that created the error (MUST-54).
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
         let Some((kind, tuple)) = sender_of(quoted) else { return false };
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).

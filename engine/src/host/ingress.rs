@@ -63,6 +63,9 @@ impl Engine {
         //# segment that is addressed to a broadcast or multicast address [(MUST-57)].
         // A packet from ourselves that came by a wire is forged: what we send to ourselves takes no wire. Answered, it
         // would be answered again (the LAND attack).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+        //# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP
+        //# layer [(MUST-63)] (see Section 3.2.1.3).
         let forged = arrived.from_wire && !arrived.shared_with_host && self.is_own(packet.src);
         if !is_unicast(packet.src) || !is_unicast(packet.dst) || forged {
             return self.drop_frame(now, DropReason::BadAddress);

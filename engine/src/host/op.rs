@@ -124,6 +124,19 @@ impl fmt::Display for Call {
 }
 
 /// A call.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=exception
+//= reason=the calls are those of sockets, which have no PUSH: all data counts as pushed
+//# A TCP endpoint MAY implement PUSH flags on SEND calls (MAY-15).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=exception
+//= reason=the calls are those of sockets, which have no PUSH: all data counts as pushed
+//# When an application issues a series of SEND calls without setting the PUSH flag, the TCP
+//# implementation MAY aggregate the data internally without sending it (MAY-16).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.7
+//= type=exception
+//= reason=a program that wants no more of what it sent aborts
+//# The FLUSH call MAY be implemented (MAY-14).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // The fields are those of the contract's requests.
 pub enum Request {
@@ -160,6 +173,12 @@ pub enum Request {
 }
 
 /// What a call gives when it succeeds.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.3
+//= type=exception
+//= reason=the calls are those of sockets, which tell of no PUSH
+//# A TCP receiver MAY pass a received PSH bit to the application layer via the PUSH flag in
+//# the interface (MAY-17), but it is not required (this was clarified in RFC 1122, Section
+//# 4.2.2.2).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // The fields are those of the contract's responses.
 pub enum Reply {

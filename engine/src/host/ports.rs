@@ -37,6 +37,10 @@ pub(crate) struct Ports(BTreeMap<(PortKind, u16), BTreeMap<SocketId, Use>>);
 
 impl Ports {
     /// Whether `bind` to `local` has to fail.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# A TCP implementation that supports multiple concurrent connections MUST provide an OPEN
+    //# call that will functionally allow an application to LISTEN on a port while a connection
+    //# block with the same local port is in SYN-SENT or SYN-RECEIVED state (MUST-42).
     pub(crate) fn conflicts(&self, kind: PortKind, local: SocketAddr, reuse: bool) -> bool {
         self.overlapping(kind, local).any(|used| match used.hold {
             Hold::Bound { reuse: theirs, listening } => !(reuse && theirs && !listening),

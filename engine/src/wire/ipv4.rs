@@ -30,6 +30,9 @@ pub(super) fn parse(frame: &[u8]) -> Result<IpPacket<'_>, Malformed> {
     }
     // Ethernet pads short frames to 60 octets: what lies beyond the total length is not ours.
     let packet = frame.get(..fixed.total_len).ok_or(Malformed::Truncated)?;
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+    //# When received options are passed up to TCP from the IP layer, a TCP implementation MUST
+    //# ignore options that it does not understand (MUST- 50).
     let payload = packet.get(fixed.header_len..).ok_or(Malformed::Truncated)?;
     if fixed.fragment {
         return Err(Malformed::Fragment);

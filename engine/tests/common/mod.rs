@@ -61,6 +61,19 @@ impl Host {
         }
     }
 
+    /// Gives the host a second link with an address of its own.
+    pub(crate) fn add_address(&mut self, ip: IpAddr) {
+        self.engine
+            .add_interface(Interface {
+                link: LinkId(1),
+                addresses: vec![(ip, 24)],
+                mtu: 1500,
+                checksums: ChecksumPolicy::Verify,
+                shared_with_host: false,
+            })
+            .unwrap();
+    }
+
     pub(crate) fn at(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.ip, port)
     }

@@ -14,6 +14,9 @@ use crate::tcp::state::{State, Trigger};
 const BACKLOG: u32 = 128;
 
 impl Engine {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# The optional "local IP address" parameter MUST be supported to allow the specification of
+    //# the local IP address (MUST-43).
     pub(super) fn bind(&mut self, now: Instant, id: SocketId, local: SocketAddr) -> Result<Reply, OpError> {
         let local = canonical(local);
         let socket = self.open_socket(id)?;
@@ -72,6 +75,9 @@ impl Engine {
         let local = socket.local.ok_or(Errno::EINVAL)?;
         if matches!(socket.phase, Phase::Idle) {
             let reuse = socket.options.reuse_address;
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+            //# Every passive OPEN call either creates a new connection record in LISTEN state, or it
+            //# returns an error; it MUST NOT affect any previously created connection record (MUST-41).
             if self.ports.has_listener(PortKind::Tcp, local) {
                 return Err(OpError {
                     detail: Some("Another socket listens there."),

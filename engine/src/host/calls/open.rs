@@ -106,6 +106,10 @@ impl Engine {
     }
 
     /// The local address of a connection to `remote`: as bound, and where that leaves something open, by the route.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# If an application on a multihomed host does not specify the local IP address when actively
+    //# opening a TCP connection, then the TCP implementation MUST ask the IP layer to select a
+    //# local IP address before sending the (first) SYN (MUST-44).
     fn local_for(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<SocketAddr, OpError> {
         let bound = self.open_socket(id)?.local;
         let kind = self.open_socket(id)?.port_kind();

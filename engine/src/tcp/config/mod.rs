@@ -18,8 +18,14 @@ pub struct Options {
     /// The maximum segment lifetime. TIME-WAIT lasts twice as long.
     pub msl: Duration,
     /// Keep-alive probes, or `None`.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# Implementers MAY include "keep-alives" in their TCP implementations (MAY-5), although this
+    //# practice is not universally accepted.
     pub keep_alive: Option<KeepAlive>,
     /// How long something may stay unacknowledged before the connection is given up (RFC 9293 §3.8.3, R2).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# An application MUST (MUST-21) be able to set the value for R2 for a particular
+    //# connection.
     pub user_timeout: Duration,
     /// How long `close` waits; zero resets; `None` does not wait.
     pub linger: Option<Duration>,
@@ -163,9 +169,14 @@ impl Default for Options {
             //# them on or off for each TCP connection (MUST-24), and they MUST
             //# default to off (MUST-25).
             keep_alive: None,
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+            //# The value of R2 SHOULD correspond to at least 100 seconds (SHLD-11).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+            //# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission
+            //# of the segment for at least 3 minutes (MUST-23).
             user_timeout: Duration::from_secs(300),
             linger: None,
-            send_buffer: 256 * 1024,
+            send_buffer: 1 << 20,
             receive_buffer: 1 << 20,
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),

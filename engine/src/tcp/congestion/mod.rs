@@ -11,14 +11,26 @@
 //!      '-- on_undo: both as they were before the last reduction
 //! ```
 
+mod cube_root;
+mod cubic;
+mod hystart;
+mod loss_based;
 mod new_reno;
+mod pacing;
+mod rounds;
 mod sample;
+#[cfg(test)]
+mod testing;
+mod usage;
 
 use core::time::Duration;
 
+use self::cubic::Cubic;
+use self::loss_based::{Avoidance, LossBased};
 use self::new_reno::NewReno;
 pub(crate) use self::sample::{CongestionCause, DeliveryRate, Sample};
 use super::config::CongestionControl;
+use crate::event::CongestionPhase;
 use crate::time::Instant;
 
 /// What a controller is made of.
@@ -29,52 +41,50 @@ pub(crate) struct Config {
     pub(crate) mss: u32,
     /// The initial window, in segments.
     pub(crate) initial_window: u8,
-}
-
-/// Where a controller is in its algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The window doubles in each round trip.
-    SlowStart,
-    /// The window grows slowly, in search of more.
-    CongestionAvoidance,
+    /// Leave slow start by HyStart++.
+    pub(crate) hystart: bool,
+    /// Spread segments over the round trip.
+    pub(crate) pacing: bool,
 }
 
 /// A congestion controller.
 #[derive(Clone, Debug)]
 pub(crate) enum Controller {
-    NewReno(NewReno),
+    LossBased(LossBased),
 }
 
 impl Controller {
     pub(crate) fn new(config: &Config) -> Self {
-        match config.algorithm {
-            CongestionControl::NewReno | CongestionControl::Cubic | CongestionControl::Bbr => {
-                Controller::NewReno(NewReno::new(config))
-            }
-        }
+        let avoidance = match config.algorithm {
+            CongestionControl::NewReno => Avoidance::NewReno(NewReno::default()),
+            CongestionControl::Cubic | CongestionControl::Bbr => Avoidance::Cubic(Cubic::default()),
+        };
+        Controller::LossBased(LossBased::new(config, avoidance))
     }
 
     /// The congestion window, in octets. Between `on_congestion` and `on_recovered` it is what it was before: PRR
     /// decides what goes.
     pub(crate) fn cwnd(&self) -> u32 {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.cwnd()
     }
 
     /// The slow-start threshold, in octets.
     pub(crate) fn ssthresh(&self) -> u32 {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.ssthresh()
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        if self.cwnd() < self.ssthresh() { Phase::SlowStart } else { Phase::CongestionAvoidance }
+    /// What the algorithm is doing.
+    pub(crate) fn phase(&self) -> CongestionPhase {
+        let Controller::LossBased(c) = self;
+        c.phase()
     }
 
     /// How fast to send, in octets a second, where the sender is to pace.
     pub(crate) fn pacing_rate(&self) -> Option<u64> {
-        None
+        let Controller::LossBased(c) = self;
+        c.pacing_rate()
     }
 
     /// Whether recovery decides by PRR (RFC 6937) what is sent until `on_recovered`.
@@ -82,54 +92,57 @@ impl Controller {
         true
     }
 
-    /// An acknowledgment came outside of recovery.
+    /// An acknowledgment came, outside of fast recovery: after a timeout too, where slow start repairs the loss.
     pub(crate) fn on_ack(&mut self, sample: &Sample) {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.on_ack(sample);
     }
 
-    /// Congestion showed with `in_flight` octets outstanding: `ssthresh` falls.
-    pub(crate) fn on_congestion(&mut self, _now: Instant, in_flight: u32, cause: CongestionCause) {
-        let Controller::NewReno(c) = self;
-        c.on_congestion(in_flight, cause);
+    /// Congestion showed with `flight` octets outstanding, SND.NXT - SND.UNA: `ssthresh` falls.
+    pub(crate) fn on_congestion(&mut self, _now: Instant, flight: u32, cause: CongestionCause) {
+        let Controller::LossBased(c) = self;
+        c.on_congestion(flight, cause);
     }
 
     /// What was lost is repaired: `cwnd` is `ssthresh`.
     pub(crate) fn on_recovered(&mut self, _now: Instant) {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.on_recovered();
     }
 
-    /// The retransmission timer fired, for the first time for what is outstanding now or `again`.
-    pub(crate) fn on_timeout(&mut self, _now: Instant, in_flight: u32, again: bool) {
-        let Controller::NewReno(c) = self;
-        c.on_timeout(in_flight, again);
+    /// The retransmission timer fired with `flight` octets outstanding, for the first time for SND.UNA or `again`.
+    pub(crate) fn on_timeout(&mut self, _now: Instant, flight: u32, again: bool) {
+        let Controller::LossBased(c) = self;
+        c.on_timeout(flight, again);
     }
 
-    /// The last reduction was spurious: `cwnd` and `ssthresh` are again what they were (RFC 4015).
+    /// The last reduction was spurious: `cwnd` and `ssthresh` are again what they were.
     pub(crate) fn on_undo(&mut self, _now: Instant) {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.on_undo();
     }
 
     /// Data is about to be sent after nothing was for `idle`.
     pub(crate) fn on_idle(&mut self, _now: Instant, idle: Duration, rto: Duration) {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.on_idle(idle, rto);
     }
 
     /// The SYN or the SYN,ACK had to go again.
     pub(crate) fn on_lost_syn(&mut self) {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.on_lost_syn();
     }
 
     /// SND.MSS is another: the path changed.
     pub(crate) fn set_mss(&mut self, mss: u32) {
-        let Controller::NewReno(c) = self;
+        let Controller::LossBased(c) = self;
         c.set_mss(mss);
     }
 
     /// `len` octets were sent, with which `in_flight` are outstanding.
-    pub(crate) fn on_sent(&mut self, _now: Instant, _len: u32, _in_flight: u32) {}
+    pub(crate) fn on_sent(&mut self, now: Instant, len: u32, in_flight: u32) {
+        let Controller::LossBased(c) = self;
+        c.on_sent(now, len, in_flight);
+    }
 }

@@ -41,6 +41,12 @@ impl Connection {
         }
         // Hard errors end an attempt to open; an open connection takes none of them for fatal (RFC 5927 §5.2).
         let opening = matches!(self.state, State::SynSent | State::SynReceived);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+        //= type=exception
+        //= reason=only an attempt to open ends: RFC 5927 section 5.2 has an established connection take
+        //= hard errors for soft ones, since anybody can forge them
+        //# These are hard error conditions, so TCP implementations SHOULD abort the connection
+        //# (SHLD-26).
         let hard = matches!(
             icmp.message,
             IcmpMessage::Unreachable {
@@ -62,6 +68,9 @@ impl Connection {
             //# Since these Unreachable messages indicate soft error conditions, a
             //# TCP implementation MUST NOT abort the connection (MUST-56), and it
             //# SHOULD make the information available to the application (SHLD-25).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+            //# There MUST be a mechanism for reporting soft TCP error conditions to the application
+            //# (MUST-47).
             self.soft_error = Some(error);
         }
         true

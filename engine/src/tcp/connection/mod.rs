@@ -71,6 +71,13 @@ struct Send {
     /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
     syn_acknowledged: bool,
     /// SND.WND, scaled.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# The window size MUST be treated as an unsigned number, or else large window sizes will
+    //# appear like negative windows and TCP will not work (MUST-1).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# It is RECOMMENDED that implementations will reserve 32-bit fields for the send and receive
+    //# window sizes in the connection record and do all window computations with 32 bits (REC-
+    //# 1).
     wnd: u32,
     wl1: Seq,
     wl2: Seq,
@@ -116,10 +123,17 @@ struct Receive {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) id: SocketId,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# At all other times, a previous segment has either been sent or received on this
+    //# connection, and TCP implementations MUST use the same local address that was used in those
+    //# previous segments (MUST- 45).
     pub(crate) tuple: Tuple,
     pub(crate) options: Options,
     state: State,
     /// It began at a listener.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+    //# Note that a TCP implementation MUST keep track of whether a connection has reached
+    //# SYN-RECEIVED state as the result of a passive OPEN or an active OPEN (MUST-11).
     passive: bool,
     /// What our SYN offers; once the peer's is here, what both agreed on.
     agreed: Agreed,

@@ -19,6 +19,13 @@ impl SegmentSizes {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
     //# The MSS value to be sent in an MSS Option should be equal to the
     //# effective MTU minus the fixed IP and TCP headers.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# where MMS_R is the maximum size for a transport-layer message that can be received (and
+    //# reassembled at the IP layer) (MUST-67).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
+    //# As a result, when the effective MTU of an interface varies packet-to- packet, TCP
+    //# implementations SHOULD use the smallest effective MTU of the interface to calculate the
+    //# value to advertise in the MSS Option (SHLD-6).
     pub(crate) fn new(mtu: usize, v4: bool, options: &Options) -> Self {
         let headers = if v4 { 40 } else { 60 };
         let fits = u32::try_from(mtu.saturating_sub(headers)).unwrap_or(u32::MAX).clamp(1, 65_495);
@@ -27,6 +34,11 @@ impl SegmentSizes {
     }
 
     /// SND.MSS for a peer that announced `peer`.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# The maximum size of a segment that a TCP endpoint really sends, the "effective send MSS",
+    //# MUST be the smaller (MUST-16) of the send MSS (that reflects the available reassembly
+    //# buffer size at the remote host, the EMTU_R [19]) and the largest transmission size
+    //# permitted by the IP layer (EMTU_S [19]):
     pub(crate) fn effective(self, peer: Option<u16>, v4: bool) -> u32 {
         // 0 and its neighbours would cost more in headers than any path costs in fragments.
         const FLOOR: u32 = 48;
@@ -240,12 +252,8 @@ impl Connection {
     }
 }
 
-/// What the congestion controller is made of. The initial window is RFC 5681 §3.1's.
+/// What the congestion controller is made of.
 fn congestion(options: &Options, mss: u32) -> congestion::Config {
-    let initial_window = match mss {
-        0..=1095 => 4,
-        1096..=2190 => 3,
-        _ => 2,
-    };
-    congestion::Config { algorithm: options.congestion, mss, initial_window }
+    let &Options { congestion: algorithm, initial_window, hystart, pacing, .. } = options;
+    congestion::Config { algorithm, mss, initial_window, hystart, pacing }
 }

@@ -163,6 +163,9 @@ impl Connection {
     //# is, RTT samples MUST NOT be made using segments that were
     //# retransmitted (and thus for which it is ambiguous whether the reply
     //# was for the first instance of the packet or a later instance).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+    //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
+    //# for taking RTT samples (MUST-18).
     fn measure(&mut self, cx: &mut Cx<'_>, news: &News, segment: &TcpSegment<'_>) {
         // After a lost SYN there is to be no measurement (RFC 6298 (5.7)).
         let lost_syn = !self.snd.syn_acknowledged && self.rtt.backoff() > 0;

@@ -101,6 +101,10 @@ impl Connection {
     }
 
     /// No more octets will become readable, and no error will say why.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
+    //# If the local TCP connection is closed by the remote side due to a FIN or RST received from
+    //# the remote side, then the local application MUST be informed whether it closed normally or
+    //# was aborted (MUST-12).
     fn receive_ended(&self) -> bool {
         self.shut_read || self.state.peer_closed() || self.is_closed() && self.error.is_none()
     }
@@ -135,6 +139,9 @@ impl Connection {
     }
 
     /// `close`: the user lets go. Unread data turns it into a reset.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# A host MAY implement a "half-duplex" TCP close sequence, so that an application that has
+    //# called CLOSE cannot continue to read data from the connection (MAY-1).
     pub(crate) fn close(&mut self, cx: &mut Cx<'_>) {
         self.orphan = true;
         self.shut_read = true;
@@ -142,11 +149,10 @@ impl Connection {
             self.rcv.ready = VecDeque::new();
             return;
         }
-        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.2.2.13
-        //# If such a host issues a
-        //# CLOSE call while received data is still pending in TCP, or
-        //# if new data is received after CLOSE is called, its TCP
-        //# SHOULD send a RST to show that data was lost.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+        //# If such a host issues a CLOSE call while received data is still pending in the TCP
+        //# connection, or if new data is received after CLOSE is called, its TCP implementation
+        //# SHOULD send a RST to show that data was lost (SHLD-3).
         if !self.rcv.ready.is_empty() && self.state != State::TimeWait {
             self.send_reset(cx);
             return self.end(cx, Call::Close);

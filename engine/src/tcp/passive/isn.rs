@@ -14,6 +14,9 @@ use crate::time::Instant;
 pub(crate) struct IsnSecret(u64, u64);
 
 impl IsnSecret {
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-4
+    //# If random numbers are used as the sole source of the secret, they MUST be chosen in
+    //# accordance with the recommendations given in [RFC4086].
     pub(crate) fn new(rng: &mut Rng) -> Self {
         IsnSecret(rng.next_u64(), rng.next_u64())
     }
@@ -25,6 +28,18 @@ impl IsnSecret {
     //# generate its initial sequence numbers with the expression:
     //#
     //# ISN = M + F(localip, localport, remoteip, remoteport, secretkey)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //# where M is the 4 microsecond timer, and F() is a pseudorandom function (PRF) of the
+    //# connection's identifying parameters ("localip, localport, remoteip, remoteport") and a
+    //# secret key ("secretkey") (SHLD-1).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //# F() MUST NOT be computable from the outside (MUST-9), or an attacker could still guess at
+    //# sequence numbers from the ISN used for some other connection.
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+    //# TCP SHOULD generate its Initial Sequence Numbers with the expression:
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+    //# F() MUST NOT be computable from the outside, or an attacker could still guess at sequence
+    //# numbers from the ISN used for some other connection.
     pub(crate) fn isn(&self, now: Instant, tuple: &Tuple) -> Seq {
         let mut f = SipHasher24::new_with_keys(self.0, self.1);
         tuple.hash(&mut f);
@@ -43,6 +58,27 @@ mod tests {
         Tuple { local: ([10, 0, 0, 1], port).into(), remote: ([10, 0, 0, 2], 80).into() }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //= type=test
+    //# A TCP implementation MUST use the above type of "clock" for clock- driven selection of
+    //# initial sequence numbers (MUST-8), and SHOULD generate its initial sequence numbers with
+    //# the expression:
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //= type=test
+    //# where M is the 4 microsecond timer, and F() is a pseudorandom function (PRF) of the
+    //# connection's identifying parameters ("localip, localport, remoteip, remoteport") and a
+    //# secret key ("secretkey") (SHLD-1).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //= type=test
+    //# F() MUST NOT be computable from the outside (MUST-9), or an attacker could still guess at
+    //# sequence numbers from the ISN used for some other connection.
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+    //= type=test
+    //# TCP SHOULD generate its Initial Sequence Numbers with the expression:
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+    //= type=test
+    //# F() MUST NOT be computable from the outside, or an attacker could still guess at sequence
+    //# numbers from the ISN used for some other connection.
     #[test]
     fn one_tuple_climbs_with_the_clock_and_another_is_elsewhere() {
         let secret = IsnSecret::new(&mut Rng::from_u64(1));

@@ -76,6 +76,8 @@ impl ReceiveWindow {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
     //# A TCP receiver SHOULD NOT shrink the window, i.e., move the right
     //# window edge to the left (SHLD-14).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# A TCP implementation MAY keep its offered receive window closed indefinitely (MAY-8).
     //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
     //# The window field (SEG.WND) of every outgoing segment, with the
     //# exception of <SYN> segments, MUST be right-shifted by

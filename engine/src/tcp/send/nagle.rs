@@ -27,12 +27,24 @@ impl Candidate {
     /// All data counts as pushed: the socket calls have no way to hold a push back.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
     //# A TCP implementation MUST include a SWS avoidance algorithm in the sender (MUST-38).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+    //# A TCP implementation SHOULD implement the Nagle algorithm to coalesce short segments
+    //# (SHLD-7).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+    //# However, there MUST be a way for an application to disable the Nagle algorithm on an
+    //# individual connection (MUST-17).
     pub(crate) fn segment_len(&self) -> u32 {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //# The transmitter SHOULD collapse successive bits when it packetizes data, to send the
+        //# largest possible segment (SHLD-27).
         let len = self.waiting.min(self.usable).min(self.mss);
         if len == 0 {
             return 0;
         }
         // (1) A maximum-sized segment can be sent.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //# However, a TCP implementation SHOULD send a maximum-sized segment whenever possible
+        //# (SHLD-28) to improve performance (see Section 3.8.6.2.1).
         let full = len >= self.mss;
         // (2) All of it can be sent, and Nagle's algorithm allows it.
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4

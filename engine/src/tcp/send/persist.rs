@@ -18,6 +18,11 @@ impl Persist {
     //# zero window has existed for the retransmission timeout period (SHLD-29)
     //# (Section 3.8.1), and SHOULD increase exponentially the interval
     //# between successive probes (SHLD-30).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+    //# If the window shrinks to zero, the TCP implementation MUST probe it in the standard way
+    //# (described below) (MUST-35).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# Probing of zero (offered) windows MUST be supported (MUST-36).
     pub(crate) fn interval(self, rto: Duration) -> Duration {
         rto.saturating_mul(1 << self.probes.min(16)).min(INTERVAL_MAX)
     }

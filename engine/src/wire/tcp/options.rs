@@ -66,6 +66,12 @@ impl TcpOptions {
     //# boundary (MUST-64).
     /// Reads the octets between the fixed header and the data. Of an option that comes twice, the later
     /// one counts.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# A given TCP implementation can support any currently defined options, but the following
+    //# options MUST be supported (MUST-4 -- note Maximum Segment Size Option support is also part
+    //# of MUST-14 in Section 3.7.1):
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# A TCP implementation MUST be able to receive a TCP Option in any segment (MUST-5).
     pub fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut options = TcpOptions::NONE;
         while let Some((&kind, rest)) = bytes.split_first() {
@@ -81,6 +87,9 @@ impl TcpOptions {
             //# TCP implementations MUST be prepared to handle
             //# an illegal option length (e.g., zero); a suggested procedure is to
             //# reset the connection and log the error cause (MUST-7).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+            //# All TCP Options except End of Option List Option (EOL) and No-Operation (NOP) MUST have
+            //# length fields, including all future options (MUST-68).
             let (&len, rest) = rest.split_first().ok_or(Malformed::BadOption)?;
             let len = usize::from(len).checked_sub(2).ok_or(Malformed::BadOption)?;
             let (body, rest) = rest.split_at_checked(len).ok_or(Malformed::BadOption)?;
@@ -140,6 +149,9 @@ impl TcpOptions {
 
     /// Appends the options. SACK blocks that have no room are left out, last ones first: RFC 2018 §4 puts
     /// the block that matters most in front.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# The content of the header beyond the End of Option List Option MUST be header padding of
+    //# zeros (MUST-69).
     pub(super) fn emit(&self, out: &mut OptionBytes) {
         if let Some(mss) = self.mss {
             out.extend(&[MSS, 4]);

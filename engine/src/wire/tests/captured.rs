@@ -85,6 +85,9 @@ fn a_packet_that_never_left_the_machine_is_whole_and_not_corrupt() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# The sender MUST generate it (MUST-2) and the receiver MUST check it (MUST-3).
 #[test]
 fn what_linux_wrote_is_written_again_octet_for_octet() {
     for (hex, ident) in [(SYN, 0xe589), (SYN_ACK, 0), (DATA, 0xe58b)] {

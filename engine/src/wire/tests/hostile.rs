@@ -80,6 +80,10 @@ fn a_fragment_is_named_as_such() {
     assert_eq!(IpPacket::parse(&ipv6(44, &[6, 0, 0, 8, 0, 0, 0, 0])), Err(Malformed::Fragment));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+//= type=test
+//# When received options are passed up to TCP from the IP layer, a TCP implementation MUST
+//# ignore options that it does not understand (MUST- 50).
 #[test]
 fn ipv4_options_are_skipped() {
     let mut frame = Vec::from([0x46, 0, 0, 26, 0, 0, 0, 0, 64, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 1, 0]);
@@ -135,6 +139,10 @@ fn an_unknown_protocol_over_ipv6_is_answered_by_pointing_at_its_number() {
 //# TCP implementations MUST be prepared to handle
 //# an illegal option length (e.g., zero); a suggested procedure is to
 //# reset the connection and log the error cause (MUST-7).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# All TCP Options except End of Option List Option (EOL) and No-Operation (NOP) MUST have
+//# length fields, including all future options (MUST-68).
 #[test]
 fn an_option_with_an_illegal_length_is_refused() {
     let illegal: [&[u8]; 13] = [
@@ -164,6 +172,15 @@ fn an_option_with_an_illegal_length_is_refused() {
 //# A TCP implementation MUST (MUST-6) ignore without error any TCP
 //# Option it does not implement, assuming that the option has a length
 //# field.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# A given TCP implementation can support any currently defined options, but the following
+//# options MUST be supported (MUST-4 -- note Maximum Segment Size Option support is also part
+//# of MUST-14 in Section 3.7.1):
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+//= type=test
+//# There is no guarantee that senders will use this option, so receivers MUST be prepared to
+//# process options even if they do not begin on a word boundary (MUST-64).
 #[test]
 fn an_option_that_nobody_knows_is_skipped_at_any_alignment() {
     let options = TcpOptions::parse(&[1, 99, 2, 253, 5, 7, 7, 7, 2, 4, 5, 0xb4, 1, 3, 3, 7, 0, 2, 0]);
@@ -255,6 +272,9 @@ proptest! {
         try_everything(&shorter);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# The sender MUST generate it (MUST-2) and the receiver MUST check it (MUST-3).
     #[test]
     fn one_flipped_bit_of_a_segment_is_noticed(
         (src, dst) in addresses(), header in tcp_header(), data in payload(), flip: prop::sample::Index,

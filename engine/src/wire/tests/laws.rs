@@ -114,6 +114,21 @@ proptest! {
         prop_assert_eq!(naive_sum(&whole), 0xffff);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# The content of the header beyond the End of Option List Option MUST be header padding of
+    //# zeros (MUST-69).
+    #[test]
+    fn written_options_fill_whole_words_without_an_end_of_the_list((src, dst) in addresses(), header in tcp_header()) {
+        let mut bytes = Vec::new();
+        header.emit(src, dst, &mut bytes);
+        let mut options = &bytes[20..usize::from(bytes[12] >> 4) * 4];
+        while let Some((&kind, rest)) = options.split_first() {
+            prop_assert_ne!(kind, 0, "the list ends with the header, and nothing is left to be padded");
+            options = if kind == 1 { rest } else { &options[usize::from(rest[0])..] };
+        }
+    }
+
     #[test]
     fn a_payload_in_two_parts_is_written_as_one(
         (src, dst) in addresses(), header in tcp_header(), data in payload(), cut: prop::sample::Index,

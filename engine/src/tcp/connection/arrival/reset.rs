@@ -15,8 +15,17 @@ impl Connection {
             //# within the current receive window, TCP endpoints MUST send
             //# an acknowledgment (challenge ACK)
             self.challenge(cx);
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# After sending the challenge ACK, TCP endpoints MUST drop the unacceptable segment and
+            //# stop processing the incoming packet further.
             return drop_segment(DropReason::RstChallenged);
         }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.3
+        //# TCP implementations SHOULD allow a received RST segment to include data (SHLD-2).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# If the RST bit is set and the sequence number exactly matches the next expected
+        //# sequence number (RCV.NXT), then TCP endpoints MUST reset the connection in the manner
+        //# prescribed below according to the connection state.
         let cause = Cause::Segment(segment.flags);
         match self.state {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4

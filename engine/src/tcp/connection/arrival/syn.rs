@@ -28,6 +28,9 @@ impl Connection {
         //# irrespective of the sequence number, TCP endpoints MUST send
         //# a "challenge ACK" to the remote peer
         self.challenge(cx);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# After sending the acknowledgment, TCP implementations MUST drop the unacceptable segment
+        //# and stop processing further.
         drop_segment(DropReason::SynChallenged)
     }
 }

@@ -19,6 +19,13 @@ impl Connection {
             return drop_segment(DropReason::UnacceptableAck);
         }
         // Second, the RST bit.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+        //= type=exception
+        //= reason=before the peer's SYN there is no RCV.NXT to compare with; the reset is believed because
+        //= it acknowledges our SYN
+        //# A TCP implementation that supports the mitigation described in RFC 5961 SHOULD first check
+        //# that the sequence number exactly matches RCV.NXT prior to executing the action in the next
+        //# paragraph.
         if segment.rst() {
             if !segment.ack() {
                 return drop_segment(DropReason::RstWithoutAck);
@@ -41,6 +48,10 @@ impl Connection {
         self.restart_send_timers(cx, false);
         self.transition(cx, Trigger::SynAck, cause);
         self.on_established(cx);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+        //= type=exception
+        //= reason=nothing is queued yet, as SEND waits until the connection is open
+        //# Data or controls that were queued for transmission MAY be included.
         self.rcv.acks.now();
         let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
         self.take_text(cx, &rest)?;

@@ -13,10 +13,11 @@ impl Connection {
         if !self.state.may_receive() {
             return ControlFlow::Continue(());
         }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+        //# If such a host issues a CLOSE call while received data is still pending in the TCP
+        //# connection, or if new data is received after CLOSE is called, its TCP implementation
+        //# SHOULD send a RST to show that data was lost (SHLD-3).
         if self.orphan {
-            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.2.2.13
-            //# if new data is received after CLOSE is called, its TCP
-            //# SHOULD send a RST to show that data was lost.
             self.send_reset(cx);
             self.fail(cx, Trigger::LateData, Cause::Segment(segment.flags), Errno::ECONNRESET);
             return drop_segment(DropReason::DataAfterClose);
@@ -38,6 +39,9 @@ impl Connection {
             //# Out-of-order data segments SHOULD be acknowledged
             //# immediately, in order to accelerate loss recovery.
             self.rcv.acks.now();
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid
+            //# segment arrives that is in the window but not at the left window edge (MAY-13).
             self.note_held(segment.seq, payload);
             if self.rcv.assembler.insert(segment.seq, payload, cx.limits.out_of_order_pieces).is_err() {
                 cx.limit_hit(Some(self.id), crate::limits::Limit::OutOfOrderPieces);
@@ -60,6 +64,12 @@ impl Connection {
         self.rcv.ready.extend(payload);
         self.rcv.nxt += taken;
         let had_gap = !self.rcv.assembler.is_empty();
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# In general, the processing of received segments MUST be implemented to aggregate ACK
+        //# segments whenever possible (MUST-58).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# For example, if the TCP endpoint is processing a series of queued segments, it MUST
+        //# process them all before sending any ACK segments (MUST-59).
         while let Some(more) = self.rcv.assembler.take(self.rcv.nxt) {
             self.rcv.nxt += more.len() as u32;
             taken += more.len() as u32;
