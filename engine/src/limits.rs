@@ -57,6 +57,14 @@ limits! {
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
     stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.";
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# The values for both the time and number of ACKs SHOULD be tunable by the system
+    //# administrator to accommodate different perceived levels of threat and/or system resources.
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //= type=exception
+    //= reason=the number can be set, and it is one a second: halving the number is doubling the time
+    //# The time limit SHOULD be tunable to help timeout brute force attacks faster than a
+    //# potential legitimate flood of RSTs.
     challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7). One beyond it is not sent.";
     vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }

@@ -202,6 +202,17 @@ fn stray_replies_per_second() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# The values for both the time and number of ACKs SHOULD be tunable by the system
+//# administrator to accommodate different perceived levels of threat and/or system resources.
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# An implementation SHOULD include an ACK throttling mechanism to be conservative.
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# The values for both the time and number of ACKs SHOULD be tunable by the system
+//# administrator to accommodate different perceived levels of threat and/or system resources.
 #[test]
 fn challenge_acks_per_second() {
     let limits = Limits { challenge_acks_per_second: 2, ..Limits::default() };

@@ -6,7 +6,7 @@ use common::Pair;
 use common::script::{PEER_ISS, Script};
 use sockwright_engine::event::{EventKind, Interest, RetransmissionReason};
 use sockwright_engine::host::Errno;
-use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::config::{CongestionControl, OptionsPatch};
 use sockwright_engine::tcp::seq::Seq;
 use std::time::Duration;
 
@@ -18,9 +18,11 @@ fn reasons(s: &Script) -> Vec<RetransmissionReason> {
     s.host.events.iter().filter_map(retransmission).collect()
 }
 
-/// An open connection whose congestion window is so many segments of 1000 octets.
+/// An open connection of NewReno whose congestion window is so many segments of 1000 octets.
 fn grown(cwnd_segments: u32) -> Script {
-    let options = OptionsPatch { initial_window: Some(cwnd_segments), ..OptionsPatch::default() };
+    let congestion = Some(CongestionControl::NewReno);
+    let initial_window = Some(cwnd_segments);
+    let options = OptionsPatch { congestion, initial_window, ..OptionsPatch::default() };
     let mut s = Script::listening(options);
     s.handshake("S 0:0(0) win 60000 <mss 1000>", 60_000);
     assert_eq!(s.info().cwnd, cwnd_segments * 1000);

@@ -67,9 +67,14 @@ impl Engine {
         //# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP
         //# layer [(MUST-63)] (see Section 3.2.1.3).
         let forged = arrived.from_wire && !arrived.shared_with_host && self.is_own(packet.src);
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+        //# A host MUST silently discard an incoming datagram containing an IP source address that is
+        //# invalid by the rules of this section.
         if !is_unicast(packet.src) || !is_unicast(packet.dst) || forged {
             return self.drop_frame(now, DropReason::BadAddress);
         }
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+        //# A host MUST silently discard an incoming datagram that is not destined for the host.
         if !self.is_own(packet.dst) {
             return self.drop_frame(now, DropReason::NotOurAddress);
         }

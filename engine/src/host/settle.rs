@@ -219,7 +219,7 @@ impl Engine {
         match call {
             Waiting::Accept => self.try_accept(id),
             Waiting::Connect => self.try_connected(id),
-            Waiting::Send(data) => self.try_send(now, id, data),
+            Waiting::Send { data, urgent } => self.try_send(now, id, data, *urgent),
             Waiting::Recv { max, min, peek } => self.try_recv(now, id, *max, *min, *peek),
             Waiting::RecvFrom { max, peek } => self.try_recv_from(id, *max, *peek),
             Waiting::Close => self.try_closed(id),

@@ -122,6 +122,8 @@ impl Cx<'_> {
     //= https://www.rfc-editor.org/rfc/rfc5961#section-7
     //# In order to alleviate multiple RSTs/SYNs from triggering multiple
     //# challenge ACKs, an ACK throttling mechanism is suggested
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# An implementation SHOULD include an ACK throttling mechanism to be conservative.
     pub(crate) fn may_challenge(&mut self, socket: SocketId) -> bool {
         let allowed = self.challenges.allows(self.now, self.limits.challenge_acks_per_second);
         if !allowed {

@@ -159,7 +159,7 @@ impl Script {
 
     /// The packet of a segment of the peer's.
     pub(crate) fn frame(&self, line: &str) -> Vec<u8> {
-        let Line { flags, seq, len, ack, window, mut options } = Line::parse(line);
+        let Line { flags, seq, len, ack, window, urgent, mut options } = Line::parse(line);
         if let Some(timestamps) = &mut options.timestamps {
             timestamps.echo = timestamps.echo.wrapping_add(self.offset.unwrap_or_default());
         }
@@ -173,7 +173,7 @@ impl Script {
             ack: ack.map_or(Seq(0), |ack| self.iss.expect("the engine has sent no SYN") + ack),
             flags,
             window,
-            urgent: 0,
+            urgent,
             options,
             payload: &payload,
         };
@@ -318,11 +318,12 @@ struct Line {
     len: usize,
     ack: Option<u32>,
     window: u16,
+    urgent: u16,
     options: TcpOptions,
 }
 
 impl Line {
-    /// Reads `P. 1:11(10) ack 1 win 1000 <mss 1460,sackOK,TS val 1 ecr 0,wscale 7,sack 21:31 41:51>`; numbers may be
+    /// Reads `PU. 1:11(10) ack 1 win 1000 urg 10 <mss 1460,sackOK,TS val 1 ecr 0,wscale 7,sack 21:31 41:51>`; numbers may be
     /// negative.
     fn parse(line: &str) -> Self {
         let (line, options) = line.split_once(" <").unwrap_or((line, ">"));
@@ -345,11 +346,12 @@ impl Line {
         let (seq, len) = (number(seq), number(len));
         assert_eq!(number(end), seq.wrapping_add(len), "{line}");
         let options = parse_options(options.strip_suffix('>').expect(line));
-        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, options };
+        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, urgent: 0, options };
         while let Some(word) = words.next() {
             let value = words.next().unwrap();
             match word {
                 "ack" => parsed.ack = Some(number(value)),
+                "urg" => parsed.urgent = value.parse().unwrap(),
                 "win" => parsed.window = value.parse().unwrap(),
                 other => panic!("{other}: {line}"),
             }

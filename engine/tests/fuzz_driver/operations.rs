@@ -160,7 +160,12 @@ impl World {
             4 | 5 => Request::Listen { socket, backlog: choices.pick(&[1, 0, 2, u32::MAX]) },
             6 | 7 => Request::Accept { socket, wait },
             8 | 9 => Request::Connect { socket, remote: self.remote(choices), wait },
-            10..=12 => Request::Send { socket, data: vec![7; choices.pick(&[1, 0, 100, 1460, 9000])], wait },
+            10..=12 => Request::Send {
+                socket,
+                data: vec![7; choices.pick(&[1, 0, 100, 1460, 9000])],
+                urgent: choices.coin(),
+                wait,
+            },
             13..=15 => Request::Recv {
                 socket,
                 max: choices.pick(&[1 << 20, 1, 0, 50]),

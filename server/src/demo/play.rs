@@ -111,7 +111,7 @@ impl Scene<'_> {
         self.note(side.other(), "recv()", CallPart::Begins);
         self.note(side, &format!("send({length})"), CallPart::AtOnce);
         let data = vec![b'.'; length as usize].into();
-        let send = pb::SendRequest { socket: from, data, dont_wait: false };
+        let send = pb::SendRequest { socket: from, data, dont_wait: false, urgent: false };
         let (received, sent) = tokio::join!(
             self.parts.sockets.recv(Request::new(recv(to, length))),
             self.parts.sockets.send(Request::new(send)),

@@ -110,6 +110,9 @@ impl Engine {
     //# If an application on a multihomed host does not specify the local IP address when actively
     //# opening a TCP connection, then the TCP implementation MUST ask the IP layer to select a
     //# local IP address before sending the (first) SYN (MUST-44).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+    //# In the absence of such a specification, the networking software MUST choose a source
+    //# address.
     fn local_for(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<SocketAddr, OpError> {
         let bound = self.open_socket(id)?.local;
         let kind = self.open_socket(id)?.port_kind();

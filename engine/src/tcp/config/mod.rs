@@ -53,7 +53,7 @@ pub struct Options {
     pub sack: bool,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: Ecn,
-    /// CUBIC leaves slow start before it loses (HyStart++, RFC 9406).
+    /// NewReno and CUBIC leave slow start before it loses (HyStart++, RFC 9406).
     pub hystart: bool,
     /// Spread segments over the round trip, in place of bursts. BBR always does.
     pub pacing: bool,
@@ -67,8 +67,6 @@ pub struct Options {
     pub fast_open: bool,
     /// Tell the peer the user timeout, and follow the one that it tells (RFC 5482).
     pub user_timeout_option: bool,
-    /// Urgent data stays in the stream (RFC 6093 §5).
-    pub urgent_inline: bool,
     /// The hop limit, or time to live, of packets sent.
     pub hop_limit: u8,
     /// The differentiated services codepoint of packets sent (RFC 2474).
@@ -83,9 +81,9 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CongestionControl {
     /// RFC 5681 and RFC 6582.
-    #[default]
     NewReno,
     /// RFC 8312, with the changes of RFC 9438.
+    #[default]
     Cubic,
     /// Bottleneck bandwidth and round-trip propagation time.
     Bbr,
@@ -178,11 +176,16 @@ impl Default for Options {
             linger: None,
             send_buffer: 1 << 20,
             receive_buffer: 1 << 20,
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# When using delayed ACKs, a TCP receiver MUST NOT excessively delay acknowledgments.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# Finally, we repeat that an ACK MUST NOT be delayed for more than 500 ms waiting on a
+            //# second full-sized segment to arrive.
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
             rto_initial: Duration::from_secs(1),
             reuse_address: false,
-            congestion: CongestionControl::NewReno,
+            congestion: CongestionControl::Cubic,
             initial_sequence_number: None,
             window_scaling: true,
             timestamps: true,
@@ -195,7 +198,6 @@ impl Default for Options {
             tail_loss_probe: true,
             fast_open: false,
             user_timeout_option: false,
-            urgent_inline: true,
             hop_limit: 64,
             dscp: 0,
             path_mtu_discovery: PathMtuDiscovery::Icmp,

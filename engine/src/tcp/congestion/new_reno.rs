@@ -20,6 +20,15 @@ impl NewReno {
     //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
     //# Note that during congestion avoidance, cwnd MUST NOT be
     //# increased by more than SMSS bytes per RTT.
+    //
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //# * SHOULD increment cwnd per equation (2) once per RTT
+    //
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //= type=exception
+    //= reason=Octets are counted, as the RFC recommends; the formula of which it speaks is not in use.
+    //# If the above formula yields 0, the result SHOULD be rounded up to 1
+    //# byte.
     pub(super) fn grown(&mut self, cwnd: u32, mss: u32, acked: u32) -> u32 {
         self.acked = self.acked.saturating_add(acked);
         if self.acked < cwnd {
@@ -37,6 +46,10 @@ impl NewReno {
     //# than the value given in equation (4):
     //#
     //#    ssthresh = max (FlightSize / 2, 2*SMSS)            (4)
+    //
+    //= https://www.rfc-editor.org/rfc/rfc7661#section-4.4.1
+    //# The calculated cwnd value MUST NOT be reduced below 1 TCP Maximum
+    //# Segment Size (MSS).
     pub(super) fn reduced(&mut self, flight: u32, mss: u32) -> u32 {
         self.acked = 0;
         (flight / 2).max(2 * mss)
@@ -58,6 +71,10 @@ mod tests {
     //# The RECOMMENDED way to increase cwnd during congestion avoidance is
     //# to count the number of bytes that have been acknowledged by ACKs for
     //# new data.
+    //
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //= type=test
+    //# * SHOULD increment cwnd per equation (2) once per RTT
     #[test]
     fn a_window_of_acknowledgments_adds_a_segment_however_it_is_cut() {
         for piece in [1, 100, MSS, 3 * MSS] {
@@ -85,6 +102,11 @@ mod tests {
     //# than the value given in equation (4):
     //#
     //#    ssthresh = max (FlightSize / 2, 2*SMSS)            (4)
+    //
+    //= https://www.rfc-editor.org/rfc/rfc7661#section-4.4.1
+    //= type=test
+    //# The calculated cwnd value MUST NOT be reduced below 1 TCP Maximum
+    //# Segment Size (MSS).
     #[test]
     fn half_of_what_is_outstanding_and_two_segments_at_least() {
         let mut reno = NewReno::default();

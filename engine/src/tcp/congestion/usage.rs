@@ -24,6 +24,15 @@ const PARTS: usize = 5;
 //= https://www.rfc-editor.org/rfc/rfc7661#section-4.4
 //# The NVP SHOULD NOT exceed
 //# five minutes.
+//
+//= https://www.rfc-editor.org/rfc/rfc7661#section-4.4.2
+//= type=exception
+//= reason=Pacing is an option, off by default as in Linux; a sender that paces spreads this window too.
+//# A TCP sender in
+//# the non-validated phase SHOULD control the maximum burst size, e.g.,
+//# using a rate-based pacing algorithm in which a sender paces out the
+//# cwnd over its estimate of the RTT, or some other method, to prevent
+//# many segments being transmitted contiguously at line-rate.
 const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
 
 /// How much of the window is used.
@@ -42,6 +51,8 @@ pub(super) struct Usage {
 
 impl Usage {
     /// An acknowledgment came outside of recovery, with `cwnd` in force.
+    //= https://www.rfc-editor.org/rfc/rfc7661#section-4.2
+    //# The pipeACK variable MUST NOT be updated during TCP Fast Recovery.
     pub(super) fn on_ack(&mut self, sample: &Sample, cwnd: u32) {
         self.acked = self.acked.saturating_add(sample.acked);
         if sample.una.at_or_after(*self.round.get_or_insert(sample.nxt)) {
@@ -208,6 +219,12 @@ mod tests {
     //= type=test
     //# A sender with a pipeACK variable greater than (1/2)*cwnd SHOULD
     //# enter the validated phase.
+    //
+    //= https://www.rfc-editor.org/rfc/rfc7661#section-4.2
+    //= type=test
+    //# A sender is not required to continuously update the pipeACK variable
+    //# after each received ACK but SHOULD perform a pipeACK sample at least
+    //# once per RTT when it has sent unacknowledged segments.
     #[test]
     fn half_of_the_window_in_use_validates_it() {
         let mut rig = Rig::default();
@@ -254,6 +271,10 @@ mod tests {
     //= type=test
     //# After completing the loss recovery phase, the sender MUST
     //# re-initialise the pipeACK variable to the "undefined" value.
+    //
+    //= https://www.rfc-editor.org/rfc/rfc7661#section-4.2
+    //= type=test
+    //# The pipeACK variable MUST NOT be updated during TCP Fast Recovery.
     #[test]
     fn congestion_finds_what_was_in_use_of_late_and_what_is_outstanding_whichever_is_more() {
         let mut rig = Rig::default();

@@ -31,11 +31,13 @@ use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
+use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::{ReceiveWindow, Room};
 use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
+use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
 use super::timers::{TimerKind, Timers};
@@ -90,6 +92,7 @@ struct Send {
     /// The user closed: a FIN follows the buffer.
     fin: bool,
     persist: Persist,
+    urgent: SendUrgent,
     /// The persist timer fired: the next segment goes whatever the window.
     probe: bool,
     /// A keep-alive probe is to go.
@@ -113,6 +116,7 @@ struct Receive {
     sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
+    urgent: ReceiveUrgent,
     acks: AckPolicy,
     /// Bare ACKs outside of the window that were answered.
     bare_acks: Throttle,
@@ -321,6 +325,16 @@ impl Connection {
         Room { nxt: self.rcv.nxt, free, capacity, mss: self.rcv.mss }
     }
 
+    /// The sequence number of the first octet that the user has not taken.
+    fn consumed(&self) -> Seq {
+        self.rcv.nxt - u32::from(self.state.peer_closed()) - self.rcv.ready.len() as u32
+    }
+
+    /// Octets of urgent data that the user has still to take; some of them may not be here yet.
+    fn urgent_remaining(&self) -> u32 {
+        self.rcv.urgent.remaining(self.consumed())
+    }
+
     fn receive_window(&self) -> u32 {
         self.rcv.window.size(self.rcv.nxt)
     }
@@ -354,6 +368,7 @@ impl Connection {
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,
+            urgent: self.urgent_remaining(),
             out_of_order: self.rcv.assembler.len() as u32,
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),

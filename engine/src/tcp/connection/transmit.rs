@@ -20,6 +20,7 @@ pub(crate) struct Outgoing {
     pub(crate) ack: Option<Seq>,
     pub(crate) flags: Flags,
     pub(crate) window: u16,
+    pub(crate) urgent: u16,
     pub(crate) options: TcpOptions,
     pub(crate) len: u32,
 }
@@ -55,7 +56,7 @@ impl Connection {
             ack: out.ack.unwrap_or_default(),
             flags: out.flags,
             window: out.window,
-            urgent: 0,
+            urgent: out.urgent,
             options: out.options,
             payload: &[],
         }
@@ -129,7 +130,7 @@ impl Connection {
     fn syn(&self) -> Outgoing {
         let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
         let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
-        Outgoing { seq: self.snd.iss, ack, flags, window: 0, options: TcpOptions::NONE, len: 0 }
+        Outgoing { seq: self.snd.iss, ack, flags, window: 0, urgent: 0, options: TcpOptions::NONE, len: 0 }
     }
 
     /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
@@ -145,7 +146,20 @@ impl Connection {
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
-        Outgoing { seq, ack: Some(self.rcv.nxt), flags, window: 0, options: TcpOptions::NONE, len }
+        // Bare acknowledgments carry it, too: that is how it passes a closed window.
+        let urgent = self.snd.urgent.field(seq);
+        if urgent.is_some() {
+            flags |= Flags::URG;
+        }
+        Outgoing {
+            seq,
+            ack: Some(self.rcv.nxt),
+            flags,
+            window: 0,
+            urgent: urgent.unwrap_or(0),
+            options: TcpOptions::NONE,
+            len,
+        }
     }
 
     /// Octets that may go now: the congestion window, while it shrinks PRR, less what is in the network.
@@ -322,7 +336,9 @@ impl Connection {
             mss,
             max_window: self.snd.max_wnd,
             in_flight: self.flight() > 0,
-            no_delay: self.options.no_delay || allowance == Allowance::Segment,
+            no_delay: self.options.no_delay
+                || self.snd.urgent.is_ahead_of(self.snd.nxt)
+                || allowance == Allowance::Segment,
             fin_follows: self.snd.fin,
             override_silly: self.snd.probe && by_peer > 0,
         };

@@ -264,6 +264,11 @@ impl LossBased {
     //# consisting of at most SMSS bytes.
     //
     //= https://www.rfc-editor.org/rfc/rfc6928#section-2
+    //# If the SYN or SYN/ACK is lost, the initial window used by a sender
+    //# after a correctly transmitted SYN MUST be one segment consisting
+    //# of MSS bytes.
+    //
+    //= https://www.rfc-editor.org/rfc/rfc6928#section-2
     //= type=exception
     //= reason=RFC 5681, which is on the standards track, demands one segment after any lost SYN.
     //# For this reason, it is RECOMMENDED that implementations refrain from
@@ -278,6 +283,12 @@ impl LossBased {
     pub(super) fn set_mss(&mut self, mss: u32) {
         let old = core::mem::replace(&mut self.mss, mss);
         if mss < old {
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+            //# When initial congestion windows of more than one segment are
+            //# implemented along with Path MTU Discovery [RFC1191], and the MSS
+            //# being used is found to be too large, the congestion window cwnd
+            //# SHOULD be reduced to prevent large bursts of smaller segments.
+            //
             //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
             //# Specifically, cwnd SHOULD be reduced by the ratio of the old segment
             //# size to the new segment size.
@@ -397,6 +408,29 @@ impl LossBased {
 //= reason=RFC 6928 allows ten segments, as all systems of today send; the option initial_window goes down to one.
 //# IW, the initial value of cwnd, MUST be set using the following
 //# guidelines as an upper bound.
+//
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+//= type=exception
+//= reason=RFC 6928 allows ten segments, as all systems of today send; the option initial_window goes down to one.
+//# If SMSS > 2190 bytes:
+//#     IW = 2 * SMSS bytes and MUST NOT be more than 2 segments
+//# If (SMSS > 1095 bytes) and (SMSS <= 2190 bytes):
+//#     IW = 3 * SMSS bytes and MUST NOT be more than 3 segments
+//# if SMSS <= 1095 bytes:
+//#     IW = 4 * SMSS bytes and MUST NOT be more than 4 segments
+//
+// The events of loss recovery and GetInfo tell, for each connection, what RFC 6928 wants to be seen:
+//= https://www.rfc-editor.org/rfc/rfc6928#section-12
+//# An increased initial window MUST NOT be
+//# turned on by default on systems without such monitoring capabilities.
+//
+//= https://www.rfc-editor.org/rfc/rfc6928#section-12
+//= type=exception
+//= reason=Nothing is remembered from one connection to the next, so that a test meets the same peer each time.
+//# The sender SHOULD cache such information about
+//# connection setups using an initial window larger than allowed by RFC
+//# 3390, and new connections SHOULD fall back to the initial window
+//# allowed by RFC 3390 if there is evidence of performance issues.
 fn initial_window(config: &Config) -> u32 {
     /// What a segment of an Ethernet carries.
     const USUAL_MSS: u32 = 1460;

@@ -302,6 +302,12 @@ fn a_loss_in_the_initial_window_makes_for_smaller_restarts() {
 //# Further, if the SYN or SYN/ACK is lost, the initial window used by a
 //# sender after a correctly transmitted SYN MUST be one segment
 //# consisting of at most SMSS bytes.
+//
+//= https://www.rfc-editor.org/rfc/rfc6928#section-2
+//= type=test
+//# If the SYN or SYN/ACK is lost, the initial window used by a sender
+//# after a correctly transmitted SYN MUST be one segment consisting
+//# of MSS bytes.
 #[test]
 fn a_lost_syn_leaves_one_segment() {
     let mut c = reno();
@@ -313,6 +319,13 @@ fn a_lost_syn_leaves_one_segment() {
 //= type=test
 //# Specifically, cwnd SHOULD be reduced by the ratio of the old segment
 //# size to the new segment size.
+//
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+//= type=test
+//# When initial congestion windows of more than one segment are
+//# implemented along with Path MTU Discovery [RFC1191], and the MSS
+//# being used is found to be too large, the congestion window cwnd
+//# SHOULD be reduced to prevent large bursts of smaller segments.
 #[test]
 fn a_smaller_segment_size_keeps_the_number_of_segments() {
     let mut c = reno();

@@ -86,6 +86,7 @@ impl Connection {
             return;
         }
         let acked = self.snd.buffer.acknowledge(arrived.ack);
+        self.snd.urgent.on_acknowledged(arrived.ack);
         self.snd.persist.reset();
         // The way there is open again.
         self.soft_error = None;

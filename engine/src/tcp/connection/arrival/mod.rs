@@ -11,6 +11,7 @@ mod syn;
 mod syn_sent;
 mod text;
 mod timestamps;
+mod urgent;
 
 use core::ops::ControlFlow;
 
@@ -58,6 +59,7 @@ impl Connection {
         self.check_syn(cx, segment, &trimmed)?;
         self.on_heard(cx);
         self.check_ack(cx, segment, &trimmed)?;
+        self.check_urgent(cx, segment);
         self.take_text(cx, &trimmed)?;
         self.check_fin(cx, &trimmed)
     }

@@ -26,6 +26,10 @@ impl Connection {
         //# If the RCV.WND is zero, no segments will be acceptable, but
         //# special allowance should be made to accept valid ACKs, URGs,
         //# and RSTs.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4
+        //# A TCP receiver MUST process the RST and URG
+        //# fields of all incoming segments, even when the receive window is zero
+        //# (MUST-66).
         if wnd == 0 && segment.seq == nxt && !segment.syn() {
             let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
             cx.dropped(Some(self.id), DropReason::OutsideWindow, record);

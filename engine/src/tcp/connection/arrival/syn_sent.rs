@@ -54,6 +54,7 @@ impl Connection {
         //# Data or controls that were queued for transmission MAY be included.
         self.rcv.acks.now();
         let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
+        self.check_urgent(cx, segment);
         self.take_text(cx, &rest)?;
         self.check_fin(cx, &rest)
     }

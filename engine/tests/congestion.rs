@@ -1,0 +1,42 @@
+//! How fast: the congestion window of a connection, as its segments and its events show it (RFC 5681, RFC 6928).
+
+mod common;
+
+use common::script::Script;
+use sockwright_engine::event::{EventKind, RetransmissionReason};
+use sockwright_engine::tcp::config::OptionsPatch;
+
+fn open() -> Script {
+    let mut s = Script::listening(OptionsPatch::default());
+    s.handshake("S 0:0(0) win 60000 <mss 1000>", 60_000);
+    s
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+//= type=test
+//# As specified in [RFC3390], the SYN/ACK and the acknowledgment of the
+//# SYN/ACK MUST NOT increase the size of the congestion window.
+#[test]
+fn the_handshake_grows_no_window() {
+    let mut s = open();
+    assert_eq!(s.info().cwnd, 10_000);
+    s.send(20_000);
+    assert_eq!(s.sent().len(), 10);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6928#section-12
+//= type=test
+//# An increased initial window MUST NOT be
+//# turned on by default on systems without such monitoring capabilities.
+#[test]
+fn a_loss_in_the_initial_window_is_told() {
+    let mut s = open();
+    s.send(10_000);
+    s.sent();
+    s.advance(200);
+    let told = s.host.events.iter().any(|event| {
+        matches!(event.kind, EventKind::Retransmission { reason: RetransmissionReason::Timeout, .. })
+    });
+    assert!(told);
+    assert_eq!(s.info().totals.retransmissions, 1);
+}
