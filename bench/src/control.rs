@@ -75,7 +75,12 @@ async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Figure>> {
     let mut to_watcher = Histogram::<u64>::new(3)?;
     for _ in 0..CALLS {
         let called = Instant::now();
-        let send = sockets.send(pb::SendRequest { socket: sender, data: "x".into(), dont_wait: false });
+        let send = sockets.send(pb::SendRequest {
+            socket: sender,
+            data: "x".into(),
+            dont_wait: false,
+            urgent: false,
+        });
         let (sent, told) = tokio::join!(send, next_sent(&mut events));
         sent?;
         let (time_ns, seen) = told?;

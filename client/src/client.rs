@@ -86,7 +86,7 @@ impl Client {
         let mut at = None;
         while !data.is_empty() {
             let chunk = data.slice(..data.len().min(SEND_MAX));
-            let request = v1::SendRequest { socket, data: chunk, dont_wait: false };
+            let request = v1::SendRequest { socket, data: chunk, dont_wait: false, urgent: false };
             let response = self.sockets.send(request).await?.into_inner();
             data.advance(data.len().min(response.accepted as usize));
             at = response.at;

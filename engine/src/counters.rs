@@ -16,6 +16,10 @@ pub struct Counters {
     pub drops: BTreeMap<DropReason, u64>,
     /// Limits hit, by name.
     pub limits_hit: BTreeMap<Limit, u64>,
+    /// SYNs with a window scale above 14, which was used as 14 (RFC 7323 §2.3).
+    pub window_scales_lowered: u64,
+    /// SACK blocks that were ignored: empty, reversed, acknowledged already, or of what was never sent.
+    pub sack_blocks_ignored: u64,
     /// Connections ended because an invariant was broken. Each is a bug of ours.
     pub invariants_broken: u64,
 }

@@ -50,11 +50,21 @@ limits! {
     backlog / Backlog = 4096, "The largest backlog of one listener. A larger one is lowered to it.";
     time_wait / TimeWait = 1 << 18, "Connections in TIME-WAIT. The oldest gives way to a new one.";
     out_of_order_pieces / OutOfOrderPieces = 1024, "Pieces of data that one connection holds out of order. A segment beyond it is not kept.";
+    scoreboard_records / ScoreboardRecords = 16_384, "Segments sent and not yet acknowledged that one connection keeps count of. New data waits beyond it.";
+    scoreboard_cuts / ScoreboardCuts = 256, "Segments in two because a SACK block ends inside of them, at one connection. A block that would cut one more marks only whole segments.";
     parked_calls / ParkedCalls = 256, "Calls waiting on one socket. A call beyond it fails with ENOBUFS.";
     datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
     stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.";
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# The values for both the time and number of ACKs SHOULD be tunable by the system
+    //# administrator to accommodate different perceived levels of threat and/or system resources.
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //= type=exception
+    //= reason=the number can be set, and it is one a second: halving the number is doubling the time
+    //# The time limit SHOULD be tunable to help timeout brute force attacks faster than a
+    //# potential legitimate flood of RSTs.
     challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7). One beyond it is not sent.";
     vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }

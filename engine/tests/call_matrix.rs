@@ -78,7 +78,7 @@ const STREAMS: &[(&str, Arrange)] = &[
         start(&mut pair.a, socket, pair.b.at(80));
         pair.run();
         assert_eq!(
-            pair.a.errno(Request::Send { socket, data: vec![1], wait: Wait::Never }),
+            pair.a.errno(Request::Send { socket, data: vec![1], urgent: false, wait: Wait::Never }),
             Errno::ECONNREFUSED
         );
         socket
@@ -159,7 +159,7 @@ const STREAMS: &[(&str, Arrange)] = &[
         pair.b.abort(b);
         pair.run();
         assert_eq!(
-            pair.a.errno(Request::Send { socket: a, data: vec![1], wait: Wait::Never }),
+            pair.a.errno(Request::Send { socket: a, data: vec![1], urgent: false, wait: Wait::Never }),
             Errno::ECONNRESET
         );
         a
@@ -232,7 +232,7 @@ const CALLS: [(&str, Ask); 14] = [
     ("Listen", |_, socket| Request::Listen { socket, backlog: 1 }),
     ("Accept", |_, socket| Request::Accept { socket, wait: Wait::Never }),
     ("Connect", |pair, socket| Request::Connect { socket, remote: pair.b.at(80), wait: Wait::Never }),
-    ("Send", |_, socket| Request::Send { socket, data: vec![1], wait: Wait::Never }),
+    ("Send", |_, socket| Request::Send { socket, data: vec![1], urgent: false, wait: Wait::Never }),
     ("Recv", |_, socket| Request::Recv { socket, max: 100, min: 1, peek: false, wait: Wait::Never }),
     ("SendTo", |pair, socket| Request::SendTo { socket, remote: pair.b.at(80), data: vec![1] }),
     ("RecvFrom", |_, socket| Request::RecvFrom { socket, max: 100, peek: false, wait: Wait::Never }),
@@ -322,7 +322,7 @@ fn answer(arrange: Arrange, ask: Ask) -> String {
             assert_eq!(what_it_is(before), what_it_is(after), "a call that fails changes nothing");
             format!("`{}`", error.errno)
         }
-        Ok(Reply::Received { end_of_stream: true, data }) if data.is_empty() => "end".into(),
+        Ok(Reply::Received { end_of_stream: true, data, .. }) if data.is_empty() => "end".into(),
         Ok(Reply::Received { data, .. } | Reply::ReceivedFrom { data, .. }) if !data.is_empty() => {
             "data".into()
         }

@@ -115,10 +115,10 @@ fn a_look_takes_nothing() {
     let look = Request::Recv { socket: s.socket, max: 3, min: 1, peek: true, wait: Wait::Never };
     for _ in 0..2 {
         let reply = s.host.call(look.clone());
-        assert_eq!(reply, Ok(Reply::Received { data: octets(1, 3), end_of_stream: false }));
+        assert_eq!(reply, Ok(Reply::Received { data: octets(1, 3), end_of_stream: false, urgent: 0 }));
     }
     s.recv_end(1, 5);
-    let nothing = Ok(Reply::Received { data: vec![], end_of_stream: true });
+    let nothing = Ok(Reply::Received { data: vec![], end_of_stream: true, urgent: 0 });
     assert_eq!(s.host.call(look), nothing);
 }
 
@@ -163,7 +163,7 @@ fn calls_in_the_wrong_state_say_what_is_wrong() {
     let datagram = host.create(SocketKind::Datagram, OptionsPatch::default());
     let never = Wait::Never;
     let peer = "10.0.0.2:80".parse().unwrap();
-    let send = |socket| Request::Send { socket, data: vec![1], wait: Wait::Never };
+    let send = |socket| Request::Send { socket, data: vec![1], urgent: false, wait: Wait::Never };
     let accept = |socket| Request::Accept { socket, wait: Wait::Never };
     let shutdown = |socket| Request::Shutdown { socket, how: ShutdownHow::Both };
     let bind = |socket| Request::Bind { socket, local: "10.0.0.1:90".parse().unwrap() };

@@ -275,7 +275,7 @@ fn data_after_shutdown_of_writing_is_received() {
     s.inject("P. 1:11(10) ack 2 win 10000");
     s.recv(1, 10);
     assert_eq!(
-        s.host.errno(Request::Send { socket: s.socket, data: vec![1], wait: Wait::Never }),
+        s.host.errno(Request::Send { socket: s.socket, data: vec![1], urgent: false, wait: Wait::Never }),
         Errno::EPIPE
     );
 }
@@ -412,7 +412,7 @@ fn a_socket_held_after_the_end_costs_nothing_and_says_how_it_ended() {
     let recv = Request::Recv { socket: s.socket, max: 10, min: 1, peek: false, wait: Wait::Never };
     assert_eq!(s.host.errno(recv.clone()), Errno::ECONNRESET);
     assert_eq!(s.host.recv(s.socket), (vec![], true));
-    let send = Request::Send { socket: s.socket, data: vec![1], wait: Wait::Never };
+    let send = Request::Send { socket: s.socket, data: vec![1], urgent: false, wait: Wait::Never };
     assert_eq!(s.host.errno(send), Errno::EPIPE);
     assert_eq!(s.host.engine.poll_timeout(), None);
     // Its addresses are free for the peer's next connection.

@@ -32,13 +32,26 @@ fn recv(socket: SocketId) -> Request {
 }
 
 fn send(socket: SocketId, data: &[u8]) -> Request {
-    Request::Send { socket, data: data.to_vec(), wait: Wait::Never }
+    Request::Send { socket, data: data.to_vec(), urgent: false, wait: Wait::Never }
 }
 
 fn connect(socket: SocketId, remote: SocketAddr) -> Request {
     Request::Connect { socket, remote, wait: Wait::Never }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+//= type=test
+//# When a UDP datagram is received, its specific-destination address MUST be passed up to the
+//# application layer.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+//= type=test
+//# There SHOULD be a way to communicate the chosen source address up to the application layer
+//# (e.g, so that the application can later receive a reply datagram only from the
+//# corresponding interface).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.6
+//= type=test
+//# When a host sends a UDP datagram, the source address MUST be (one of) the IP address(es)
+//# of the host.
 #[test]
 fn datagrams_keep_their_bounds_and_tell_where_they_are_from() {
     for mut pair in [Pair::new(), Pair::v6()] {
@@ -56,6 +69,30 @@ fn datagrams_keep_their_bounds_and_tell_where_they_are_from() {
             assert_eq!((&data[..], remote, at, truncated), (expected, local, pair.b.at(53), false));
         }
         assert_eq!(pair.b.errno(recv_from(b)), Errno::EAGAIN);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+//= type=test
+//# An application program MUST be able to specify the IP source address to be used for
+//# sending a UDP datagram or to leave it unspecified (in which case the networking software
+//# will choose an appropriate source address).
+#[test]
+fn a_datagram_leaves_from_the_address_that_its_socket_has() {
+    let (first, second) = ("10.0.0.1", "10.1.0.1");
+    for (bound, remote, expected) in
+        [(Some(second), "10.0.0.9:53", second), (None, "10.0.0.9:53", first), (None, "10.1.0.9:53", second)]
+    {
+        let mut host = Host::new(first, 1);
+        host.add_address(second.parse().unwrap());
+        let socket = datagram(&mut host);
+        if let Some(ip) = bound {
+            host.call(Request::Bind { socket, local: SocketAddr::new(ip.parse().unwrap(), 0) }).unwrap();
+        }
+        let sent = host.call(send_to(socket, remote.parse().unwrap(), b"?"));
+        let Ok(Reply::Named { local }) = sent else { panic!("{sent:?}") };
+        assert_eq!(local.ip().to_string(), expected);
+        assert_eq!(IpPacket::parse(&host.sent[0]).unwrap().src, local.ip());
     }
 }
 
@@ -82,6 +119,15 @@ fn a_connected_datagram_socket_hears_its_peer_alone() {
 //# If a datagram arrives addressed to a UDP port for which
 //# there is no pending LISTEN call, UDP SHOULD send an ICMP
 //# Port Unreachable message.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//= type=test
+//# In those cases where the Internet layer is required to pass an ICMP error message to the
+//# transport layer, the IP protocol number MUST be extracted from the original header and
+//# used to select the appropriate transport protocol entity to handle the error.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+//= type=test
+//# A Destination Unreachable message that is received MUST be reported to the transport
+//# layer.
 #[test]
 fn a_port_that_nobody_has_refuses_the_connected_and_not_the_unconnected() {
     for mut pair in [Pair::new(), Pair::v6()] {
@@ -133,6 +179,37 @@ fn ports_conflict_unless_both_reuse_and_nobody_listens() {
 }
 
 #[test]
+fn whether_a_port_is_shared_can_change_after_bind() {
+    let mut host = Host::new("10.0.0.1", 1);
+    let reuse =
+        |reuse_address| OptionsPatch { reuse_address: Some(reuse_address), ..OptionsPatch::default() };
+    let set = |host: &mut Host, socket, to| {
+        host.call(Request::SetOptions { socket, options: reuse(to) }).unwrap();
+    };
+    let (first, second) = (host.stream(), host.create(SocketKind::Stream, reuse(true)));
+    let local = host.at(80);
+    host.bind(first, 80);
+    assert_eq!(host.errno(Request::Bind { socket: second, local }), Errno::EADDRINUSE);
+    set(&mut host, first, true);
+    host.bind(second, 80);
+    set(&mut host, second, false);
+    let third = host.create(SocketKind::Stream, reuse(true));
+    assert_eq!(host.errno(Request::Bind { socket: third, local }), Errno::EADDRINUSE);
+    // Whoever listens has the port alone, whatever it says afterwards.
+    host.call(Request::Listen { socket: first, backlog: 1 }).unwrap();
+    host.close(second);
+    set(&mut host, first, true);
+    assert_eq!(host.errno(Request::Bind { socket: third, local }), Errno::EADDRINUSE);
+
+    let mut datagrams = || host.create(SocketKind::Datagram, reuse(true));
+    let [one, other] = std::array::from_fn(|_| datagrams());
+    host.bind(one, 53);
+    set(&mut host, one, true);
+    let local = host.at(53);
+    assert_eq!(host.errno(Request::Bind { socket: other, local }), Errno::EADDRINUSE);
+}
+
+#[test]
 fn time_wait_holds_the_port_of_a_server_that_does_not_reuse_it() {
     let mut s = Script::accepted();
     s.host.close(s.socket);
@@ -145,6 +222,17 @@ fn time_wait_holds_the_port_of_a_server_that_does_not_reuse_it() {
     s.host.call(Request::Bind { socket: again, local }).unwrap();
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+//= type=test
+//# As a result, port numbers that may be needed for providing a particular service at the
+//# local host SHOULD NOT be included in the pool of port numbers available for ephemeral port
+//# randomization.
+//= https://www.rfc-editor.org/rfc/rfc6056#section-3.3
+//= type=test
+//# Ephemeral port selection algorithms SHOULD obfuscate the selection of their ephemeral
+//# ports, since this helps to mitigate a number of attacks that depend on the attacker's
+//# ability to guess or know the five-tuple that identifies the transport-protocol instance to
+//# be attacked.
 #[test]
 fn ephemeral_ports_are_of_the_upper_half_and_differ() {
     let mut host = Host::new("10.0.0.1", 1);
@@ -181,6 +269,7 @@ fn a_host_talks_to_itself() {
         host.completed(op).unwrap();
         let server = host.accept(listener);
         host.send(client, &[3; 50_000]);
+        host.advance(Duration::from_millis(40));
         assert_eq!(host.recv(server).0, [3; 50_000]);
         host.close(client);
         assert_eq!(host.recv(server), (vec![], true));
@@ -228,6 +317,10 @@ fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
 //= type=test
 //# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP
 //# layer [(MUST-63)] (see Section 3.2.1.3).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# A host MUST silently discard an incoming datagram containing an IP source address that is
+//# invalid by the rules of this section.
 #[test]
 fn segments_from_or_to_a_group_are_dropped_in_silence() {
     let mut s = Script::listening(OptionsPatch::default());

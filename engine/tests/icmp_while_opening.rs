@@ -57,5 +57,8 @@ fn a_simultaneous_open_fails_with_the_error() {
     pair.a.frame(&prohibited(&syn_ack));
     assert_eq!(pair.a.completed(connect).unwrap_err().errno, Errno::EHOSTUNREACH);
     assert_eq!(pair.a.state(a), "CLOSED");
-    assert_eq!(pair.a.errno(Request::Send { socket: a, data: vec![1], wait: Wait::Never }), Errno::ENOTCONN);
+    assert_eq!(
+        pair.a.errno(Request::Send { socket: a, data: vec![1], urgent: false, wait: Wait::Never }),
+        Errno::ENOTCONN
+    );
 }

@@ -145,6 +145,15 @@ fn unreachable(s: &Script, seq: u32, code: Unreachable) -> Vec<u8> {
 //= type=test
 //# TCP implementations MUST act on an ICMP error message passed up from the IP layer,
 //# directing it to the connection that created the error (MUST-54).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+//= type=test
+//# The transport layer SHOULD use the information appropriately; for example, see Sections
+//# 4.1.3.3, 4.2.3.9, and 4.2.4 below.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+//= type=test
+//# A transport protocol that has its own mechanism for notifying the sender that a port is
+//# unreachable (e.g., TCP, which sends RST segments) MUST nevertheless accept an ICMP Port
+//# Unreachable for the same purpose.
 #[test]
 fn a_hard_error_ends_an_attempt_to_connect() {
     for (code, errno) in [
@@ -176,6 +185,18 @@ fn soft<'a>(what: &str, quoted: Quoted<'a>) -> IcmpMessage<'a> {
 //# Since these Unreachable messages indicate soft error conditions, a
 //# TCP implementation MUST NOT abort the connection (MUST-56), and it
 //# SHOULD make the information available to the application (SHLD-25).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.4
+//= type=test
+//# An incoming Time Exceeded message MUST be passed to the transport layer.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.5
+//= type=test
+//# An incoming Parameter Problem message MUST be passed to the transport layer, and it MAY be
+//# reported to the user.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+//= type=test
+//# A Destination Unreachable message that is received with code 0 (Net), 1 (Host), or 5 (Bad
+//# Source Route) may result from a routing transient and MUST therefore be interpreted as
+//# only a hint, not proof, that the specified destination is unreachable [IP:11].
 #[test]
 fn a_soft_error_is_the_reason_should_the_attempt_time_out() {
     for (what, errno) in [
@@ -244,6 +265,18 @@ fn an_error_about_nothing_in_flight_is_not_believed() {
     assert_eq!(s.drops(), ["UNHANDLED_ICMP"]);
 }
 
+/// An ICMPv4 message of a type that has no name here, about a segment of the engine's.
+fn nameless(s: &Script, kind: u8) -> Vec<u8> {
+    let mut frame = unreachable(s, 1, Unreachable::Network);
+    let message = &mut frame[20..];
+    message[..4].copy_from_slice(&[kind, 0, 0, 0]);
+    let word = |pair: &[u8]| u32::from(pair[0]) * 256 + u32::from(pair.get(1).copied().unwrap_or(0));
+    let sum: u32 = message.chunks(2).map(word).sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    message[2..4].copy_from_slice(&(!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes());
+    frame
+}
+
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
 //# Source Quench TCP implementations MUST silently discard any received ICMP Source Quench
@@ -254,19 +287,40 @@ fn a_source_quench_is_dropped_in_silence() {
     s.send(100);
     s.sent();
     let before = s.info();
-    let mut quench = unreachable(&s, 1, Unreachable::Network);
-    let message = &mut quench[20..];
-    message[..4].copy_from_slice(&[4, 0, 0, 0]);
-    let sum = message
-        .chunks(2)
-        .fold(0, |sum, word| sum + u32::from(word[0]) * 256 + u32::from(word.get(1).copied().unwrap_or(0)));
-    let sum = (sum & 0xffff) + (sum >> 16);
-    let checksum = !(((sum & 0xffff) + (sum >> 16)) as u16);
-    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    let quench = nameless(&s, 4);
     s.host.frame(&quench);
     s.expect_nothing();
     assert_eq!(s.drops(), ["UNHANDLED_ICMP"]);
     assert_eq!((s.info().cwnd, s.info().ssthresh), (before.cwnd, before.ssthresh));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//= type=test
+//# If an ICMP message of unknown type is received, it MUST be silently discarded.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.7
+//= type=test
+//# A host SHOULD NOT implement these messages.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+//= type=test
+//# Conversely, if Address Mask messages are disabled, then no ICMP Address Mask Requests will
+//# be sent, and any ICMP Address Mask Replies received for that local IP address MUST be
+//# (silently) ignored.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+//= type=test
+//# A system MUST NOT send an Address Mask Reply unless it is an authoritative agent for
+//# address masks.
+#[test]
+fn information_masks_clocks_and_types_that_nobody_knows_are_dropped_in_silence() {
+    let mut s = Script::accepted();
+    s.send(100);
+    s.sent();
+    for kind in [13, 14, 15, 16, 17, 18, 41, 200, 255] {
+        let message = nameless(&s, kind);
+        s.host.frame(&message);
+        s.expect_nothing();
+        assert_eq!(s.drops(), ["UNHANDLED_ICMP"], "{kind}");
+    }
+    assert_eq!(s.state(), "ESTABLISHED");
 }
 
 #[test]
@@ -278,6 +332,42 @@ fn errors_over_ipv6_are_the_same() {
     assert_eq!(s.host.completed(s.connect.unwrap()).unwrap_err().errno, Errno::ECONNREFUSED);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=test
+//# Every host MUST implement an ICMP Echo server function that receives Echo Requests and
+//# sends corresponding Echo Replies.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=test
+//# The IP source address in an ICMP Echo Reply MUST be the same as the specific-destination
+//# address (defined in Section 3.2.1.3) of the corresponding ICMP Echo Request message.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=test
+//# Data received in an ICMP Echo Request MUST be entirely included in the resulting Echo
+//# Reply.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+//= type=test
+//# If the datagram is sent in response to a received datagram, the source address for the
+//# response SHOULD be the specific-destination address of the request.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.1
+//= type=test
+//# Every node MUST implement an ICMPv6 Echo responder function that receives Echo Requests
+//# and originates corresponding Echo Replies.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+//= type=test
+//# The source address of an Echo Reply sent in response to a unicast Echo Request message
+//# MUST be the same as the destination address of that Echo Request message.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+//= type=test
+//# The data received in the ICMPv6 Echo Request message MUST be returned entirely and
+//# unmodified in the ICMPv6 Echo Reply message.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+//= type=test
+//# If the node has more than one unicast address, it MUST choose the Source Address of the
+//# message as follows:
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+//= type=test
+//# If the message is a response to a message sent to one of the node's unicast addresses, the
+//# Source Address of the reply MUST be that same address.
 #[test]
 fn an_echo_request_is_answered_with_all_of_its_data() {
     for (own, other) in [("10.0.0.1", "10.0.0.9"), ("fd00::1", "fd00::9")] {

@@ -202,6 +202,17 @@ fn stray_replies_per_second() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# The values for both the time and number of ACKs SHOULD be tunable by the system
+//# administrator to accommodate different perceived levels of threat and/or system resources.
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# An implementation SHOULD include an ACK throttling mechanism to be conservative.
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# The values for both the time and number of ACKs SHOULD be tunable by the system
+//# administrator to accommodate different perceived levels of threat and/or system resources.
 #[test]
 fn challenge_acks_per_second() {
     let limits = Limits { challenge_acks_per_second: 2, ..Limits::default() };
@@ -234,6 +245,35 @@ fn vanished() {
     s.remote.set_port(4000);
     s.iss = isns[0];
     s.exchange("P. 1:3(2) ack 1 win 100", &["R 1:1(0) win 0"]);
+}
+
+/// An open connection with SACK, and eight segments of 1000 octets in flight.
+fn eight_in_flight(limits: Limits) -> Script {
+    let options = OptionsPatch { sack: Some(true), ..OptionsPatch::default() };
+    let mut s = Script::listening_on(host(limits), options);
+    s.handshake("S 0:0(0) win 60000 <mss 1000,sackOK>", 60_000);
+    s.send(8000);
+    s
+}
+
+#[test]
+fn scoreboard_records() {
+    let mut s = eight_in_flight(Limits { scoreboard_records: 3, ..Limits::default() });
+    assert_eq!(s.sent().len(), 3);
+    assert!(s.host.limit_hits(Limit::ScoreboardRecords) > 0);
+    s.inject(". 1:1(0) ack 2001 win 60000");
+    assert_eq!(s.sent().len(), 2, "two have left the scoreboard");
+}
+
+#[test]
+fn scoreboard_cuts() {
+    let mut s = eight_in_flight(Limits { scoreboard_cuts: 2, ..Limits::default() });
+    s.sent();
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 2501:3501>");
+    assert_eq!(s.host.limit_hits(Limit::ScoreboardCuts), 0);
+    // Only what it covers wholly is marked from now on: of 1000 octets here none.
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 5501:6501 2501:3501>");
+    was_hit(&s.host, Limit::ScoreboardCuts, 1);
 }
 
 #[test]

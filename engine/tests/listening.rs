@@ -6,10 +6,11 @@ use common::script::Script;
 use common::{Host, Pair, states};
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Outcome, Reply, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, Errno, ListenerInfo};
-use sockwright_engine::id::SocketId;
+use sockwright_engine::host::{Config, Errno, Interface, ListenerInfo};
+use sockwright_engine::id::{LinkId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::wire::ChecksumPolicy;
 use std::time::Duration;
 
 fn patch() -> OptionsPatch {
@@ -193,7 +194,7 @@ fn a_child_belongs_to_nobody_before_it_is_accepted() {
     s.sent();
     s.inject(". 1:1(0) ack 1 win 100");
     let child = s.child();
-    let send = Request::Send { socket: child, data: vec![1], wait: Wait::Never };
+    let send = Request::Send { socket: child, data: vec![1], urgent: false, wait: Wait::Never };
     assert_eq!(s.host.errno(send), Errno::EBADF);
     s.host.abort(child);
     assert_eq!(s.sent(), ["R. 1:1(0) ack 1 win 0"]);
@@ -272,6 +273,62 @@ fn a_second_listener_is_refused_and_the_first_goes_on() {
     pair.run();
     pair.a.completed(connect).unwrap();
     pair.b.accept(first);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# A host MUST silently discard an incoming datagram that is not destined for the host.
+#[test]
+fn a_segment_for_another_host_is_dropped_in_silence() {
+    let mut s = Script::listening(patch());
+    s.local = "10.0.0.7:80".parse().unwrap();
+    s.exchange("S 0:0(0) win 5000", &[]);
+    assert_eq!(s.drops(), ["NOT_OUR_ADDRESS"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# MUST NOT be sent, except as a source address as part of an initialization procedure by
+//# which the host learns its own IP address.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# It MUST NOT be sent, except as a source address as part of an initialization procedure by
+//# which the host learns its full IP address.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# It MUST NOT be used as a source address.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# A host MUST support the subnet extensions to IP [IP:3].
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+//= type=test
+//# A host MUST support the first, and MAY implement all three, of the following methods for
+//# determining the address mask(s) corresponding to its IP address(es):
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+//= type=test
+//# A host SHOULD make some reasonableness check on any address mask it installs; see
+//# IMPLEMENTATION section below.
+#[test]
+fn an_interface_has_unicast_addresses_with_prefixes_that_fit_them() {
+    for (address, prefix) in [
+        ("0.0.0.0", 24),
+        ("255.255.255.255", 24),
+        ("224.0.0.1", 24),
+        ("10.2.0.0", 24),
+        ("10.2.0.255", 24),
+        ("10.2.0.1", 33),
+    ] {
+        let mut host = Host::new("10.0.0.1", 1);
+        let addresses = vec![(address.parse().unwrap(), prefix)];
+        let interface = Interface {
+            link: LinkId(1),
+            addresses,
+            mtu: 1500,
+            checksums: ChecksumPolicy::Verify,
+            shared_with_host: false,
+        };
+        assert!(host.engine.add_interface(interface).is_err(), "{address}/{prefix}");
+    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1

@@ -410,6 +410,18 @@ fn the_announced_mss_follows_the_link_and_the_option() {
 //# At all other times, a previous segment has either been sent or received on this
 //# connection, and TCP implementations MUST use the same local address that was used in those
 //# previous segments (MUST- 45).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# When a host sends any datagram, the IP source address MUST be one of its own IP addresses
+//# (but not a broadcast or multicast address).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+//= type=test
+//# An application MUST be able to explicitly specify the source address for initiating a
+//# connection or a request.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+//= type=test
+//# In the absence of such a specification, the networking software MUST choose a source
+//# address.
 #[test]
 fn a_host_of_two_addresses_uses_the_one_named_or_the_one_of_the_route_and_keeps_it() {
     let other: IpAddr = "10.1.0.1".parse().unwrap();

@@ -399,6 +399,20 @@ fn a_reader_that_wants_as_much_as_the_buffer_holds_is_served() {
 //# should not be excessively delayed; in particular, the delay MUST be
 //# less than 0.5 seconds (MUST-40).  An ACK SHOULD be generated for at
 //# least every second full-sized segment or 2*RMSS bytes of new data
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# The delayed ACK algorithm specified in [RFC1122] SHOULD be used by a TCP receiver.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# When using delayed ACKs, a TCP receiver MUST NOT excessively delay acknowledgments.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# Specifically, an ACK SHOULD be generated for at least every second full-sized segment, and
+//# MUST be generated within 500 ms of the arrival of the first unacknowledged packet.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# Finally, we repeat that an ACK MUST NOT be delayed for more than 500 ms waiting on a
+//# second full-sized segment to arrive.
 #[test]
 fn an_acknowledgment_waits_for_the_second_segment_the_timer_or_data() {
     let mut s = Script::accepted();
@@ -430,7 +444,8 @@ fn the_window_is_announced_in_sixteen_bits_however_large_the_buffer() {
 fn the_send_buffer_bounds_what_is_taken_and_room_wakes_the_sender() {
     let mut s = Script::accepted_with(OptionsPatch { send_buffer: Some(1500), ..patch() });
     assert_eq!(s.send(5000), 1500);
-    let (op, _) = s.host.op(Request::Send { socket: s.socket, data: vec![7; 10], wait: Wait::Park });
+    let (op, _) =
+        s.host.op(Request::Send { socket: s.socket, data: vec![7; 10], urgent: false, wait: Wait::Park });
     s.sent();
     s.inject(". 1:1(0) ack 5 win 10000");
     let reply = s.host.completed(op).unwrap();

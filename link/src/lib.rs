@@ -9,6 +9,7 @@
 //! | [`virtual_link`] | a segment inside this process, in any clock's time | nothing |
 //! | [`impair`] | loss, delay, reordering ... as a seeded value | nothing |
 //! | [`raw_ip`] | raw sockets on an address that the host owns | `CAP_NET_RAW` |
+//! | [`relay`] | a bump in the wire between two interfaces | `CAP_NET_RAW` |
 //! | [`guard`] | ports taken from the kernel | free ports |
 //! | [`netns`] | running any of these in another network namespace | `CAP_SYS_ADMIN` |
 //!
@@ -22,6 +23,7 @@ pub mod impair;
 pub mod netns;
 mod packet;
 pub mod raw_ip;
+pub mod relay;
 pub mod rng;
 #[allow(unsafe_code)]
 mod sys;
@@ -31,4 +33,5 @@ pub use error::LinkError;
 pub use guard::{Guards, PortGuard, Protocol};
 pub use impair::{Impairer, Impairments};
 pub use raw_ip::RawIp;
+pub use relay::Relay;
 pub use virtual_link::VirtualLink;

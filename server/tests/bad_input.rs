@@ -121,7 +121,8 @@ async fn requests_that_make_no_sense_are_refused_and_leave_nothing() {
     told("port 0", s.connect(connect(Some(address("10.0.0.2", 0)))).await);
     told("not connected", s.send(pb::SendRequest { socket, ..Default::default() }).await);
     let data = vec![0; (1 << 20) + 1].into();
-    let big = told("big data", s.send(pb::SendRequest { socket, data, dont_wait: false }).await);
+    let big =
+        told("big data", s.send(pb::SendRequest { socket, data, dont_wait: false, urgent: false }).await);
     assert_eq!(big, (Code::InvalidArgument, "EMSGSIZE".to_owned()));
     invalid("max", s.recv(pb::RecvRequest { socket, max_bytes: u32::MAX, ..Default::default() }).await);
     let min = pb::RecvRequest { socket, max_bytes: 1, min_bytes: 2, ..Default::default() };

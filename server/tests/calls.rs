@@ -53,7 +53,7 @@ async fn every_call_does_its_work_in_a_lab() {
     assert_eq!(sockets.recv(peek).await.unwrap().into_inner().data, "abc");
     assert_eq!(world.recv(server).await.unwrap().data, "abc");
     let tcp = world.info(client).await.tcp.unwrap();
-    assert_eq!((tcp.bytes_sent, tcp.snd_mss), (3, 1460));
+    assert_eq!((tcp.bytes_sent, tcp.snd_mss), (3, 1448));
 
     let options = pb::SocketOptions { msl: Some(duration(Duration::from_secs(1))), ..Default::default() };
     let set = pb::SetOptionsRequest { socket: client, options: Some(options) };

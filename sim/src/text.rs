@@ -85,7 +85,7 @@ pub(crate) struct Brief<'a>(pub(crate) &'a Result<Reply, OpError>);
 impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Ok(Reply::Received { data, end_of_stream }) => {
+            Ok(Reply::Received { data, end_of_stream, .. }) => {
                 let end = if *end_of_stream { ", end of stream" } else { "" };
                 write!(f, "received {} octets{end}", data.len())
             }

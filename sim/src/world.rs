@@ -1,4 +1,5 @@
-//! A world: engines and virtual links, joined under one clock that its owner moves.
+//! A world: engines and virtual links, joined under one clock that its owner moves; and outsiders, other peers that
+//! the owner drives.
 //!
 //! Owns the engines, the links and the order of things; decides nothing about TCP. After each input to an engine
 //! everything that the engine has to say is taken out before anything else happens: frames go to their links, the
@@ -75,8 +76,8 @@ pub enum WorldError {
 pub struct World {
     now: Instant,
     seeds: Rng,
-    /// By number; `None` where a stack was removed.
-    stacks: Vec<Option<Engine>>,
+    /// By number.
+    stacks: Vec<Node>,
     links: Vec<Link>,
     agenda: Agenda,
     outputs: VecDeque<Output>,
@@ -87,6 +88,25 @@ pub struct World {
     fired_at_once: u32,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
+}
+
+/// What has the number of a stack.
+enum Node {
+    Engine(Box<Engine>),
+    /// A peer that is no engine, and the frames that reached it.
+    Outsider(VecDeque<Arrival>),
+    Removed,
+}
+
+/// A frame that reached an outsider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub at: Instant,
+    /// On which link.
+    pub link: LinkIndex,
+    /// The IP packet.
+    pub frame: Vec<u8>,
 }
 
 struct Link {
@@ -126,15 +146,18 @@ impl World {
         self.agenda.next().map(|(at, _)| at.max(self.now))
     }
 
-    /// A stack's engine.
+    /// A stack's engine. An outsider has none.
     pub fn engine(&self, stack: StackId) -> Option<&Engine> {
-        self.stacks.get(stack.0 as usize)?.as_ref()
+        match self.stacks.get(stack.0 as usize)? {
+            Node::Engine(engine) => Some(engine),
+            Node::Outsider(_) | Node::Removed => None,
+        }
     }
 
-    /// The stacks there are, ascending.
+    /// The stacks there are, without the outsiders, ascending.
     pub fn stacks(&self) -> impl Iterator<Item = StackId> + '_ {
         let numbered = self.stacks.iter().zip(0..);
-        numbered.filter(|(stack, _)| stack.is_some()).map(|(_, number)| StackId(number))
+        numbered.filter(|(node, _)| matches!(node, Node::Engine(_))).map(|(_, number)| StackId(number))
     }
 
     /// How a link is configured now; its members' lines may differ.
@@ -166,13 +189,23 @@ impl World {
             word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
         }
         let stack = StackId(self.stacks.len() as u32);
-        self.stacks.push(Some(Engine::new(config, seed, ids)));
+        self.stacks.push(Node::Engine(Box::new(Engine::new(config, seed, ids))));
         stack
+    }
+
+    /// Adds a peer that is no engine: another implementation, driven by the owner of the world. It joins links as a
+    /// stack does, sends with [`World::send_frame`] and receives with [`World::poll_arrival`].
+    pub fn add_outsider(&mut self) -> StackId {
+        let outsider = StackId(self.stacks.len() as u32);
+        self.stacks.push(Node::Outsider(VecDeque::new()));
+        outsider
     }
 
     /// Removes a stack as if its plug was pulled: nothing more is sent, frames on their way to it are gone.
     pub fn remove_stack(&mut self, stack: StackId) -> Option<Engine> {
-        let engine = self.stacks.get_mut(stack.0 as usize)?.take()?;
+        self.engine(stack)?;
+        let node = std::mem::replace(self.stacks.get_mut(stack.0 as usize)?, Node::Removed);
+        let Node::Engine(engine) = node else { return None };
         self.agenda.set(Source::Stack(stack), None);
         for number in 0..self.links.len() {
             let link = &mut self.links[number];
@@ -182,7 +215,7 @@ impl World {
             }
             self.note_link(LinkIndex(number as u32));
         }
-        Some(engine)
+        Some(*engine)
     }
 
     /// Adds a link between stacks, each with its addresses on it. Where it fails, members that came before the
@@ -193,7 +226,7 @@ impl World {
         members: &[(StackId, Vec<(IpAddr, u8)>)],
     ) -> Result<LinkIndex, WorldError> {
         config.impairments.validate().map_err(WorldError::Impairment)?;
-        if let Some((stack, _)) = members.iter().find(|(stack, _)| self.engine(*stack).is_none()) {
+        if let Some((stack, _)) = members.iter().find(|(stack, _)| !self.is_there(*stack)) {
             return Err(WorldError::NoSuchStack(*stack));
         }
         let link = LinkIndex(self.links.len() as u32);
@@ -213,8 +246,7 @@ impl World {
         addresses: Vec<(IpAddr, u8)>,
     ) -> Result<(), WorldError> {
         let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
-        let engine = self.stacks.get_mut(stack.0 as usize).and_then(Option::as_mut);
-        let engine = engine.ok_or(WorldError::NoSuchStack(stack))?;
+        let node = self.stacks.get_mut(stack.0 as usize).ok_or(WorldError::NoSuchStack(stack))?;
         if there.members.contains_key(&stack) {
             return Err(WorldError::Membership(stack, link));
         }
@@ -227,7 +259,12 @@ impl World {
             checksums: ChecksumPolicy::Verify,
             shared_with_host: false,
         };
-        let added = engine.add_interface(interface).map_err(WorldError::Interface).and_then(|()| {
+        let added = match node {
+            Node::Engine(engine) => engine.add_interface(interface).map_err(WorldError::Interface),
+            Node::Outsider(_) => Ok(()),
+            Node::Removed => Err(WorldError::NoSuchStack(stack)),
+        };
+        let added = added.and_then(|()| {
             let impairments = there.config.impairments;
             there.segment.set_impairments(endpoint, impairments).map_err(WorldError::Impairment)
         });
@@ -271,10 +308,24 @@ impl World {
     /// A stack's engine, to set what is no input, such as its interest. Whatever it has to say afterwards is told with
     /// the next input; for calls and frames there are [`World::op`] and the links.
     pub fn engine_mut(&mut self, stack: StackId) -> Option<&mut Engine> {
-        self.stacks.get_mut(stack.0 as usize)?.as_mut()
+        match self.stacks.get_mut(stack.0 as usize)? {
+            Node::Engine(engine) => Some(engine),
+            Node::Outsider(_) | Node::Removed => None,
+        }
     }
 
     // ---- inputs
+
+    /// Sends an outsider's frame down a link. `false` where it is not on the link.
+    pub fn send_frame(&mut self, link: LinkIndex, from: StackId, frame: &[u8]) -> bool {
+        let Some(there) = self.links.get_mut(link.0 as usize) else { return false };
+        let Some(fate) = there.send(self.now, from, frame) else { return false };
+        if self.frames_told {
+            self.outputs.push_back(Output::Link { link, at: self.now, from, fate, frame: frame.to_vec() });
+        }
+        self.note_link(link);
+        true
+    }
 
     /// Makes a call on a stack. ENODEV where there is no such stack.
     pub fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome {
@@ -339,7 +390,19 @@ impl World {
         self.outputs.pop_front()
     }
 
+    /// The next frame that reached an outsider.
+    pub fn poll_arrival(&mut self, outsider: StackId) -> Option<Arrival> {
+        match self.stacks.get_mut(outsider.0 as usize)? {
+            Node::Outsider(arrivals) => arrivals.pop_front(),
+            Node::Engine(_) | Node::Removed => None,
+        }
+    }
+
     // ---- inside
+
+    fn is_there(&self, stack: StackId) -> bool {
+        matches!(self.stacks.get(stack.0 as usize), Some(Node::Engine(_) | Node::Outsider(_)))
+    }
 
     fn input(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant)) {
         let now = self.now;
@@ -356,6 +419,10 @@ impl World {
         self.note_link(link);
         let Some(arrival) = arrival else { return };
         if let Some(to) = self.links[link.0 as usize].owner(arrival.to) {
+            if let Some(Node::Outsider(arrivals)) = self.stacks.get_mut(to.0 as usize) {
+                arrivals.push_back(Arrival { at: self.now, link, frame: arrival.frame });
+                return;
+            }
             self.input(to, |engine, now| engine.handle_frame(now, LinkId(link.0), &arrival.frame));
         }
         self.links[link.0 as usize].segment.recycle(arrival.frame);
@@ -380,7 +447,7 @@ impl World {
 
     /// Takes out everything that a stack's engine has to say.
     fn drain(&mut self, stack: StackId) {
-        let Some(engine) = self.stacks.get_mut(stack.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
         let mut links_used = Vec::new();
         while let Some(transmit) = {
             take_events(engine, stack, &mut self.outputs);

@@ -302,6 +302,8 @@ drop_reasons! {
     UnacceptableAck = "UNACCEPTABLE_ACK", "In SYN-SENT or SYN-RECEIVED, an ACK of something never sent. It was answered with a reset.";
     UselessInSynSent = "USELESS_IN_SYN_SENT", "In SYN-SENT, neither a SYN nor a RST.";
     RstWithoutAck = "RST_WITHOUT_ACK", "In SYN-SENT, a RST that does not acknowledge our SYN.";
+    OldTimestamp = "OLD_TIMESTAMP", "Its timestamp is older than one that came before it: an old duplicate (PAWS). It was answered with an ACK.";
+    TimestampMissing = "TIMESTAMP_MISSING", "It has no timestamp, though both sides agreed on them.";
     OutsideWindow = "OUTSIDE_WINDOW", "No octet of it lies in the receive window. It was answered with an ACK, unless it was a reset.";
     DuplicateSyn = "DUPLICATE_SYN", "The SYN that this handshake began with, again. It was answered with the SYN,ACK.";
     RstChallenged = "RST_CHALLENGED", "A reset inside the window but not at its left edge (RFC 5961). It was answered with a challenge ACK.";
@@ -334,7 +336,9 @@ pub enum RetransmissionReason {
     Timeout,
     /// Three duplicate acknowledgments (RFC 5681 §3.2).
     Fast,
-    /// The rest of the flight: after a partial acknowledgment (RFC 6582) or a timeout.
+    /// Something sent later was delivered a reordering window ago (RACK, RFC 8985).
+    Rack,
+    /// The rest of the flight: after a partial acknowledgment (RFC 6582), a timeout, or behind a window that was closed.
     Recovery,
     /// A zero-window probe (RFC 9293 §3.8.6.1).
     WindowProbe,

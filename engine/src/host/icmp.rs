@@ -27,6 +27,22 @@ impl Engine {
         let v6 = packet.src.is_ipv6();
         match message {
             IcmpMessage::EchoRequest { ident, seq, data } if !arrived.shared_with_host => {
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+                //# Every host MUST implement an ICMP Echo server function that receives Echo Requests
+                //# and sends corresponding Echo Replies.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+                //# The IP source address in an ICMP Echo Reply MUST be the same as the
+                //# specific-destination address (defined in Section 3.2.1.3) of the corresponding ICMP
+                //# Echo Request message.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+                //# Data received in an ICMP Echo Request MUST be entirely included in the resulting
+                //# Echo Reply.
+                //= https://www.rfc-editor.org/rfc/rfc4443#section-4.1
+                //# Every node MUST implement an ICMPv6 Echo responder function that receives Echo
+                //# Requests and originates corresponding Echo Replies.
+                //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+                //# The data received in the ICMPv6 Echo Request message MUST be returned entirely and
+                //# unmodified in the ICMPv6 Echo Reply message.
                 let reply = IcmpMessage::EchoReply { ident, seq, data };
                 self.queue_icmp(now, packet, &reply);
             }
@@ -42,6 +58,17 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
             //# Source Quench TCP implementations MUST silently discard any received ICMP Source Quench
             //# messages (MUST-55).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+            //# If an ICMP message of unknown type is received, it MUST be silently discarded.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.7
+            //# A host SHOULD NOT implement these messages.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+            //# Conversely, if Address Mask messages are disabled, then no ICMP Address Mask Requests
+            //# will be sent, and any ICMP Address Mask Replies received for that local IP address MUST
+            //# be (silently) ignored.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+            //# A system MUST NOT send an Address Mask Reply unless it is an authoritative agent for
+            //# address masks.
             _ => self.drop_frame(now, DropReason::UnhandledIcmp),
         }
     }
@@ -50,6 +77,14 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
     //# TCP implementations MUST act on an ICMP error message passed up from the IP layer,
     //# directing it to the connection that created the error (MUST-54).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+    //# A Destination Unreachable message that is received MUST be reported to the transport
+    //# layer.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.4
+    //# An incoming Time Exceeded message MUST be passed to the transport layer.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.5
+    //# An incoming Parameter Problem message MUST be passed to the transport layer, and it MAY be
+    //# reported to the user.
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
         let Some((kind, tuple)) = sender_of(quoted) else { return false };
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
@@ -117,6 +152,18 @@ impl Engine {
     }
 
     /// Queues a message to whoever sent `packet`.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+    //# If the datagram is sent in response to a received datagram, the source address for the
+    //# response SHOULD be the specific-destination address of the request.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+    //# If the node has more than one unicast address, it MUST choose the Source Address of the
+    //# message as follows:
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+    //# If the message is a response to a message sent to one of the node's unicast addresses, the
+    //# Source Address of the reply MUST be that same address.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+    //# The source address of an Echo Reply sent in response to a unicast Echo Request message
+    //# MUST be the same as the destination address of that Echo Request message.
     fn queue_icmp(&mut self, now: Instant, packet: &IpPacket<'_>, message: &IcmpMessage<'_>) {
         let (src, dst) = (packet.dst, packet.src);
         let protocol = if src.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
@@ -127,6 +174,10 @@ impl Engine {
 }
 
 /// Whose packet is quoted.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//# In those cases where the Internet layer is required to pass an ICMP error message to the
+//# transport layer, the IP protocol number MUST be extracted from the original header and
+//# used to select the appropriate transport protocol entity to handle the error.
 fn sender_of(quoted: &Quoted<'_>) -> Option<(PortKind, Tuple)> {
     let kind = match quoted.protocol {
         Protocol::Tcp => PortKind::Tcp,

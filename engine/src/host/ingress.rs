@@ -67,9 +67,14 @@ impl Engine {
         //# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP
         //# layer [(MUST-63)] (see Section 3.2.1.3).
         let forged = arrived.from_wire && !arrived.shared_with_host && self.is_own(packet.src);
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+        //# A host MUST silently discard an incoming datagram containing an IP source address that is
+        //# invalid by the rules of this section.
         if !is_unicast(packet.src) || !is_unicast(packet.dst) || forged {
             return self.drop_frame(now, DropReason::BadAddress);
         }
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+        //# A host MUST silently discard an incoming datagram that is not destined for the host.
         if !self.is_own(packet.dst) {
             return self.drop_frame(now, DropReason::NotOurAddress);
         }
@@ -204,7 +209,8 @@ impl Engine {
             Some(iss) => crate::tcp::seq::Seq(iss),
             None => self.isn.isn(now, &tuple),
         };
-        let half = HalfOpen::new(now, child, listener_id, tuple, options.clone(), sizes, iss, segment);
+        let clock = self.timestamp_offsets.clock(now, &tuple);
+        let half = HalfOpen::new(now, child, listener_id, tuple, options.clone(), sizes, iss, clock, segment);
         let socket = Socket {
             id: child,
             session: parent.session,
@@ -262,7 +268,8 @@ impl Engine {
         for (timer, at) in half.timers() {
             cx.tell_timer(child, timer, TimerAction::Started(at));
         }
-        cx.send_stray(half.syn_ack());
+        cx.note_window_scale(&segment.options);
+        cx.send_stray(half.syn_ack(now));
         self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
         self.touch(child);
     }
@@ -271,7 +278,7 @@ impl Engine {
     fn segment_at_half_open(&mut self, now: Instant, id: SocketId, segment: &TcpSegment<'_>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         let Phase::HalfOpen(half) = &socket.phase else { return };
-        let (half, listener_id) = ((**half).clone(), half.listener);
+        let (mut half, listener_id) = ((**half).clone(), half.listener);
         let record = arriving(&half.tuple, segment, Some(half.relative_in()));
         let Some(Phase::Listener(listener)) = self.sockets.get_mut(&listener_id).map(|s| &mut s.phase) else {
             return;
@@ -281,7 +288,9 @@ impl Engine {
             // Our SYN,ACK was lost, or is late.
             cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
             cx.dropped(Some(id), DropReason::DuplicateSyn, record);
-            return cx.send_stray(half.syn_ack());
+            half.on_repeated_syn(segment, now);
+            cx.send_stray(half.syn_ack(now));
+            return self.set_phase(id, Phase::HalfOpen(Box::new(half)));
         }
         let opens = segment.ack() && !segment.rst() && !segment.syn();
         if opens && listener.refuses_connection() {

@@ -59,6 +59,7 @@ use crate::rng::Rng;
 use crate::tcp::config::Options;
 use crate::tcp::cx::{Cx, Stray, Throttle};
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
 /// A TCP/IP host.
@@ -72,6 +73,7 @@ pub struct Engine {
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
+    timestamp_offsets: OffsetSecret,
     timers: Agenda,
     shared: Shared,
     /// Sockets that an input touched and that are to be settled.
@@ -130,6 +132,7 @@ impl Engine {
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
+            timestamp_offsets: OffsetSecret::new(&mut rng),
             timers: Agenda::default(),
             shared: Shared {
                 rng,
@@ -154,6 +157,22 @@ impl Engine {
     }
 
     /// Adds an interface, or says why it makes no sense.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# MUST NOT be sent, except as a source address as part of an initialization procedure by
+    //# which the host learns its own IP address.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# It MUST NOT be sent, except as a source address as part of an initialization procedure by
+    //# which the host learns its full IP address.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# It MUST NOT be used as a source address.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# A host MUST support the subnet extensions to IP [IP:3].
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+    //# A host MUST support the first, and MAY implement all three, of the following methods for
+    //# determining the address mask(s) corresponding to its IP address(es):
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
+    //# A host SHOULD make some reasonableness check on any address mask it installs; see
+    //# IMPLEMENTATION section below.
     pub fn add_interface(&mut self, interface: Interface) -> Result<(), &'static str> {
         if self.interfaces.iter().any(|other| other.link == interface.link) {
             return Err("there is an interface on this link already");

@@ -137,6 +137,29 @@ impl fmt::Display for Call {
 //= type=exception
 //= reason=a program that wants no more of what it sent aborts
 //# The FLUSH call MAY be implemented (MAY-14).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# A host SHOULD also implement an application-layer interface for sending an Echo Request
+//# and receiving an Echo Reply, for diagnostic purposes.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# Echo Reply messages MUST be passed to the ICMP user interface, unless the corresponding
+//# Echo Request originated in the IP layer.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.1
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# A node SHOULD also implement an application-layer interface for originating Echo Requests
+//# and receiving Echo Replies, for diagnostic purposes.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# Echo Reply messages MUST be passed to the process that originated an Echo Request message.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // The fields are those of the contract's requests.
 pub enum Request {
@@ -151,7 +174,7 @@ pub enum Request {
     /// Parks until the handshake is over. Gives [`Reply::Connected`].
     Connect { socket: SocketId, remote: SocketAddr, wait: Wait },
     /// Parks until at least one octet fits. Gives [`Reply::Sent`].
-    Send { socket: SocketId, data: Vec<u8>, wait: Wait },
+    Send { socket: SocketId, data: Vec<u8>, urgent: bool, wait: Wait },
     /// Parks until `min` octets are there or no more can come. Gives [`Reply::Received`].
     Recv { socket: SocketId, max: usize, min: usize, peek: bool, wait: Wait },
     /// Gives [`Reply::Named`].
@@ -187,7 +210,7 @@ pub enum Reply {
     Accepted { socket: SocketId, local: SocketAddr, remote: SocketAddr },
     Connected { local: SocketAddr, remote: SocketAddr },
     Sent { accepted: usize },
-    Received { data: Vec<u8>, end_of_stream: bool },
+    Received { data: Vec<u8>, end_of_stream: bool, urgent: u32 },
     ReceivedFrom { data: Vec<u8>, remote: SocketAddr, local: SocketAddr, truncated: bool },
     State { tcp_state: Option<State> },
     Done,

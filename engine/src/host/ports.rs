@@ -9,6 +9,15 @@ use crate::id::SocketId;
 use crate::rng::Rng;
 
 /// The ephemeral ports: the upper half, as in Linux, which the well-known services stay out of.
+//= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+//# As a result, port numbers that may be needed for providing a particular service at the
+//# local host SHOULD NOT be included in the pool of port numbers available for ephemeral port
+//# randomization.
+//= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+//= type=exception
+//= reason=the upper half alone, as in Linux: what is below may be needed by a service of the host's
+//# Ephemeral port selection algorithms SHOULD use the largest possible port range, since this
+//# reduces the chances of an off-path attacker of guessing the selected port numbers.
 const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=65_535;
 
 /// How a socket holds its port.
@@ -64,6 +73,15 @@ impl Ports {
         }
     }
 
+    /// SO_REUSEADDR of a socket that holds its port by `bind` changed.
+    pub(crate) fn set_reuse(&mut self, kind: PortKind, port: u16, socket: SocketId, reuse: bool) {
+        if let Some(Use { hold: Hold::Bound { reuse: held, .. }, .. }) =
+            self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket))
+        {
+            *held = reuse;
+        }
+    }
+
     /// Whether somebody listens on the port, at an address that overlaps.
     pub(crate) fn has_listener(&self, kind: PortKind, local: SocketAddr) -> bool {
         self.overlapping(kind, local).any(|used| matches!(used.hold, Hold::Bound { listening: true, .. }))
@@ -84,6 +102,11 @@ impl Ports {
     }
 
     /// A free ephemeral port, where `usable` agrees too: RFC 6056's algorithm 1, a random start and then one by one.
+    //= https://www.rfc-editor.org/rfc/rfc6056#section-3.3
+    //# Ephemeral port selection algorithms SHOULD obfuscate the selection of their ephemeral
+    //# ports, since this helps to mitigate a number of attacks that depend on the attacker's
+    //# ability to guess or know the five-tuple that identifies the transport-protocol instance to
+    //# be attacked.
     pub(crate) fn ephemeral(
         &self,
         rng: &mut Rng,

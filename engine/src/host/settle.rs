@@ -188,7 +188,7 @@ impl Engine {
             }
             Phase::HalfOpen(half) => {
                 half.on_retransmit(now);
-                let syn_ack = half.syn_ack();
+                let syn_ack = half.syn_ack(now);
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
                 cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
                 let kind = EventKind::Retransmission {
@@ -219,7 +219,7 @@ impl Engine {
         match call {
             Waiting::Accept => self.try_accept(id),
             Waiting::Connect => self.try_connected(id),
-            Waiting::Send(data) => self.try_send(now, id, data),
+            Waiting::Send { data, urgent } => self.try_send(now, id, data, *urgent),
             Waiting::Recv { max, min, peek } => self.try_recv(now, id, *max, *min, *peek),
             Waiting::RecvFrom { max, peek } => self.try_recv_from(id, *max, *peek),
             Waiting::Close => self.try_closed(id),

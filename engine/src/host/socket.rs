@@ -76,7 +76,7 @@ pub(crate) struct Parked {
 pub(crate) enum Waiting {
     Accept,
     Connect,
-    Send(Vec<u8>),
+    Send { data: Vec<u8>, urgent: bool },
     Recv { max: usize, min: usize, peek: bool },
     RecvFrom { max: usize, peek: bool },
     Close,
@@ -88,7 +88,7 @@ impl Waiting {
         match self {
             Waiting::Accept => Call::Accept,
             Waiting::Connect => Call::Connect,
-            Waiting::Send(_) => Call::Send,
+            Waiting::Send { .. } => Call::Send,
             Waiting::Recv { .. } => Call::Recv,
             Waiting::RecvFrom { .. } => Call::RecvFrom,
             Waiting::Close => Call::Close,

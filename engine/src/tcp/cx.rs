@@ -8,6 +8,7 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::agreed::SHIFT_MAX;
 use super::seq::Seq;
 use super::timers::TimerKind;
 use crate::counters::Counters;
@@ -15,7 +16,7 @@ use crate::event::{DropReason, EventKind, Interest, Relative, SegmentRecord, Sin
 use crate::id::SocketId;
 use crate::limits::{Limit, Limits};
 use crate::time::Instant;
-use crate::wire::{Flags, TcpOptions, TcpSegment};
+use crate::wire::{Flags, TcpOptions, TcpSegment, Timestamps};
 
 /// The two ends of a connection, seen from ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +99,13 @@ impl Cx<'_> {
         self.events.push(self.now, socket, EventKind::LimitHit(limit));
     }
 
+    /// The peer's SYN tells of a window scale that nobody may use.
+    pub(crate) fn note_window_scale(&mut self, options: &TcpOptions) {
+        if options.window_scale.is_some_and(|shift| shift > SHIFT_MAX) {
+            self.counters.window_scales_lowered += 1;
+        }
+    }
+
     /// Queues a segment that no connection sends.
     pub(crate) fn send_stray(&mut self, stray: Stray) {
         if self.strays.len() >= self.limits.stray_packets {
@@ -114,6 +122,8 @@ impl Cx<'_> {
     //= https://www.rfc-editor.org/rfc/rfc5961#section-7
     //# In order to alleviate multiple RSTs/SYNs from triggering multiple
     //# challenge ACKs, an ACK throttling mechanism is suggested
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# An implementation SHOULD include an ACK throttling mechanism to be conservative.
     pub(crate) fn may_challenge(&mut self, socket: SocketId) -> bool {
         let allowed = self.challenges.allows(self.now, self.limits.challenge_acks_per_second);
         if !allowed {
@@ -159,5 +169,12 @@ pub(crate) fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSeg
     } else {
         (Seq(0), Some(segment.seq + segment.seq_len()), Flags::RST | Flags::ACK)
     };
-    Some(Stray { tuple, socket, seq, ack, flags, window: 0, options: TcpOptions::NONE, relative: None })
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# In the <RST> segment,
+    //# SEG.TSecr SHOULD be set to SEG.TSval from the incoming segment and
+    //# SEG.TSval SHOULD be set to zero.
+    let timestamps =
+        segment.options.timestamps.map(|Timestamps { value, .. }| Timestamps { value: 0, echo: value });
+    let options = TcpOptions { timestamps, ..TcpOptions::NONE };
+    Some(Stray { tuple, socket, seq, ack, flags, window: 0, options, relative: None })
 }

@@ -32,6 +32,8 @@ pub struct TcpInfo {
     pub send_queue: u32,
     /// Octets that can be received by the user.
     pub receive_queue: u32,
+    /// Octets of urgent data that the user has still to take; some may not be here yet.
+    pub urgent: u32,
     /// Octets held out of order.
     pub out_of_order: u32,
     /// Smoothed round-trip time, once measured.

@@ -6,6 +6,7 @@ pub mod seq;
 pub mod state;
 pub mod timers;
 
+pub(crate) mod agreed;
 #[allow(dead_code, unused_imports, reason = "recovery and the algorithms to come use the rest")]
 mod congestion;
 pub(crate) mod connection;
@@ -16,3 +17,4 @@ mod receive;
 mod recovery;
 mod send;
 pub(crate) mod time_wait;
+pub(crate) mod timestamps;

@@ -8,8 +8,10 @@ use core::time::Duration;
 
 use crate::event::Relative;
 use crate::id::SocketId;
+use crate::tcp::agreed::Agreed;
 use crate::tcp::cx::Tuple;
 use crate::tcp::seq::Seq;
+use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
 
 /// A connection in TIME-WAIT.
@@ -22,6 +24,8 @@ pub(crate) struct TimeWait {
     /// RCV.WND, as last announced.
     pub(crate) rcv_wnd: u32,
     pub(crate) max_wnd: u32,
+    pub(crate) agreed: Agreed,
+    pub(crate) clock: Clock,
     pub(crate) relative: Relative,
     pub(crate) msl: Duration,
     /// When 2·MSL are over.

@@ -8,6 +8,9 @@ use core::net::SocketAddr;
 const OVERHEAD: usize = 64;
 
 /// A datagram that waits for its reader.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+//# When a UDP datagram is received, its specific-destination address MUST be passed up to the
+//# application layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) data: Vec<u8>,

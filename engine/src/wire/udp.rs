@@ -65,6 +65,15 @@ impl<'a> UdpDatagram<'a> {
 
     /// Appends the datagram, checksum included, on its way from `src` to `dst`. The payload is at most
     /// 65,527 octets, less what the IP header takes.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+    //# A host MUST implement the facility to generate and validate UDP checksums.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+    //# An application MAY optionally be able to control whether a UDP checksum will be generated,
+    //# but it MUST default to checksumming on.
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-8.1
+    //# That is, whenever originating a UDP packet, an IPv6 node must compute a UDP checksum over
+    //# the packet and the pseudo-header, and, if that computation yields a result of zero, it
+    //# must be changed to hex FFFF for placement in the UDP header.
     pub fn emit(&self, src: IpAddr, dst: IpAddr, out: &mut Vec<u8>) {
         let start = out.len();
         let len = u16::try_from(self.len()).unwrap_or(u16::MAX);

@@ -185,7 +185,7 @@ impl Host {
     }
 
     pub(crate) fn send(&mut self, socket: SocketId, data: &[u8]) -> usize {
-        match self.call(Request::Send { socket, data: data.to_vec(), wait: Wait::Never }) {
+        match self.call(Request::Send { socket, data: data.to_vec(), urgent: false, wait: Wait::Never }) {
             Ok(Reply::Sent { accepted }) => accepted,
             other => panic!("{other:?}"),
         }
@@ -193,7 +193,7 @@ impl Host {
 
     pub(crate) fn recv(&mut self, socket: SocketId) -> (Vec<u8>, bool) {
         match self.call(Request::Recv { socket, max: 1 << 20, min: 1, peek: false, wait: Wait::Never }) {
-            Ok(Reply::Received { data, end_of_stream }) => (data, end_of_stream),
+            Ok(Reply::Received { data, end_of_stream, .. }) => (data, end_of_stream),
             other => panic!("{other:?}"),
         }
     }

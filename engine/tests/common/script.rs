@@ -8,6 +8,10 @@
 //! ```
 //!
 //! The octet at relative sequence number `n` is `n % 251`, in both directions ([`octets`]).
+//!
+//! A script is about sequence numbers and states, and so its segments are plain ([`plain`]): no scaled windows, no
+//! timestamps, no selective acknowledgments, unless the test asks for them ([`modern`]). A timestamp of the engine's is
+//! printed as milliseconds of its clock, and so is one that the peer echoes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +23,9 @@ use sockwright_engine::id::{OpId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::tcp::info::TcpInfo;
 use sockwright_engine::tcp::seq::Seq;
-use sockwright_engine::wire::{ChecksumPolicy, Flags, IpHeader, IpPacket, Protocol, TcpOptions, TcpSegment};
+use sockwright_engine::wire::{
+    ChecksumPolicy, Flags, IpHeader, IpPacket, Protocol, TcpOptions, TcpSegment, Timestamps,
+};
 
 use super::Host;
 
@@ -37,7 +43,32 @@ pub(crate) struct Script {
     /// The engine's initial sequence number, once it has sent a SYN.
     pub(crate) iss: Option<Seq>,
     pub(crate) peer_iss: Seq,
+    /// The engine's timestamp when its clock stands at zero.
+    offset: Option<u32>,
     payloads: Vec<Vec<u8>>,
+}
+
+/// The options without what changes each segment, where a test does not ask for it; the buffer is what a window of
+/// sixteen bits can tell.
+pub(crate) fn plain(options: OptionsPatch) -> OptionsPatch {
+    OptionsPatch {
+        window_scaling: options.window_scaling.or(Some(false)),
+        timestamps: options.timestamps.or(Some(false)),
+        sack: options.sack.or(Some(false)),
+        receive_buffer: options.receive_buffer.or(Some(65_535)),
+        ..options
+    }
+}
+
+/// Everything that a SYN can offer, and the buffer of a megabyte.
+pub(crate) fn modern() -> OptionsPatch {
+    OptionsPatch {
+        window_scaling: Some(true),
+        timestamps: Some(true),
+        sack: Some(true),
+        receive_buffer: Some(1 << 20),
+        ..OptionsPatch::default()
+    }
 }
 
 impl Script {
@@ -47,7 +78,7 @@ impl Script {
     }
 
     pub(crate) fn listening_on(mut host: Host, options: OptionsPatch) -> Self {
-        let listener = host.listen_with(80, 16, options);
+        let listener = host.listen_with(80, 16, plain(options));
         let remote = if host.ip.is_ipv4() { "10.0.0.9:4000" } else { "[fd00::9]:4000" };
         let local = host.at(80);
         Self::on(host, listener, Some(listener), local, remote.parse().unwrap())
@@ -61,7 +92,8 @@ impl Script {
         remote: SocketAddr,
     ) -> Self {
         let peer_iss = Seq(PEER_ISS);
-        Script { host, listener, socket, connect: None, local, remote, iss: None, peer_iss, payloads: vec![] }
+        let (connect, iss, offset, payloads) = (None, None, None, vec![]);
+        Script { host, listener, socket, connect, local, remote, iss, peer_iss, offset, payloads }
     }
 
     /// A socket whose SYN is out: `expect` finds it.
@@ -70,7 +102,7 @@ impl Script {
     }
 
     pub(crate) fn connecting_on(mut host: Host, options: OptionsPatch) -> Self {
-        let socket = host.create(SocketKind::Stream, options);
+        let socket = host.create(SocketKind::Stream, plain(options));
         host.bind(socket, 4000);
         let remote = if host.ip.is_ipv4() { "10.0.0.9:80" } else { "[fd00::9]:80" };
         let remote: SocketAddr = remote.parse().unwrap();
@@ -127,7 +159,12 @@ impl Script {
 
     /// The packet of a segment of the peer's.
     pub(crate) fn frame(&self, line: &str) -> Vec<u8> {
-        let Line { flags, seq, len, ack, window, mss } = Line::parse(line);
+        let Line { flags, seq, len, ack, window, urgent, mut options } = Line::parse(line);
+        if let Some(timestamps) = &mut options.timestamps {
+            timestamps.echo = timestamps.echo.wrapping_add(self.offset.unwrap_or_default());
+        }
+        let ours = self.iss.unwrap_or_default().0;
+        options.sack = options.sack.iter().map(|(left, right)| (left + ours, right + ours)).collect();
         let payload = octets(seq.max(1), len);
         let segment = TcpSegment {
             src_port: self.remote.port(),
@@ -136,8 +173,8 @@ impl Script {
             ack: ack.map_or(Seq(0), |ack| self.iss.expect("the engine has sent no SYN") + ack),
             flags,
             window,
-            urgent: 0,
-            options: TcpOptions { mss, ..TcpOptions::NONE },
+            urgent,
+            options,
             payload: &payload,
         };
         ip(self.remote, self.local, Protocol::Tcp, |src, dst, out| segment.emit(src, dst, out))
@@ -166,8 +203,17 @@ impl Script {
             assert_eq!(segment.payload, octets(at as u32, segment.payload.len()), "the octets at {at}");
             self.payloads.push(segment.payload.to_vec());
         }
+        let mut summary = segment.summary();
+        // Of a reset to what somebody else sent the timestamp is zero.
+        if let Some(timestamps) =
+            summary.options.timestamps.as_mut().filter(|_| segment.ack() || segment.syn())
+        {
+            let millis = (self.host.now.as_nanos() / 1_000_000) as u32;
+            let offset = *self.offset.get_or_insert(timestamps.value.wrapping_sub(millis));
+            timestamps.value = timestamps.value.wrapping_sub(offset);
+        }
         // Of a reset by nobody there is no ISN: it is printed as if there were one of zero.
-        segment.summary().display_relative(self.iss.unwrap_or_default(), self.peer_iss).to_string()
+        summary.display_relative(self.iss.unwrap_or_default(), self.peer_iss).to_string()
     }
 
     /// Asserts on everything that the engine sent since the last look.
@@ -272,12 +318,15 @@ struct Line {
     len: usize,
     ack: Option<u32>,
     window: u16,
-    mss: Option<u16>,
+    urgent: u16,
+    options: TcpOptions,
 }
 
 impl Line {
-    /// Reads `P. 1:11(10) ack 1 win 1000 <mss 1460>`; numbers may be negative.
+    /// Reads `PU. 1:11(10) ack 1 win 1000 urg 10 <mss 1460,sackOK,TS val 1 ecr 0,wscale 7,sack 21:31 41:51>`; numbers may be
+    /// negative.
     fn parse(line: &str) -> Self {
+        let (line, options) = line.split_once(" <").unwrap_or((line, ">"));
         let mut words = line.split_whitespace();
         let flags = words.next().unwrap().chars().fold(Flags::NONE, |flags, letter| {
             flags
@@ -296,18 +345,43 @@ impl Line {
         let (end, len) = rest.strip_suffix(')').unwrap().split_once('(').unwrap();
         let (seq, len) = (number(seq), number(len));
         assert_eq!(number(end), seq.wrapping_add(len), "{line}");
-        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, mss: None };
+        let options = parse_options(options.strip_suffix('>').expect(line));
+        let mut parsed = Line { flags, seq, len: len as usize, ack: None, window: 0, urgent: 0, options };
         while let Some(word) = words.next() {
             let value = words.next().unwrap();
             match word {
                 "ack" => parsed.ack = Some(number(value)),
+                "urg" => parsed.urgent = value.parse().unwrap(),
                 "win" => parsed.window = value.parse().unwrap(),
-                "<mss" => parsed.mss = Some(value.strip_suffix('>').unwrap().parse().unwrap()),
                 other => panic!("{other}: {line}"),
             }
         }
         parsed
     }
+}
+
+fn parse_options(text: &str) -> TcpOptions {
+    let mut options = TcpOptions::NONE;
+    for option in text.split(',').filter(|option| !option.is_empty()) {
+        let words: Vec<&str> = option.split_whitespace().collect();
+        match words.as_slice() {
+            ["mss", mss] => options.mss = Some(mss.parse().unwrap()),
+            ["wscale", shift] => options.window_scale = Some(shift.parse().unwrap()),
+            ["sackOK"] => options.sack_permitted = true,
+            ["TS", "val", value, "ecr", echo] => {
+                options.timestamps = Some(Timestamps { value: number(value), echo: number(echo) });
+            }
+            ["sack", blocks @ ..] => {
+                let block = |block: &&str| {
+                    let (left, right) = block.split_once(':').unwrap();
+                    (Seq(number(left)), Seq(number(right)))
+                };
+                options.sack = blocks.iter().map(block).collect();
+            }
+            other => panic!("{other:?} is no option"),
+        }
+    }
+    options
 }
 
 fn number(text: &str) -> u32 {

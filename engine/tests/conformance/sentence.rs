@@ -104,7 +104,9 @@ fn words(sentence: &str, small: bool) -> Vec<(usize, String)> {
             let whole = !before.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '"')
                 && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '"');
             if whole {
-                let not = rest.trim_start().get(..3).is_some_and(|next| next.eq_ignore_ascii_case("not"));
+                // MUST NOT, but not MUST notify; NOT RECOMMENDED.
+                let next = rest.split_whitespace().next().unwrap_or_default();
+                let not = next.eq_ignore_ascii_case("not") || sentence[..at].ends_with("NOT ");
                 found.push((at, if not { format!("{level} NOT") } else { (*level).to_owned() }));
             }
         }
@@ -203,10 +205,9 @@ mod tests {
 
     #[test]
     fn the_strongest_word_gives_the_level() {
-        let text =
-            "3.  Rules\n\n   It MAY try and it\n   MUST not wait.  It should rest.  A \"MUST\" is a word.\n";
-        assert_eq!(of(text, &["MUST", "SHOULD"], false).len(), 1);
-        assert_eq!(of(text, &["MUST"], false)[0].1, "MUST NOT");
+        let text = "3.  Rules\n\n   It MAY try and it\n   MUST not wait.  It should rest.  A \"MUST\" is a word.\n   It MUST notify.  It is NOT RECOMMENDED.\n";
+        let levels: Vec<String> = of(text, &LEVELS, false).into_iter().map(|(_, level, _)| level).collect();
+        assert_eq!(levels, ["MUST NOT", "MUST", "SHOULD NOT"]);
         assert_eq!(of(text, &["SHOULD"], true)[0].2, "It should rest.");
     }
 

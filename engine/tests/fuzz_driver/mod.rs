@@ -99,7 +99,6 @@ impl<'a> Choices<'a> {
             tail_loss_probe: given().then(|| self.coin()),
             fast_open: given().then(|| self.coin()),
             user_timeout_option: given().then(|| self.coin()),
-            urgent_inline: given().then(|| self.coin()),
             hop_limit: given().then(|| self.pick(&[1, 64, 255])),
             dscp: given().then(|| self.pick(&[0, 46, 63])),
             path_mtu_discovery: given().then(|| {

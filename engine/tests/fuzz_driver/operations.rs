@@ -24,6 +24,8 @@ const LIMITS: Limits = Limits {
     backlog: 3,
     time_wait: 2,
     out_of_order_pieces: 3,
+    scoreboard_records: 8,
+    scoreboard_cuts: 1,
     parked_calls: 3,
     datagram_bytes: 400,
     stray_packets: 6,
@@ -158,7 +160,12 @@ impl World {
             4 | 5 => Request::Listen { socket, backlog: choices.pick(&[1, 0, 2, u32::MAX]) },
             6 | 7 => Request::Accept { socket, wait },
             8 | 9 => Request::Connect { socket, remote: self.remote(choices), wait },
-            10..=12 => Request::Send { socket, data: vec![7; choices.pick(&[1, 0, 100, 1460, 9000])], wait },
+            10..=12 => Request::Send {
+                socket,
+                data: vec![7; choices.pick(&[1, 0, 100, 1460, 9000])],
+                urgent: choices.coin(),
+                wait,
+            },
             13..=15 => Request::Recv {
                 socket,
                 max: choices.pick(&[1 << 20, 1, 0, 50]),

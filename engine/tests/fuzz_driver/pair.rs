@@ -130,7 +130,7 @@ impl World {
             }
             17 | 18 => _ = self.pass_to_next_timer(),
             19 => self.pass(Duration::from_millis(choices.byte().into())),
-            20..=23 => self.send(who, choices.pick(&[1, 10, 700, 5000, 20_000])),
+            20..=23 => self.send(who, choices.pick(&[1, 10, 700, 5000, 20_000]), choices.coin()),
             24 | 25 => _ = self.receive(who, choices.pick(&[1, 100, 1 << 20])),
             26 => self.shut(who),
             27 => {
@@ -147,7 +147,6 @@ impl World {
                     rto_initial: options.rto_initial,
                     reuse_address: options.reuse_address,
                     tail_loss_probe: options.tail_loss_probe,
-                    urgent_inline: options.urgent_inline,
                     hop_limit: options.hop_limit,
                     dscp: options.dscp,
                     path_mtu_discovery: options.path_mtu_discovery,
@@ -225,13 +224,13 @@ impl World {
         true
     }
 
-    fn send(&mut self, who: usize, len: usize) {
+    fn send(&mut self, who: usize, len: usize, urgent: bool) {
         let side = &mut self.sides[who];
         let Some(socket) = side.socket else { return };
         let len = len.min((side.sent_max - side.sent) as usize);
         let data = (side.sent..).take(len).map(|at| octet(who, at)).collect();
         if let Outcome::Done(Ok(Reply::Sent { accepted })) =
-            side.host.op(Request::Send { socket, data, wait: Wait::Never })
+            side.host.op(Request::Send { socket, data, urgent, wait: Wait::Never })
         {
             assert!(accepted <= len && !side.shut);
             side.sent += accepted as u64;
@@ -251,7 +250,7 @@ impl World {
         let side = &mut self.sides[who];
         let Some(socket) = side.socket else { return false };
         let recv = Request::Recv { socket, max, min: 1, peek: false, wait: Wait::Never };
-        let Outcome::Done(Ok(Reply::Received { data, end_of_stream })) = side.host.op(recv) else {
+        let Outcome::Done(Ok(Reply::Received { data, end_of_stream, .. })) = side.host.op(recv) else {
             return false;
         };
         for &received in &data {

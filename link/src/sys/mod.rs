@@ -2,11 +2,13 @@
 //!
 //! This module and its children are the only `unsafe` code of the workspace. Nothing here decides anything.
 
+mod frame;
 mod interface;
 mod message;
 mod namespace;
 mod option;
 
+pub(crate) use frame::{bind_to_interface, frames_from_outside_with_their_offloads, wait_until_readable};
 pub(crate) use interface::{interface_addresses, interface_index, interface_mtu};
 pub(crate) use message::{Message, receive};
 pub(crate) use namespace::enter_network_namespace;

@@ -1,8 +1,10 @@
-//! What the tests against the kernel share: two network namespaces, a link that waits with a deadline, and packets.
+//! What the tests against the kernel share: network namespaces, a link that waits with a deadline, and packets.
 //!
 //! Each test has namespaces of its own, so that no test disturbs another or the host. Where they cannot be made, the
 //! test prints one line that says why, and passes.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+pub mod path;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -40,12 +42,9 @@ pub struct Host {
 impl World {
     /// `None`, after saying why, where namespaces cannot be made here.
     pub fn new() -> Option<World> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let names = ["a", "b"].map(|end| format!("swlink-{}-{number}{end}", std::process::id()));
-        let world = World { names };
+        let world = World { names: namespace_names(["a", "b"]) };
         let [a, b] = &world.names;
-        let steps = [
+        let made = steps(&[
             format!("netns add {a}"),
             format!("netns add {b}"),
             // Were both ends number 2 in their namespaces, the kernel would take them for one device that is its own
@@ -62,14 +61,8 @@ impl World {
             format!("-n {a} link set lo up"),
             format!("-n {a} link set wire up"),
             format!("-n {b} link set wire up"),
-        ];
-        for step in steps {
-            if let Err(why) = ip(&step) {
-                println!("skipped: no network namespaces here: `ip {step}`: {}", why.trim());
-                return None;
-            }
-        }
-        Some(world)
+        ]);
+        made.then_some(world)
     }
 
     fn host(&self, end: usize, address: &str) -> Host {
@@ -106,6 +99,24 @@ impl Drop for World {
             let _ = ip(&format!("netns delete {name}"));
         }
     }
+}
+
+/// Names for namespaces that nobody else has.
+fn namespace_names<const N: usize>(ends: [&str; N]) -> [String; N] {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    ends.map(|end| format!("swlink-{}-{number}{end}", std::process::id()))
+}
+
+/// Carries out one call of `ip` after another; where one fails, says why and tells so.
+fn steps(steps: &[String]) -> bool {
+    for step in steps {
+        if let Err(why) = ip(step) {
+            println!("skipped: no network namespaces here: `ip {step}`: {}", why.trim());
+            return false;
+        }
+    }
+    true
 }
 
 fn ip(arguments: &str) -> Result<(), String> {

@@ -189,6 +189,7 @@ fn retransmission_reason(reason: RetransmissionReason) -> pb::RetransmissionReas
         RetransmissionReason::Recovery => pb::RetransmissionReason::Recovery,
         RetransmissionReason::WindowProbe => pb::RetransmissionReason::WindowProbe,
         RetransmissionReason::TailLossProbe => pb::RetransmissionReason::TailLossProbe,
+        RetransmissionReason::Rack => pb::RetransmissionReason::Rack,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sockwright_engine::tcp::config::{CongestionControl, KeepAlive, Options, OptionsPatch};
+use sockwright_engine::tcp::config::{
+    CongestionControl, Ecn, KeepAlive, LossDetection, Options, OptionsPatch, PathMtuDiscovery, SynCookies,
+};
 use sockwright_proto::v1 as pb;
 
 use super::Invalid;
@@ -30,7 +32,22 @@ pub fn options_patch(options: Option<&pb::SocketOptions>) -> Result<OptionsPatch
         reuse_address: options.reuse_address,
         congestion: congestion(options.congestion_control)?,
         initial_sequence_number: options.initial_sequence_number,
-        ..OptionsPatch::default()
+        window_scaling: options.window_scaling,
+        timestamps: options.timestamps,
+        sack: options.sack,
+        ecn: ecn(options.ecn)?,
+        hystart: options.hystart,
+        pacing: options.pacing,
+        initial_window: options.initial_window,
+        loss_detection: loss_detection(options.loss_detection)?,
+        tail_loss_probe: options.tail_loss_probe,
+        fast_open: options.fast_open,
+        user_timeout_option: options.user_timeout_option,
+        urgent_inline: options.urgent_inline,
+        hop_limit: options.hop_limit,
+        dscp: options.dscp,
+        path_mtu_discovery: path_mtu_discovery(options.path_mtu_discovery)?,
+        syn_cookies: syn_cookies(options.syn_cookies)?,
     };
     // The engine owns the ranges; asking it now is what lets the message name the option.
     match patch.apply(&Options::default()) {
@@ -56,7 +73,22 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         reuse_address,
         congestion,
         initial_sequence_number,
-        ..
+        window_scaling,
+        timestamps,
+        sack,
+        ecn,
+        hystart,
+        pacing,
+        initial_window,
+        loss_detection,
+        tail_loss_probe,
+        fast_open,
+        user_timeout_option,
+        urgent_inline,
+        hop_limit,
+        dscp,
+        path_mtu_discovery,
+        syn_cookies,
     } = *options;
     let keep = keep_alive.unwrap_or_default();
     pb::SocketOptions {
@@ -83,6 +115,37 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
             CongestionControl::Bbr => pb::CongestionControl::Bbr.into(),
         },
         initial_sequence_number,
+        window_scaling: Some(window_scaling),
+        timestamps: Some(timestamps),
+        sack: Some(sack),
+        ecn: match ecn {
+            Ecn::Off => pb::Ecn::Off.into(),
+            Ecn::Passive => pb::Ecn::Passive.into(),
+            Ecn::Active => pb::Ecn::Active.into(),
+        },
+        hystart: Some(hystart),
+        pacing: Some(pacing),
+        initial_window: Some(initial_window.into()),
+        loss_detection: match loss_detection {
+            LossDetection::Rack => pb::LossDetection::Rack.into(),
+            LossDetection::DuplicateAcks => pb::LossDetection::DuplicateAcks.into(),
+        },
+        tail_loss_probe: Some(tail_loss_probe),
+        fast_open: Some(fast_open),
+        user_timeout_option: Some(user_timeout_option),
+        urgent_inline: Some(urgent_inline),
+        hop_limit: Some(hop_limit.into()),
+        dscp: Some(dscp.into()),
+        path_mtu_discovery: match path_mtu_discovery {
+            PathMtuDiscovery::Off => pb::PathMtuDiscovery::Off.into(),
+            PathMtuDiscovery::Icmp => pb::PathMtuDiscovery::Icmp.into(),
+            PathMtuDiscovery::Probe => pb::PathMtuDiscovery::Probe.into(),
+        },
+        syn_cookies: match syn_cookies {
+            SynCookies::Off => pb::SynCookies::Off.into(),
+            SynCookies::WhenFull => pb::SynCookies::WhenFull.into(),
+            SynCookies::Always => pb::SynCookies::Always.into(),
+        },
     }
 }
 
@@ -139,6 +202,45 @@ fn congestion(number: i32) -> Result<Option<CongestionControl>, Invalid> {
     }
 }
 
+fn ecn(number: i32) -> Result<Option<Ecn>, Invalid> {
+    match pb::Ecn::try_from(number) {
+        Ok(pb::Ecn::Unspecified) => Ok(None),
+        Ok(pb::Ecn::Off) => Ok(Some(Ecn::Off)),
+        Ok(pb::Ecn::Passive) => Ok(Some(Ecn::Passive)),
+        Ok(pb::Ecn::Active) => Ok(Some(Ecn::Active)),
+        Err(_) => Err(unknown(number, "options.ecn")),
+    }
+}
+
+fn loss_detection(number: i32) -> Result<Option<LossDetection>, Invalid> {
+    match pb::LossDetection::try_from(number) {
+        Ok(pb::LossDetection::Unspecified) => Ok(None),
+        Ok(pb::LossDetection::Rack) => Ok(Some(LossDetection::Rack)),
+        Ok(pb::LossDetection::DuplicateAcks) => Ok(Some(LossDetection::DuplicateAcks)),
+        Err(_) => Err(unknown(number, "options.loss_detection")),
+    }
+}
+
+fn path_mtu_discovery(number: i32) -> Result<Option<PathMtuDiscovery>, Invalid> {
+    match pb::PathMtuDiscovery::try_from(number) {
+        Ok(pb::PathMtuDiscovery::Unspecified) => Ok(None),
+        Ok(pb::PathMtuDiscovery::Off) => Ok(Some(PathMtuDiscovery::Off)),
+        Ok(pb::PathMtuDiscovery::Icmp) => Ok(Some(PathMtuDiscovery::Icmp)),
+        Ok(pb::PathMtuDiscovery::Probe) => Ok(Some(PathMtuDiscovery::Probe)),
+        Err(_) => Err(unknown(number, "options.path_mtu_discovery")),
+    }
+}
+
+fn syn_cookies(number: i32) -> Result<Option<SynCookies>, Invalid> {
+    match pb::SynCookies::try_from(number) {
+        Ok(pb::SynCookies::Unspecified) => Ok(None),
+        Ok(pb::SynCookies::Off) => Ok(Some(SynCookies::Off)),
+        Ok(pb::SynCookies::WhenFull) => Ok(Some(SynCookies::WhenFull)),
+        Ok(pb::SynCookies::Always) => Ok(Some(SynCookies::Always)),
+        Err(_) => Err(unknown(number, "options.syn_cookies")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,22 +249,63 @@ mod tests {
         Some(prost_types::Duration { seconds, nanos: 0 })
     }
 
-    #[test]
-    fn every_option_survives_the_way_there_and_back() {
-        let options = Options {
+    /// No option is as it is by default.
+    fn all_changed() -> Options {
+        Options {
             no_delay: true,
             max_segment_size: Some(536),
+            msl: Duration::from_secs(1),
             keep_alive: Some(KeepAlive { idle: Duration::from_millis(1500), ..KeepAlive::default() }),
+            user_timeout: Duration::from_secs(1),
             linger: Some(Duration::from_nanos(1)),
-            initial_sequence_number: Some(u32::MAX),
+            send_buffer: 1,
+            receive_buffer: 2,
+            delayed_ack: Duration::ZERO,
+            rto_min: Duration::from_millis(1),
+            rto_initial: Duration::from_millis(1),
             reuse_address: true,
-            ..Options::default()
+            congestion: CongestionControl::Bbr,
+            initial_sequence_number: Some(u32::MAX),
+            window_scaling: false,
+            timestamps: false,
+            sack: false,
+            ecn: Ecn::Active,
+            hystart: false,
+            pacing: true,
+            initial_window: 100,
+            loss_detection: LossDetection::DuplicateAcks,
+            tail_loss_probe: false,
+            fast_open: true,
+            user_timeout_option: true,
+            urgent_inline: false,
+            hop_limit: 255,
+            dscp: 63,
+            path_mtu_discovery: PathMtuDiscovery::Probe,
+            syn_cookies: SynCookies::Always,
+        }
+    }
+
+    #[test]
+    fn every_option_survives_the_way_there_and_back() {
+        let mut every_value = vec![Options::default(), all_changed()];
+        let with = |change: fn(&mut Options)| {
+            let mut options = Options::default();
+            change(&mut options);
+            options
         };
-        for options in [options, Options::default()] {
+        every_value.extend([
+            with(|options| options.congestion = CongestionControl::NewReno),
+            with(|options| options.congestion = CongestionControl::Cubic),
+            with(|options| options.ecn = Ecn::Off),
+            with(|options| options.path_mtu_discovery = PathMtuDiscovery::Off),
+            with(|options| options.syn_cookies = SynCookies::Off),
+        ]);
+        for options in every_value {
             let patch = options_patch(Some(&options_to_proto(&options))).unwrap();
             assert_eq!(patch.apply(&Options::default()), Ok(options));
         }
         assert_eq!(options_patch(None), Ok(OptionsPatch::default()));
+        assert_eq!(options_patch(Some(&pb::SocketOptions::default())), Ok(OptionsPatch::default()));
     }
 
     #[test]
@@ -180,10 +323,18 @@ mod tests {
             refused(pb::SocketOptions { keep_alive: Some(keep), ..Default::default() }),
             "options.keep_alive.probes"
         );
-        assert_eq!(
-            refused(pb::SocketOptions { congestion_control: 99, ..Default::default() }),
-            "options.congestion_control"
-        );
+        for (options, name) in [
+            (pb::SocketOptions { congestion_control: 99, ..Default::default() }, "congestion_control"),
+            (pb::SocketOptions { ecn: 99, ..Default::default() }, "ecn"),
+            (pb::SocketOptions { loss_detection: -1, ..Default::default() }, "loss_detection"),
+            (pb::SocketOptions { path_mtu_discovery: 99, ..Default::default() }, "path_mtu_discovery"),
+            (pb::SocketOptions { syn_cookies: 99, ..Default::default() }, "syn_cookies"),
+            (pb::SocketOptions { initial_window: Some(0), ..Default::default() }, "initial_window"),
+            (pb::SocketOptions { hop_limit: Some(256), ..Default::default() }, "hop_limit"),
+            (pb::SocketOptions { dscp: Some(64), ..Default::default() }, "dscp"),
+        ] {
+            assert_eq!(refused(options), format!("options.{name}"));
+        }
         let linger = pb::Linger { enabled: true, time: seconds(86_401) };
         assert_eq!(
             refused(pb::SocketOptions { linger: Some(linger), ..Default::default() }),

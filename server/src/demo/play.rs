@@ -111,7 +111,7 @@ impl Scene<'_> {
         self.note(side.other(), "recv()", CallPart::Begins);
         self.note(side, &format!("send({length})"), CallPart::AtOnce);
         let data = vec![b'.'; length as usize].into();
-        let send = pb::SendRequest { socket: from, data, dont_wait: false };
+        let send = pb::SendRequest { socket: from, data, dont_wait: false, urgent: false };
         let (received, sent) = tokio::join!(
             self.parts.sockets.recv(Request::new(recv(to, length))),
             self.parts.sockets.send(Request::new(send)),
@@ -124,7 +124,16 @@ impl Scene<'_> {
     }
 
     async fn socket(&self, stack: &str) -> Result<u64, Status> {
-        let create = pb::CreateRequest { stack: stack.to_owned(), ..Default::default() };
+        // Of the segments the picture shows the numbers; there is no room beside them for options.
+        let options = pb::SocketOptions {
+            window_scaling: Some(false),
+            timestamps: Some(false),
+            sack: Some(false),
+            receive_buffer: Some(65_535),
+            ..Default::default()
+        };
+        let create =
+            pb::CreateRequest { stack: stack.to_owned(), options: Some(options), ..Default::default() };
         Ok(taken(self.parts.sockets.create(Request::new(create)).await?).socket)
     }
 

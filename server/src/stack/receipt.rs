@@ -98,7 +98,7 @@ impl Receipt {
             Taken::Peeked => (false, None),
         };
         let back = match &mut reply {
-            Reply::Received { data: octets, end_of_stream } => {
+            Reply::Received { data: octets, end_of_stream, urgent: _ } => {
                 data = Bytes::from(std::mem::take(octets));
                 taken.then(|| GiveBack::Received { data: data.clone(), end_of_stream: *end_of_stream })
             }
@@ -121,7 +121,8 @@ impl Drop for Receipt {
         let reply = match back {
             GiveBack::Reply(reply) => reply,
             GiveBack::Received { data, end_of_stream } => {
-                Reply::Received { data: data.into(), end_of_stream }
+                // How much is urgent follows from the octets once they are back.
+                Reply::Received { data: data.into(), end_of_stream, urgent: 0 }
             }
         };
         urgent.send(Command::Restore { stack, socket, reply, turn });

@@ -36,7 +36,7 @@ impl Scripted {
                 return;
             };
             self.parked.pop_front();
-            let result = Ok(Reply::Received { data: vec![octet], end_of_stream: false });
+            let result = Ok(Reply::Received { data: vec![octet], end_of_stream: false, urgent: 0 });
             let completion = Completion { op, socket: SOCKET, result };
             let output = Output::Completion { stack: STACK, at: Instant::ZERO, completion };
             self.outputs.push_back(SiteOutput::World(output));

@@ -129,7 +129,7 @@ impl World {
     }
 
     pub async fn send(&self, socket: u64, data: &[u8]) -> Result<pb::SendResponse, Status> {
-        let request = pb::SendRequest { socket, data: data.to_vec().into(), dont_wait: false };
+        let request = pb::SendRequest { socket, data: data.to_vec().into(), dont_wait: false, urgent: false };
         Ok(self.sockets.clone().send(request).await?.into_inner())
     }
 

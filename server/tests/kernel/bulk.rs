@@ -56,7 +56,8 @@ fn a_kernel_peer_that_stops_reading_is_probed_until_it_reads_on() {
         // Everything that the kernel takes without being read, and a send buffer beyond it.
         let mut sent = Vec::new();
         for chunk in content(5, 1 << 12) {
-            let request = pb::SendRequest { socket, data: chunk.clone().into(), dont_wait: true };
+            let request =
+                pb::SendRequest { socket, data: chunk.clone().into(), dont_wait: true, urgent: false };
             match rig.sockets.clone().send(request).await {
                 Ok(response) => sent.extend_from_slice(&chunk[..response.into_inner().accepted as usize]),
                 Err(_) if closed_window(&rig, socket).await => break,

@@ -1,5 +1,5 @@
 //! Real peers: the Linux kernel's TCP and UDP, curl and Python's http.server, over raw sockets, on loopback and veth,
-//! IPv4 and IPv6.
+//! IPv4 and IPv6, and through an impairing relay of our own.
 //!
 //! Server and client run in a network namespace of the test's own, the kernel peer in the same one (loopback) or in
 //! another (veth). Where namespaces cannot be made, each test says so in one line, and passes.
@@ -10,6 +10,8 @@ mod rig;
 
 mod bulk;
 mod closing;
+mod covering;
+mod matrix;
 mod programs;
 mod refusals;
 mod sessions;

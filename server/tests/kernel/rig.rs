@@ -43,7 +43,8 @@ pub(crate) fn on_veth<F: Future<Output = ()>>(test: impl Fn(Rig) -> F + Sync) {
     }
 }
 
-fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(Rig) -> F + Sync)) {
+/// Runs `test` on one pair of hosts.
+pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(Rig) -> F + Sync)) {
     // Threads inherit the namespace: the runtime, and every engine thread that it starts, live in it.
     ours.run(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -152,6 +153,7 @@ impl Rig {
                 socket,
                 data: data[sent..data.len().min(sent + (1 << 20))].to_vec().into(),
                 dont_wait: false,
+                urgent: false,
             };
             sent += self.sockets.clone().send(request).await.expect("sent").into_inner().accepted as usize;
         }
@@ -234,7 +236,7 @@ impl Rig {
 }
 
 /// No call of these tests waits for so long: one that does has met a failure elsewhere, which is then seen.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Takes a port as the kernel's, once it is given back. That can be a moment later than told: a child that another
 /// test's thread forked holds every descriptor until it has become its program.
@@ -297,6 +299,10 @@ pub(crate) fn kernel_exchange(
     stream: TcpStream,
     content: impl Iterator<Item = Vec<u8>> + Send + 'static,
 ) -> u64 {
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+        .expect("set");
     let mut writer = stream.try_clone().expect("cloned");
     let writing = std::thread::spawn(move || {
         content.for_each(|chunk| writer.write_all(&chunk).expect("the kernel writes"));

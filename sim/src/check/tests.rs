@@ -158,7 +158,15 @@ fn a_short_or_long_time_wait_is_seen() {
 }
 
 fn segment(flags: Flags, seq: u32, ack: u32, len: u32) -> TcpSummary {
-    TcpSummary { flags, seq: Seq(seq), ack: Seq(ack), window: 1000, len, options: TcpOptions::NONE }
+    TcpSummary {
+        flags,
+        seq: Seq(seq),
+        ack: Seq(ack),
+        window: 1000,
+        len,
+        urgent: 0,
+        options: TcpOptions::NONE,
+    }
 }
 
 fn with_window(window: u16, segment: TcpSummary) -> TcpSummary {

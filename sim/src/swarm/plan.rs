@@ -128,6 +128,8 @@ pub struct Habits {
     pub restores: f64,
     /// The chance of a call that makes no sense.
     pub nonsense: f64,
+    /// The chance that what is sent is urgent.
+    pub urgent: f64,
 }
 
 /// How one side ends a connection.
@@ -395,7 +397,6 @@ fn options(dice: &mut Rng) -> OptionsPatch {
         tail_loss_probe: dice.chance(0.3).then_some(false),
         fast_open: dice.chance(0.3).then_some(true),
         user_timeout_option: dice.chance(0.3).then_some(true),
-        urgent_inline: dice.chance(0.2).then_some(false),
         hop_limit: dice.chance(0.2).then(|| *dice.pick(&[1, 255])),
         dscp: dice.chance(0.2).then(|| *dice.pick(&[8, 46, 63])),
         path_mtu_discovery: dice
@@ -429,8 +430,8 @@ fn endings(dice: &mut Rng) -> [Ending; 2] {
 
 fn habits(dice: &mut Rng) -> Habits {
     let mut chance = |most: f64| if dice.chance(0.3) { dice.unit() * most } else { 0.0 };
-    let (cancels, restores, nonsense) = (chance(0.3), chance(0.2), chance(0.1));
-    Habits { parks: dice.chance(0.8), cancels, restores, nonsense }
+    let (cancels, restores, nonsense, urgent) = (chance(0.3), chance(0.2), chance(0.1), chance(0.3));
+    Habits { parks: dice.chance(0.8), cancels, restores, nonsense, urgent }
 }
 
 /// Usually none.

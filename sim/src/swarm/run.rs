@@ -325,7 +325,10 @@ impl Digest {
 /// A request without its data.
 fn brief(request: &Request) -> String {
     match request {
-        Request::Send { socket, data, wait } => format!("Send #{socket} {} octets, {wait:?}", data.len()),
+        Request::Send { socket, data, urgent, wait } => {
+            let urgent = if *urgent { " urgent" } else { "" };
+            format!("Send #{socket} {}{urgent} octets, {wait:?}", data.len())
+        }
         Request::SendTo { socket, remote, data } => {
             format!("SendTo #{socket} {remote} {} octets", data.len())
         }

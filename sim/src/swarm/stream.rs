@@ -259,7 +259,9 @@ impl Stream {
         let left = self.plan.send - position;
         let len = run.dice.log(1, left.min(self.plan.chunk as u64)) as usize;
         let len = if run.dice.chance(0.5) { len } else { left.min(self.plan.chunk as u64) as usize };
-        let request = Request::Send { socket, data: content.slice(position, len), wait: self.wait() };
+        let (data, wait) = (content.slice(position, len), self.wait());
+        let urgent = run.dice.chance(self.plan.habits.urgent);
+        let request = Request::Send { socket, data, urgent, wait };
         match run.call(self.actor, self.stack, request) {
             (op, Outcome::Parked) => self.send = Some((op, len)),
             (_, Outcome::Done(result)) => self.sent(run, result, len),
@@ -294,7 +296,7 @@ impl Stream {
             }
         }
         // More than fits the buffer never comes.
-        let room = self.plan.options.receive_buffer.unwrap_or(65_535) as usize;
+        let room = self.plan.options.receive_buffer.unwrap_or(1 << 20) as usize;
         let min = if run.dice.chance(0.1) { max.min(room / 2).max(1) } else { 1 };
         let request = Request::Recv { socket, max, min, peek: false, wait: self.wait() };
         match run.call(self.actor, self.stack, request) {
@@ -316,12 +318,12 @@ impl Stream {
                 }
             }
             // Another call of ours has the error already; this one came after it.
-            Ok(Reply::Received { data, end_of_stream: true })
+            Ok(Reply::Received { data, end_of_stream: true, .. })
                 if data.is_empty() && self.failure_is_coming(run) =>
             {
                 self.failed = true;
             }
-            Ok(Reply::Received { data, end_of_stream }) => {
+            Ok(Reply::Received { data, end_of_stream, .. }) => {
                 if data.is_empty() && !end_of_stream {
                     run.violate(Violation::new("Recv gives something", format_args!("{:?}", self.id)));
                 }

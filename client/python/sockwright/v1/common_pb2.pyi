@@ -66,6 +66,13 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_DATAGRAM: _ClassVar[EventKind]
     EVENT_KIND_RELEASED: _ClassVar[EventKind]
     EVENT_KIND_FRAME_LOST: _ClassVar[EventKind]
+    EVENT_KIND_RECOVERY: _ClassVar[EventKind]
+    EVENT_KIND_UNDO: _ClassVar[EventKind]
+    EVENT_KIND_CONGESTION: _ClassVar[EventKind]
+    EVENT_KIND_RTT_SAMPLE: _ClassVar[EventKind]
+    EVENT_KIND_WINDOWS: _ClassVar[EventKind]
+    EVENT_KIND_PATH_MTU: _ClassVar[EventKind]
+    EVENT_KIND_URGENT: _ClassVar[EventKind]
 ADDRESS_FAMILY_UNSPECIFIED: AddressFamily
 ADDRESS_FAMILY_IPV4: AddressFamily
 ADDRESS_FAMILY_IPV6: AddressFamily
@@ -111,6 +118,13 @@ EVENT_KIND_LIMIT_HIT: EventKind
 EVENT_KIND_DATAGRAM: EventKind
 EVENT_KIND_RELEASED: EventKind
 EVENT_KIND_FRAME_LOST: EventKind
+EVENT_KIND_RECOVERY: EventKind
+EVENT_KIND_UNDO: EventKind
+EVENT_KIND_CONGESTION: EventKind
+EVENT_KIND_RTT_SAMPLE: EventKind
+EVENT_KIND_WINDOWS: EventKind
+EVENT_KIND_PATH_MTU: EventKind
+EVENT_KIND_URGENT: EventKind
 
 class Position(_message.Message):
     __slots__ = ("epoch", "seq")

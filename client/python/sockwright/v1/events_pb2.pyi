@@ -28,6 +28,7 @@ class RetransmissionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RETRANSMISSION_REASON_FAST: _ClassVar[RetransmissionReason]
     RETRANSMISSION_REASON_RECOVERY: _ClassVar[RetransmissionReason]
     RETRANSMISSION_REASON_WINDOW_PROBE: _ClassVar[RetransmissionReason]
+    RETRANSMISSION_REASON_TAIL_LOSS_PROBE: _ClassVar[RetransmissionReason]
 
 class TimerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -47,6 +48,45 @@ class TimerAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TIMER_ACTION_STARTED: _ClassVar[TimerAction]
     TIMER_ACTION_STOPPED: _ClassVar[TimerAction]
     TIMER_ACTION_FIRED: _ClassVar[TimerAction]
+
+class RecoveryPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RECOVERY_PHASE_UNSPECIFIED: _ClassVar[RecoveryPhase]
+    RECOVERY_PHASE_OPEN: _ClassVar[RecoveryPhase]
+    RECOVERY_PHASE_DISORDER: _ClassVar[RecoveryPhase]
+    RECOVERY_PHASE_CWR: _ClassVar[RecoveryPhase]
+    RECOVERY_PHASE_RECOVERY: _ClassVar[RecoveryPhase]
+    RECOVERY_PHASE_LOSS: _ClassVar[RecoveryPhase]
+
+class RecoveryCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RECOVERY_CAUSE_UNSPECIFIED: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_DUPLICATE_ACKS: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_RACK: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_TAIL_LOSS_PROBE: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_TIMEOUT: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_ECN: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_ACKNOWLEDGED: _ClassVar[RecoveryCause]
+    RECOVERY_CAUSE_UNDONE: _ClassVar[RecoveryCause]
+
+class UndoCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNDO_CAUSE_UNSPECIFIED: _ClassVar[UndoCause]
+    UNDO_CAUSE_TIMESTAMP: _ClassVar[UndoCause]
+    UNDO_CAUSE_DUPLICATE_SACK: _ClassVar[UndoCause]
+    UNDO_CAUSE_FORWARD_RTO: _ClassVar[UndoCause]
+
+class CongestionPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONGESTION_PHASE_UNSPECIFIED: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_SLOW_START: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_CONSERVATIVE_SLOW_START: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_CONGESTION_AVOIDANCE: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_RECOVERY: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_STARTUP: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_DRAIN: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_PROBE_BANDWIDTH: _ClassVar[CongestionPhase]
+    CONGESTION_PHASE_PROBE_RTT: _ClassVar[CongestionPhase]
 DELIVERY_UNSPECIFIED: Delivery
 DELIVERY_LOSSLESS: Delivery
 DELIVERY_CONFLATE: Delivery
@@ -59,6 +99,7 @@ RETRANSMISSION_REASON_TIMEOUT: RetransmissionReason
 RETRANSMISSION_REASON_FAST: RetransmissionReason
 RETRANSMISSION_REASON_RECOVERY: RetransmissionReason
 RETRANSMISSION_REASON_WINDOW_PROBE: RetransmissionReason
+RETRANSMISSION_REASON_TAIL_LOSS_PROBE: RetransmissionReason
 TIMER_KIND_UNSPECIFIED: TimerKind
 TIMER_KIND_RETRANSMIT: TimerKind
 TIMER_KIND_PERSIST: TimerKind
@@ -72,6 +113,33 @@ TIMER_ACTION_UNSPECIFIED: TimerAction
 TIMER_ACTION_STARTED: TimerAction
 TIMER_ACTION_STOPPED: TimerAction
 TIMER_ACTION_FIRED: TimerAction
+RECOVERY_PHASE_UNSPECIFIED: RecoveryPhase
+RECOVERY_PHASE_OPEN: RecoveryPhase
+RECOVERY_PHASE_DISORDER: RecoveryPhase
+RECOVERY_PHASE_CWR: RecoveryPhase
+RECOVERY_PHASE_RECOVERY: RecoveryPhase
+RECOVERY_PHASE_LOSS: RecoveryPhase
+RECOVERY_CAUSE_UNSPECIFIED: RecoveryCause
+RECOVERY_CAUSE_DUPLICATE_ACKS: RecoveryCause
+RECOVERY_CAUSE_RACK: RecoveryCause
+RECOVERY_CAUSE_TAIL_LOSS_PROBE: RecoveryCause
+RECOVERY_CAUSE_TIMEOUT: RecoveryCause
+RECOVERY_CAUSE_ECN: RecoveryCause
+RECOVERY_CAUSE_ACKNOWLEDGED: RecoveryCause
+RECOVERY_CAUSE_UNDONE: RecoveryCause
+UNDO_CAUSE_UNSPECIFIED: UndoCause
+UNDO_CAUSE_TIMESTAMP: UndoCause
+UNDO_CAUSE_DUPLICATE_SACK: UndoCause
+UNDO_CAUSE_FORWARD_RTO: UndoCause
+CONGESTION_PHASE_UNSPECIFIED: CongestionPhase
+CONGESTION_PHASE_SLOW_START: CongestionPhase
+CONGESTION_PHASE_CONSERVATIVE_SLOW_START: CongestionPhase
+CONGESTION_PHASE_CONGESTION_AVOIDANCE: CongestionPhase
+CONGESTION_PHASE_RECOVERY: CongestionPhase
+CONGESTION_PHASE_STARTUP: CongestionPhase
+CONGESTION_PHASE_DRAIN: CongestionPhase
+CONGESTION_PHASE_PROBE_BANDWIDTH: CongestionPhase
+CONGESTION_PHASE_PROBE_RTT: CongestionPhase
 
 class WatchRequest(_message.Message):
     __slots__ = ("filter", "delivery", "resume", "queue_limit")
@@ -124,7 +192,7 @@ class Gap(_message.Message):
     def __init__(self, after: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., through: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., reason: _Optional[_Union[GapReason, str]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("seq", "time_ns", "stack", "socket", "session", "label", "opened", "named", "socket_state_changed", "tcp_state_changed", "segment_sent", "segment_received", "segment_dropped", "retransmission", "timer", "readable", "acknowledged", "accept_ready", "failed", "icmp_received", "limit_hit", "datagram", "released", "frame_lost")
+    __slots__ = ("seq", "time_ns", "stack", "socket", "session", "label", "opened", "named", "socket_state_changed", "tcp_state_changed", "segment_sent", "segment_received", "segment_dropped", "retransmission", "timer", "readable", "acknowledged", "accept_ready", "failed", "icmp_received", "limit_hit", "datagram", "released", "frame_lost", "recovery", "undo", "congestion", "rtt_sample", "windows", "path_mtu", "urgent")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     STACK_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +217,13 @@ class Event(_message.Message):
     DATAGRAM_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
     FRAME_LOST_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    CONGESTION_FIELD_NUMBER: _ClassVar[int]
+    RTT_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    PATH_MTU_FIELD_NUMBER: _ClassVar[int]
+    URGENT_FIELD_NUMBER: _ClassVar[int]
     seq: int
     time_ns: int
     stack: str
@@ -173,7 +248,14 @@ class Event(_message.Message):
     datagram: Datagram
     released: Released
     frame_lost: FrameLost
-    def __init__(self, seq: _Optional[int] = ..., time_ns: _Optional[int] = ..., stack: _Optional[str] = ..., socket: _Optional[int] = ..., session: _Optional[str] = ..., label: _Optional[str] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., named: _Optional[_Union[Named, _Mapping]] = ..., socket_state_changed: _Optional[_Union[SocketStateChanged, _Mapping]] = ..., tcp_state_changed: _Optional[_Union[TcpStateChanged, _Mapping]] = ..., segment_sent: _Optional[_Union[Segment, _Mapping]] = ..., segment_received: _Optional[_Union[Segment, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ..., retransmission: _Optional[_Union[Retransmission, _Mapping]] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., readable: _Optional[_Union[Readable, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., accept_ready: _Optional[_Union[AcceptReady, _Mapping]] = ..., failed: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., icmp_received: _Optional[_Union[IcmpReceived, _Mapping]] = ..., limit_hit: _Optional[_Union[LimitHit, _Mapping]] = ..., datagram: _Optional[_Union[Datagram, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., frame_lost: _Optional[_Union[FrameLost, _Mapping]] = ...) -> None: ...
+    recovery: Recovery
+    undo: Undo
+    congestion: Congestion
+    rtt_sample: RttSample
+    windows: Windows
+    path_mtu: PathMtu
+    urgent: Urgent
+    def __init__(self, seq: _Optional[int] = ..., time_ns: _Optional[int] = ..., stack: _Optional[str] = ..., socket: _Optional[int] = ..., session: _Optional[str] = ..., label: _Optional[str] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., named: _Optional[_Union[Named, _Mapping]] = ..., socket_state_changed: _Optional[_Union[SocketStateChanged, _Mapping]] = ..., tcp_state_changed: _Optional[_Union[TcpStateChanged, _Mapping]] = ..., segment_sent: _Optional[_Union[Segment, _Mapping]] = ..., segment_received: _Optional[_Union[Segment, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ..., retransmission: _Optional[_Union[Retransmission, _Mapping]] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., readable: _Optional[_Union[Readable, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., accept_ready: _Optional[_Union[AcceptReady, _Mapping]] = ..., failed: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., icmp_received: _Optional[_Union[IcmpReceived, _Mapping]] = ..., limit_hit: _Optional[_Union[LimitHit, _Mapping]] = ..., datagram: _Optional[_Union[Datagram, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., frame_lost: _Optional[_Union[FrameLost, _Mapping]] = ..., recovery: _Optional[_Union[Recovery, _Mapping]] = ..., undo: _Optional[_Union[Undo, _Mapping]] = ..., congestion: _Optional[_Union[Congestion, _Mapping]] = ..., rtt_sample: _Optional[_Union[RttSample, _Mapping]] = ..., windows: _Optional[_Union[Windows, _Mapping]] = ..., path_mtu: _Optional[_Union[PathMtu, _Mapping]] = ..., urgent: _Optional[_Union[Urgent, _Mapping]] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("kind", "family", "listener")
@@ -346,3 +428,60 @@ class FrameLost(_message.Message):
     what: str
     text: str
     def __init__(self, what: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Recovery(_message.Message):
+    __slots__ = ("to", "cause")
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    to: RecoveryPhase
+    cause: RecoveryCause
+    def __init__(self, to: _Optional[_Union[RecoveryPhase, str]] = ..., cause: _Optional[_Union[RecoveryCause, str]] = ..., **kwargs) -> None: ...
+
+class Undo(_message.Message):
+    __slots__ = ("cause",)
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    cause: UndoCause
+    def __init__(self, cause: _Optional[_Union[UndoCause, str]] = ...) -> None: ...
+
+class Congestion(_message.Message):
+    __slots__ = ("cwnd", "ssthresh", "phase")
+    CWND_FIELD_NUMBER: _ClassVar[int]
+    SSTHRESH_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    cwnd: int
+    ssthresh: int
+    phase: CongestionPhase
+    def __init__(self, cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., phase: _Optional[_Union[CongestionPhase, str]] = ...) -> None: ...
+
+class RttSample(_message.Message):
+    __slots__ = ("rtt_ns", "srtt_ns", "rttvar_ns", "rto_ns")
+    RTT_NS_FIELD_NUMBER: _ClassVar[int]
+    SRTT_NS_FIELD_NUMBER: _ClassVar[int]
+    RTTVAR_NS_FIELD_NUMBER: _ClassVar[int]
+    RTO_NS_FIELD_NUMBER: _ClassVar[int]
+    rtt_ns: int
+    srtt_ns: int
+    rttvar_ns: int
+    rto_ns: int
+    def __init__(self, rtt_ns: _Optional[int] = ..., srtt_ns: _Optional[int] = ..., rttvar_ns: _Optional[int] = ..., rto_ns: _Optional[int] = ...) -> None: ...
+
+class Windows(_message.Message):
+    __slots__ = ("snd_wnd", "rcv_wnd")
+    SND_WND_FIELD_NUMBER: _ClassVar[int]
+    RCV_WND_FIELD_NUMBER: _ClassVar[int]
+    snd_wnd: int
+    rcv_wnd: int
+    def __init__(self, snd_wnd: _Optional[int] = ..., rcv_wnd: _Optional[int] = ...) -> None: ...
+
+class PathMtu(_message.Message):
+    __slots__ = ("mtu",)
+    MTU_FIELD_NUMBER: _ClassVar[int]
+    mtu: int
+    def __init__(self, mtu: _Optional[int] = ...) -> None: ...
+
+class Urgent(_message.Message):
+    __slots__ = ("pointer",)
+    POINTER_FIELD_NUMBER: _ClassVar[int]
+    pointer: int
+    def __init__(self, pointer: _Optional[int] = ...) -> None: ...

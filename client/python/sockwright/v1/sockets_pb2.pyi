@@ -12,10 +12,39 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Ecn(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ECN_UNSPECIFIED: _ClassVar[Ecn]
+    ECN_OFF: _ClassVar[Ecn]
+    ECN_PASSIVE: _ClassVar[Ecn]
+    ECN_ACTIVE: _ClassVar[Ecn]
+
+class LossDetection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOSS_DETECTION_UNSPECIFIED: _ClassVar[LossDetection]
+    LOSS_DETECTION_RACK: _ClassVar[LossDetection]
+    LOSS_DETECTION_DUPLICATE_ACKS: _ClassVar[LossDetection]
+
+class PathMtuDiscovery(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PATH_MTU_DISCOVERY_UNSPECIFIED: _ClassVar[PathMtuDiscovery]
+    PATH_MTU_DISCOVERY_OFF: _ClassVar[PathMtuDiscovery]
+    PATH_MTU_DISCOVERY_ICMP: _ClassVar[PathMtuDiscovery]
+    PATH_MTU_DISCOVERY_PROBE: _ClassVar[PathMtuDiscovery]
+
+class SynCookies(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SYN_COOKIES_UNSPECIFIED: _ClassVar[SynCookies]
+    SYN_COOKIES_OFF: _ClassVar[SynCookies]
+    SYN_COOKIES_WHEN_FULL: _ClassVar[SynCookies]
+    SYN_COOKIES_ALWAYS: _ClassVar[SynCookies]
+
 class CongestionControl(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CONGESTION_CONTROL_UNSPECIFIED: _ClassVar[CongestionControl]
     CONGESTION_CONTROL_NEW_RENO: _ClassVar[CongestionControl]
+    CONGESTION_CONTROL_CUBIC: _ClassVar[CongestionControl]
+    CONGESTION_CONTROL_BBR: _ClassVar[CongestionControl]
 
 class ShutdownHow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -23,15 +52,32 @@ class ShutdownHow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHUTDOWN_HOW_READ: _ClassVar[ShutdownHow]
     SHUTDOWN_HOW_WRITE: _ClassVar[ShutdownHow]
     SHUTDOWN_HOW_BOTH: _ClassVar[ShutdownHow]
+ECN_UNSPECIFIED: Ecn
+ECN_OFF: Ecn
+ECN_PASSIVE: Ecn
+ECN_ACTIVE: Ecn
+LOSS_DETECTION_UNSPECIFIED: LossDetection
+LOSS_DETECTION_RACK: LossDetection
+LOSS_DETECTION_DUPLICATE_ACKS: LossDetection
+PATH_MTU_DISCOVERY_UNSPECIFIED: PathMtuDiscovery
+PATH_MTU_DISCOVERY_OFF: PathMtuDiscovery
+PATH_MTU_DISCOVERY_ICMP: PathMtuDiscovery
+PATH_MTU_DISCOVERY_PROBE: PathMtuDiscovery
+SYN_COOKIES_UNSPECIFIED: SynCookies
+SYN_COOKIES_OFF: SynCookies
+SYN_COOKIES_WHEN_FULL: SynCookies
+SYN_COOKIES_ALWAYS: SynCookies
 CONGESTION_CONTROL_UNSPECIFIED: CongestionControl
 CONGESTION_CONTROL_NEW_RENO: CongestionControl
+CONGESTION_CONTROL_CUBIC: CongestionControl
+CONGESTION_CONTROL_BBR: CongestionControl
 SHUTDOWN_HOW_UNSPECIFIED: ShutdownHow
 SHUTDOWN_HOW_READ: ShutdownHow
 SHUTDOWN_HOW_WRITE: ShutdownHow
 SHUTDOWN_HOW_BOTH: ShutdownHow
 
 class SocketOptions(_message.Message):
-    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number")
+    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number", "window_scaling", "timestamps", "sack", "ecn", "hystart", "pacing", "initial_window", "loss_detection", "tail_loss_probe", "fast_open", "user_timeout_option", "urgent_inline", "hop_limit", "dscp", "path_mtu_discovery", "syn_cookies")
     NO_DELAY_FIELD_NUMBER: _ClassVar[int]
     MAX_SEGMENT_SIZE_FIELD_NUMBER: _ClassVar[int]
     MSL_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +92,22 @@ class SocketOptions(_message.Message):
     REUSE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     CONGESTION_CONTROL_FIELD_NUMBER: _ClassVar[int]
     INITIAL_SEQUENCE_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SCALING_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMPS_FIELD_NUMBER: _ClassVar[int]
+    SACK_FIELD_NUMBER: _ClassVar[int]
+    ECN_FIELD_NUMBER: _ClassVar[int]
+    HYSTART_FIELD_NUMBER: _ClassVar[int]
+    PACING_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    LOSS_DETECTION_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LOSS_PROBE_FIELD_NUMBER: _ClassVar[int]
+    FAST_OPEN_FIELD_NUMBER: _ClassVar[int]
+    USER_TIMEOUT_OPTION_FIELD_NUMBER: _ClassVar[int]
+    URGENT_INLINE_FIELD_NUMBER: _ClassVar[int]
+    HOP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    DSCP_FIELD_NUMBER: _ClassVar[int]
+    PATH_MTU_DISCOVERY_FIELD_NUMBER: _ClassVar[int]
+    SYN_COOKIES_FIELD_NUMBER: _ClassVar[int]
     no_delay: bool
     max_segment_size: int
     msl: _duration_pb2.Duration
@@ -60,7 +122,23 @@ class SocketOptions(_message.Message):
     reuse_address: bool
     congestion_control: CongestionControl
     initial_sequence_number: int
-    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ...) -> None: ...
+    window_scaling: bool
+    timestamps: bool
+    sack: bool
+    ecn: Ecn
+    hystart: bool
+    pacing: bool
+    initial_window: int
+    loss_detection: LossDetection
+    tail_loss_probe: bool
+    fast_open: bool
+    user_timeout_option: bool
+    urgent_inline: bool
+    hop_limit: int
+    dscp: int
+    path_mtu_discovery: PathMtuDiscovery
+    syn_cookies: SynCookies
+    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ..., window_scaling: bool = ..., timestamps: bool = ..., sack: bool = ..., ecn: _Optional[_Union[Ecn, str]] = ..., hystart: bool = ..., pacing: bool = ..., initial_window: _Optional[int] = ..., loss_detection: _Optional[_Union[LossDetection, str]] = ..., tail_loss_probe: bool = ..., fast_open: bool = ..., user_timeout_option: bool = ..., urgent_inline: bool = ..., hop_limit: _Optional[int] = ..., dscp: _Optional[int] = ..., path_mtu_discovery: _Optional[_Union[PathMtuDiscovery, str]] = ..., syn_cookies: _Optional[_Union[SynCookies, str]] = ...) -> None: ...
 
 class KeepAlive(_message.Message):
     __slots__ = ("enabled", "idle", "interval", "probes")

@@ -13,9 +13,9 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
-    AddressFamily, Clock, CongestionControl, CongestionPhase, EventKind, GapReason, OnExpiry, RecoveryCause,
-    RecoveryPhase, RetransmissionReason, ShutdownHow, SocketKind, SocketState, TcpState, TimerAction,
-    TimerKind, UndoCause,
+    AddressFamily, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, GapReason, LossDetection,
+    OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase, RetransmissionReason, ShutdownHow, SocketKind,
+    SocketState, SynCookies, TcpState, TimerAction, TimerKind, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -78,6 +78,10 @@ named! {
     RecoveryCause "RECOVERY_CAUSE_" false,
     UndoCause "UNDO_CAUSE_" false,
     CongestionPhase "CONGESTION_PHASE_" false,
+    Ecn "ECN_" false,
+    LossDetection "LOSS_DETECTION_" false,
+    PathMtuDiscovery "PATH_MTU_DISCOVERY_" false,
+    SynCookies "SYN_COOKIES_" false,
 }
 
 /// Reads a word of `T` on the command line; knows them all for help and completion.

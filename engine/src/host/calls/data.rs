@@ -15,15 +15,25 @@ use crate::wire::{Protocol, UdpDatagram};
 const RECV_MAX: usize = 1 << 20;
 
 impl Engine {
-    pub(in crate::host) fn try_send(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Attempt {
+    pub(in crate::host) fn try_send(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        data: &[u8],
+        urgent: bool,
+    ) -> Attempt {
         let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
         match &mut socket.phase {
             Phase::Connection(connection) => {
                 let state = connection.state();
-                let result = connection.send(data)?;
+                let result = connection.send(data, urgent)?;
                 self.touch(id);
                 Some(result.map(|accepted| Reply::Sent { accepted }).map_err(|errno| in_state(errno, state)))
             }
+            Phase::Datagram(_) if urgent => Some(Err(OpError {
+                detail: Some("Datagrams know no urgent data."),
+                ..Errno::EOPNOTSUPP.into()
+            })),
             Phase::Datagram(_) => Some(self.send_to_peer(now, id, data)),
             _ => Some(Err(socket.refusal(Errno::ENOTCONN, Errno::ENOTCONN.meaning()))),
         }
@@ -44,17 +54,21 @@ impl Engine {
                 let state = connection.state();
                 let result = connection.recv(&mut self.shared.cx(now), max, min, peek)?;
                 self.touch(id);
-                Some(
-                    result
-                        .map_err(|errno| in_state(errno, state))
-                        .map(|ReadyData { data, end_of_stream }| Reply::Received { data, end_of_stream }),
-                )
+                Some(result.map_err(|errno| in_state(errno, state)).map(
+                    |ReadyData { data, end_of_stream, urgent }| Reply::Received {
+                        data,
+                        end_of_stream,
+                        urgent,
+                    },
+                ))
             }
             Phase::Datagram(queue) if socket.remote.is_some() || !queue.queue.is_empty() => {
                 // What an empty datagram is not.
                 let end_of_stream = queue.shut_read && queue.queue.is_empty();
                 Some(match self.try_recv_from(id, max, peek)? {
-                    Ok(Reply::ReceivedFrom { data, .. }) => Ok(Reply::Received { data, end_of_stream }),
+                    Ok(Reply::ReceivedFrom { data, .. }) => {
+                        Ok(Reply::Received { data, end_of_stream, urgent: 0 })
+                    }
                     other => other,
                 })
             }
@@ -134,6 +148,10 @@ impl Engine {
             self.bind(now, id, SocketAddr::new(any, 0))?;
         }
         let local = self.send_datagram(now, id, remote, data)?;
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+        //# There SHOULD be a way to communicate the chosen source address up to the application layer
+        //# (e.g, so that the application can later receive a reply datagram only from the
+        //# corresponding interface).
         Ok(Reply::Named { local })
     }
 
@@ -157,6 +175,10 @@ impl Engine {
             return Err(Errno::EPIPE.into());
         }
         let bound = socket.local.ok_or(Errno::EINVAL)?;
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+        //# An application program MUST be able to specify the IP source address to be used for
+        //# sending a UDP datagram or to leave it unspecified (in which case the networking software
+        //# will choose an appropriate source address).
         let local = if bound.ip().is_unspecified() { SocketAddr::new(own, bound.port()) } else { bound };
         let datagram = UdpDatagram { src_port: local.port(), dst_port: remote.port(), payload: data };
         let header = if local.is_ipv4() { 20 } else { 40 };

@@ -10,6 +10,7 @@ mod shut;
 
 use alloc::boxed::Box;
 
+use super::config::PortKind;
 use super::op::{Call, Completion, Family, Outcome, Reply, Request, SocketKind, SocketState, Wait};
 use super::socket::{Parked, Phase, Socket, Waiting};
 use super::{Engine, Errno, OpError, initial_phase};
@@ -70,8 +71,8 @@ impl Engine {
                 Some(result) => result,
                 None => return self.wait_for(now, op, socket, Waiting::Connect, wait),
             },
-            Request::Send { socket, data, wait } => {
-                return self.wait_for(now, op, socket, Waiting::Send(data), wait);
+            Request::Send { socket, data, urgent, wait } => {
+                return self.wait_for(now, op, socket, Waiting::Send { data, urgent }, wait);
             }
             Request::Recv { socket, max, min, peek, wait } => {
                 return self.wait_for(now, op, socket, Waiting::Recv { max, min, peek }, wait);
@@ -196,6 +197,10 @@ impl Engine {
         }
         let options = patched(patch, &socket.options)?;
         socket.options = options.clone();
+        // As in `bind`: two datagram sockets of one address could not both receive.
+        if let (Some(local), SocketKind::Stream) = (socket.local, socket.kind) {
+            self.ports.set_reuse(PortKind::Tcp, local.port(), id, options.reuse_address);
+        }
         if let Some(Phase::Connection(connection)) = self.sockets.get_mut(&id).map(|socket| &mut socket.phase)
         {
             connection.set_options(&mut self.shared.cx(now), options);

@@ -32,6 +32,15 @@ impl Engine {
                 ..Errno::EAFNOSUPPORT.into()
             });
         }
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+        //# When a host sends any datagram, the IP source address MUST be one of its own IP addresses
+        //# (but not a broadcast or multicast address).
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+        //# An application MUST be able to explicitly specify the source address for initiating a
+        //# connection or a request.
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.6
+        //# When a host sends a UDP datagram, the source address MUST be (one of) the IP address(es)
+        //# of the host.
         if !local.ip().is_unspecified() && !self.is_own(local.ip()) {
             return Err(OpError {
                 detail: Some("It is not an address of this stack."),

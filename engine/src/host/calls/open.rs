@@ -89,6 +89,7 @@ impl Engine {
         }
         let mtu = self.mtu_to(remote.ip());
         let hashed = self.isn.isn(now, &tuple);
+        let clock = self.timestamp_offsets.clock(now, &tuple);
         let socket = self.open_socket(id)?;
         socket.local = Some(local);
         socket.remote = Some(remote);
@@ -97,7 +98,7 @@ impl Engine {
         let sizes = SegmentSizes::new(mtu, local.is_ipv4(), &options);
         let mut cx = self.shared.cx(now);
         cx.tell(id, EventKind::Named { local, remote: Some(remote) });
-        let connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss);
+        let connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss, clock);
         self.demux.connect(PortKind::Tcp, tuple, id);
         self.open_socket(id)?.phase = Phase::Connection(Box::new(connection));
         self.touch(id);
@@ -109,6 +110,9 @@ impl Engine {
     //# If an application on a multihomed host does not specify the local IP address when actively
     //# opening a TCP connection, then the TCP implementation MUST ask the IP layer to select a
     //# local IP address before sending the (first) SYN (MUST-44).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
+    //# In the absence of such a specification, the networking software MUST choose a source
+    //# address.
     fn local_for(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<SocketAddr, OpError> {
         let bound = self.open_socket(id)?.local;
         let kind = self.open_socket(id)?.port_kind();

@@ -107,7 +107,7 @@ impl Engine {
             Phase::Connection(connection) => connection.abort(&mut cx, call),
             Phase::HalfOpen(half) => {
                 let tuple = half.tuple;
-                let mut reset = half.syn_ack();
+                let mut reset = half.syn_ack(now);
                 reset.seq += 1;
                 reset.flags = crate::wire::Flags::RST | crate::wire::Flags::ACK;
                 reset.window = 0;

@@ -67,8 +67,6 @@ pub struct Options {
     pub fast_open: bool,
     /// Tell the peer the user timeout, and follow the one that it tells (RFC 5482).
     pub user_timeout_option: bool,
-    /// Urgent data stays in the stream (RFC 6093 §5).
-    pub urgent_inline: bool,
     /// The hop limit, or time to live, of packets sent.
     pub hop_limit: u8,
     /// The differentiated services codepoint of packets sent (RFC 2474).
@@ -176,8 +174,13 @@ impl Default for Options {
             //# of the segment for at least 3 minutes (MUST-23).
             user_timeout: Duration::from_secs(300),
             linger: None,
-            send_buffer: 256 * 1024,
-            receive_buffer: 65_535,
+            send_buffer: 1 << 20,
+            receive_buffer: 1 << 20,
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# When using delayed ACKs, a TCP receiver MUST NOT excessively delay acknowledgments.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# Finally, we repeat that an ACK MUST NOT be delayed for more than 500 ms waiting on a
+            //# second full-sized segment to arrive.
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
             rto_initial: Duration::from_secs(1),
@@ -195,7 +198,6 @@ impl Default for Options {
             tail_loss_probe: true,
             fast_open: false,
             user_timeout_option: false,
-            urgent_inline: true,
             hop_limit: 64,
             dscp: 0,
             path_mtu_discovery: PathMtuDiscovery::Icmp,

@@ -57,8 +57,6 @@ pub struct OptionsPatch {
     pub fast_open: Option<bool>,
     /// See [`Options::user_timeout_option`].
     pub user_timeout_option: Option<bool>,
-    /// See [`Options::urgent_inline`].
-    pub urgent_inline: Option<bool>,
     /// See [`Options::hop_limit`]; 1 to 255.
     pub hop_limit: Option<u32>,
     /// See [`Options::dscp`]; 0 to 63.
@@ -135,7 +133,6 @@ impl OptionsPatch {
             tail_loss_probe: self.tail_loss_probe.unwrap_or(old.tail_loss_probe),
             fast_open: self.fast_open.unwrap_or(old.fast_open),
             user_timeout_option: self.user_timeout_option.unwrap_or(old.user_timeout_option),
-            urgent_inline: self.urgent_inline.unwrap_or(old.urgent_inline),
             hop_limit: octet(self.hop_limit).unwrap_or(old.hop_limit),
             dscp: octet(self.dscp).unwrap_or(old.dscp),
             path_mtu_discovery: self.path_mtu_discovery.unwrap_or(old.path_mtu_discovery),
@@ -300,7 +297,6 @@ mod tests {
             tail_loss_probe: Some(false),
             fast_open: Some(true),
             user_timeout_option: Some(true),
-            urgent_inline: Some(false),
             hop_limit: Some(255),
             dscp: Some(63),
             path_mtu_discovery: Some(PathMtuDiscovery::Probe),
@@ -332,7 +328,6 @@ mod tests {
             tail_loss_probe: false,
             fast_open: true,
             user_timeout_option: true,
-            urgent_inline: false,
             hop_limit: 255,
             dscp: 63,
             path_mtu_discovery: PathMtuDiscovery::Probe,

@@ -40,6 +40,13 @@ impl Connection {
             return false;
         }
         // Hard errors end an attempt to open; an open connection takes none of them for fatal (RFC 5927 §5.2).
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+        //# The transport layer SHOULD use the information appropriately; for example, see Sections
+        //# 4.1.3.3, 4.2.3.9, and 4.2.4 below.
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+        //# A transport protocol that has its own mechanism for notifying the sender that a port is
+        //# unreachable (e.g., TCP, which sends RST segments) MUST nevertheless accept an ICMP Port
+        //# Unreachable for the same purpose.
         let opening = matches!(self.state, State::SynSent | State::SynReceived);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
         //= type=exception
@@ -71,6 +78,10 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
             //# There MUST be a mechanism for reporting soft TCP error conditions to the application
             //# (MUST-47).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+            //# A Destination Unreachable message that is received with code 0 (Net), 1 (Host), or 5
+            //# (Bad Source Route) may result from a routing transient and MUST therefore be interpreted
+            //# as only a hint, not proof, that the specified destination is unreachable [IP:11].
             self.soft_error = Some(error);
         }
         true

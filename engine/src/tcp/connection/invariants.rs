@@ -28,6 +28,10 @@ impl Connection {
                 !cfg!(debug_assertions) || self.rcv.assembler.is_consistent(self.rcv.nxt),
             ),
             (
+                "the scoreboard is what is outstanding, and its sums are right",
+                !cfg!(debug_assertions) || self.is_closed() || self.recovery.sent.is_consistent(una, nxt),
+            ),
+            (
                 "octets outstanding are timed",
                 self.is_closed()
                     || self.state == State::TimeWait

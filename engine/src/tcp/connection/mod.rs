@@ -11,30 +11,37 @@
 //!               | acceptable |
 //! ```
 
+mod acknowledge;
 mod arrival;
 mod icmp;
 mod invariants;
 mod open;
+mod recover;
 mod timeout;
 mod transmit;
 mod user;
 
 use alloc::collections::VecDeque;
 
-use super::config::Options;
+use super::agreed::Agreed;
+use super::config::{LossDetection, Options};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Throttle, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
-use super::receive::window::ReceiveWindow;
+use super::receive::sack::SackReport;
+use super::receive::urgent::ReceiveUrgent;
+use super::receive::window::{ReceiveWindow, Room};
+use super::recovery::Recovery;
 use super::recovery::rtt::RttEstimator;
-use super::recovery::{self, Recovery};
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
+use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
 use super::timers::{TimerKind, Timers};
+use super::timestamps::Clock;
 use crate::event::{Cause, EventKind, Interest, Relative, TimerAction};
 use crate::host::Errno;
 use crate::id::SocketId;
@@ -65,6 +72,7 @@ struct Send {
     nxt: Seq,
     /// `una` is behind the SYN. (That it is not `iss` says so only for the first four gigabytes.)
     syn_acknowledged: bool,
+    /// SND.WND, scaled.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //# The window size MUST be treated as an unsigned number, or else large window sizes will
     //# appear like negative windows and TCP will not work (MUST-1).
@@ -77,11 +85,14 @@ struct Send {
     wl2: Seq,
     /// The largest window the peer ever announced.
     max_wnd: u32,
+    /// The rightmost edge the peer ever announced.
+    edge: Seq,
     mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
     fin: bool,
     persist: Persist,
+    urgent: SendUrgent,
     /// The persist timer fired: the next segment goes whatever the window.
     probe: bool,
     /// A keep-alive probe is to go.
@@ -96,12 +107,16 @@ struct Send {
 struct Receive {
     irs: Seq,
     nxt: Seq,
+    /// Last.ACK.sent (RFC 7323 §4.3).
+    last_ack_sent: Seq,
     window: ReceiveWindow,
     mss: u32,
     ready: VecDeque<u8>,
     assembler: Assembler,
+    sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
+    urgent: ReceiveUrgent,
     acks: AckPolicy,
     /// Bare ACKs outside of the window that were answered.
     bare_acks: Throttle,
@@ -124,6 +139,9 @@ pub(crate) struct Connection {
     //# Note that a TCP implementation MUST keep track of whether a connection has reached
     //# SYN-RECEIVED state as the result of a passive OPEN or an active OPEN (MUST-11).
     passive: bool,
+    /// What our SYN offers; once the peer's is here, what both agreed on.
+    agreed: Agreed,
+    clock: Clock,
     snd: Send,
     rcv: Receive,
     recovery: Recovery,
@@ -189,7 +207,7 @@ impl Connection {
         }
         self.snd.buffer.clear();
         self.rcv.assembler.clear();
-        self.recovery.resend = None;
+        self.recovery.clear();
         self.snd.probe = false;
         self.snd.keep_alive_probe = false;
         self.rcv.acks.sent();
@@ -245,13 +263,16 @@ impl Connection {
             ack,
             flags,
             window: 0,
-            options: TcpOptions::NONE,
+            options: self.reset_options(cx.now),
             relative: Some(self.relative_out()),
         });
     }
 
     fn start(&mut self, cx: &mut Cx<'_>, timer: TimerKind, after: core::time::Duration) {
-        let deadline = cx.now + after;
+        self.start_at(cx, timer, cx.now + after);
+    }
+
+    fn start_at(&mut self, cx: &mut Cx<'_>, timer: TimerKind, deadline: Instant) {
         self.timers.set(timer, Some(deadline));
         cx.tell_timer(self.id, timer, TimerAction::Started(deadline));
     }
@@ -273,12 +294,22 @@ impl Connection {
         self.snd.nxt.octets_since(self.snd.una)
     }
 
-    /// The congestion window, in fast recovery the inflated one.
+    /// The congestion window; while it shrinks, what PRR makes of it.
     fn congestion_window(&self) -> u32 {
-        match self.recovery.phase {
-            recovery::Phase::Fast => self.recovery.window,
-            _ => self.congestion.cwnd(),
+        if self.recovery.is_reducing() && self.congestion.uses_prr() {
+            self.recovery.prr.window()
+        } else {
+            self.congestion.cwnd()
         }
+    }
+
+    /// Losses are found by RACK.
+    fn loses_by_time(&self) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+        //# The connection MUST use selective acknowledgment (SACK) options
+        //# [RFC2018], and the sender MUST keep SACK scoreboard information
+        //# on a per-connection basis
+        self.agreed.sack && self.options.loss_detection == LossDetection::Rack
     }
 
     /// Our FIN was sent and acknowledged.
@@ -286,10 +317,22 @@ impl Connection {
         self.snd.fin && self.snd.una == self.send_end()
     }
 
-    /// Free octets of the receive buffer. What waits out of order lies inside the announced window and is counted
-    /// by it.
-    fn receive_room(&self) -> u32 {
-        self.options.receive_buffer.saturating_sub(self.rcv.ready.len() as u32)
+    /// What the receive window follows from. What waits out of order lies inside the announced window and is counted by
+    /// it. A buffer made smaller than what a window can tell counts as that: else it would be closed for ever.
+    fn receive_room(&self) -> Room {
+        let capacity = self.options.receive_buffer.max(self.rcv.window.unit());
+        let free = capacity.saturating_sub(self.rcv.ready.len() as u32);
+        Room { nxt: self.rcv.nxt, free, capacity, mss: self.rcv.mss }
+    }
+
+    /// The sequence number of the first octet that the user has not taken.
+    fn consumed(&self) -> Seq {
+        self.rcv.nxt - u32::from(self.state.peer_closed()) - self.rcv.ready.len() as u32
+    }
+
+    /// Octets of urgent data that the user has still to take; some of them may not be here yet.
+    fn urgent_remaining(&self) -> u32 {
+        self.rcv.urgent.remaining(self.consumed())
     }
 
     fn receive_window(&self) -> u32 {
@@ -325,6 +368,7 @@ impl Connection {
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,
+            urgent: self.urgent_remaining(),
             out_of_order: self.rcv.assembler.len() as u32,
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),

@@ -4,13 +4,14 @@ use super::*;
 use crate::tcp::congestion;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::time_wait::TimeWait;
+use crate::wire::TcpSegment;
 
 /// What the link and the options say of segment sizes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SegmentSizes {
     /// The largest segment to announce and to accept (the MSS option).
     pub(crate) announce: u32,
-    /// The largest segment that the link lets us send.
+    /// The largest segment that the link lets us send, in octets of data and TCP options.
     pub(crate) send: u32,
 }
 
@@ -54,8 +55,9 @@ impl Connection {
         options: Options,
         sizes: SegmentSizes,
         iss: Seq,
+        clock: Clock,
     ) -> Self {
-        let mut connection = Self::new(cx.now, id, tuple, options, sizes, iss);
+        let mut connection = Self::new(cx.now, id, tuple, options, sizes, iss, clock);
         connection.state = State::Closed;
         connection.transition(cx, Trigger::ActiveOpen, Cause::Call(crate::host::op::Call::Connect));
         connection.start(cx, TimerKind::UserTimeout, connection.options.user_timeout);
@@ -64,24 +66,20 @@ impl Connection {
 
     /// A passive connection in SYN-RECEIVED, from its record: its SYN,ACK is sent and not yet acknowledged.
     pub(crate) fn thaw(half: &HalfOpen, now: Instant) -> Self {
-        let mut connection = Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss);
+        let mut connection =
+            Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss, half.clock);
         connection.passive = true;
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
-        connection.snd.mss = half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4());
-        connection.congestion =
-            Controller::new(&congestion(&connection.options, connection.snd.mss, half.iss));
-        connection.snd.wnd = u32::from(half.peer_window);
-        connection.snd.max_wnd = connection.snd.wnd;
-        connection.snd.wl1 = half.irs;
-        connection.rcv.irs = half.irs;
-        connection.rcv.nxt = half.irs + 1;
-        connection.rcv.window = ReceiveWindow::new(connection.rcv.nxt, connection.options.receive_buffer);
-        if half.retransmissions == 0 {
-            connection.rtt.on_sent(half.sent, half.iss + 1);
-        } else {
+        connection.agreed = half.agreed;
+        connection.begin_receiving(half.irs);
+        connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
+        connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
+        connection.note_sent(half.sent, half.iss, half.iss + 1, half.retransmissions.min(1) as u8);
+        if half.retransmissions > 0 {
             connection.rtt.on_timeout();
         }
+        connection.recovery.timeout_at = Some(half.retransmit_at);
         for (timer, at) in half.timers() {
             connection.timers.set(timer, Some(at));
         }
@@ -103,6 +101,8 @@ impl Connection {
             rcv_nxt: self.rcv.nxt,
             rcv_wnd: self.receive_window(),
             max_wnd: self.snd.max_wnd,
+            agreed: self.agreed,
+            clock: self.clock,
             relative: self.relative_out(),
             msl: self.options.msl,
             deadline,
@@ -113,7 +113,9 @@ impl Connection {
     pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
         let options = Options { msl: record.msl, receive_buffer: record.rcv_wnd, ..Options::default() };
         let sizes = SegmentSizes { announce: 1, send: 1 };
-        let mut connection = Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq);
+        let mut connection =
+            Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq, record.clock);
+        connection.agreed = record.agreed;
         connection.state = State::TimeWait;
         connection.orphan = true;
         connection.shut_read = true;
@@ -125,11 +127,14 @@ impl Connection {
         connection.snd.fin = true;
         connection.rcv.irs = record.relative.ack;
         connection.rcv.nxt = record.rcv_nxt;
-        connection.rcv.window = ReceiveWindow::new(record.rcv_nxt, connection.options.receive_buffer);
+        connection.rcv.last_ack_sent = record.rcv_nxt;
+        connection.rcv.window =
+            ReceiveWindow::until(record.rcv_nxt + record.rcv_wnd, record.agreed.rcv_shift());
         connection.timers.set(TimerKind::TimeWait, Some(record.deadline));
         connection
     }
 
+    #[allow(clippy::too_many_arguments)] // What a connection is made of, given once.
     fn new(
         now: Instant,
         id: SocketId,
@@ -137,6 +142,7 @@ impl Connection {
         options: Options,
         sizes: SegmentSizes,
         iss: Seq,
+        clock: Clock,
     ) -> Self {
         let mss = sizes.effective(None, tuple.local.is_ipv4());
         Connection {
@@ -144,6 +150,8 @@ impl Connection {
             tuple,
             state: State::Closed,
             passive: false,
+            agreed: Agreed::offered(&options),
+            clock,
             snd: Send {
                 iss,
                 una: iss,
@@ -153,10 +161,12 @@ impl Connection {
                 wl1: Seq(0),
                 wl2: Seq(0),
                 max_wnd: 0,
+                edge: iss,
                 mss: mss.min(sizes.send),
                 buffer: SendBuffer::new(iss + 1),
                 fin: false,
                 persist: Persist::default(),
+                urgent: SendUrgent::default(),
                 probe: false,
                 keep_alive_probe: false,
                 keep_alive_unanswered: 0,
@@ -165,11 +175,14 @@ impl Connection {
             rcv: Receive {
                 irs: Seq(0),
                 nxt: Seq(0),
-                window: ReceiveWindow::new(Seq(0), options.receive_buffer),
+                last_ack_sent: Seq(0),
+                window: ReceiveWindow::new(Seq(0), 0, 0),
                 mss: sizes.announce,
                 ready: VecDeque::new(),
                 assembler: Assembler::default(),
+                sack: SackReport::default(),
                 fin: None,
+                urgent: ReceiveUrgent::default(),
                 acks: AckPolicy::default(),
                 bare_acks: Throttle::default(),
                 last_heard: now,
@@ -187,23 +200,47 @@ impl Connection {
         }
     }
 
-    /// The peer's SYN is here: its numbers and its MSS are known.
-    pub(super) fn on_peer_syn(&mut self, segment: &crate::wire::TcpSegment<'_>) {
-        let v4 = self.tuple.local.is_ipv4();
-        self.rcv.irs = segment.seq;
-        self.rcv.nxt = segment.seq + 1;
-        self.rcv.window = ReceiveWindow::new(self.rcv.nxt, self.options.receive_buffer);
+    /// The peer's SYN is here: its numbers, its MSS and its options are known.
+    pub(super) fn on_peer_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        self.agreed = self.agreed.with(&segment.options);
+        if let Some(timestamps) = segment.options.timestamps {
+            self.clock.begin(timestamps.value, cx.now);
+        }
+        cx.note_window_scale(&segment.options);
+        self.begin_receiving(segment.seq);
         let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
-        self.snd.mss = sizes.effective(segment.options.mss, v4);
-        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));
-        self.set_send_window(segment);
+        self.set_send_mss(sizes.effective(segment.options.mss, self.tuple.local.is_ipv4()));
+        self.set_send_window(u32::from(segment.window), segment.seq, segment.ack);
     }
 
-    pub(super) fn set_send_window(&mut self, segment: &crate::wire::TcpSegment<'_>) {
-        self.snd.wnd = u32::from(segment.window);
-        self.snd.max_wnd = self.snd.max_wnd.max(self.snd.wnd);
-        self.snd.wl1 = segment.seq;
-        self.snd.wl2 = segment.ack;
+    /// The peer's numbers begin at `irs`.
+    fn begin_receiving(&mut self, irs: Seq) {
+        self.rcv.irs = irs;
+        self.rcv.nxt = irs + 1;
+        self.rcv.last_ack_sent = self.rcv.nxt;
+        self.rcv.window =
+            ReceiveWindow::new(self.rcv.nxt, self.options.receive_buffer, self.agreed.rcv_shift());
+    }
+
+    /// What fits into a segment to the peer, options included, is `mss`.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# The maximum size of a segment that a TCP endpoint really sends, the
+    //# "effective send MSS", MUST be the smaller (MUST-16) of the send MSS
+    //# (that reflects the available reassembly buffer size at the remote
+    //# host, the EMTU_R [19]) and the largest transmission size permitted by
+    //# the IP layer (EMTU_S [19]):
+    fn set_send_mss(&mut self, mss: u32) {
+        self.snd.mss = mss - self.agreed.option_len();
+        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));
+    }
+
+    /// The peer announced `window` in a segment with these numbers.
+    pub(super) fn set_send_window(&mut self, window: u32, seq: Seq, ack: Seq) {
+        self.snd.wnd = window;
+        self.snd.max_wnd = self.snd.max_wnd.max(window);
+        self.snd.edge = self.snd.edge.max(self.snd.una + window);
+        self.snd.wl1 = seq;
+        self.snd.wl2 = ack;
     }
 
     /// The handshake is over: the timers that guard a connection take over from those that guard its opening.

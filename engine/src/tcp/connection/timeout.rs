@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use super::*;
+use crate::event::RecoveryPhase;
 use crate::tcp::receive::ack_policy::Owed;
 
 /// The override of silly-window avoidance.
@@ -25,7 +26,7 @@ impl Connection {
 
     fn fire(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
         match timer {
-            TimerKind::Retransmit => self.on_retransmission_timeout(cx),
+            TimerKind::Retransmit => self.on_recovery_timer(cx),
             TimerKind::Persist => {
                 self.snd.persist.on_probe();
                 self.snd.probe = true;
@@ -44,20 +45,6 @@ impl Connection {
             // Only the waiting call ends; the connection goes on by itself.
             TimerKind::Linger => {}
         }
-    }
-
-    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
-    //# (5.4) Retransmit the earliest segment that has not been acknowledged
-    //# by the TCP receiver.
-    fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
-        let again = self.recovery.timed_out_at(self.snd.una);
-        if self.snd.syn_acknowledged {
-            self.congestion.on_timeout(cx.now, self.flight(), again);
-        }
-        self.rtt.on_timeout();
-        self.recovery.on_timeout(self.snd.una, self.snd.nxt);
-        // (5.6) Start the retransmission timer; sending arms it too, but nothing may go out at all.
-        self.start(cx, TimerKind::Retransmit, self.rtt.rto());
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.8
@@ -140,6 +127,7 @@ impl Connection {
             return;
         }
         if self.must_persist() {
+            self.recovery.timeout_at = None;
             self.stop(cx, TimerKind::Retransmit);
             if !self.timers.is_running(TimerKind::Persist) {
                 let interval = self.persist_interval();
@@ -149,19 +137,7 @@ impl Connection {
             self.snd.persist.reset();
             self.snd.probe = false;
             self.stop(cx, TimerKind::Persist);
-            //= https://www.rfc-editor.org/rfc/rfc6298#section-5
-            //# (5.1) Every time a packet containing data is sent (including a
-            //# retransmission), if the timer is not running, start it running
-            //# so that it will expire after RTO seconds (for the current value
-            //# of RTO).
-            if self.flight() > 0 && !self.timers.is_running(TimerKind::Retransmit) {
-                self.start(cx, TimerKind::Retransmit, self.rtt.rto());
-            }
-            //# (5.2) When all outstanding data has been acknowledged, turn off the
-            //# retransmission timer.
-            if self.flight() == 0 {
-                self.stop(cx, TimerKind::Retransmit);
-            }
+            self.arm_recovery_timer(cx);
         }
         if self.all_acknowledged() {
             self.stop(cx, TimerKind::Linger);
@@ -174,10 +150,65 @@ impl Connection {
         }
     }
 
-    /// The peer made progress, or shows that it lives behind a closed window: both timers begin anew.
-    pub(super) fn restart_send_timers(&mut self, cx: &mut Cx<'_>) {
-        self.stop(cx, TimerKind::Retransmit);
+    /// Sets the one timer of loss recovery to what comes next: the retransmission timeout, a tail loss probe or RACK's
+    /// reordering timer.
+    fn arm_recovery_timer(&mut self, cx: &mut Cx<'_>) {
+        if self.flight() == 0 {
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+            //# (5.2) When all outstanding data has been acknowledged, turn off the
+            //# retransmission timer.
+            self.recovery.timeout_at = None;
+            self.recovery.tlp.stop();
+            self.recovery.rack.stop();
+            return self.stop(cx, TimerKind::Retransmit);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+        //# (5.1) Every time a packet containing data is sent (including a
+        //# retransmission), if the timer is not running, start it running
+        //# so that it will expire after RTO seconds (for the current value
+        //# of RTO).
+        let timeout_at = *self.recovery.timeout_at.get_or_insert(cx.now + self.rtt.rto());
+        if !self.may_probe_the_tail() {
+            self.recovery.tlp.stop();
+        } else if core::mem::take(&mut self.recovery.progress) {
+            let one_segment = self.flight() <= self.snd.mss;
+            self.recovery.tlp.schedule(cx.now, self.rtt.srtt(), one_segment, timeout_at);
+        }
+        let (slot, at) = self.recovery.next_timer(timeout_at);
+        self.recovery.slot = slot;
+        if self.timers.get(TimerKind::Retransmit) != Some(at) {
+            self.start_at(cx, TimerKind::Retransmit, at.max(cx.now));
+        }
+    }
+
+    /// A tail loss probe needs RACK, and nothing that shows a loss already.
+    fn may_probe_the_tail(&self) -> bool {
+        self.options.tail_loss_probe
+            && self.loses_by_time()
+            && self.state.is_synchronized()
+            && self.recovery.phase == RecoveryPhase::Open
+            && self.recovery.sent.sacked() == 0
+    }
+
+    /// The peer made progress, or shows that it lives behind a closed window: both timers begin anew. Without SACK the
+    /// retransmission timer does so for the first `partial` acknowledgment of a recovery only, that a recovery of many
+    /// losses ends with a timeout rather than last as many round trips (RFC 6582 §4, "impatient").
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# (5.3) When an ACK is received that acknowledges new data, restart the
+    //# retransmission timer so that it will expire after RTO seconds
+    //# (for the current value of RTO).
+    //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
+    //# For the first partial ACK that arrives during fast recovery, also
+    //# reset the retransmit timer.
+    pub(super) fn restart_send_timers(&mut self, cx: &mut Cx<'_>, partial: bool) {
         self.stop(cx, TimerKind::UserTimeout);
+        let impatient = partial && !self.agreed.sack;
+        if impatient && core::mem::replace(&mut self.recovery.had_partial, true) {
+            return;
+        }
+        self.recovery.timeout_at = None;
+        self.recovery.progress = true;
+        self.stop(cx, TimerKind::Retransmit);
     }
 
     /// Starts the delayed-acknowledgment timer where an acknowledgment waits.

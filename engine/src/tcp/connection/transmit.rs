@@ -4,9 +4,12 @@
 //! bare acknowledgment. Any of them acknowledges what came.
 
 use super::*;
-use crate::event::{RetransmissionReason, SegmentRecord};
+use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
+use crate::limits::Limit;
 use crate::tcp::receive::ack_policy::Owed;
-use crate::tcp::recovery::Phase;
+use crate::tcp::recovery::duplicates;
+use crate::tcp::recovery::frto::Frto;
+use crate::tcp::recovery::sent::Record;
 use crate::tcp::send::nagle::Candidate;
 use crate::wire::TcpSegment;
 
@@ -17,8 +20,18 @@ pub(crate) struct Outgoing {
     pub(crate) ack: Option<Seq>,
     pub(crate) flags: Flags,
     pub(crate) window: u16,
+    pub(crate) urgent: u16,
     pub(crate) options: TcpOptions,
     pub(crate) len: u32,
+}
+
+/// What new data may use of the congestion window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowance {
+    /// What it leaves free.
+    Quota,
+    /// One segment, whatever it leaves free.
+    Segment,
 }
 
 impl Outgoing {
@@ -43,7 +56,7 @@ impl Connection {
             ack: out.ack.unwrap_or_default(),
             flags: out.flags,
             window: out.window,
-            urgent: 0,
+            urgent: out.urgent,
             options: out.options,
             payload: &[],
         }
@@ -74,7 +87,8 @@ impl Connection {
         if self.is_closed() {
             return None;
         }
-        let out = self.next_segment(cx)?;
+        let mut out = self.next_segment(cx)?;
+        self.acknowledge(cx, &mut out);
         self.on_sent(cx, &out);
         Some(out)
     }
@@ -83,25 +97,40 @@ impl Connection {
         if self.snd.nxt == self.snd.iss && !self.snd.syn_acknowledged {
             return Some(self.syn());
         }
-        self.resend(cx)
-            .or_else(|| self.new_data(cx))
+        self.loss_probe(cx)
+            .or_else(|| self.lost_or_new(cx))
             .or_else(|| self.probe(cx))
             .or_else(|| self.keep_alive_probe())
             .or_else(|| self.bare_ack())
     }
 
+    /// What is lost goes before what is new; only F-RTO wants it the other way round.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# The scoreboard MUST be queried via NextSeg () for the
+    //# sequence number range of the next segment to transmit (if
+    //# any), and the given segment sent.
+    fn lost_or_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.recovery.frto == Frto::Probing {
+            if let Some(out) = self.new_data(cx, Allowance::Quota) {
+                return Some(out);
+            }
+            if self.snd.nxt.after(self.recovery.high) {
+                return None;
+            }
+            // Nothing new could go: the recovery is the usual one.
+            self.recovery.frto.stop();
+        }
+        if self.recovery.sent.has_due() {
+            return self.resend(cx);
+        }
+        self.new_data(cx, Allowance::Quota).or_else(|| self.last_resort(cx))
+    }
+
     /// The SYN, or the SYN,ACK once the peer's SYN is here.
     fn syn(&self) -> Outgoing {
-        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-        //# TCP implementations SHOULD send an MSS Option in every SYN segment
-        //# when its receive MSS differs from the default 536 for IPv4 or 1220
-        //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
-        let mss = u16::try_from(self.rcv.mss).unwrap_or(u16::MAX);
-        let options = TcpOptions { mss: Some(mss), ..TcpOptions::NONE };
-        let window = self.options.receive_buffer.min(u32::from(u16::MAX)) as u16;
         let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
         let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
-        Outgoing { seq: self.snd.iss, ack, flags, window, options, len: 0 }
+        Outgoing { seq: self.snd.iss, ack, flags, window: 0, urgent: 0, options: TcpOptions::NONE, len: 0 }
     }
 
     /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
@@ -117,50 +146,154 @@ impl Connection {
         if len > 0 && data_end == self.snd.buffer.end() {
             flags |= Flags::PSH;
         }
+        // Bare acknowledgments carry it, too: that is how it passes a closed window.
+        let urgent = self.snd.urgent.field(seq);
+        if urgent.is_some() {
+            flags |= Flags::URG;
+        }
         Outgoing {
             seq,
             ack: Some(self.rcv.nxt),
             flags,
-            window: self.announced_window(),
+            window: 0,
+            urgent: urgent.unwrap_or(0),
             options: TcpOptions::NONE,
             len,
         }
     }
 
-    /// Sends again what recovery says, as the congestion window allows.
+    /// Octets that may go now: the congestion window, while it shrinks PRR, less what is in the network.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
+    //# A segment marked
+    //# as lost by RACK-TLP MUST NOT be retransmitted until congestion
+    //# control deems this appropriate.
+    fn quota(&self) -> u32 {
+        self.congestion_window().saturating_sub(self.recovery.pipe())
+    }
+
+    /// Sends again the first of what is lost.
     fn resend(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        let resend = self.recovery.resend?;
-        let first = matches!(resend.reason, RetransmissionReason::Timeout | RetransmissionReason::Fast);
-        let ahead = resend.next.octets_since(self.snd.una);
-        if !first
-            && self.recovery.phase != Phase::Fast
-            && ahead + self.snd.mss > self.congestion_window().max(self.snd.mss)
-        {
+        let index = self.recovery.sent.next_due()?;
+        let mss = self.effective_send_mss();
+        self.recovery.sent.fill(index, mss);
+        let record = *self.recovery.sent.get(index)?;
+        let reason = record.lost?;
+        let forced = index == 0 && self.recovery.first_goes;
+        let len = self.resend_len(&record)?;
+        if !forced && len > self.quota() {
+            self.note_window_limited();
             return None;
         }
-        let out = if resend.next == self.snd.iss && !self.snd.syn_acknowledged {
-            self.syn()
-        } else {
-            let len = resend.end.octets_since(resend.next).min(self.snd.mss);
-            let len =
-                len.min(self.snd.buffer.end().octets_since(resend.next)).min(self.resend_room(resend.next)?);
-            let mut out = self.data_segment(resend.next, len);
-            // The FIN goes again when the range reaches it.
-            if self.snd.fin && out.seq + len == self.snd.buffer.end() && resend.end.after(out.seq + len) {
-                out.flags |= Flags::FIN;
-            }
-            out
-        };
-        if out.seq_len() == 0 {
-            self.recovery.resend = None;
+        self.recovery.first_goes &= !forced;
+        Some(self.resend_record(cx, index, len, reason))
+    }
+
+    /// RFC 6675's last resort, where neither RACK nor anything that is known to be lost is left to go on.
+    fn last_resort(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.recovery.phase != RecoveryPhase::Recovery || !self.agreed.sack || self.loses_by_time() {
             return None;
         }
+        let sent = &self.recovery.sent;
+        let index = duplicates::last_resort(sent, self.recovery.rescue)?;
+        let record = *sent.get(index)?;
+        let len = self.resend_len(&record)?;
+        if len > self.quota() {
+            return None;
+        }
+        self.recovery.rescue &= index + 1 < self.recovery.sent.len();
+        Some(self.resend_record(cx, index, len, RetransmissionReason::Recovery))
+    }
+
+    /// How much of a record goes again in one segment: what still fits into one, and the FIN behind it.
+    fn resend_len(&self, record: &Record) -> Option<u32> {
+        let (mss, data_end) = (self.effective_send_mss(), self.snd.buffer.end().min(record.end));
+        let fits = data_end.octets_since(record.start) <= mss;
+        let len = if fits { record.len() } else { mss };
+        Some(len.min(self.resend_room(record.start)?))
+    }
+
+    /// Sends `len` octets of a record again: it is cut where it is longer.
+    fn resend_record(
+        &mut self,
+        cx: &mut Cx<'_>,
+        index: usize,
+        len: u32,
+        reason: RetransmissionReason,
+    ) -> Outgoing {
+        let (start, end) =
+            self.recovery.sent.get(index).map_or((self.snd.una, self.snd.una), |r| (r.start, r.end));
+        if start + len != end {
+            self.recovery.sent.cut(index, start + len);
+        }
+        let out = self.segment_again(start, len);
+        let stamp = self.recovery.rate.stamp(cx.now, self.recovery.pipe());
+        self.recovery.sent.on_resent(index, cx.now, stamp);
+        self.recovery.undo.on_resent(cx.now);
+        if index == 0 {
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+            //# An implementation MUST manage the retransmission timer(s) in such a
+            //# way that a segment is never retransmitted too early, i.e., less than
+            //# one RTO after the previous transmission of that segment.
+            self.recovery.timeout_at = self.recovery.timeout_at.max(Some(cx.now + self.rtt.rto()));
+        }
+        self.note_resent(cx, &out, reason);
+        out
+    }
+
+    /// The segment of `len` octets of sequence space from `start` on, as it was sent before: SYN, data, FIN.
+    fn segment_again(&self, start: Seq, len: u32) -> Outgoing {
+        if start == self.snd.iss && !self.snd.syn_acknowledged {
+            return self.syn();
+        }
+        let data = len.min(self.snd.buffer.end().octets_since(start));
+        let mut out = self.data_segment(start, data);
+        if data < len {
+            out.flags |= Flags::FIN;
+        }
+        out
+    }
+
+    fn note_resent(&mut self, cx: &mut Cx<'_>, out: &Outgoing, reason: RetransmissionReason) {
         self.totals.retransmissions += 1;
-        self.rtt.on_resent();
-        self.recovery.on_resent(out.seq_len());
-        let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason: resend.reason };
+        let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason };
         cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
-        Some(out)
+    }
+
+    /// A tail loss probe, which no congestion window holds back: a new segment, or else the last one again.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //# If both conditions are met, then the sender SHOULD transmit a
+    //# previously unsent data segment, if one exists and the receive window
+    //# allows, and increment the FlightSize accordingly.
+    fn loss_probe(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if !core::mem::take(&mut self.recovery.probe_goes) {
+            return None;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+        //# After attempting to send a loss probe, regardless of whether a loss
+        //# probe was sent, the sender MUST re-arm the RTO timer, not the PTO
+        //# timer, if the FlightSize is not zero.
+        self.recovery.timeout_at = Some(cx.now + self.rtt.rto());
+        if let Some(out) = self.new_data(cx, Allowance::Segment) {
+            self.recovery.tlp.on_sent(out.seq + out.seq_len(), false);
+            return Some(out);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+        //# If such an unsent segment is not available, then the sender SHOULD
+        //# retransmit the highest-sequence segment sent so far and set
+        //# TLP.is_retrans to true.
+        let last = *self.recovery.sent.last()?;
+        let mut index = self.recovery.sent.len() - 1;
+        let mss = self.effective_send_mss();
+        if last.len() > mss + 1 {
+            self.recovery.sent.cut(index, last.end - mss);
+            index += 1;
+        }
+        let probe = *self.recovery.sent.get(index)?;
+        if self.resend_room(probe.start)? < probe.len() {
+            return None;
+        }
+        self.recovery.tlp.on_sent(self.snd.nxt, true);
+        Some(self.resend_record(cx, index, probe.len(), RetransmissionReason::TailLossProbe))
     }
 
     /// How much from `seq` on may be sent again, if any, when the peer shrank its window. Behind a closed one a segment
@@ -170,7 +303,7 @@ impl Connection {
     //# (SHLD-15), but SHOULD retransmit normally the old unacknowledged data
     //# between SND.UNA and SND.UNA+SND.WND (SHLD-16).
     fn resend_room(&self, seq: Seq) -> Option<u32> {
-        match (self.snd.una + self.snd.wnd).octets_since(seq) {
+        match self.honoured_edge().octets_since(seq) {
             0 if seq == self.snd.una => Some(self.snd.mss),
             0 => None,
             room => Some(room),
@@ -178,31 +311,42 @@ impl Connection {
     }
 
     /// New data, or the FIN alone, as the windows, Nagle and silly-window avoidance allow.
-    fn new_data(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+    fn new_data(&mut self, cx: &mut Cx<'_>, allowance: Allowance) -> Option<Outgoing> {
         if matches!(self.state, State::SynSent | State::SynReceived) || self.snd.nxt == self.send_end() {
+            self.note_app_limited();
             return None;
         }
-        if self.recovery.phase == Phase::Loss && self.recovery.resend.is_some() {
+        if self.recovery.sent.len() >= cx.limits.scoreboard_records {
+            cx.limit_hit(Some(self.id), Limit::ScoreboardRecords);
             return None;
         }
         if self.flight() == 0 {
             self.congestion.on_idle(cx.now, cx.now - self.snd.last_sent, self.rtt.rto());
         }
+        let mss = self.effective_send_mss();
         let waiting = self.snd.buffer.end().octets_since(self.snd.nxt);
         let by_peer = (self.snd.una + self.snd.wnd).octets_since(self.snd.nxt);
-        let by_path = self.congestion_window().saturating_sub(self.flight());
+        let by_path = match allowance {
+            Allowance::Quota => self.quota(),
+            Allowance::Segment => mss,
+        };
         let candidate = Candidate {
             waiting,
             usable: by_peer.min(by_path),
-            mss: self.snd.mss,
+            mss,
             max_window: self.snd.max_wnd,
             in_flight: self.flight() > 0,
-            no_delay: self.options.no_delay,
+            no_delay: self.options.no_delay
+                || self.snd.urgent.is_ahead_of(self.snd.nxt)
+                || allowance == Allowance::Segment,
             fin_follows: self.snd.fin,
             override_silly: self.snd.probe && by_peer > 0,
         };
         let len = candidate.segment_len();
         if len == 0 && waiting > 0 {
+            if by_path < waiting.min(by_peer).min(mss) {
+                self.note_window_limited();
+            }
             return None;
         }
         let mut out = self.data_segment(self.snd.nxt, len);
@@ -215,6 +359,19 @@ impl Connection {
         }
         self.snd.probe = false;
         Some(out)
+    }
+
+    /// The congestion window, and nothing else, holds data back.
+    fn note_window_limited(&mut self) {
+        self.recovery.limited_until = Some(self.snd.nxt);
+    }
+
+    /// There is no data that could go.
+    fn note_app_limited(&mut self) {
+        let pipe = self.recovery.pipe();
+        if !self.recovery.sent.has_due() && pipe < self.congestion_window() {
+            self.recovery.rate.on_app_limited(pipe);
+        }
     }
 
     /// A zero-window probe: one octet, or the FIN, beyond the window.
@@ -233,8 +390,9 @@ impl Connection {
             out.flags |= Flags::FIN;
         }
         if seq.before(self.snd.nxt) {
+            let stamp = self.recovery.rate.stamp(cx.now, self.recovery.pipe());
+            self.recovery.sent.on_resent(0, cx.now, stamp);
             self.totals.retransmissions += 1;
-            self.rtt.on_resent();
         }
         let kind = EventKind::Retransmission { seq: seq.0, len, reason: RetransmissionReason::WindowProbe };
         cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
@@ -270,14 +428,20 @@ impl Connection {
         if !self.state.is_synchronized() || self.state == State::TimeWait {
             return self.snd.nxt;
         }
-        self.snd.nxt.min(self.snd.una + self.snd.wnd)
+        self.snd.nxt.min(self.honoured_edge())
     }
 
-    /// The window to announce, after moving its edge as far as it may go.
-    fn announced_window(&self) -> u16 {
-        let mut window = self.rcv.window.clone();
-        window.advance(self.rcv.nxt, self.receive_room(), self.options.receive_buffer, self.rcv.mss);
-        u16::try_from(window.size(self.rcv.nxt)).unwrap_or(u16::MAX)
+    /// The right edge up to which the peer takes what was sent already. Where it announced less than before by no more
+    /// than the rounding of its scale, it still takes what it announced before.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //# On first retransmission, or if the sequence number is out of
+    //# window by less than 2^Rcv.Wind.Shift, then do normal
+    //# retransmission(s) without regard to the receiver window as long
+    //# as the original segment was in window when it was sent.
+    pub(super) fn honoured_edge(&self) -> Seq {
+        let edge = self.snd.una + self.snd.wnd;
+        let rounded_off = self.snd.edge.octets_since(edge) < 1 << self.agreed.snd_shift();
+        if rounded_off { self.snd.edge.max(edge) } else { edge }
     }
 
     /// Keeps the books on a segment that goes out.
@@ -285,22 +449,23 @@ impl Connection {
         let end = out.seq + out.seq_len();
         if end.after(self.snd.nxt) {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
-            if self.snd.nxt == out.seq && !out.flags.contains(Flags::SYN | Flags::ACK) {
-                self.rtt.on_sent(cx.now, end);
-            }
+            let again = out.flags.contains(Flags::SYN | Flags::ACK);
+            self.note_sent(cx.now, self.snd.nxt, end, again.into());
             self.snd.nxt = end;
+            self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);
         }
         self.totals.segments_out += 1;
         self.totals.bytes_sent += u64::from(out.len);
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
-            self.congestion.on_sent(cx.now, out.len, self.flight());
+            self.recovery.prr.on_sent(out.seq_len());
+            self.congestion.on_sent(cx.now, out.len, self.recovery.pipe());
         }
-        if out.ack.is_some() {
-            let room = self.receive_room();
-            self.rcv.window.advance(self.rcv.nxt, room, self.options.receive_buffer, self.rcv.mss);
-            self.rcv.acks.sent();
-            self.stop(cx, TimerKind::DelayedAck);
-        }
+    }
+
+    /// Puts on the scoreboard what was sent at `at`, and `retransmissions` times before.
+    pub(super) fn note_sent(&mut self, at: Instant, start: Seq, end: Seq, retransmissions: u8) {
+        let stamp = self.recovery.rate.stamp(at, self.recovery.pipe());
+        self.recovery.sent.push(start, end, at, stamp, retransmissions);
     }
 }

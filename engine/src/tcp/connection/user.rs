@@ -12,11 +12,13 @@ use crate::host::op::Call;
 pub(crate) struct ReadyData {
     pub(crate) data: Vec<u8>,
     pub(crate) end_of_stream: bool,
+    /// Octets of urgent data that remain after these.
+    pub(crate) urgent: u32,
 }
 
 impl Connection {
-    /// SEND: takes what fits.
-    pub(crate) fn send(&mut self, data: &[u8]) -> Option<Result<usize, Errno>> {
+    /// SEND: takes what fits; of urgent data SND.UP follows the last octet taken.
+    pub(crate) fn send(&mut self, data: &[u8], urgent: bool) -> Option<Result<usize, Errno>> {
         if let Some(error) = self.take_error() {
             return Some(Err(error));
         }
@@ -35,7 +37,14 @@ impl Connection {
         }
         match self.snd.buffer.push(data, self.options.send_buffer) {
             0 => None,
-            taken => Some(Ok(taken)),
+            taken => {
+                if urgent {
+                    self.snd.urgent.mark(self.snd.buffer.end());
+                    // Where no window lets the data go, an acknowledgment takes the news.
+                    self.rcv.acks.now();
+                }
+                Some(Ok(taken))
+            }
         }
     }
 
@@ -50,7 +59,15 @@ impl Connection {
         let (available, ended) = (self.rcv.ready.len(), self.receive_ended());
         // What was put back after a failure still comes before the error.
         let last = ended || self.error.is_some();
-        let enough = min.min(max).min(self.receivable()).max(1);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.3
+        //# Note that data following the urgent pointer (non-urgent data)
+        //# cannot be delivered to the user in the same buffer with preceding
+        //# urgent data unless the boundary is clearly marked for the user.
+        let before_the_mark = match self.urgent_remaining() {
+            0 => usize::MAX,
+            urgent => urgent as usize,
+        };
+        let enough = min.min(max).min(self.receivable()).min(before_the_mark).max(1);
         if available == 0 || available < enough && !last {
             if let Some(error) = self.take_error() {
                 return Some(Err(error));
@@ -62,7 +79,7 @@ impl Connection {
                 return None;
             }
         }
-        let take = available.min(max);
+        let take = available.min(max).min(before_the_mark);
         let data: Vec<u8> = if peek {
             self.rcv.ready.iter().take(take).copied().collect()
         } else {
@@ -71,10 +88,13 @@ impl Connection {
                 self.rcv.ready = VecDeque::new();
             }
             self.on_room(cx);
+            self.rcv.urgent.on_consumed(self.consumed());
             data
         };
+        let left = if peek { take as u32 } else { 0 };
+        let urgent = self.urgent_remaining().saturating_sub(left);
         // As with `recv(2)`: the end comes by itself, after the last octet.
-        Some(Ok(ReadyData { data, end_of_stream: ended && available == 0 }))
+        Some(Ok(ReadyData { data, end_of_stream: ended && available == 0, urgent }))
     }
 
     /// The attempt to open failed or was given up: there is no stream that could have an end.
@@ -95,8 +115,9 @@ impl Connection {
     /// Octets that are sure to come together without any being taken: when fewer wait, silly-window avoidance opens the
     /// window again.
     fn receivable(&self) -> usize {
-        let capacity = self.options.receive_buffer;
-        (capacity - (capacity / 2).min(2 * self.rcv.mss)) as usize
+        let Room { capacity, mss, .. } = self.receive_room();
+        let kept = (capacity / 2).min(2 * mss) + self.rcv.window.unit() - 1;
+        capacity.saturating_sub(kept) as usize
     }
 
     /// No more octets will become readable, and no error will say why.
@@ -110,10 +131,9 @@ impl Connection {
 
     /// The user read: tell the peer of the room, if it matters to it.
     fn on_room(&mut self, _cx: &mut Cx<'_>) {
-        let (nxt, room) = (self.rcv.nxt, self.receive_room());
         if self.state.may_receive()
             && self.state.is_synchronized()
-            && self.rcv.window.update_is_due(nxt, room, self.options.receive_buffer, self.rcv.mss)
+            && self.rcv.window.update_is_due(self.receive_room())
         {
             self.rcv.acks.now();
         }

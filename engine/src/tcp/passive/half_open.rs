@@ -7,13 +7,16 @@ use core::time::Duration;
 
 use crate::event::Relative;
 use crate::id::SocketId;
+use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
 use crate::tcp::cx::{Stray, Tuple};
+use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
 use crate::tcp::timers::TimerKind;
+use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
-use crate::wire::{Flags, TcpOptions, TcpSegment};
+use crate::wire::{Flags, TcpSegment};
 
 /// A connection in SYN-RECEIVED.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct HalfOpen {
     pub(crate) irs: Seq,
     pub(crate) peer_mss: Option<u16>,
     pub(crate) peer_window: u16,
+    pub(crate) agreed: Agreed,
+    pub(crate) clock: Clock,
     /// When the SYN,ACK last went.
     pub(crate) sent: Instant,
     pub(crate) retransmissions: u32,
@@ -45,8 +50,10 @@ impl HalfOpen {
         options: Options,
         sizes: SegmentSizes,
         iss: Seq,
+        mut clock: Clock,
         syn: &TcpSegment<'_>,
     ) -> Self {
+        clock.begin(syn.options.timestamps.unwrap_or_default().value, now);
         HalfOpen {
             id,
             listener,
@@ -56,6 +63,8 @@ impl HalfOpen {
             irs: syn.seq,
             peer_mss: syn.options.mss,
             peer_window: syn.window,
+            agreed: Agreed::offered(&options).with(&syn.options),
+            clock,
             sent: now,
             retransmissions: 0,
             retransmit_at: now + options.rto_initial.max(options.rto_min),
@@ -65,15 +74,15 @@ impl HalfOpen {
     }
 
     /// `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
-    pub(crate) fn syn_ack(&self) -> Stray {
+    pub(crate) fn syn_ack(&self, now: Instant) -> Stray {
         Stray {
             tuple: self.tuple,
             socket: Some(self.id),
             seq: self.iss,
             ack: Some(self.irs + 1),
             flags: Flags::SYN | Flags::ACK,
-            window: self.options.receive_buffer.min(u32::from(u16::MAX)) as u16,
-            options: TcpOptions { mss: u16::try_from(self.sizes.announce).ok(), ..TcpOptions::NONE },
+            window: window::on_syn(self.options.receive_buffer),
+            options: self.agreed.on_syn(self.sizes.announce, &self.clock, now),
             relative: Some(self.relative_out()),
         }
     }
@@ -89,6 +98,13 @@ impl HalfOpen {
     /// The SYN that began this, once more.
     pub(crate) fn is_repeated_syn(&self, segment: &TcpSegment<'_>) -> bool {
         segment.syn() && !segment.ack() && !segment.rst() && segment.seq == self.irs
+    }
+
+    /// The peer repeated its SYN: what it times from now on is this one.
+    pub(crate) fn on_repeated_syn(&mut self, syn: &TcpSegment<'_>, now: Instant) {
+        if let Some(timestamps) = syn.options.timestamps {
+            self.clock.take(timestamps.value, syn.seq, self.irs + 1, now);
+        }
     }
 
     /// The timers that run.

@@ -28,6 +28,10 @@ impl AckPolicy {
     }
 
     /// Acknowledge at once.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+    //# A TCP receiver MUST NOT generate more than one ACK for every incoming segment, other than
+    //# to update the offered window as the receiving application consumes new data (see [RFC813]
+    //# and page 42 of [RFC793]).
     pub(crate) fn now(&mut self) {
         self.owed = Owed::Now;
     }
@@ -41,6 +45,11 @@ impl AckPolicy {
     //# (where RMSS is the MSS specified by the TCP endpoint receiving the
     //# segments to be acknowledged, or the default value if not specified)
     //# (SHLD-19).
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+    //# The delayed ACK algorithm specified in [RFC1122] SHOULD be used by a TCP receiver.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+    //# Specifically, an ACK SHOULD be generated for at least every second full-sized segment, and
+    //# MUST be generated within 500 ms of the arrival of the first unacknowledged packet.
     pub(crate) fn on_data(&mut self, len: u32, rcv_mss: u32) {
         self.largest = self.largest.max(len.min(rcv_mss));
         self.octets = self.octets.saturating_add(len);

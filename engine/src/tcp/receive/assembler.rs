@@ -17,6 +17,8 @@ use crate::tcp::seq::Seq;
 struct Piece {
     start: Seq,
     octets: Vec<u8>,
+    /// Which arrival it last grew by, or was met by.
+    arrival: u64,
 }
 
 impl Piece {
@@ -29,6 +31,8 @@ impl Piece {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembler {
     pieces: Vec<Piece>,
+    /// Segments that came out of order.
+    arrivals: u64,
 }
 
 /// There are as many pieces as the limit allows, and this one closes no gap.
@@ -48,6 +52,8 @@ impl Assembler {
     /// Keeps `data`, which starts at `seq`, ahead of `rcv.nxt`.
     pub(crate) fn insert(&mut self, seq: Seq, data: &[u8], limit: usize) -> Result<(), TooManyPieces> {
         let end = seq + data.len() as u32;
+        self.arrivals += 1;
+        let arrival = self.arrivals;
         // The pieces that touch or overlap the new one.
         let first = self.pieces.partition_point(|piece| piece.end().before(seq));
         let last = self.pieces.partition_point(|piece| piece.start.at_or_before(end));
@@ -55,14 +61,14 @@ impl Assembler {
             if self.pieces.len() >= limit {
                 return Err(TooManyPieces);
             }
-            self.pieces.insert(first, Piece { start: seq, octets: data.to_vec() });
+            self.pieces.insert(first, Piece { start: seq, octets: data.to_vec(), arrival });
             return Ok(());
         }
         // Append to the first of them when the data begins inside it, else begin anew.
         let mut merged = if self.pieces[first].start.at_or_before(seq) {
-            core::mem::replace(&mut self.pieces[first], Piece { start: seq, octets: Vec::new() })
+            core::mem::replace(&mut self.pieces[first], Piece { start: seq, octets: Vec::new(), arrival })
         } else {
-            Piece { start: seq, octets: Vec::new() }
+            Piece { start: seq, octets: Vec::new(), arrival }
         };
         for piece in &self.pieces[first..last] {
             if piece.octets.is_empty() {
@@ -73,8 +79,27 @@ impl Assembler {
             merged.octets.extend_from_slice(piece.octets.get(known..).unwrap_or_default());
         }
         copy_up_to(&mut merged, seq, data, end);
+        merged.arrival = arrival;
         self.pieces.splice(first..last, [merged]);
         Ok(())
+    }
+
+    /// Up to `count` pieces, from the first octet to the one after the last: the one that the last segment is part of
+    /// comes first, the one that was met longest ago last.
+    pub(crate) fn most_recent(&self, count: usize) -> impl Iterator<Item = (Seq, Seq)> + '_ {
+        let mut before = u64::MAX;
+        (0..count).map_while(move |_| {
+            let older = self.pieces.iter().filter(|piece| piece.arrival < before);
+            let piece = older.max_by_key(|piece| piece.arrival)?;
+            before = piece.arrival;
+            Some((piece.start, piece.end()))
+        })
+    }
+
+    /// The first run of octets from `start` to `end` that is held already.
+    pub(crate) fn overlap(&self, start: Seq, end: Seq) -> Option<(Seq, Seq)> {
+        let first = self.pieces.get(self.pieces.partition_point(|piece| piece.end().at_or_before(start)))?;
+        first.start.before(end).then(|| (first.start.max(start), first.end().min(end)))
     }
 
     /// What can be delivered when everything before `nxt` is: the octets from `nxt` on, if they are here.

@@ -1,194 +1,169 @@
 //! "What is lost": which octets to send again, and when.
 //!
-//! Owns: [`Recovery`], the duplicate-ACK count and the range to send again, and [`rtt`], the round-trip time and the
-//! retransmission timeout that follows from it. Never sees a window: how fast the range goes out is `congestion/`'s
-//! business.
+//! Owns: [`Recovery`], the state of the sender's loss recovery, an idea in each file: [`sent`] the scoreboard, [`sack`]
+//! what is believed of a SACK option, [`rack`] loss by time, [`duplicates`] loss by count, [`tlp`] the tail loss probe,
+//! [`prr`] what may go in recovery, [`frto`] and [`undo`] whether it was for nothing, [`rtt`] the round trip and the
+//! timeout, [`rate`] how fast data is delivered. What an acknowledgment or a timer means for all of them together is
+//! `connection/recover.rs`. Never sees a congestion window: how fast it all goes is `congestion/`'s business.
 //!
 //! ```text
-//! snd.una                    snd.nxt
-//!    | sent again | not yet     |
-//!    |------------|-------------|
-//!                 ^ resend.next, up to resend.end
+//!            SACK, duplicate           lost                all acknowledged
+//!   OPEN ----------------> DISORDER ---------> RECOVERY ------------------> OPEN
+//!     |  ECN: CWR                                 |  undo
+//!     '------------- timeout: LOSS ---------------'
 //! ```
 
+pub(crate) mod duplicates;
+pub(crate) mod frto;
+pub(crate) mod prr;
+pub(crate) mod rack;
+pub(crate) mod rate;
 pub(crate) mod rtt;
+pub(crate) mod sack;
+pub(crate) mod sent;
+pub(crate) mod tlp;
+pub(crate) mod undo;
 
+use self::duplicates::Duplicates;
+use self::frto::Frto;
+use self::prr::Prr;
+use self::rack::Rack;
+use self::rate::Rate;
+use self::sent::Sent;
+use self::tlp::Tlp;
+use self::undo::Undo;
 use super::seq::Seq;
-use crate::event::RetransmissionReason;
+use crate::event::RecoveryPhase;
+use crate::time::Instant;
 
-/// Duplicate acknowledgments that mean loss (RFC 5681 §3.2).
+/// DupThresh: duplicate acknowledgments that mean loss (RFC 5681 §3.2).
 const DUPLICATE_THRESHOLD: u32 = 3;
 
-/// What is being recovered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Nothing.
-    Open,
-    /// Duplicate acknowledgments told of a loss (RFC 6582).
-    Fast,
-    /// The retransmission timer fired.
-    Loss,
-}
-
-/// Octets to be sent again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Resend {
-    pub(crate) next: Seq,
-    pub(crate) end: Seq,
-    pub(crate) reason: RetransmissionReason,
+/// What the retransmission timer means: its three uses share one slot (RFC 8985 §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// The retransmission timeout (RFC 6298).
+    #[default]
+    Timeout,
+    /// The tail loss probe.
+    LossProbe,
+    /// RACK's reordering timer.
+    Reordering,
 }
 
 /// The state of loss recovery.
 #[derive(Clone, Debug)]
 pub(crate) struct Recovery {
-    pub(crate) phase: Phase,
-    duplicates: u32,
-    /// `snd.nxt` when recovery began: it is over when this is acknowledged.
-    recover: Seq,
+    pub(crate) phase: RecoveryPhase,
+    /// SND.NXT when the phase began (RecoveryPoint, recover): the phase is over when this is acknowledged.
+    pub(crate) high: Seq,
+    /// Whether there was a recovery of late: else `high` says nothing once it is over.
+    pub(crate) recovered_before: bool,
+    /// SND.NXT when the segments up to it were found to be out of order: what lies beyond is limited transmit's.
+    pub(crate) disorder_from: Seq,
     /// What the retransmission timer last fired for.
-    timed_out: Seq,
-    /// Whether there was a recovery: before the first, `recover` says nothing.
-    recovered_before: bool,
-    pub(crate) resend: Option<Resend>,
-    /// In fast recovery: the window, inflated by what left the network (RFC 6582 §3.2).
-    pub(crate) window: u32,
-}
-
-/// What an acknowledgment means for recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Nothing out of the ordinary.
-    Nothing,
-    /// Fast recovery begins.
-    EnterFast,
-    /// A duplicate in fast recovery.
-    Duplicate,
-    /// Fast recovery goes on with the next hole.
-    Partial,
-    /// Fast recovery is over.
-    Recovered,
+    pub(crate) timed_out: Seq,
+    pub(crate) sent: Sent,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) rack: Rack,
+    pub(crate) tlp: Tlp,
+    pub(crate) prr: Prr,
+    pub(crate) frto: Frto,
+    pub(crate) undo: Undo,
+    pub(crate) rate: Rate,
+    /// The first segment goes again whatever the window: the timer fired.
+    pub(crate) first_goes: bool,
+    /// A tail loss probe goes.
+    pub(crate) probe_goes: bool,
+    /// Rescue retransmissions that this recovery still has (RFC 6675's RescueRxt).
+    pub(crate) rescue: bool,
+    /// What the running timer means.
+    pub(crate) slot: Slot,
+    /// When the retransmission timeout passes.
+    pub(crate) timeout_at: Option<Instant>,
+    /// New data went out, or was acknowledged, since the timer was last set.
+    pub(crate) progress: bool,
+    /// Without SACK: this recovery had a partial acknowledgment.
+    pub(crate) had_partial: bool,
+    /// The congestion window held data back; it limits the sender until this is acknowledged.
+    pub(crate) limited_until: Option<Seq>,
 }
 
 impl Recovery {
     pub(crate) fn new(iss: Seq) -> Self {
         Recovery {
-            phase: Phase::Open,
-            duplicates: 0,
-            recover: iss,
-            timed_out: iss,
+            phase: RecoveryPhase::Open,
+            high: iss,
             recovered_before: false,
-            resend: None,
-            window: 0,
+            disorder_from: iss,
+            timed_out: iss,
+            sent: Sent::default(),
+            duplicates: Duplicates::default(),
+            rack: Rack::new(iss),
+            tlp: Tlp::default(),
+            prr: Prr::default(),
+            frto: Frto::default(),
+            undo: Undo::default(),
+            rate: Rate::default(),
+            first_goes: false,
+            probe_goes: false,
+            rescue: false,
+            slot: Slot::Timeout,
+            timeout_at: None,
+            progress: false,
+            had_partial: false,
+            limited_until: None,
         }
     }
 
-    /// Fast recovery began, or goes on: the window follows.
-    pub(crate) fn inflate(&mut self, verdict: Verdict, acked: u32, ssthresh: u32, mss: u32) {
-        self.window = match verdict {
-            Verdict::EnterFast => ssthresh + DUPLICATE_THRESHOLD * mss,
-            Verdict::Duplicate => self.window.saturating_add(mss),
-            //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
-            //# Deflate the congestion window by the amount of new data acknowledged by the
-            //# Cumulative Acknowledgment field.  If the partial ACK
-            //# acknowledges at least one SMSS of new data, then add back SMSS
-            //# bytes to the congestion window.
-            Verdict::Partial => {
-                let back = if acked >= mss { mss } else { 0 };
-                (self.window.saturating_sub(acked) + back).max(mss)
-            }
-            Verdict::Nothing | Verdict::Recovered => self.window,
-        };
+    /// Octets that are believed to be in the network.
+    pub(crate) fn pipe(&self) -> u32 {
+        self.sent.pipe().saturating_sub(self.duplicates.credit())
     }
 
-    /// `una` advanced to `ack`; `mss` bounds what a partial acknowledgment sends again.
-    pub(crate) fn on_ack(&mut self, ack: Seq, nxt: Seq, mss: u32) -> Verdict {
-        self.duplicates = 0;
-        if let Some(resend) = &mut self.resend {
-            resend.next = resend.next.max(ack);
-            if resend.next.at_or_after(resend.end) {
-                self.resend = None;
-            }
-        }
-        let over = ack.at_or_after(self.recover);
-        match self.phase {
-            Phase::Open => {
-                // What was recovered is history, and comes round again after two gigabytes.
-                self.recovered_before &= !ack.after(self.recover);
-                Verdict::Nothing
-            }
-            Phase::Fast if over => {
-                self.phase = Phase::Open;
-                self.resend = None;
-                Verdict::Recovered
-            }
-            Phase::Fast => {
-                let reason = RetransmissionReason::Recovery;
-                self.resend = Some(Resend { next: ack, end: (ack + mss).min(nxt), reason });
-                Verdict::Partial
-            }
-            Phase::Loss => {
-                if over {
-                    self.phase = Phase::Open;
-                }
-                Verdict::Nothing
-            }
-        }
+    /// In fast recovery, or in that of a timeout.
+    pub(crate) fn is_recovering(&self) -> bool {
+        matches!(self.phase, RecoveryPhase::Recovery | RecoveryPhase::Loss)
     }
 
-    /// A duplicate acknowledgment of `una` came while octets up to `nxt` are outstanding.
-    pub(crate) fn on_duplicate(&mut self, una: Seq, nxt: Seq, mss: u32) -> Verdict {
-        match self.phase {
-            Phase::Fast => return Verdict::Duplicate,
-            Phase::Loss => return Verdict::Nothing,
-            Phase::Open => self.duplicates += 1,
-        }
-        //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
-        //# When the third duplicate ACK is received, the TCP sender first
-        //# checks the value of recover to see if the Cumulative
-        //# Acknowledgment field covers more than recover.
-        if self.duplicates != DUPLICATE_THRESHOLD || self.recovered_before && !una.after(self.recover) {
-            return Verdict::Nothing;
-        }
-        self.begin(Phase::Fast, nxt);
-        self.resend =
-            Some(Resend { next: una, end: (una + mss).min(nxt), reason: RetransmissionReason::Fast });
-        Verdict::EnterFast
+    /// The window shrinks.
+    pub(crate) fn is_reducing(&self) -> bool {
+        matches!(self.phase, RecoveryPhase::Recovery | RecoveryPhase::Cwr)
+    }
+
+    /// Whether three duplicate acknowledgments of `una` may begin a recovery: without SACK those of one that is over may not.
+    //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
+    //# When the third duplicate ACK is received, the TCP sender first
+    //# checks the value of recover to see if the Cumulative
+    //# Acknowledgment field covers more than recover.
+    pub(crate) fn believes_duplicates(&self, una: Seq) -> bool {
+        self.is_recovering() || !self.recovered_before || una.after(self.high)
     }
 
     /// Whether the timer fired already for the segment at `una`.
     pub(crate) fn timed_out_at(&self, una: Seq) -> bool {
-        self.phase == Phase::Loss && self.timed_out == una
+        self.phase == RecoveryPhase::Loss && self.timed_out == una
     }
 
-    /// The retransmission timer fired: all from `una` to `nxt` counts as lost.
-    pub(crate) fn on_timeout(&mut self, una: Seq, nxt: Seq) {
-        self.begin(Phase::Loss, nxt);
-        self.timed_out = una;
-        self.resend = Some(Resend { next: una, end: nxt, reason: RetransmissionReason::Timeout });
-    }
-
-    /// Sends again what is outstanding, though nothing says that it was lost: a closed window opened.
-    pub(crate) fn resend_all(&mut self, una: Seq, nxt: Seq) {
-        self.resend = Some(Resend { next: una, end: nxt, reason: RetransmissionReason::Recovery });
-    }
-
-    /// `len` octets at `resend.next` were sent.
-    pub(crate) fn on_resent(&mut self, len: u32) {
-        if let Some(resend) = &mut self.resend {
-            resend.next += len;
-            if resend.reason == RetransmissionReason::Timeout {
-                resend.reason = RetransmissionReason::Recovery;
-            }
-            if resend.next.at_or_after(resend.end) {
-                self.resend = None;
-            }
+    /// The timer that comes first in rank, and when it fires; the retransmission timeout passes at `timeout_at`.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-8
+    //# When arming a RACK reordering timer or TLP
+    //# PTO timer, the sender SHOULD cancel any other pending timers.
+    pub(crate) fn next_timer(&self, timeout_at: Instant) -> (Slot, Instant) {
+        match (self.rack.deadline(), self.tlp.deadline()) {
+            (Some(at), _) => (Slot::Reordering, at),
+            (None, Some(at)) => (Slot::LossProbe, at.min(timeout_at)),
+            (None, None) => (Slot::Timeout, timeout_at),
         }
     }
 
-    fn begin(&mut self, phase: Phase, nxt: Seq) {
-        self.phase = phase;
-        self.duplicates = 0;
-        self.recover = nxt;
-        self.recovered_before = true;
+    /// Nothing is outstanding any more, and nothing will be.
+    pub(crate) fn clear(&mut self) {
+        self.sent.clear();
+        self.duplicates.reset();
+        self.rack.stop();
+        self.tlp.reset();
+        self.first_goes = false;
+        self.probe_goes = false;
     }
 }

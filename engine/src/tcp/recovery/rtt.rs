@@ -1,8 +1,11 @@
 //! The round-trip time and the retransmission timeout (RFC 6298).
+//!
+//! Owns: [`RttEstimator`], the smoothed round trip, its variation, the timeout with its back-off, and the shortest round
+//! trip of late. Never knows what was sent when: measurements come from the scoreboard or from timestamps, and none from
+//! what was sent twice.
 
 use core::time::Duration;
 
-use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
 /// The clock granularity G of RFC 6298.
@@ -10,8 +13,10 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// RFC 6298 (2.5): a maximum of at least 60 seconds.
 const RTO_MAX: Duration = Duration::from_secs(120);
 const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
+/// How long the shortest round trip is remembered, as in Linux.
+const MIN_RTT_WINDOW: Duration = Duration::from_secs(300);
 
-/// The estimator, and the one segment that it times.
+/// The estimator.
 #[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
     srtt: Option<Duration>,
@@ -19,8 +24,9 @@ pub(crate) struct RttEstimator {
     rto: Duration,
     min: Duration,
     backoff: u32,
-    /// The segment being timed: acknowledged by anything at or after this number; sent then.
-    timed: Option<(Seq, Instant)>,
+    shortest: Shortest,
+    /// SRTT and RTTVAR from before a timeout that was spurious: the next measurement adapts to them (RFC 4015 §3.1).
+    before_spurious: Option<(Duration, Duration)>,
 }
 
 impl RttEstimator {
@@ -29,7 +35,15 @@ impl RttEstimator {
         //# (2.1) Until a round-trip time (RTT) measurement has been made for a
         //# segment sent between the sender and receiver, the sender SHOULD
         //# set RTO <- 1 second
-        RttEstimator { srtt: None, rttvar: Duration::ZERO, rto: initial, min, backoff: 0, timed: None }
+        RttEstimator {
+            srtt: None,
+            rttvar: Duration::ZERO,
+            rto: initial,
+            min,
+            backoff: 0,
+            shortest: Shortest::default(),
+            before_spurious: None,
+        }
     }
 
     pub(crate) fn srtt(&self) -> Option<Duration> {
@@ -38,6 +52,11 @@ impl RttEstimator {
 
     pub(crate) fn rttvar(&self) -> Duration {
         self.rttvar
+    }
+
+    /// The shortest round trip of the last five minutes.
+    pub(crate) fn min_rtt(&self) -> Option<Duration> {
+        self.shortest.get()
     }
 
     /// The timeout, doubled for each time it fired in a row.
@@ -49,52 +68,46 @@ impl RttEstimator {
         self.backoff
     }
 
-    /// New octets up to `end` were sent. One segment is timed at a time.
-    pub(crate) fn on_sent(&mut self, now: Instant, end: Seq) {
-        if self.timed.is_none() {
-            self.timed = Some((end, now));
-        }
-    }
-
-    /// Something was sent again: an acknowledgment may now be of either, so none is measured (Karn).
-    //= https://www.rfc-editor.org/rfc/rfc6298#section-3
-    //# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.  That
-    //# is, RTT samples MUST NOT be made using segments that were
-    //# retransmitted (and thus for which it is ambiguous whether the reply
-    //# was for the first instance of the packet or a later instance).
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
-    //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
-    //# for taking RTT samples (MUST-18).
-    pub(crate) fn on_resent(&mut self) {
-        self.timed = None;
-    }
-
-    /// Everything before `ack` is acknowledged.
-    pub(crate) fn on_ack(&mut self, now: Instant, ack: Seq) {
-        if let Some((end, sent)) = self.timed
-            && ack.at_or_after(end)
-        {
-            self.timed = None;
-            self.sample(now - sent);
-        }
-    }
-
-    /// Takes a measurement.
-    pub(crate) fn sample(&mut self, r: Duration) {
-        match self.srtt {
-            None => {
+    /// Takes a measurement, one of `samples` in a round trip: each counts for so much less, that the estimate remembers
+    /// as long as it would with one.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.2
+    //# When multiple RTTMs per RTT are available
+    //# to update the RTT estimator, an implementation SHOULD try to adhere
+    //# to the spirit of the history specified in [RFC6298].
+    pub(crate) fn sample(&mut self, now: Instant, r: Duration, samples: u32) {
+        // 1/alpha and 1/beta, as RFC 7323 Appendix G has them; nothing is forgotten more slowly than over 8192 samples.
+        let samples = samples.clamp(1, 1024);
+        let (alpha, beta) = (8 * samples, 4 * samples);
+        match (self.srtt, self.before_spurious.take()) {
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+            //# (2.2) When the first RTT measurement R is made, the host MUST set
+            //#
+            //#    SRTT <- R
+            //#    RTTVAR <- R/2
+            (None, _) => {
                 self.srtt = Some(r);
                 self.rttvar = r / 2;
             }
-            Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(r)) / 4;
-                self.srtt = Some((srtt * 7 + r) / 8);
+            //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+            //# SRTT   <- max (SRTT_prev, RTT-SAMPLE)
+            //# RTTVAR <- max (RTTVAR_prev, RTT-SAMPLE/2)
+            //# RTO    <- SRTT + max (G, 4*RTTVAR)
+            (Some(_), Some((srtt, rttvar))) => {
+                self.srtt = Some(srtt.max(r));
+                self.rttvar = rttvar.max(r / 2);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+            //# The above SHOULD be computed using alpha=1/8 and beta=1/4
+            (Some(srtt), None) => {
+                self.rttvar = (self.rttvar * (beta - 1) + srtt.abs_diff(r)) / beta;
+                self.srtt = Some((srtt * (alpha - 1) + r) / alpha);
             }
         }
         //= https://www.rfc-editor.org/rfc/rfc6298#section-2
         //# RTO <- SRTT + max (G, K*RTTVAR)
         self.rto = self.srtt.unwrap_or_default() + GRANULARITY.max(self.rttvar * 4);
         self.backoff = 0;
+        self.shortest.sample(now, r);
     }
 
     /// The retransmission timer fired.
@@ -102,7 +115,13 @@ impl RttEstimator {
     //# (5.5) The host MUST set RTO <- RTO * 2 ("back off the timer").
     pub(crate) fn on_timeout(&mut self) {
         self.backoff += 1;
-        self.timed = None;
+    }
+
+    /// The timeout turned out to be spurious: the timer is to become more patient.
+    //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+    //# SRTT_prev <- SRTT + (2 * G)
+    pub(crate) fn on_spurious_timeout(&mut self) {
+        self.before_spurious = self.srtt.map(|srtt| (srtt + GRANULARITY * 2, self.rttvar));
     }
 
     /// The handshake is over, and its SYN had to go again: there is no measurement.
@@ -121,25 +140,64 @@ impl RttEstimator {
     }
 }
 
+/// The minimum over a sliding window, kept as the best three of ever later parts of it (Kathleen Nichols' filter, as in
+/// Linux's `win_minmax`).
+//= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
+//# The sender SHOULD
+//# track a windowed min-filtered estimate of recent RTT measurements
+//# that can adapt when migrating to significantly longer paths rather
+//# than tracking a simple global minimum of all RTT measurements.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shortest([Option<(Instant, Duration)>; 3]);
+
+impl Shortest {
+    fn get(&self) -> Option<Duration> {
+        self.0[0].map(|(_, rtt)| rtt)
+    }
+
+    fn sample(&mut self, now: Instant, rtt: Duration) {
+        let this = Some((now, rtt));
+        let [Some(best), Some(second), Some(third)] = self.0 else {
+            self.0 = [this; 3];
+            return;
+        };
+        if rtt <= best.1 || now - third.0 > MIN_RTT_WINDOW {
+            self.0 = [this; 3];
+        } else if rtt <= second.1 {
+            self.0 = [Some(best), this, this];
+        } else if rtt <= third.1 {
+            self.0[2] = this;
+        }
+        if now - best.0 > MIN_RTT_WINDOW {
+            self.0 = [self.0[1], self.0[2], this];
+        } else if second.0 == best.0 && now - best.0 > MIN_RTT_WINDOW / 4 {
+            self.0 = [self.0[0], this, this];
+        } else if third.0 == second.0 && now - best.0 > MIN_RTT_WINDOW / 2 {
+            self.0[2] = this;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const NOW: Instant = Instant::ZERO;
 
     #[test]
     fn the_first_sample_sets_the_estimate() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
         assert_eq!(rtt.rto(), MS * 1000);
-        rtt.sample(MS * 100);
+        rtt.sample(NOW, MS * 100, 1);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 100), MS * 50, MS * 300));
     }
 
     #[test]
     fn later_samples_are_smoothed() {
         let mut rtt = RttEstimator::new(MS * 1000, MS);
-        rtt.sample(MS * 100);
-        rtt.sample(MS * 180);
+        rtt.sample(NOW, MS * 100, 1);
+        rtt.sample(NOW, MS * 180, 1);
         assert_eq!(rtt.srtt(), Some(MS * 110));
         assert_eq!(rtt.rttvar(), (MS * 150 + MS * 80) / 4);
     }
@@ -147,7 +205,7 @@ mod tests {
     #[test]
     fn the_floor_holds_and_backoff_doubles_from_it() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(MS);
+        rtt.sample(NOW, MS, 1);
         assert_eq!(rtt.rto(), MS * 200);
         rtt.on_timeout();
         rtt.on_timeout();
@@ -157,11 +215,40 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_sent_again_is_not_measured() {
-        let mut rtt = RttEstimator::new(MS * 1000, MS);
-        rtt.on_sent(Instant::ZERO, Seq(10));
-        rtt.on_resent();
-        rtt.on_ack(Instant::ZERO + MS, Seq(10));
-        assert_eq!(rtt.srtt(), None);
+    fn after_a_spurious_timeout_the_next_sample_makes_the_timer_patient() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
+        rtt.sample(NOW, MS * 100, 1);
+        rtt.on_timeout();
+        rtt.on_spurious_timeout();
+        rtt.sample(NOW, MS * 400, 1);
+        assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 400), MS * 200, MS * 1200));
+        rtt.sample(NOW, MS * 400, 1);
+        assert_eq!(rtt.rttvar(), MS * 150, "smoothed again");
+    }
+
+    #[test]
+    fn the_shortest_round_trip_is_forgotten_after_five_minutes() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
+        rtt.sample(NOW, MS * 10, 1);
+        for second in 1..=300 {
+            rtt.sample(NOW + MS * 1000 * second, MS * 30, 1);
+            assert_eq!(rtt.min_rtt(), Some(MS * 10));
+        }
+        rtt.sample(NOW + MS * 301_000, MS * 30, 1);
+        assert_eq!(rtt.min_rtt(), Some(MS * 30));
+        rtt.sample(NOW + MS * 302_000, MS * 20, 1);
+        assert_eq!(rtt.min_rtt(), Some(MS * 20));
+    }
+
+    #[test]
+    fn many_samples_in_a_round_trip_count_together_as_one() {
+        let run = |samples: u32| {
+            let mut rtt = RttEstimator::new(MS * 1000, MS);
+            rtt.sample(NOW, MS * 100, 1);
+            (0..samples).for_each(|_| rtt.sample(NOW, MS * 180, samples));
+            rtt.srtt().unwrap()
+        };
+        assert_eq!(run(1), MS * 110);
+        assert!(run(50).abs_diff(MS * 110) < MS, "{:?}", run(50));
     }
 }

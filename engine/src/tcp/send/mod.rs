@@ -3,3 +3,4 @@
 pub(crate) mod buffer;
 pub(crate) mod nagle;
 pub(crate) mod persist;
+pub(crate) mod urgent;

@@ -112,6 +112,7 @@ impl<'a> TcpSegment<'a> {
             ack: self.ack,
             window: self.window,
             len: self.payload.len() as u32,
+            urgent: self.urgent,
             options: self.options,
         }
     }

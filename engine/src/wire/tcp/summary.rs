@@ -24,6 +24,8 @@ pub struct TcpSummary {
     pub window: u16,
     /// The octets of data.
     pub len: u32,
+    /// The urgent pointer: printed with URG set.
+    pub urgent: u16,
     /// The options. Those that only fill are not kept, and not printed.
     pub options: TcpOptions,
 }
@@ -51,13 +53,16 @@ struct Relative {
 
 impl fmt::Display for Relative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TcpSummary { flags, seq, ack, window, len, options } = self.summary;
+        let TcpSummary { flags, seq, ack, window, len, urgent, options } = self.summary;
         let start = seq - self.isn_of_seq.0;
         write!(f, "{flags} {start}:{}({len})", start + len)?;
         if flags.contains(Flags::ACK) {
             write!(f, " ack {}", ack - self.isn_of_ack.0)?;
         }
         write!(f, " win {window}")?;
+        if flags.contains(Flags::URG) {
+            write!(f, " urg {urgent}")?;
+        }
         if options == TcpOptions::NONE {
             return Ok(());
         }

@@ -200,6 +200,10 @@ fn a_data_offset_outside_the_segment_is_refused() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8200#section-8.1
+//= type=test
+//# IPv6 receivers must discard UDP packets containing a zero checksum and should log the
+//# error.
 #[test]
 fn a_datagram_without_a_checksum_is_for_ipv4_only() {
     let bytes = [0, 1, 0, 2, 0, 9, 0, 0, b'x'];
@@ -211,6 +215,11 @@ fn a_datagram_without_a_checksum_is_for_ipv4_only() {
     assert_eq!(parse(v6, ChecksumPolicy::Ignore), Ok(&b"x"[..]));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8200#section-8.1
+//= type=test
+//# That is, whenever originating a UDP packet, an IPv6 node must compute a UDP checksum over
+//# the packet and the pseudo-header, and, if that computation yields a result of zero, it
+//# must be changed to hex FFFF for placement in the UDP header.
 #[test]
 fn a_datagram_whose_checksum_would_be_zero_says_ffff() {
     let (src, dst) = (IpAddr::from([0; 4]), IpAddr::from([0; 4]));

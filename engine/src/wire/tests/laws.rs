@@ -171,6 +171,13 @@ proptest! {
         prop_assert_eq!(TcpOptions { sack: options.sack, ..read.options }, options);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+    //= type=test
+    //# A host MUST implement the facility to generate and validate UDP checksums.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+    //= type=test
+    //# An application MAY optionally be able to control whether a UDP checksum will be generated,
+    //# but it MUST default to checksumming on.
     #[test]
     fn a_datagram_reads_as_it_was_written((src, dst) in addresses(), src_port: u16, dst_port: u16, data in payload()) {
         let datagram = UdpDatagram { src_port, dst_port, payload: &data };

@@ -7,7 +7,7 @@ use crate::tcp::seq::Seq;
 use crate::wire::*;
 
 fn summary(flags: Flags, seq: u32, len: u32, ack: u32, window: u16) -> TcpSummary {
-    TcpSummary { flags, seq: Seq(seq), ack: Seq(ack), window, len, options: TcpOptions::NONE }
+    TcpSummary { flags, seq: Seq(seq), ack: Seq(ack), window, len, urgent: 0, options: TcpOptions::NONE }
 }
 
 #[test]

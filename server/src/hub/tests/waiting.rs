@@ -73,6 +73,7 @@ fn tcp_info(receive_queue: u32, send_queue: u32) -> TcpInfo {
         rcv_mss: 0,
         send_queue,
         receive_queue,
+        urgent: 0,
         out_of_order: 0,
         srtt: None,
         rttvar: Duration::ZERO,

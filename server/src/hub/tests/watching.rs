@@ -1,5 +1,7 @@
 //! Streams: snapshot, deltas, gaps, resumption, ends.
 
+use sockwright_engine::event::{CongestionPhase, Interest, RecoveryCause, RecoveryPhase, UndoCause};
+
 use super::*;
 
 #[tokio::test]
@@ -271,4 +273,83 @@ async fn frames_lost_by_links_belong_to_a_stack_and_to_no_socket() {
     let expected = pb::FrameLost { what: "LOST".into(), text: "S 0:0(0)".into() };
     assert_eq!((batch.events.len(), batch.events[0].seq, batch.events[0].socket), (1, 2, 0));
     assert_eq!(batch.events[0].kind, Some(pb::event::Kind::FrameLost(expected)));
+}
+
+#[tokio::test]
+async fn what_the_sender_goes_through_is_told_to_those_who_ask_for_it() {
+    use pb::event::Kind;
+    let ms = std::time::Duration::from_millis;
+    let (from, to) = (RecoveryPhase::Disorder, RecoveryPhase::Recovery);
+    let cases = [
+        (
+            EventKind::Recovery { from, to, cause: RecoveryCause::Rack },
+            pb::EventKind::Recovery,
+            Interest::RECOVERY,
+            Kind::Recovery(pb::Recovery {
+                from: pb::RecoveryPhase::Disorder.into(),
+                to: pb::RecoveryPhase::Recovery.into(),
+                cause: pb::RecoveryCause::Rack.into(),
+            }),
+        ),
+        (
+            EventKind::Undo(UndoCause::Timestamp),
+            pb::EventKind::Undo,
+            Interest::RECOVERY,
+            Kind::Undo(pb::Undo { cause: pb::UndoCause::Timestamp.into() }),
+        ),
+        (
+            EventKind::Congestion { cwnd: 7, ssthresh: 5, phase: CongestionPhase::ProbeRtt },
+            pb::EventKind::Congestion,
+            Interest::CONGESTION,
+            Kind::Congestion(pb::Congestion {
+                cwnd: 7,
+                ssthresh: 5,
+                phase: pb::CongestionPhase::ProbeRtt.into(),
+            }),
+        ),
+        (
+            EventKind::RttSample { rtt: ms(1), srtt: ms(2), rttvar: ms(3), rto: ms(4) },
+            pb::EventKind::RttSample,
+            Interest::RTT,
+            Kind::RttSample(pb::RttSample {
+                rtt_ns: 1_000_000,
+                srtt_ns: 2_000_000,
+                rttvar_ns: 3_000_000,
+                rto_ns: 4_000_000,
+            }),
+        ),
+        (
+            EventKind::Windows { snd_wnd: 1, rcv_wnd: 2 },
+            pb::EventKind::Windows,
+            Interest::WINDOWS,
+            Kind::Windows(pb::Windows { snd_wnd: 1, rcv_wnd: 2 }),
+        ),
+        (
+            EventKind::PathMtu { mtu: 1280 },
+            pb::EventKind::PathMtu,
+            Interest::NONE,
+            Kind::PathMtu(pb::PathMtu { mtu: 1280 }),
+        ),
+        (
+            EventKind::Urgent { pointer: 9 },
+            pb::EventKind::Urgent,
+            Interest::NONE,
+            Kind::Urgent(pb::Urgent { pointer: 9 }),
+        ),
+    ];
+    let (hub, stack) = hub(HubConfig::default());
+    for (_, wanted, interest, _) in &cases {
+        let watch = hub.watch(pb::WatchRequest { filter: kinds(&[*wanted]), ..Default::default() }).unwrap();
+        assert_eq!(hub.interest(), *interest, "{wanted:?}");
+        drop(watch);
+    }
+    for (happened, wanted, _, told) in &cases {
+        let request = pb::WatchRequest { filter: kinds(&[*wanted]), ..Default::default() };
+        let mut stream = hub.watch(request).unwrap();
+        snapshot(&mut stream).await;
+        hub.publish(&stack, cases.iter().map(|(kind, ..)| event(1, kind.clone())));
+        let Part::Events(batch) = part(&mut stream).await else { panic!("{happened:?}") };
+        let kinds: Vec<_> = batch.events.iter().map(|event| event.kind.as_ref()).collect();
+        assert_eq!(kinds, [Some(told)]);
+    }
 }

@@ -181,8 +181,9 @@ impl Service for SocketsService {
         let request = request.into_inner();
         self.find(request.socket)?;
         data_up_to(request.data.len(), self.sizes.message, "data")?;
-        let (data, wait) = (request.data.into(), wait(request.dont_wait));
-        let At { value, at } = self.call(request.socket, |socket| Op::Send { socket, data, wait }).await?;
+        let (data, urgent, wait) = (request.data.into(), request.urgent, wait(request.dont_wait));
+        let At { value, at } =
+            self.call(request.socket, |socket| Op::Send { socket, data, urgent, wait }).await?;
         match value.reply {
             // At most the length of the data, which is limited.
             Reply::Sent { accepted } => {
@@ -201,8 +202,9 @@ impl Service for SocketsService {
             self.call(request.socket, |socket| Op::Recv { socket, max, min, peek, wait }).await?;
         let Given { reply, data, receipt } = value;
         match reply {
-            Reply::Received { end_of_stream, .. } => {
-                Ok(with_receipt(pb::RecvResponse { data, end_of_stream, at: Some(at) }, receipt))
+            Reply::Received { end_of_stream, urgent, .. } => {
+                let response = pb::RecvResponse { data, end_of_stream, urgent, at: Some(at) };
+                Ok(with_receipt(response, receipt))
             }
             other => Err(unexpected(&other)),
         }

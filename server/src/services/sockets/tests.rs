@@ -88,8 +88,12 @@ async fn a_cancelled_recv_loses_no_byte_and_no_order() {
         let mut sent = 0;
         while sent < TOTAL {
             let end = TOTAL.min(sent + 1 + dice.roll(500) as usize);
-            let request =
-                pb::SendRequest { socket: client, data: data[sent..end].to_vec().into(), dont_wait: false };
+            let request = pb::SendRequest {
+                socket: client,
+                data: data[sent..end].to_vec().into(),
+                dont_wait: false,
+                urgent: false,
+            };
             sent += sockets.send(Request::new(request)).await.unwrap().into_inner().accepted as usize;
         }
         let shutdown = pb::ShutdownRequest { socket: client, how: pb::ShutdownHow::Write.into() };

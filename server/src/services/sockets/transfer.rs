@@ -173,7 +173,7 @@ impl Sending {
     async fn send(&mut self, mut data: Bytes) -> Result<(), Status> {
         while !data.is_empty() {
             let piece = data.slice(..data.len().min(PIECE)).to_vec();
-            let request = Request::Send { socket: self.socket, data: piece, wait: Wait::Park };
+            let request = Request::Send { socket: self.socket, data: piece, urgent: false, wait: Wait::Park };
             let At { value, at } = self.call(request).await?;
             let Reply::Sent { accepted } = value.reply else { return Err(unexpected(&value.reply)) };
             data = data.slice(accepted.min(data.len())..);

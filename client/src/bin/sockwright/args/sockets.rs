@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use sockwright_client::v1::{
-    CongestionControl, EventKind, KeepAlive, Linger, ShutdownHow, SocketAddress, SocketOptions, SocketState,
-    TcpState,
+    CongestionControl, Ecn, EventKind, KeepAlive, Linger, LossDetection, PathMtuDiscovery, ShutdownHow,
+    SocketAddress, SocketOptions, SocketState, SynCookies, TcpState,
 };
 
 use super::filter::FilterArgs;
@@ -65,8 +65,11 @@ pub(crate) enum SocketVerb {
         #[arg(value_name = "TEXT|-|@FILE", allow_hyphen_values = true)]
         data: String,
         /// Go on until all are taken
-        #[arg(long, conflicts_with = "dont_wait")]
+        #[arg(long, conflicts_with_all = ["dont_wait", "urgent"])]
         all: bool,
+        /// Set URG, with the urgent pointer behind the last byte that is taken
+        #[arg(long)]
+        urgent: bool,
         /// Fail with EAGAIN rather than wait
         #[arg(long)]
         dont_wait: bool,
@@ -292,6 +295,54 @@ pub(crate) struct OptionArgs {
     /// The initial send sequence number
     #[arg(long, value_name = "N")]
     initial_sequence_number: Option<u32>,
+    /// Windows above 65,535 octets, where the peer agrees
+    #[arg(long, value_name = "BOOL")]
+    window_scaling: Option<bool>,
+    /// Timestamps in every segment, where the peer agrees
+    #[arg(long, value_name = "BOOL")]
+    timestamps: Option<bool>,
+    /// Selective acknowledgments, where the peer agrees
+    #[arg(long, value_name = "BOOL")]
+    sack: Option<bool>,
+    /// Explicit congestion notification
+    #[arg(long, value_name = "WHEN", value_parser = Words::<Ecn>::parser())]
+    ecn: Option<Ecn>,
+    /// CUBIC leaves slow start as round trips grow
+    #[arg(long, value_name = "BOOL")]
+    hystart: Option<bool>,
+    /// Spread segments over the round trip, in place of bursts
+    #[arg(long, value_name = "BOOL")]
+    pacing: Option<bool>,
+    /// Segments that may be sent before the first acknowledgment
+    #[arg(long, value_name = "SEGMENTS")]
+    initial_window: Option<u32>,
+    /// How a loss is found
+    #[arg(long, value_name = "HOW", value_parser = Words::<LossDetection>::parser())]
+    loss_detection: Option<LossDetection>,
+    /// Probe for a loss at the end of a flight
+    #[arg(long, value_name = "BOOL")]
+    tail_loss_probe: Option<bool>,
+    /// Data in the SYN
+    #[arg(long, value_name = "BOOL")]
+    fast_open: Option<bool>,
+    /// Tell the peer the user timeout, and follow the one that it tells
+    #[arg(long, value_name = "BOOL")]
+    user_timeout_option: Option<bool>,
+    /// Urgent data stays in the stream
+    #[arg(long, value_name = "BOOL")]
+    urgent_inline: Option<bool>,
+    /// The hop limit, or time to live, of packets sent
+    #[arg(long, value_name = "HOPS")]
+    hop_limit: Option<u32>,
+    /// The differentiated services codepoint of packets sent
+    #[arg(long, value_name = "N")]
+    dscp: Option<u32>,
+    /// How the path MTU is found
+    #[arg(long, value_name = "HOW", value_parser = Words::<PathMtuDiscovery>::parser())]
+    path_mtu_discovery: Option<PathMtuDiscovery>,
+    /// When a listener keeps a handshake in the sequence number alone
+    #[arg(long, value_name = "WHEN", value_parser = Words::<SynCookies>::parser())]
+    syn_cookies: Option<SynCookies>,
 }
 
 impl From<OptionArgs> for SocketOptions {
@@ -311,6 +362,22 @@ impl From<OptionArgs> for SocketOptions {
             reuse_address: args.reuse_address,
             congestion_control: args.congestion_control.unwrap_or_default().into(),
             initial_sequence_number: args.initial_sequence_number,
+            window_scaling: args.window_scaling,
+            timestamps: args.timestamps,
+            sack: args.sack,
+            ecn: args.ecn.unwrap_or_default().into(),
+            hystart: args.hystart,
+            pacing: args.pacing,
+            initial_window: args.initial_window,
+            loss_detection: args.loss_detection.unwrap_or_default().into(),
+            tail_loss_probe: args.tail_loss_probe,
+            fast_open: args.fast_open,
+            user_timeout_option: args.user_timeout_option,
+            urgent_inline: args.urgent_inline,
+            hop_limit: args.hop_limit,
+            dscp: args.dscp,
+            path_mtu_discovery: args.path_mtu_discovery.unwrap_or_default().into(),
+            syn_cookies: args.syn_cookies.unwrap_or_default().into(),
         }
     }
 }

@@ -96,8 +96,12 @@ mod tests {
 
     #[test]
     fn bytes_are_base64_and_text_where_they_are_text() {
-        let response =
-            |data: &'static [u8]| v1::RecvResponse { data: data.into(), end_of_stream: false, at: None };
+        let response = |data: &'static [u8]| v1::RecvResponse {
+            data: data.into(),
+            end_of_stream: false,
+            urgent: 0,
+            at: None,
+        };
         assert_eq!(
             message(&response("grüß\n".as_bytes())).to_string(),
             r#"{"data":"Z3LDvMOfCg==","endOfStream":false,"utf8":"grüß\n"}"#
@@ -134,7 +138,11 @@ mod tests {
         let value = message(&v1::SocketOptions { msl, no_delay: Some(false), ..Default::default() });
         assert_eq!(
             value.to_string(),
-            r#"{"noDelay":false,"msl":"1.500s","congestionControl":"CONGESTION_CONTROL_UNSPECIFIED"}"#
+            concat!(
+                r#"{"noDelay":false,"msl":"1.500s","congestionControl":"CONGESTION_CONTROL_UNSPECIFIED","#,
+                r#""ecn":"ECN_UNSPECIFIED","lossDetection":"LOSS_DETECTION_UNSPECIFIED","#,
+                r#""pathMtuDiscovery":"PATH_MTU_DISCOVERY_UNSPECIFIED","synCookies":"SYN_COOKIES_UNSPECIFIED"}"#
+            )
         );
     }
 

@@ -92,6 +92,22 @@ pub(crate) fn options(options: &SocketOptions) -> String {
         ("reuse-address", switch(options.reuse_address)),
         ("congestion-control", options.congestion_control().word()),
         ("initial-sequence-number", number(options.initial_sequence_number)),
+        ("window-scaling", switch(options.window_scaling)),
+        ("timestamps", switch(options.timestamps)),
+        ("sack", switch(options.sack)),
+        ("ecn", options.ecn().word()),
+        ("hystart", switch(options.hystart)),
+        ("pacing", switch(options.pacing)),
+        ("initial-window", number(options.initial_window)),
+        ("loss-detection", options.loss_detection().word()),
+        ("tail-loss-probe", switch(options.tail_loss_probe)),
+        ("fast-open", switch(options.fast_open)),
+        ("user-timeout-option", switch(options.user_timeout_option)),
+        ("urgent-inline", switch(options.urgent_inline)),
+        ("hop-limit", number(options.hop_limit)),
+        ("dscp", number(options.dscp)),
+        ("path-mtu-discovery", options.path_mtu_discovery().word()),
+        ("syn-cookies", options.syn_cookies().word()),
     ])
 }
 
@@ -218,7 +234,8 @@ fn micros(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use sockwright_client::v1::{
-        AddressFamily, CongestionControl, Linger, RunningTimer, SocketKind, SocketState, TimerKind,
+        AddressFamily, CongestionControl, Ecn, Linger, LossDetection, PathMtuDiscovery, RunningTimer,
+        SocketKind, SocketState, SynCookies, TimerKind,
     };
 
     use super::*;
@@ -286,6 +303,12 @@ ID  STACK  KIND           SOCKET     TCP          LOCAL        REMOTE          L
             linger: Some(Linger { enabled: true, time: None }),
             send_buffer: Some(262_144),
             congestion_control: CongestionControl::NewReno.into(),
+            timestamps: Some(false),
+            ecn: Ecn::Active.into(),
+            initial_window: Some(4),
+            loss_detection: LossDetection::DuplicateAcks.into(),
+            path_mtu_discovery: PathMtuDiscovery::Probe.into(),
+            syn_cookies: SynCookies::WhenFull.into(),
             ..Default::default()
         };
         assert_eq!(
@@ -304,7 +327,23 @@ rto-min                  -
 rto-initial              -
 reuse-address            -
 congestion-control       new-reno
-initial-sequence-number  -"
+initial-sequence-number  -
+window-scaling           -
+timestamps               false
+sack                     -
+ecn                      active
+hystart                  -
+pacing                   -
+initial-window           4
+loss-detection           duplicate-acks
+tail-loss-probe          -
+fast-open                -
+user-timeout-option      -
+urgent-inline            -
+hop-limit                -
+dscp                     -
+path-mtu-discovery       probe
+syn-cookies              when-full"
         );
     }
 

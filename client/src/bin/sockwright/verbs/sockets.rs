@@ -30,7 +30,12 @@ pub(super) async fn run(cx: &mut Context, verb: SocketVerb) -> Result<(), Failur
                 format!("{} > {}", address(response.local.as_ref()), address(response.remote.as_ref()))
             })?)
         }
-        SocketVerb::Send { id, data, all, dont_wait } => send(cx, id, &data, all, dont_wait).await,
+        SocketVerb::Send { id, data, all: true, .. } => send_all(cx, id, &data).await,
+        SocketVerb::Send { id, data, dont_wait, urgent, .. } => {
+            let request = v1::SendRequest { socket: id, data: data::read(&data)?, dont_wait, urgent };
+            let response = cx.client.sockets.send(request).await?;
+            Ok(cx.out.message(response.get_ref(), |response| response.accepted.to_string())?)
+        }
         SocketVerb::Recv { id, max, min, peek, dont_wait, until_end } => {
             let request = v1::RecvRequest { socket: id, max_bytes: max, min_bytes: min, peek, dont_wait };
             recv(cx, request, until_end).await
@@ -91,15 +96,11 @@ async fn create(cx: &mut Context, args: Create) -> Result<(), Failure> {
     Ok(cx.out.message(response.get_ref(), |response| response.socket.to_string())?)
 }
 
-async fn send(cx: &mut Context, socket: u64, data: &str, all: bool, dont_wait: bool) -> Result<(), Failure> {
+async fn send_all(cx: &mut Context, socket: u64, data: &str) -> Result<(), Failure> {
     let data = data::read(data)?;
-    let response = if all {
-        let accepted =
-            u32::try_from(data.len()).map_err(|_| Failure::Other("4 GiB and more: use transfer".into()))?;
-        v1::SendResponse { accepted, at: cx.client.send_all(socket, data).await? }
-    } else {
-        cx.client.sockets.send(v1::SendRequest { socket, data, dont_wait }).await?.into_inner()
-    };
+    let accepted =
+        u32::try_from(data.len()).map_err(|_| Failure::Other("4 GiB and more: use transfer".into()))?;
+    let response = v1::SendResponse { accepted, at: cx.client.send_all(socket, data).await? };
     Ok(cx.out.message(&response, |response| response.accepted.to_string())?)
 }
 

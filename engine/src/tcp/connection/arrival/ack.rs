@@ -1,17 +1,23 @@
 //! Fifth: the ACK field.
 
 use super::*;
-use crate::tcp::congestion::{CongestionCause, Sample};
+use crate::event::RecoveryPhase;
 use crate::tcp::cx::reset_for;
-use crate::tcp::recovery::Verdict;
 
 impl Connection {
-    pub(super) fn check_ack(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+    /// `arrived` is the segment as it came, `segment` the part of it that lies in the window.
+    pub(super) fn check_ack(
+        &mut self,
+        cx: &mut Cx<'_>,
+        arrived: &TcpSegment<'_>,
+        segment: &TcpSegment<'_>,
+    ) -> ControlFlow<End> {
         if !segment.ack() {
             return drop_segment(DropReason::NoAck);
         }
+        let window = self.true_window(arrived);
         if self.state == State::SynReceived {
-            self.check_ack_of_syn(cx, segment)?;
+            self.check_ack_of_syn(cx, segment, window)?;
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# TCP stacks that implement RFC
@@ -26,17 +32,33 @@ impl Connection {
             self.challenge(cx);
             return drop_segment(DropReason::AckTooOld);
         }
+        self.take_timestamp(cx, arrived);
         if self.state == State::TimeWait {
             return self.check_fin_in_time_wait(cx, segment);
         }
         let advances = segment.ack.after(self.snd.una);
-        self.process_ack(cx, segment);
-        self.update_window(cx, segment, advances);
+        self.process_ack(cx, arrived, window);
+        self.update_window(cx, segment, window, advances);
         self.on_fin_acknowledged(cx, segment)
     }
 
+    /// The window that a segment announces.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+    //# The window field (SEG.WND) in the header of every incoming
+    //# segment, with the exception of <SYN> segments, MUST be left-
+    //# shifted by Snd.Wind.Shift bits before updating SND.WND
+    fn true_window(&self, arrived: &TcpSegment<'_>) -> u32 {
+        let shift = if arrived.syn() { 0 } else { self.agreed.snd_shift() };
+        u32::from(arrived.window) << shift
+    }
+
     /// In SYN-RECEIVED, an acceptable ACK opens the connection.
-    fn check_ack_of_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+    fn check_ack_of_syn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'_>,
+        window: u32,
+    ) -> ControlFlow<End> {
         if !(segment.ack.after(self.snd.una) && segment.ack.at_or_before(self.snd.nxt)) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# If the segment acknowledgment is not acceptable, form a
@@ -47,35 +69,28 @@ impl Connection {
             }
             return drop_segment(DropReason::UnacceptableAck);
         }
-        self.set_send_window(segment);
+        self.set_send_window(window, segment.seq, segment.ack);
         self.transition(cx, Trigger::AckOfSyn, Cause::Segment(segment.flags));
         self.on_established(cx);
         ControlFlow::Continue(())
     }
 
-    /// Advances `snd.una`, or counts a duplicate.
-    fn process_ack(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
-        let ack = segment.ack;
-        if !ack.after(self.snd.una) {
-            if self.is_duplicate_ack(segment) {
-                let verdict = self.recovery.on_duplicate(self.snd.una, self.snd.nxt, self.snd.mss);
-                self.tell_congestion(cx, verdict, 0);
-            }
+    /// Takes in what it acknowledges, if that is anything.
+    fn process_ack(&mut self, cx: &mut Cx<'_>, arrived: &TcpSegment<'_>, window: u32) {
+        let advances = arrived.ack.after(self.snd.una);
+        let partial =
+            self.recovery.phase == RecoveryPhase::Recovery && arrived.ack.before(self.recovery.high);
+        let repeats = self.is_duplicate_ack(arrived, window);
+        self.recover(cx, arrived, repeats);
+        if !advances {
             return;
         }
-        // The SYN's acknowledgment grows no window.
-        let handshake = !core::mem::replace(&mut self.snd.syn_acknowledged, true);
-        self.snd.una = ack;
-        let acked = self.snd.buffer.acknowledge(ack);
-        self.rtt.on_ack(cx.now, ack);
-        let verdict = self.recovery.on_ack(ack, self.snd.nxt, self.snd.mss);
-        if !handshake {
-            self.tell_congestion(cx, verdict, acked);
-        }
+        let acked = self.snd.buffer.acknowledge(arrived.ack);
+        self.snd.urgent.on_acknowledged(arrived.ack);
         self.snd.persist.reset();
         // The way there is open again.
         self.soft_error = None;
-        self.restart_send_timers(cx);
+        self.restart_send_timers(cx, partial);
         if acked > 0 {
             self.totals.bytes_acked += u64::from(acked);
             let outstanding = self.snd.buffer.len();
@@ -92,37 +107,12 @@ impl Connection {
     //# received on the given connection (TCP.UNA from [RFC793]) and (e)
     //# the advertised window in the incoming acknowledgment equals the
     //# advertised window in the last incoming acknowledgment.
-    fn is_duplicate_ack(&self, segment: &TcpSegment<'_>) -> bool {
+    fn is_duplicate_ack(&self, segment: &TcpSegment<'_>, window: u32) -> bool {
         self.flight() > 0
             && segment.seq_len() == 0
             && segment.ack == self.snd.una
-            && u32::from(segment.window) == self.snd.wnd
+            && window == self.snd.wnd
             && self.snd.wnd > 0
-    }
-
-    fn tell_congestion(&mut self, cx: &Cx<'_>, verdict: Verdict, acked: u32) {
-        let flight = self.flight();
-        match verdict {
-            Verdict::Nothing if acked > 0 => self.congestion.on_ack(&Sample {
-                now: cx.now,
-                acked,
-                delivered: acked,
-                lost: 0,
-                in_flight: flight,
-                prior_in_flight: flight + acked,
-                una: self.snd.una,
-                nxt: self.snd.nxt,
-                rtt: None,
-                min_rtt: None,
-                srtt: self.rtt.srtt(),
-                rate: None,
-                window_limited: flight + acked + self.snd.mss > self.congestion.cwnd(),
-            }),
-            Verdict::EnterFast => self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss),
-            Verdict::Recovered => self.congestion.on_recovered(cx.now),
-            Verdict::Nothing | Verdict::Duplicate | Verdict::Partial => {}
-        }
-        self.recovery.inflate(verdict, acked, self.congestion.ssthresh(), self.snd.mss);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -133,7 +123,7 @@ impl Connection {
     //
     // An acknowledgment of something new is newer than any before it, whatever came out of order (as in Linux): left
     // alone, SND.WND would count from the new SND.UNA and reach beyond the edge that the peer announced.
-    fn update_window(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, advances: bool) {
+    fn update_window(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, window: u32, advances: bool) {
         let newer = advances
             || self.snd.wl1.before(segment.seq)
             || self.snd.wl1 == segment.seq && self.snd.wl2.at_or_before(segment.ack);
@@ -141,7 +131,7 @@ impl Connection {
             return;
         }
         let was_closed = self.snd.wnd == 0;
-        self.set_send_window(segment);
+        self.set_send_window(window, segment.seq, segment.ack);
         if self.snd.wnd == 0 && !self.orphan {
             // Of a connection that nobody has, resource management may think otherwise.
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
@@ -155,7 +145,7 @@ impl Connection {
             self.snd.persist.reset();
             self.stop(cx, TimerKind::Persist);
             if self.flight() > 0 {
-                self.recovery.resend_all(self.snd.una, self.snd.nxt);
+                self.resend_all();
             }
         }
     }

@@ -10,13 +10,15 @@ mod sequence;
 mod syn;
 mod syn_sent;
 mod text;
+mod timestamps;
+mod urgent;
 
 use core::ops::ControlFlow;
 
 use super::*;
 use crate::event::DropReason;
 use crate::tcp::cx::arriving;
-use crate::wire::TcpSegment;
+use crate::wire::{SackBlocks, TcpSegment};
 
 /// How the processing of a segment ended before the last check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +52,32 @@ impl Connection {
 
     /// RFC 9293 §3.10.7.4.
     fn arrive(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+        let segment = &self.without_what_was_not_agreed(segment);
+        self.check_timestamps(cx, segment)?;
         let trimmed = self.check_sequence(cx, segment)?;
         self.check_reset(cx, segment)?;
         self.check_syn(cx, segment, &trimmed)?;
         self.on_heard(cx);
-        self.check_ack(cx, &trimmed)?;
+        self.check_ack(cx, segment, &trimmed)?;
+        self.check_urgent(cx, segment);
         self.take_text(cx, &trimmed)?;
         self.check_fin(cx, &trimmed)
+    }
+
+    /// What the SYNs did not agree on means nothing.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# If a TSopt is received on a connection where TSopt was not negotiated
+    //# in the initial three-way handshake, the TSopt MUST be ignored and the
+    //# packet processed normally.
+    fn without_what_was_not_agreed<'a>(&self, segment: &TcpSegment<'a>) -> TcpSegment<'a> {
+        let mut segment = *segment;
+        if !self.agreed.timestamps {
+            segment.options.timestamps = None;
+        }
+        if !self.agreed.sack {
+            segment.options.sack = SackBlocks::EMPTY;
+        }
+        segment
     }
 
     /// Asks for a challenge ACK, `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, within the rate that is allowed.

@@ -4,6 +4,13 @@ use super::*;
 
 impl Connection {
     /// A reset at the left edge ends the connection; one elsewhere in the window is challenged (RFC 5961 §3.2).
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-1.1
+    //# The mitigations suggested in this document SHOULD be implemented in devices that regularly
+    //# need to maintain TCP connections of the kind most vulnerable to the attacks described in
+    //# this document.
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+    //# Instead, implementations SHOULD implement the following steps in place of those specified
+    //# in [RFC0793] (as listed above).
     pub(super) fn check_reset(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
         if !segment.rst() {
             return ControlFlow::Continue(());
@@ -14,10 +21,21 @@ impl Connection {
             //# exactly match the next expected sequence value, yet is
             //# within the current receive window, TCP endpoints MUST send
             //# an acknowledgment (challenge ACK)
+            //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+            //# If the RST bit is set and the sequence number does not exactly match the next expected
+            //# sequence value, yet is within the current receive window (RCV.NXT < SEG.SEQ <
+            //# RCV.NXT+RCV.WND), TCP MUST send an acknowledgment (challenge ACK):
+            //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+            //# If the RST bit is set and the sequence number does not exactly match the next expected
+            //# sequence value, yet is within the current receive window (RCV.NXT < SEG.SEQ <
+            //# RCV.NXT+RCV.WND), TCP MUST send an acknowledgment (challenge ACK):
             self.challenge(cx);
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# After sending the challenge ACK, TCP endpoints MUST drop the unacceptable segment and
             //# stop processing the incoming packet further.
+            //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+            //# After sending the challenge ACK, TCP MUST drop the unacceptable segment and stop
+            //# processing the incoming packet further.
             return drop_segment(DropReason::RstChallenged);
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.3
@@ -26,6 +44,14 @@ impl Connection {
         //# If the RST bit is set and the sequence number exactly matches the next expected
         //# sequence number (RCV.NXT), then TCP endpoints MUST reset the connection in the manner
         //# prescribed below according to the connection state.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //# If the RST bit is set and the sequence number exactly matches the next expected sequence
+        //# number (RCV.NXT), then TCP MUST reset the connection.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //# Upon receipt of a valid RST, the local TCP endpoint MUST terminate its connection.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //# If the RST bit is set and the sequence number exactly matches the next expected sequence
+        //# number (RCV.NXT), then TCP MUST reset the connection.
         let cause = Cause::Segment(segment.flags);
         match self.state {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4

@@ -19,12 +19,17 @@ impl Connection {
         // be answered again where the other direction stands alike. Linux accepts it, too.
         let from_the_edge = segment.seq_len() == 0 && !segment.rst() && segment.seq == nxt + wnd;
         if from_the_edge || is_acceptable(segment.seq, segment.seq_len(), nxt, wnd) {
+            self.note_duplicate(&segment);
             return ControlFlow::Continue(trim(segment, nxt, wnd));
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If the RCV.WND is zero, no segments will be acceptable, but
         //# special allowance should be made to accept valid ACKs, URGs,
         //# and RSTs.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4
+        //# A TCP receiver MUST process the RST and URG
+        //# fields of all incoming segments, even when the receive window is zero
+        //# (MUST-66).
         if wnd == 0 && segment.seq == nxt && !segment.syn() {
             let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
             cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
@@ -48,13 +53,29 @@ impl Connection {
         //# should be sent in reply (unless the RST bit is set, if so
         //# drop the segment and return)
         if !segment.rst() {
-            if segment.seq_len() > 0 || self.may_answer_bare_ack(cx) {
-                self.rcv.acks.now();
-            }
+            self.answer_unacceptable(cx, &segment);
             self.on_heard(cx);
             self.recognise_repeated_fin(cx, &segment);
         }
         drop_segment(DropReason::OutsideWindow)
+    }
+
+    /// Acknowledges what is here in reply to a segment that is of no use.
+    pub(super) fn answer_unacceptable(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        self.note_duplicate(segment);
+        if segment.seq_len() > 0 || self.may_answer_bare_ack(cx) {
+            self.rcv.acks.now();
+        }
+    }
+
+    /// Octets before the window were received before: that they came again is told, at once.
+    fn note_duplicate(&mut self, segment: &TcpSegment<'_>) {
+        let left = segment.seq + u32::from(segment.syn());
+        let right = (left + segment.payload.len() as u32).min(self.rcv.nxt);
+        if left.before(right) {
+            self.rcv.sack.on_duplicate(left, right);
+            self.rcv.acks.now();
+        }
     }
 
     /// A bare ACK from one octet before the window, while a probe of ours lies beyond the peer's. Where both ends probed
@@ -62,7 +83,7 @@ impl Connection {
     /// unless one of them reads what the other acknowledges, neither ever does.
     fn may_end_crossed_probes(&self, segment: &TcpSegment<'_>) -> bool {
         self.state.is_synchronized()
-            && self.snd.nxt.after(self.snd.una + self.snd.wnd)
+            && self.snd.nxt.after(self.honoured_edge())
             && segment.seq_len() == 0
             && !segment.rst()
             && segment.seq + 1 == self.rcv.nxt

@@ -27,10 +27,21 @@ impl Connection {
         //# these synchronized states, if the SYN bit is set,
         //# irrespective of the sequence number, TCP endpoints MUST send
         //# a "challenge ACK" to the remote peer
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //# Instead, the handling of the SYN in the synchronized state SHOULD be performed as follows:
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also
+        //# referred to as challenge ACK) to the remote peer:
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also
+        //# referred to as challenge ACK) to the remote peer:
         self.challenge(cx);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# After sending the acknowledgment, TCP implementations MUST drop the unacceptable segment
         //# and stop processing further.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //# After sending the acknowledgment, TCP MUST drop the unacceptable segment and stop
+        //# processing further.
         drop_segment(DropReason::SynChallenged)
     }
 }

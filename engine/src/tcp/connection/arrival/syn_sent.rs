@@ -37,17 +37,15 @@ impl Connection {
         if !segment.syn() {
             return drop_segment(DropReason::UselessInSynSent);
         }
-        self.on_peer_syn(segment);
+        self.on_peer_syn(cx, segment);
+        let segment = &self.without_what_was_not_agreed(segment);
         if !segment.ack() {
             self.answer_simultaneous_open(cx, cause);
             return ControlFlow::Break(End::Processed);
         }
-        self.snd.una = segment.ack;
-        self.snd.syn_acknowledged = true;
+        self.recover_syn(cx, segment);
         self.soft_error = None;
-        self.rtt.on_ack(cx.now, segment.ack);
-        self.recovery.on_ack(segment.ack, self.snd.nxt, self.snd.mss);
-        self.restart_send_timers(cx);
+        self.restart_send_timers(cx, false);
         self.transition(cx, Trigger::SynAck, cause);
         self.on_established(cx);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
@@ -56,6 +54,7 @@ impl Connection {
         //# Data or controls that were queued for transmission MAY be included.
         self.rcv.acks.now();
         let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
+        self.check_urgent(cx, segment);
         self.take_text(cx, &rest)?;
         self.check_fin(cx, &rest)
     }
@@ -65,8 +64,7 @@ impl Connection {
     //# A TCP implementation MUST support simultaneous open attempts (MUST-10).
     fn answer_simultaneous_open(&mut self, cx: &mut Cx<'_>, cause: Cause) {
         self.transition(cx, Trigger::Syn, cause);
-        self.recovery.resend = None;
-        self.rtt.on_resent();
+        self.recovery.clear();
         self.snd.nxt = self.snd.iss;
         self.stop(cx, TimerKind::Retransmit);
     }

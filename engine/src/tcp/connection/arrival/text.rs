@@ -1,4 +1,4 @@
-//! Seventh: the segment text. (The sixth, the URG bit, marks data that is delivered in its place like any other.)
+//! Seventh: the segment text.
 
 use super::*;
 
@@ -28,6 +28,7 @@ impl Connection {
         if payload.is_empty() {
             self.rcv.acks.now();
         } else if segment.seq == self.rcv.nxt {
+            self.note_held(segment.seq, payload);
             self.take_in_order(cx, payload);
         } else if !payload.is_empty() {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -41,12 +42,27 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid
             //# segment arrives that is in the window but not at the left window edge (MAY-13).
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+            //# A TCP receiver SHOULD send an immediate duplicate ACK when an out- of-order segment
+            //# arrives.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# To trigger the fast retransmit algorithm, the receiver SHOULD send an immediate
+            //# duplicate ACK when it receives a data segment above a gap in the sequence space.
+            self.note_held(segment.seq, payload);
             if self.rcv.assembler.insert(segment.seq, payload, cx.limits.out_of_order_pieces).is_err() {
                 cx.limit_hit(Some(self.id), crate::limits::Limit::OutOfOrderPieces);
                 return drop_segment(DropReason::OutOfOrderLimit);
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Octets that are held out of order came again: that is told.
+    fn note_held(&mut self, seq: Seq, payload: &[u8]) {
+        if let Some((left, right)) = self.rcv.assembler.overlap(seq, seq + payload.len() as u32) {
+            self.rcv.sack.on_duplicate(left, right);
+            self.rcv.acks.now();
+        }
     }
 
     fn take_in_order(&mut self, cx: &mut Cx<'_>, payload: &[u8]) {
@@ -67,6 +83,9 @@ impl Connection {
         }
         self.totals.bytes_received += u64::from(taken);
         self.rcv.acks.on_data(taken, self.rcv.mss);
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# In addition, a TCP receiver SHOULD send an immediate ACK when the incoming segment fills
+        //# in all or part of a gap in the sequence space.
         if had_gap {
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
             //# To provide feedback to senders recovering

@@ -1,0 +1,87 @@
+//! What every segment says of our receiving half: its window, timestamps and selective acknowledgments.
+//!
+//! They are filled in last, when a segment leaves, whatever it leaves for; and so is what a SYN says of all that is to
+//! come. What may be in the segment is `transmit.rs`'s business.
+//!
+//! ```text
+//! P. 1:11(10) ack 1                       what transmit.rs made
+//! P. 1:11(10) ack 1 win 2048 <TS val 20 ecr 7,sack 501:1001>
+//! ```
+
+use super::transmit::Outgoing;
+use super::*;
+use crate::tcp::receive::window;
+use crate::wire::SackBlocks;
+
+/// The octets of a SACK option with one block, and of each further one.
+const SACK_LEN: u32 = 12;
+const SACK_BLOCK_LEN: u32 = 8;
+
+impl Connection {
+    /// Fills in what a segment says of the receiving half, and takes note that it was said.
+    pub(super) fn acknowledge(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) {
+        if out.flags.contains(Flags::SYN) {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+            //# TCP implementations SHOULD send an MSS Option in every SYN segment
+            //# when its receive MSS differs from the default 536 for IPv4 or 1220
+            //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
+            out.options = self.agreed.on_syn(self.rcv.mss, &self.clock, cx.now);
+            out.window = window::on_syn(self.options.receive_buffer);
+        } else {
+            out.options = self.options_of_segment(cx.now);
+            out.window = self.rcv.window.announce(self.receive_room());
+        }
+        let Some(ack) = out.ack else { return };
+        self.rcv.last_ack_sent = ack;
+        self.rcv.sack.sent();
+        self.rcv.acks.sent();
+        self.stop(cx, TimerKind::DelayedAck);
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# Once TSopt has been successfully negotiated, that is both <SYN> and
+    //# <SYN,ACK> contain TSopt, the TSopt MUST be sent in every non-<RST>
+    //# segment for the duration of the connection
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# If sent at all, SACK options SHOULD be included in all ACKs which do
+    //# not ACK the highest sequence number in the data receiver's queue.
+    fn options_of_segment(&self, now: Instant) -> TcpOptions {
+        let timestamps = self.agreed.timestamps.then(|| self.clock.option(now));
+        let options = TcpOptions { timestamps, ..TcpOptions::NONE };
+        TcpOptions { sack: self.sack_blocks(options.sack_room()), ..options }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# If the data receiver has not received a
+    //# SACK-Permitted option for a given connection, it MUST NOT send SACK
+    //# options on that connection.
+    fn sack_blocks(&self, room: usize) -> SackBlocks {
+        if self.agreed.sack { self.rcv.sack.blocks(&self.rcv.assembler, room) } else { SackBlocks::EMPTY }
+    }
+
+    /// The options of a reset that we send by ourselves.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# If an <RST> is being generated
+    //# because of a user abort, and Snd.TS.OK is set, then a Timestamps
+    //# option SHOULD be included in the <RST>.
+    pub(super) fn reset_options(&self, now: Instant) -> TcpOptions {
+        let agreed = self.agreed.timestamps && self.state != State::SynSent;
+        TcpOptions { timestamps: agreed.then(|| self.clock.option(now)), ..TcpOptions::NONE }
+    }
+
+    /// Octets of data that a segment takes which leaves now: the timestamps are reckoned with in SND.MSS, blocks of
+    /// selective acknowledgments come and go.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# Note that some options
+    //# might not be included on all segments, but that for each segment
+    //# sent, the sender should adjust the data length accordingly, within
+    //# the Eff.snd.MSS.
+    pub(super) fn effective_send_mss(&self) -> u32 {
+        let room =
+            TcpOptions { timestamps: self.agreed.timestamps.then(Default::default), ..TcpOptions::NONE };
+        match self.sack_blocks(room.sack_room()).len() as u32 {
+            0 => self.snd.mss,
+            blocks => self.snd.mss.saturating_sub(SACK_LEN + SACK_BLOCK_LEN * (blocks - 1)).max(1),
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! What acknowledgments and timers mean for loss recovery, and what congestion control hears of it.
+//!
+//! The order for each acknowledgment: the scoreboard takes it in; the probe, the phase under way, and what is newly lost
+//! follow from it; last the congestion controller gets its sample. The pieces are in `tcp/recovery/`; what goes out then
+//! is decided in `transmit.rs`.
+
+use core::time::Duration;
+
+use super::*;
+use crate::event::{RecoveryCause, RecoveryPhase, RetransmissionReason, UndoCause};
+use crate::limits::Limit;
+use crate::tcp::congestion::{CongestionCause, Sample};
+use crate::tcp::recovery::prr::{Progress, Prr};
+use crate::tcp::recovery::rack::Circumstances;
+use crate::tcp::recovery::rate::Latest;
+use crate::tcp::recovery::sack::{Block, Report};
+use crate::tcp::recovery::sent::Record;
+use crate::tcp::recovery::{Slot, duplicates, frto, tlp};
+use crate::wire::TcpSegment;
+
+/// What one acknowledgment told.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// SND.UNA and pipe before it.
+    una: Seq,
+    pipe: u32,
+    /// Octets newly acknowledged, newly sacked, and newly delivered in either way.
+    acked: u32,
+    sacked: u32,
+    delivered: u32,
+    /// Octets newly lost.
+    lost: u32,
+    /// SND.UNA advanced.
+    advances: bool,
+    /// It repeats the last acknowledgment, or with SACK brings news of segments beyond it.
+    duplicate: bool,
+    /// It repeats the last acknowledgment, and has no SACK blocks.
+    bare_duplicate: bool,
+    /// It says that the network marked a segment (RFC 3168).
+    ecn_echo: bool,
+    /// What arrived twice.
+    dsack: Option<Block>,
+    /// When the segment that it answers was sent at the latest, where timestamps tell.
+    echo: Option<Instant>,
+    /// The round trip of the earliest segment that it tells of for the first time and that was sent once.
+    rtt: Option<Duration>,
+    /// It acknowledges something that was sent more than once.
+    ambiguous: bool,
+    latest: Latest,
+    /// A segment that was sent before the recovery, and once, has arrived.
+    original: bool,
+    /// A segment that was first sent in the recovery has arrived.
+    beyond: bool,
+    /// It ended or undid a reduction: the window is what that made it.
+    settled: bool,
+}
+
+impl Connection {
+    /// Takes in an acknowledgment of `una` or more. `repeats` says that it is a duplicate by RFC 5681 §2.
+    pub(super) fn recover(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, repeats: bool) {
+        let mut news = self.update_scoreboard(cx, segment, repeats);
+        self.measure(cx, &news, segment);
+        // The SYN's acknowledgment grows no window.
+        if !self.snd.syn_acknowledged {
+            self.snd.syn_acknowledged = news.advances;
+            return;
+        }
+        self.answer_probe(cx, &mut news);
+        self.follow_phase(cx, &mut news);
+        self.detect_losses(cx, &mut news);
+        self.tell_congestion(cx, &news);
+    }
+
+    /// The acknowledgment of our SYN by the peer's.
+    pub(super) fn recover_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+        let news = self.update_scoreboard(cx, segment, false);
+        self.measure(cx, &news, segment);
+        self.snd.syn_acknowledged = true;
+    }
+
+    /// Marks what is acknowledged and what is sacked, and gathers what that tells.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# Upon the receipt of any ACK containing SACK information, the
+    //# scoreboard MUST be updated via the Update () routine.
+    fn update_scoreboard(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, repeats: bool) -> News {
+        let (now, ack, min_rtt) = (cx.now, segment.ack, self.rtt.min_rtt());
+        let (sack, high) = (self.agreed.sack, self.recovery.high);
+        let una = self.snd.una.max(ack);
+        let timestamps = segment.options.timestamps.filter(|_| self.agreed.timestamps);
+        let mut news = News {
+            una: self.snd.una,
+            pipe: self.recovery.pipe(),
+            advances: ack.after(self.snd.una),
+            acked: ack.octets_since(self.snd.una),
+            bare_duplicate: repeats && segment.options.sack.is_empty(),
+            ecn_echo: segment.flags.contains(Flags::ECE),
+            echo: timestamps.and_then(|timestamps| self.clock.sent_at(timestamps.echo, now)),
+            ..News::default()
+        };
+        let report = Report::read(&segment.options.sack, ack, una, self.snd.nxt);
+        cx.counters.sack_blocks_ignored += u64::from(report.ignored);
+        news.dsack = report.dsack;
+
+        let recovery = &mut self.recovery;
+        let rack = &mut recovery.rack;
+        let mut arrived = |news: &mut News, record: &Record| {
+            if sack {
+                rack.on_delivered(record, now, min_rtt, news.echo);
+            }
+            news.latest.on_delivered(record.stamp, record.sent_at);
+            news.beyond |= record.end.after(high);
+            if record.retransmissions == 0 {
+                news.rtt.get_or_insert(now - record.sent_at);
+                news.original |= record.end.at_or_before(high);
+            }
+            news.ambiguous |= record.retransmissions > 0;
+        };
+        recovery.sent.acknowledge(una, |record| {
+            if !record.sacked {
+                news.delivered += record.len();
+                arrived(&mut news, record);
+            }
+        });
+        // What waited for a gap to be filled took longer than a round trip.
+        news.rtt = news.rtt.filter(|_| !news.ambiguous);
+        for &(left, right) in report.blocks() {
+            let cuts_max = cx.limits.scoreboard_cuts;
+            let mut delivered = |record: &Record| arrived(&mut news, record);
+            let sacked = recovery.sent.sack(left, right, cuts_max, &mut delivered);
+            news.sacked += sacked.octets;
+            if sacked.refused {
+                cx.limit_hit(Some(self.id), Limit::ScoreboardCuts);
+            }
+        }
+        news.delivered += news.sacked;
+        //= https://www.rfc-editor.org/rfc/rfc3042#section-2
+        //# If the connection is using selective acknowledgments [RFC2018],
+        //# the data sender MUST NOT send new segments in response to duplicate
+        //# ACKs that contain no new SACK information
+        news.duplicate = if sack { news.sacked > 0 } else { repeats };
+        let unknown = recovery.sent.outstanding() - recovery.sent.lost();
+        if news.advances {
+            let acked = recovery.duplicates.on_advance(news.acked, unknown, self.snd.mss);
+            news.delivered = if sack { news.delivered } else { acked };
+            self.snd.una = ack;
+        } else if news.duplicate {
+            recovery.duplicates.on_duplicate();
+            if !sack && (recovery.believes_duplicates(ack) || !recovery.duplicates.reached_threshold()) {
+                news.delivered = recovery.duplicates.credit_one(unknown, self.snd.mss);
+            }
+        }
+        if sack {
+            recovery.rack.on_ack(una, self.snd.nxt, report.dsack.is_some());
+        }
+        report.dsack.into_iter().for_each(|block| recovery.undo.on_dsack(block));
+        recovery.undo.on_acknowledged(una);
+        news
+    }
+
+    /// Takes a round trip from the scoreboard, or from the echo of a timestamp where all that it tells of was sent twice.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+    //# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.  That
+    //# is, RTT samples MUST NOT be made using segments that were
+    //# retransmitted (and thus for which it is ambiguous whether the reply
+    //# was for the first instance of the packet or a later instance).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+    //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
+    //# for taking RTT samples (MUST-18).
+    fn measure(&mut self, cx: &mut Cx<'_>, news: &News, segment: &TcpSegment<'_>) {
+        // After a lost SYN there is to be no measurement (RFC 6298 (5.7)).
+        let lost_syn = !self.snd.syn_acknowledged && self.rtt.backoff() > 0;
+        let echoed = if news.advances && !lost_syn { self.echoed_round_trip(cx, segment) } else { None };
+        let Some(rtt) = news.rtt.or(echoed) else { return };
+        let in_a_round_trip = (self.flight() + news.acked).div_ceil(2 * self.snd.mss);
+        self.rtt.sample(cx.now, rtt, in_a_round_trip);
+        self.recovery.tlp.on_measured();
+        let (srtt, rttvar, rto) = (self.rtt.srtt().unwrap_or_default(), self.rtt.rttvar(), self.rtt.rto());
+        cx.tell_if(Interest::RTT, self.id, || EventKind::RttSample { rtt, srtt, rttvar, rto });
+    }
+
+    /// The probe may have repaired a loss: that is one reduction of the window, and over at once.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2
+    //# The sender then
+    //# SHOULD invoke a congestion control response equivalent to a fast
+    //# recovery.
+    fn answer_probe(&mut self, cx: &mut Cx<'_>, news: &mut News) {
+        let News { dsack, bare_duplicate, .. } = *news;
+        let answer = tlp::Answer { ack: self.snd.una, dsack, bare_duplicate };
+        let repaired = self.recovery.tlp.on_ack(answer);
+        if repaired && !self.recovery.is_recovering() && !self.recovery.is_reducing() {
+            self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::TailLossProbe);
+            self.congestion.on_congestion(cx.now, self.flight() + news.acked, CongestionCause::Loss);
+            self.congestion.on_recovered(cx.now);
+            self.enter_phase(cx, RecoveryPhase::Open, RecoveryCause::Acknowledged);
+            news.settled = true;
+        }
+    }
+
+    /// What the acknowledgment means for the phase under way.
+    fn follow_phase(&mut self, cx: &mut Cx<'_>, news: &mut News) {
+        let over = news.advances && self.snd.una.at_or_after(self.recovery.high);
+        //= https://www.rfc-editor.org/rfc/rfc4015#section-3.4
+        //# This is unless the acceptable ACK signals
+        //# congestion through the ECN-Echo flag [RFC3168].  In that case, the
+        //# TCP sender MUST refrain from reversing congestion control state.
+        let answers_original =
+            news.advances && !news.ecn_echo && self.recovery.undo.is_answer_to_original(news.echo);
+        let all_came_twice = news.dsack.is_some() && self.recovery.undo.all_were_duplicates();
+        match self.recovery.phase {
+            RecoveryPhase::Loss => self.follow_timeout(cx, news, over, answers_original),
+            RecoveryPhase::Recovery if answers_original => self.undo(cx, news, UndoCause::Timestamp),
+            _ if all_came_twice => self.undo(cx, news, UndoCause::DuplicateSack),
+            RecoveryPhase::Recovery | RecoveryPhase::Cwr if over => {
+                //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+                //# An incoming cumulative ACK for a sequence number greater than
+                //# RecoveryPoint signals the end of loss recovery, and the loss
+                //# recovery phase MUST be terminated.
+                self.congestion.on_recovered(cx.now);
+                self.end_recovery(cx, RecoveryCause::Acknowledged);
+                news.settled = true;
+            }
+            RecoveryPhase::Recovery if news.advances && !self.agreed.sack => self.follow_partial(news),
+            _ => {}
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
+    //# If this ACK does *not* acknowledge all of the data up to and
+    //# including recover, then this is a partial ACK.  In this case,
+    //# retransmit the first unacknowledged segment.
+    fn follow_partial(&mut self, news: &mut News) {
+        let reason = RetransmissionReason::Recovery;
+        news.lost += duplicates::mark_first_lost(&mut self.recovery.sent, self.snd.mss, reason);
+    }
+
+    /// After a timeout: was it spurious (F-RTO, or by timestamps), or is what it lost repaired?
+    fn follow_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, over: bool, answers_original: bool) {
+        if answers_original {
+            return self.undo_timeout(cx, news, UndoCause::Timestamp);
+        }
+        let room = (self.snd.una + self.snd.wnd).after(self.snd.nxt);
+        let step = self.recovery.frto.on_ack(frto::News {
+            original: news.original && !news.beyond,
+            advances: news.advances,
+            covers_all: over,
+            duplicate: news.duplicate,
+            sack: self.agreed.sack,
+            can_send: room && self.snd.buffer.end().after(self.snd.nxt),
+        });
+        match step {
+            frto::Verdict::Spurious => self.undo_timeout(cx, news, UndoCause::ForwardRto),
+            //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+            //# When a new acknowledgment arrives, set variable
+            //# "RecoveryPoint" to indicate the highest sequence number
+            //# transmitted so far.
+            frto::Verdict::SendNew => self.recovery.high = self.snd.nxt,
+            frto::Verdict::Conventional if over => {
+                let all_came_twice = self.recovery.undo.all_were_duplicates();
+                if all_came_twice {
+                    return self.undo_timeout(cx, news, UndoCause::DuplicateSack);
+                }
+                self.end_recovery(cx, RecoveryCause::Acknowledged);
+            }
+            frto::Verdict::Conventional => {}
+        }
+    }
+
+    /// Finds what is lost by now, and begins a recovery if anything is.
+    fn detect_losses(&mut self, cx: &mut Cx<'_>, news: &mut News) {
+        let (lost, resent_lost, cause) = self.mark_losses(cx, news.duplicate);
+        news.lost += lost;
+        match self.recovery.phase {
+            RecoveryPhase::Recovery => {}
+            //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+            //# In addition, a new
+            //# recovery phase (as described in Section 5) MUST NOT be initiated
+            //# until HighACK is greater than or equal to the new value of
+            //# RecoveryPoint.
+            RecoveryPhase::Loss if !resent_lost => {}
+            _ if lost > 0 => self.begin_recovery(cx, news, cause),
+            RecoveryPhase::Open | RecoveryPhase::Disorder => self.note_disorder(cx, news),
+            RecoveryPhase::Cwr | RecoveryPhase::Loss => {}
+        }
+    }
+
+    /// Marks what is newly lost: how many octets, whether a retransmission is among them, and by which rule.
+    fn mark_losses(&mut self, cx: &Cx<'_>, duplicate: bool) -> (u32, bool, RecoveryCause) {
+        let mss = self.snd.mss;
+        if self.loses_by_time() {
+            let is = self.circumstances();
+            let resent = self.recovery.sent.resent();
+            let lost = self.recovery.rack.detect(&mut self.recovery.sent, cx.now, is);
+            return (lost, self.recovery.sent.resent() < resent, RecoveryCause::Rack);
+        }
+        let mut lost = 0;
+        if self.agreed.sack && self.recovery.phase != RecoveryPhase::Loss {
+            lost = duplicates::mark_lost_below_sacked(&mut self.recovery.sent, mss);
+        }
+        let believed = self.agreed.sack || self.recovery.believes_duplicates(self.snd.una);
+        let calm = matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder);
+        if duplicate && calm && believed && self.recovery.duplicates.reached_threshold() {
+            let reason = RetransmissionReason::Fast;
+            lost += duplicates::mark_first_lost(&mut self.recovery.sent, mss, reason);
+        }
+        (lost, false, RecoveryCause::DuplicateAcks)
+    }
+
+    /// What RACK's reordering window follows from.
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            min_rtt: self.rtt.min_rtt(),
+            srtt: self.rtt.srtt(),
+            segs_sacked: self.recovery.sent.sacked_segments(self.snd.mss),
+            recovering: self.recovery.is_recovering(),
+        }
+    }
+
+    /// Something was lost: the window is reduced, once for all that was lost of this flight.
+    fn begin_recovery(&mut self, cx: &mut Cx<'_>, news: &News, cause: RecoveryCause) {
+        if self.recovery.phase != RecoveryPhase::Cwr {
+            self.recovery.undo.begin(self.snd.una);
+            let flight = self.flight_before_disorder();
+            self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss);
+            // What was sacked before is not delivered again, and what this acknowledgment tells of is.
+            let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
+            let undelivered = self.flight() + news.acked - sacked_before;
+            self.recovery.prr = Prr::begin(self.congestion.ssthresh(), undelivered);
+        }
+        self.recovery.tlp.reset();
+        self.recovery.frto.stop();
+        self.recovery.rescue = true;
+        self.recovery.had_partial = false;
+        self.recovery.high = self.snd.nxt;
+        self.recovery.recovered_before = true;
+        self.enter_phase(cx, RecoveryPhase::Recovery, cause);
+    }
+
+    /// FlightSize, without what limited transmit added to it.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# Additionally, note that [RFC5681] requires that any
+    //# segments sent as part of the Limited Transmit mechanism not
+    //# be counted in FlightSize for the purpose of the above
+    //# equation.
+    fn flight_before_disorder(&self) -> u32 {
+        match self.recovery.phase {
+            RecoveryPhase::Disorder => self.recovery.disorder_from.octets_since(self.snd.una),
+            _ => self.flight(),
+        }
+    }
+
+    /// The phase is OPEN while nothing is amiss, and DISORDER while segments are missing that are not lost yet.
+    fn note_disorder(&mut self, cx: &mut Cx<'_>, news: &News) {
+        let amiss = self.recovery.sent.sacked() > 0 || self.recovery.duplicates.credit() > 0;
+        let was_amiss = self.recovery.phase == RecoveryPhase::Disorder;
+        if amiss && (!was_amiss || news.advances) {
+            self.recovery.disorder_from = self.snd.nxt;
+        }
+        if amiss && !was_amiss {
+            self.enter_phase(cx, RecoveryPhase::Disorder, RecoveryCause::DuplicateAcks);
+        } else if !amiss && was_amiss {
+            self.enter_phase(cx, RecoveryPhase::Open, RecoveryCause::Acknowledged);
+        }
+        // What was recovered is history, and comes round again after two gigabytes.
+        self.recovery.recovered_before &= !self.snd.una.after(self.recovery.high);
+    }
+
+    /// What a recovery was for is acknowledged.
+    fn end_recovery(&mut self, cx: &mut Cx<'_>, cause: RecoveryCause) {
+        if self.recovery.is_recovering() {
+            self.recovery.rack.on_recovered();
+            self.recovery.undo.expire_at(self.snd.nxt);
+        }
+        self.recovery.frto.stop();
+        self.enter_phase(cx, RecoveryPhase::Open, cause);
+    }
+
+    /// The recovery was for nothing: the window is what it was, and nothing counts as lost.
+    fn undo(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
+        news.settled = true;
+        cx.tell_if(Interest::RECOVERY, self.id, || EventKind::Undo(cause));
+        self.recovery.sent.unmark_lost();
+        self.recovery.undo.end();
+        self.recovery.first_goes = false;
+        self.congestion.on_undo(cx.now);
+        self.end_recovery(cx, RecoveryCause::Undone);
+    }
+
+    /// The timeout was spurious: the timer is to become more patient, too.
+    //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+    //# (11)    Adapt the conservativeness of the retransmission timer:
+    fn undo_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
+        self.rtt.on_spurious_timeout();
+        self.undo(cx, news, cause);
+    }
+
+    fn enter_phase(&mut self, cx: &mut Cx<'_>, to: RecoveryPhase, cause: RecoveryCause) {
+        let from = core::mem::replace(&mut self.recovery.phase, to);
+        if from != to {
+            cx.tell_if(Interest::RECOVERY, self.id, || EventKind::Recovery { from, to, cause });
+        }
+    }
+
+    /// The congestion controller hears of the acknowledgment; while the window shrinks, PRR does in its place.
+    fn tell_congestion(&mut self, cx: &mut Cx<'_>, news: &News) {
+        let (now, pipe, min_rtt) = (cx.now, self.recovery.pipe(), self.rtt.min_rtt());
+        let rate = self.recovery.rate.on_ack(now, news.delivered, news.latest, min_rtt);
+        let window_limited = self.recovery.limited_until.is_some_and(|until| news.una.before(until));
+        self.recovery.limited_until = self.recovery.limited_until.filter(|_| window_limited);
+        if self.recovery.is_reducing() && self.congestion.uses_prr() {
+            let safe = news.advances && news.lost == 0;
+            let progress = Progress { delivered: news.delivered, pipe, safe };
+            return self.recovery.prr.on_ack(progress, self.snd.mss);
+        }
+        let told = news.delivered > 0 || news.lost > 0;
+        if told && !(news.settled && self.congestion.uses_prr()) {
+            self.congestion.on_ack(&Sample {
+                now,
+                acked: news.acked,
+                delivered: news.delivered,
+                lost: news.lost,
+                in_flight: pipe,
+                prior_in_flight: news.pipe,
+                una: self.snd.una,
+                nxt: self.snd.nxt,
+                rtt: news.rtt,
+                min_rtt,
+                srtt: self.rtt.srtt(),
+                rate,
+                window_limited,
+            });
+        }
+    }
+
+    /// The timer of loss recovery fired.
+    pub(super) fn on_recovery_timer(&mut self, cx: &mut Cx<'_>) {
+        match self.recovery.slot {
+            Slot::Timeout => self.on_retransmission_timeout(cx),
+            Slot::Reordering => {
+                let mut news = News { una: self.snd.una, pipe: self.recovery.pipe(), ..News::default() };
+                self.detect_losses(cx, &mut news);
+                self.tell_congestion(cx, &news);
+            }
+            Slot::LossProbe => {
+                self.recovery.probe_goes = self.recovery.tlp.on_timer();
+                if !self.recovery.probe_goes && self.recovery.timeout_at.is_some_and(|at| at <= cx.now) {
+                    self.on_retransmission_timeout(cx);
+                }
+            }
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# (5.4) Retransmit the earliest segment that has not been acknowledged
+    //# by the TCP receiver.
+    fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
+        let una = self.snd.una;
+        let again = self.recovery.timed_out_at(una);
+        let from_calm = !self.recovery.is_recovering();
+        if self.snd.syn_acknowledged {
+            if from_calm {
+                self.recovery.undo.begin(una);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+            //# If "RecoveryPoint" is larger than or
+            //# equal to SND.UNA, do not enter step 2 of this algorithm.
+            self.recovery.frto.on_timeout(from_calm || again);
+            self.congestion.on_timeout(cx.now, self.flight(), again);
+            self.recovery.timed_out = una;
+            self.recovery.high = self.snd.nxt;
+            self.recovery.recovered_before = true;
+        }
+        self.mark_lost_by_timeout(cx);
+        self.recovery.duplicates.reset();
+        self.recovery.tlp.reset();
+        self.recovery.first_goes = true;
+        self.rtt.on_timeout();
+        // (5.6) Start the retransmission timer.
+        self.recovery.timeout_at = Some(cx.now + self.rtt.rto());
+        if self.snd.syn_acknowledged {
+            self.enter_phase(cx, RecoveryPhase::Loss, RecoveryCause::Timeout);
+        }
+    }
+
+    /// All that is outstanding and not sacked is lost; with RACK, what had the time to arrive.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+    //= type=exception
+    //= reason=As in Linux what is sacked stays so, unless the peer shows that it reneged: its first segment is sacked and still not acknowledged.
+    //# After a retransmit timeout the data sender SHOULD turn off all of the
+    //# SACKed bits, since the timeout might indicate that the data receiver
+    //# has reneged.
+    fn mark_lost_by_timeout(&mut self, cx: &mut Cx<'_>) {
+        let is = Circumstances { recovering: true, ..self.circumstances() };
+        let by_time = self.loses_by_time();
+        let recovery = &mut self.recovery;
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+        //# The data sender MUST retransmit the segment at the left
+        //# edge of the window after a retransmit timeout, whether or not the
+        //# SACKed bit is on for that segment.
+        let reneged = recovery.sent.first().is_some_and(|first| first.sacked);
+        if reneged {
+            recovery.sent.unmark_sacked();
+        }
+        if by_time && !reneged {
+            return recovery.rack.on_timeout(&mut recovery.sent, cx.now, is);
+        }
+        for index in 0..recovery.sent.len() {
+            let first = index == 0;
+            let reason = if first { RetransmissionReason::Timeout } else { RetransmissionReason::Recovery };
+            recovery.sent.mark_lost(index, reason);
+        }
+    }
+
+    /// What is outstanding was not kept, though nothing was lost: a closed window opened.
+    pub(super) fn resend_all(&mut self) {
+        for index in 0..self.recovery.sent.len() {
+            self.recovery.sent.mark_lost(index, RetransmissionReason::Recovery);
+        }
+    }
+}
