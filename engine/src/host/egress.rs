@@ -91,7 +91,8 @@ impl Engine {
             };
             let (src, dst) = (connection.tuple.local.ip(), connection.tuple.remote.ip());
             let segment = connection.segment(&out);
-            header(src, dst, Protocol::Tcp).emit(segment.header_len() + out.len as usize, buf);
+            let header = IpHeader { ecn: out.codepoint.bits(), ..header(src, dst, Protocol::Tcp) };
+            header.emit(segment.header_len() + out.len as usize, buf);
             segment.emit_parts(src, dst, connection.payload(&out), buf);
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;

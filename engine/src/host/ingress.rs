@@ -13,6 +13,7 @@ use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
 use crate::tcp::cx::{Tuple, arriving, reset_for};
+use crate::tcp::ecn::Codepoint;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::state::State;
 use crate::time::Instant;
@@ -81,7 +82,9 @@ impl Engine {
         let ends = (packet.src, packet.dst);
         match packet.protocol {
             Protocol::Tcp => match TcpSegment::parse(packet.payload, ends, arrived.checksums) {
-                Ok(segment) => self.take_segment(now, arrived, ends, &segment),
+                Ok(segment) => {
+                    self.take_segment(now, arrived, ends, Codepoint::from_bits(packet.ecn), &segment);
+                }
                 Err(malformed) => self.drop_frame(now, malformed.into()),
             },
             Protocol::Udp => match UdpDatagram::parse(packet.payload, ends, arrived.checksums) {
@@ -99,6 +102,7 @@ impl Engine {
         now: Instant,
         arrived: Arrived,
         (src, dst): (IpAddr, IpAddr),
+        codepoint: Codepoint,
         segment: &TcpSegment<'_>,
     ) {
         let tuple = Tuple {
@@ -114,7 +118,7 @@ impl Engine {
             .connected(PortKind::Tcp, &tuple)
             .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local));
         match found {
-            Some(id) => self.deliver_segment(now, id, tuple, segment),
+            Some(id) => self.deliver_segment(now, id, tuple, codepoint, segment),
             None => self.refuse_segment(now, arrived, tuple, segment),
         }
     }
@@ -135,17 +139,24 @@ impl Engine {
         }
     }
 
-    fn deliver_segment(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) {
+    fn deliver_segment(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        tuple: Tuple,
+        codepoint: Codepoint,
+        segment: &TcpSegment<'_>,
+    ) {
         self.touch(id);
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
-            Phase::Connection(connection) => connection.on_segment(&mut cx, segment),
+            Phase::Connection(connection) => connection.on_segment(&mut cx, segment, codepoint),
             Phase::Listener(_) => self.segment_at_listener(now, id, tuple, segment),
-            Phase::HalfOpen(_) => self.segment_at_half_open(now, id, segment),
+            Phase::HalfOpen(_) => self.segment_at_half_open(now, id, codepoint, segment),
             Phase::TimeWait(record) => {
                 let mut connection = Connection::thaw_time_wait(record, now);
-                connection.on_segment(&mut cx, segment);
+                connection.on_segment(&mut cx, segment, codepoint);
                 flush_thawed(&mut connection, &mut cx);
                 match connection.freeze() {
                     Some(frozen) => **record = frozen,
@@ -210,7 +221,8 @@ impl Engine {
             None => self.isn.isn(now, &tuple),
         };
         let clock = self.timestamp_offsets.clock(now, &tuple);
-        let half = HalfOpen::new(now, child, listener_id, tuple, options.clone(), sizes, iss, clock, segment);
+        let mut half =
+            HalfOpen::new(now, child, listener_id, tuple, options.clone(), sizes, iss, clock, segment);
         let socket = Socket {
             id: child,
             session: parent.session,
@@ -275,7 +287,13 @@ impl Engine {
     }
 
     /// A segment for a handshake under way.
-    fn segment_at_half_open(&mut self, now: Instant, id: SocketId, segment: &TcpSegment<'_>) {
+    fn segment_at_half_open(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        codepoint: Codepoint,
+        segment: &TcpSegment<'_>,
+    ) {
         let Some(socket) = self.sockets.get(&id) else { return };
         let Phase::HalfOpen(half) = &socket.phase else { return };
         let (mut half, listener_id) = ((**half).clone(), half.listener);
@@ -298,7 +316,7 @@ impl Engine {
             return cx.dropped(Some(id), DropReason::AcceptQueueFull, record);
         }
         let mut connection = Connection::thaw(&half, now);
-        connection.on_segment(&mut cx, segment);
+        connection.on_segment(&mut cx, segment, codepoint);
         let after = connection.state();
         if after == State::SynReceived {
             return flush_thawed(&mut connection, &mut cx);

@@ -13,6 +13,7 @@
 
 mod acknowledge;
 mod arrival;
+mod ecn;
 mod icmp;
 mod invariants;
 mod open;
@@ -27,6 +28,7 @@ use super::agreed::Agreed;
 use super::config::{LossDetection, Options};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Throttle, Tuple};
+use super::ecn::EcnState;
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
@@ -141,6 +143,7 @@ pub(crate) struct Connection {
     passive: bool,
     /// What our SYN offers; once the peer's is here, what both agreed on.
     agreed: Agreed,
+    ecn: EcnState,
     clock: Clock,
     snd: Send,
     rcv: Receive,

@@ -72,6 +72,7 @@ impl Connection {
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
         connection.agreed = half.agreed;
+        connection.ecn.setup = half.ecn;
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
@@ -151,6 +152,7 @@ impl Connection {
             state: State::Closed,
             passive: false,
             agreed: Agreed::offered(&options),
+            ecn: EcnState::default(),
             clock,
             snd: Send {
                 iss,
@@ -203,6 +205,7 @@ impl Connection {
     /// The peer's SYN is here: its numbers, its MSS and its options are known.
     pub(super) fn on_peer_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         self.agreed = self.agreed.with(&segment.options);
+        self.ecn.setup.on_received(segment.flags);
         if let Some(timestamps) = segment.options.timestamps {
             self.clock.begin(timestamps.value, cx.now);
         }

@@ -68,6 +68,7 @@ impl Connection {
         self.answer_probe(cx, &mut news);
         self.follow_phase(cx, &mut news);
         self.detect_losses(cx, &mut news);
+        self.answer_echo(cx, &news);
         self.tell_congestion(cx, &news);
     }
 
@@ -93,7 +94,7 @@ impl Connection {
             advances: ack.after(self.snd.una),
             acked: ack.octets_since(self.snd.una),
             bare_duplicate: repeats && segment.options.sack.is_empty(),
-            ecn_echo: segment.flags.contains(Flags::ECE),
+            ecn_echo: self.ecn.hears_echo(segment.flags),
             echo: timestamps.and_then(|timestamps| self.clock.sent_at(timestamps.echo, now)),
             ..News::default()
         };
@@ -191,6 +192,7 @@ impl Connection {
             self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::TailLossProbe);
             self.congestion.on_congestion(cx.now, self.flight() + news.acked, CongestionCause::Loss);
             self.congestion.on_recovered(cx.now);
+            self.ecn.on_reduced();
             self.enter_phase(cx, RecoveryPhase::Open, RecoveryCause::Acknowledged);
             news.settled = true;
         }
@@ -321,6 +323,7 @@ impl Connection {
             self.recovery.undo.begin(self.snd.una);
             let flight = self.flight_before_disorder();
             self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss);
+            self.ecn.on_reduced();
             // What was sacked before is not delivered again, and what this acknowledgment tells of is.
             let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
             let undelivered = self.flight() + news.acked - sacked_before;
@@ -333,6 +336,36 @@ impl Connection {
         self.recovery.high = self.snd.nxt;
         self.recovery.recovered_before = true;
         self.enter_phase(cx, RecoveryPhase::Recovery, cause);
+    }
+
+    /// The network marked a segment of ours: the window is reduced as by a loss, though nothing is to be sent again.
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+    //# TCP should not react to congestion indications more than once every
+    //# window of data (or more loosely, more than once every round-trip
+    //# time).
+    fn answer_echo(&mut self, cx: &mut Cx<'_>, news: &News) {
+        if !news.ecn_echo {
+            return;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+        //# Therefore, the sending TCP MUST reset the
+        //# retransmit timer on receiving the ECN-Echo packet when the congestion
+        //# window is one.
+        if self.congestion.cwnd() <= self.snd.mss && self.recovery.timeout_at.is_some() {
+            self.recovery.timeout_at = Some(cx.now + self.rtt.rto());
+        }
+        if !matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder) {
+            return;
+        }
+        // Of what is not lost, nothing can turn out not to have been.
+        self.recovery.undo.end();
+        let flight = self.flight() + news.acked;
+        self.congestion.on_congestion(cx.now, flight, CongestionCause::Ecn);
+        self.ecn.on_reduced();
+        let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
+        self.recovery.prr = Prr::begin(self.congestion.ssthresh(), flight - sacked_before);
+        self.recovery.high = self.snd.nxt;
+        self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::Ecn);
     }
 
     /// FlightSize, without what limited transmit added to it.
@@ -412,7 +445,12 @@ impl Connection {
             return self.recovery.prr.on_ack(progress, self.snd.mss);
         }
         let told = news.delivered > 0 || news.lost > 0;
-        if told && !(news.settled && self.congestion.uses_prr()) {
+        //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+        //# The sending
+        //# TCP SHOULD NOT increase the congestion window in response to the
+        //# receipt of an ECN-Echo ACK packet.
+        let grows_nothing = news.settled || news.ecn_echo;
+        if told && !(grows_nothing && self.congestion.uses_prr()) {
             self.congestion.on_ack(&Sample {
                 now,
                 acked: news.acked,
@@ -465,6 +503,7 @@ impl Connection {
             //# equal to SND.UNA, do not enter step 2 of this algorithm.
             self.recovery.frto.on_timeout(from_calm || again);
             self.congestion.on_timeout(cx.now, self.flight(), again);
+            self.ecn.on_reduced();
             self.recovery.timed_out = una;
             self.recovery.high = self.snd.nxt;
             self.recovery.recovered_before = true;

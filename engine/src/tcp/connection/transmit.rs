@@ -6,6 +6,7 @@
 use super::*;
 use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
 use crate::limits::Limit;
+use crate::tcp::ecn::Codepoint;
 use crate::tcp::receive::ack_policy::Owed;
 use crate::tcp::recovery::duplicates;
 use crate::tcp::recovery::frto::Frto;
@@ -19,6 +20,7 @@ pub(crate) struct Outgoing {
     pub(crate) seq: Seq,
     pub(crate) ack: Option<Seq>,
     pub(crate) flags: Flags,
+    pub(crate) codepoint: Codepoint,
     pub(crate) window: u16,
     pub(crate) urgent: u16,
     pub(crate) options: TcpOptions,
@@ -89,6 +91,7 @@ impl Connection {
         }
         let mut out = self.next_segment(cx)?;
         self.acknowledge(cx, &mut out);
+        self.mark(&mut out);
         self.on_sent(cx, &out);
         Some(out)
     }
@@ -130,7 +133,17 @@ impl Connection {
     fn syn(&self) -> Outgoing {
         let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
         let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
-        Outgoing { seq: self.snd.iss, ack, flags, window: 0, urgent: 0, options: TcpOptions::NONE, len: 0 }
+        let codepoint = Codepoint::NotEct;
+        Outgoing {
+            seq: self.snd.iss,
+            ack,
+            flags,
+            codepoint,
+            window: 0,
+            urgent: 0,
+            options: TcpOptions::NONE,
+            len: 0,
+        }
     }
 
     /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
@@ -155,6 +168,7 @@ impl Connection {
             seq,
             ack: Some(self.rcv.nxt),
             flags,
+            codepoint: Codepoint::NotEct,
             window: 0,
             urgent: urgent.unwrap_or(0),
             options: TcpOptions::NONE,

@@ -11,6 +11,7 @@ use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
 use crate::tcp::cx::{Stray, Tuple};
+use crate::tcp::ecn::EcnSetup;
 use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
 use crate::tcp::timers::TimerKind;
@@ -31,6 +32,7 @@ pub(crate) struct HalfOpen {
     pub(crate) peer_mss: Option<u16>,
     pub(crate) peer_window: u16,
     pub(crate) agreed: Agreed,
+    pub(crate) ecn: EcnSetup,
     pub(crate) clock: Clock,
     /// When the SYN,ACK last went.
     pub(crate) sent: Instant,
@@ -53,6 +55,8 @@ impl HalfOpen {
         mut clock: Clock,
         syn: &TcpSegment<'_>,
     ) -> Self {
+        let mut ecn = EcnSetup::default();
+        ecn.on_received(syn.flags);
         clock.begin(syn.options.timestamps.unwrap_or_default().value, now);
         HalfOpen {
             id,
@@ -64,6 +68,7 @@ impl HalfOpen {
             peer_mss: syn.options.mss,
             peer_window: syn.window,
             agreed: Agreed::offered(&options).with(&syn.options),
+            ecn,
             clock,
             sent: now,
             retransmissions: 0,
@@ -74,13 +79,15 @@ impl HalfOpen {
     }
 
     /// `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
-    pub(crate) fn syn_ack(&self, now: Instant) -> Stray {
+    pub(crate) fn syn_ack(&mut self, now: Instant) -> Stray {
+        let flags = Flags::SYN | Flags::ACK | self.ecn.offer(self.options.ecn, true);
+        self.ecn.on_sent(flags);
         Stray {
             tuple: self.tuple,
             socket: Some(self.id),
             seq: self.iss,
             ack: Some(self.irs + 1),
-            flags: Flags::SYN | Flags::ACK,
+            flags,
             window: window::on_syn(self.options.receive_buffer),
             options: self.agreed.on_syn(self.sizes.announce, &self.clock, now),
             relative: Some(self.relative_out()),
@@ -102,6 +109,7 @@ impl HalfOpen {
 
     /// The peer repeated its SYN: what it times from now on is this one.
     pub(crate) fn on_repeated_syn(&mut self, syn: &TcpSegment<'_>, now: Instant) {
+        self.ecn.on_received(syn.flags);
         if let Some(timestamps) = syn.options.timestamps {
             self.clock.take(timestamps.value, syn.seq, self.irs + 1, now);
         }

@@ -179,7 +179,7 @@ impl LossBased {
     //# using the method below:
     pub(super) fn on_recovered(&mut self) {
         if core::mem::take(&mut self.reducing) {
-            self.cwnd = self.ssthresh;
+            self.cwnd = self.cwnd.min(self.ssthresh);
         }
     }
 
