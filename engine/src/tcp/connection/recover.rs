@@ -212,6 +212,8 @@ impl Connection {
             RecoveryPhase::Loss => self.follow_timeout(cx, news, over, answers_original),
             RecoveryPhase::Recovery if answers_original => self.undo(cx, news, UndoCause::Timestamp),
             _ if all_came_twice => self.undo(cx, news, UndoCause::DuplicateSack),
+            // Beyond what was outstanding when the echo came: only then the peer has seen CWR.
+            RecoveryPhase::Cwr if !self.snd.una.after(self.recovery.high) => return,
             RecoveryPhase::Recovery | RecoveryPhase::Cwr if over => {
                 //= https://www.rfc-editor.org/rfc/rfc6675#section-5
                 //# An incoming cumulative ACK for a sequence number greater than
@@ -299,7 +301,7 @@ impl Connection {
             lost = duplicates::mark_lost_below_sacked(&mut self.recovery.sent, mss);
         }
         let believed = self.agreed.sack || self.recovery.believes_duplicates(self.snd.una);
-        let calm = matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder);
+        let calm = !self.recovery.is_recovering();
         if duplicate && calm && believed && self.recovery.duplicates.reached_threshold() {
             let reason = RetransmissionReason::Fast;
             lost += duplicates::mark_first_lost(&mut self.recovery.sent, mss, reason);
@@ -363,7 +365,8 @@ impl Connection {
         self.congestion.on_congestion(cx.now, flight, CongestionCause::Ecn);
         self.ecn.on_reduced();
         let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
-        self.recovery.prr = Prr::begin(self.congestion.ssthresh(), flight - sacked_before);
+        let target = self.congestion.ssthresh().min(self.congestion.cwnd());
+        self.recovery.prr = Prr::begin(target, flight - sacked_before);
         self.recovery.high = self.snd.nxt;
         self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::Ecn);
     }
