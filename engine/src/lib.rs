@@ -8,8 +8,10 @@ extern crate std;
 
 pub mod counters;
 pub mod event;
+mod hash;
 pub mod host;
 pub mod id;
+mod ip;
 pub mod limits;
 pub mod rng;
 pub mod tcp;

@@ -56,7 +56,14 @@ limits! {
     datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
-    stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to segments that belong to nobody. One beyond it is not sent.";
+    stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to packets that belong to nobody. One beyond it is not sent.";
+    stray_replies_per_destination / StrayRepliesPerDestination = 500, "Of these, to one IPv4 address or IPv6 network, so that one sender does not use up all. One beyond it is not sent.";
+    echo_replies_per_second / EchoRepliesPerSecond = 1000, "ICMP echo replies a second. One beyond it is not sent.";
+    echo_replies_per_destination / EchoRepliesPerDestination = 500, "Of these, to one IPv4 address or IPv6 network. One beyond it is not sent.";
+    reassembly_packets / ReassemblyPackets = 256, "Packets under reassembly. The oldest gives way to a new one.";
+    reassembly_bytes / ReassemblyBytes = 4 << 20, "Octets of the fragments of all packets under reassembly. The oldest packet gives way to a new fragment.";
+    reassembly_fragments / ReassemblyFragments = 128, "Fragments of one packet: one of the longest packets in pieces of 576 octets has 118. The packet that needs more is dropped.";
+    identifications / Identifications = 1 << 15, "IPv4 packets in fragments, and others that may become fragments, sent to one destination at once, and as many more in two minutes (RFC 6864 §4.3). One beyond it is not sent, or not as fragments.";
     //= https://www.rfc-editor.org/rfc/rfc5961#section-7
     //# The values for both the time and number of ACKs SHOULD be tunable by the system
     //# administrator to accommodate different perceived levels of threat and/or system resources.

@@ -149,11 +149,12 @@ fn a_port_that_nobody_has_refuses_the_connected_and_not_the_unconnected() {
 }
 
 #[test]
-fn a_datagram_that_does_not_fit_the_link_is_refused() {
-    let mut pair = Pair::new();
-    let a = datagram(&mut pair.a);
-    pair.a.call(send_to(a, pair.b.at(53), &[0; 1472])).unwrap();
-    assert_eq!(pair.a.errno(send_to(a, pair.b.at(53), &[0; 1473])), Errno::EMSGSIZE);
+fn a_datagram_that_no_packet_can_hold_is_refused() {
+    for (mut pair, longest) in [(Pair::new(), 65_507), (Pair::v6(), 65_527)] {
+        let a = datagram(&mut pair.a);
+        pair.a.call(send_to(a, pair.b.at(53), &vec![0; longest])).unwrap();
+        assert_eq!(pair.a.errno(send_to(a, pair.b.at(53), &vec![0; longest + 1])), Errno::EMSGSIZE);
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`.)
+//! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`, those of the IP layer are in
+//! `fragments.rs` and `icmp_errors.rs`.)
 
 mod common;
 
@@ -278,7 +279,13 @@ fn scoreboard_cuts() {
 
 #[test]
 fn every_limit_has_a_test() {
-    let here = include_str!("limits.rs").to_owned() + include_str!("listening.rs");
+    let here = [
+        include_str!("limits.rs"),
+        include_str!("listening.rs"),
+        include_str!("fragments.rs"),
+        include_str!("icmp_errors.rs"),
+    ]
+    .concat();
     for limit in Limit::ALL {
         assert!(here.contains(&format!("Limit::{limit:?}")), "{limit} has none");
     }

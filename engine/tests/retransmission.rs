@@ -166,6 +166,11 @@ fn what_a_fast_retransmit_sent_twice_is_not_measured() {
     assert_eq!(s.info().srtt, before);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//= type=test
+//# A TCP endpoint MUST implement the basic congestion control algorithms slow start,
+//# congestion avoidance, and exponential backoff of RTO to avoid creating congestion collapse
+//# conditions (MUST-19).
 #[test]
 fn after_a_timeout_the_flight_goes_again_in_slow_start() {
     let mut s = grown(8);

@@ -40,6 +40,14 @@ fn told(s: &mut Script) -> Vec<u32> {
 //= type=test
 //# The urgent pointer MUST point to the sequence number of the octet
 //# following the urgent data (MUST-62).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# However, TCP implementations MUST still include support for the urgent mechanism
+//# (MUST-30).
+//= https://www.rfc-editor.org/rfc/rfc6093#section-5
+//= type=test
+//# However, TCP implementations MUST still include support for the urgent mechanism such that
+//# existing applications can still use it.
 #[test]
 fn the_pointer_leads_to_the_octet_after_the_urgent_ones() {
     let mut s = Script::accepted();

@@ -288,7 +288,12 @@ macro_rules! drop_reasons {
 drop_reasons! {
     Malformed = "MALFORMED", "The packet's headers contradict themselves or its length.";
     BadChecksum = "BAD_CHECKSUM", "A checksum is wrong.";
-    Fragment = "FRAGMENT", "A fragment of an IP packet; fragments are not reassembled.";
+    Fragment = "FRAGMENT", "A fragment that can be part of no packet, or of one whose fragments overlap (RFC 5722) or contradict each other.";
+    FragmentDuplicate = "FRAGMENT_DUPLICATE", "A fragment that was there already.";
+    FragmentLimit = "FRAGMENT_LIMIT", "A fragment beyond what is kept for reassembly.";
+    ReassemblyTimeout = "REASSEMBLY_TIMEOUT", "The fragments of one packet, the rest of which did not come in time.";
+    SourceRoute = "SOURCE_ROUTE", "The packet asks to be routed by its source: an IPv4 option, or an IPv6 routing header that is not finished.";
+    IpOption = "IP_OPTION", "An IP option with a bad length, or an IPv6 option that is unknown and asks for the packet to be dropped.";
     NotOurAddress = "NOT_OUR_ADDRESS", "The destination is not an address of this stack.";
     BadAddress = "BAD_ADDRESS", "The source is a multicast, broadcast or unspecified address, or the destination a multicast one.";
     UnknownProtocol = "UNKNOWN_PROTOCOL", "Neither TCP, UDP nor ICMP.";
@@ -322,8 +327,10 @@ impl From<Malformed> for DropReason {
     fn from(malformed: Malformed) -> Self {
         match malformed {
             Malformed::BadChecksum => DropReason::BadChecksum,
-            Malformed::Fragment => DropReason::Fragment,
-            Malformed::UnknownProtocol => DropReason::UnknownProtocol,
+            Malformed::BadFragment(_) => DropReason::Fragment,
+            Malformed::UnknownProtocol(_) => DropReason::UnknownProtocol,
+            Malformed::SourceRoute | Malformed::RoutingHeader(_) => DropReason::SourceRoute,
+            Malformed::BadIpOption(_) | Malformed::UnknownIpOption(_) => DropReason::IpOption,
             _ => DropReason::Malformed,
         }
     }

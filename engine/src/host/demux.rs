@@ -1,33 +1,15 @@
 //! Which socket a segment or datagram belongs to: by hash, the most exact match first.
 
-use core::hash::{BuildHasher, Hash};
+use core::hash::Hash;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hashbrown::HashMap;
-use siphasher::sip::SipHasher13;
 
 use super::config::PortKind;
+use crate::hash::SipKeys;
 use crate::id::SocketId;
 use crate::rng::Rng;
 use crate::tcp::cx::Tuple;
-
-/// Keyed, so that nobody outside can choose addresses that collide.
-#[derive(Clone, Debug)]
-pub(crate) struct SipKeys(u64, u64);
-
-impl SipKeys {
-    pub(crate) fn new(rng: &mut Rng) -> Self {
-        SipKeys(rng.next_u64(), rng.next_u64())
-    }
-}
-
-impl BuildHasher for SipKeys {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
-    }
-}
 
 /// A map whose order never shows in anything that leaves.
 pub(crate) type KeyedMap<K, V> = HashMap<K, V, SipKeys>;

@@ -1,5 +1,7 @@
 //! What goes out: resets and other strays first, then whole packets, then the connections in turn.
 
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -8,21 +10,34 @@ use super::config::Transmit;
 use super::ingress::Arrived;
 use super::socket::Phase;
 use crate::id::SocketId;
+use crate::ip::fragment;
 use crate::limits::Limit;
+use crate::tcp::config::{Options, PathMtuDiscovery};
 use crate::tcp::cx::Stray;
 use crate::time::Instant;
 use crate::wire::{ChecksumPolicy, IpHeader, Protocol};
 
-/// The hop limit of our packets: the default of RFC 1700's successors and of Linux.
-const HOP_LIMIT: u8 = 64;
-
-/// An IP packet but for its header.
+/// A datagram or ICMP message on its way out: one frame, or the fragments of one.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    pub(super) src: IpAddr,
-    pub(super) dst: IpAddr,
-    pub(super) protocol: Protocol,
-    pub(super) payload: Vec<u8>,
+    dst: IpAddr,
+    frames: VecDeque<Vec<u8>>,
+}
+
+/// Whether IPv4 routers may cut a packet that they cannot forward whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Routers {
+    MayCut,
+    MayNotCut,
+}
+
+impl From<PathMtuDiscovery> for Routers {
+    fn from(discovery: PathMtuDiscovery) -> Self {
+        match discovery {
+            PathMtuDiscovery::Off => Routers::MayCut,
+            PathMtuDiscovery::Icmp | PathMtuDiscovery::Probe => Routers::MayNotCut,
+        }
+    }
 }
 
 /// Where a packet goes.
@@ -63,12 +78,14 @@ impl Engine {
     /// Writes the next packet, and says where it goes.
     fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<IpAddr> {
         if let Some(stray) = self.shared.strays.pop_front() {
-            return Some(self.write_stray(&stray, buf));
+            return Some(self.write_stray(now, &stray, buf));
         }
-        if let Some(Packet { src, dst, protocol, payload }) = self.packets.pop_front() {
-            header(src, dst, protocol).emit(payload.len(), buf);
-            buf.extend_from_slice(&payload);
-            return Some(dst);
+        while let Some(packet) = self.packets.front_mut() {
+            if let Some(frame) = packet.frames.pop_front() {
+                *buf = frame;
+                return Some(packet.dst);
+            }
+            self.packets.pop_front();
         }
         while let Some(id) = self.ready.pop_front() {
             let Some(socket) = self.sockets.get_mut(&id) else { continue };
@@ -91,7 +108,16 @@ impl Engine {
             };
             let (src, dst) = (connection.tuple.local.ip(), connection.tuple.remote.ip());
             let segment = connection.segment(&out);
-            header(src, dst, Protocol::Tcp).emit(segment.header_len() + out.len as usize, buf);
+            let header = header((src, dst), Protocol::Tcp, &connection.options);
+            let len = segment.header_len() + out.len as usize;
+            match connection.options.path_mtu_discovery.into() {
+                Routers::MayNotCut => header.emit(len, buf),
+                Routers::MayCut => {
+                    let burst = self.shared.limits.identifications;
+                    let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
+                    emit_with_ident(header, ident, len, buf);
+                }
+            }
             segment.emit_parts(src, dst, connection.payload(&out), buf);
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
@@ -101,20 +127,79 @@ impl Engine {
         None
     }
 
-    fn write_stray(&self, stray: &Stray, buf: &mut Vec<u8>) -> IpAddr {
+    fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> IpAddr {
         let segment = stray.segment();
         let (src, dst) = (stray.tuple.local.ip(), stray.tuple.remote.ip());
-        header(src, dst, Protocol::Tcp).emit(segment.len(), buf);
+        let socket = stray.socket.and_then(|id| self.sockets.get(&id));
+        let options = socket.map_or(&self.config.options, |socket| &socket.options);
+        let header = header((src, dst), Protocol::Tcp, options);
+        match options.path_mtu_discovery.into() {
+            Routers::MayNotCut => header.emit(segment.len(), buf),
+            Routers::MayCut => {
+                let burst = self.shared.limits.identifications;
+                let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
+                emit_with_ident(header, ident, segment.len(), buf);
+            }
+        }
         segment.emit(src, dst, buf);
         dst
     }
 
-    /// Queues a packet, if the limit allows.
-    pub(super) fn queue_packet(&mut self, now: Instant, socket: Option<SocketId>, packet: Packet) {
-        if self.packets.len() >= self.shared.limits.stray_packets {
-            return self.shared.cx(now).limit_hit(socket, Limit::StrayPackets);
+    /// Writes the strays of a socket that goes, while it is known what options they have.
+    pub(super) fn write_strays_of(&mut self, now: Instant, id: SocketId) {
+        if !self.shared.strays.iter().any(|stray| stray.socket == Some(id)) {
+            return;
         }
-        self.packets.push_back(packet);
+        let (of_socket, others) =
+            core::mem::take(&mut self.shared.strays).into_iter().partition(|stray| stray.socket == Some(id));
+        self.shared.strays = others;
+        let of_socket: VecDeque<Box<Stray>> = of_socket;
+        for stray in of_socket {
+            let mut frame = Vec::new();
+            let dst = self.write_stray(now, &stray, &mut frame);
+            self.packets.push_back(Packet { dst, frames: [frame].into() });
+        }
+    }
+
+    /// Queues a packet with this header and payload, in fragments where the way takes no longer ones; says which limit
+    /// keeps it back.
+    pub(super) fn queue_packet(
+        &mut self,
+        now: Instant,
+        socket: Option<SocketId>,
+        header: IpHeader,
+        payload: &[u8],
+        routers: Routers,
+    ) -> Result<(), Limit> {
+        let refused = |engine: &mut Self, limit| {
+            engine.shared.cx(now).limit_hit(socket, limit);
+            Err(limit)
+        };
+        if self.packets.len() >= self.shared.limits.stray_packets {
+            return refused(self, Limit::StrayPackets);
+        }
+        let (ends, protocol) = ((header.src, header.dst), header.protocol);
+        let len = header.len() + payload.len();
+        let mtu = self.mtu_to(header.dst);
+        let whole = len <= mtu || matches!(self.way_to(header.dst), Way::Ourselves);
+        let ident = if whole && routers == Routers::MayNotCut {
+            None
+        } else {
+            let burst = self.shared.limits.identifications;
+            self.idents.next(now, ends, protocol, burst)
+        };
+        let frames = match ident {
+            None if !whole => return refused(self, Limit::Identifications),
+            Some(ident) if !whole => fragment::cut(&header, payload, mtu, ident).collect(),
+            ident => {
+                let mut frame = Vec::with_capacity(len);
+                emit_with_ident(header, ident, payload.len(), &mut frame);
+                frame.extend_from_slice(payload);
+                [frame].into()
+            }
+        };
+        self.packets.push_back(Packet { dst: header.dst, frames });
+        Ok(())
     }
 
     fn way_to(&self, dst: IpAddr) -> Way {
@@ -129,7 +214,30 @@ impl Engine {
     }
 }
 
-fn header(src: IpAddr, dst: IpAddr, protocol: Protocol) -> IpHeader {
-    // Our packets are atomic (RFC 6864 §4.1): never fragmented, so that the identification means nothing.
-    IpHeader { src, dst, protocol, hop_limit: HOP_LIMIT, ecn: 0, dscp: 0, ident: 0 }
+/// The header of a packet that has these options.
+///
+/// A packet that nobody may cut is atomic, and its identification means nothing: it is 0, as that of Linux's segments
+/// without a socket is. (A raw socket's kernel fills in a number of its own.)
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//# Originating sources MAY set the IPv4 ID field of atomic datagrams
+//# to any value.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+//# The TTL value used to send TCP segments MUST be
+//# configurable (MUST-49).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+//# TCP implementations
+//# SHOULD pass the current Differentiated Services field value without
+//# change to the IP layer, when it sends segments on the connection
+//# (SHLD-22).
+pub(super) fn header((src, dst): (IpAddr, IpAddr), protocol: Protocol, options: &Options) -> IpHeader {
+    IpHeader { src, dst, protocol, hop_limit: options.hop_limit, ecn: 0, dscp: options.dscp, ident: 0 }
+}
+
+/// Appends the header of a packet that routers may cut, if there is a number for it. Without one they may not: an
+/// identification that comes again too soon would let the fragments of two packets be taken for those of one.
+fn emit_with_ident(header: IpHeader, ident: Option<u32>, payload_len: usize, out: &mut Vec<u8>) {
+    match ident {
+        Some(ident) => IpHeader { ident: ident as u16, ..header }.emit_fragmentable(payload_len, out),
+        None => header.emit(payload_len, out),
+    }
 }

@@ -1,18 +1,16 @@
-//! ICMP at the host: errors to the sockets they are about, echo replies, port unreachable (RFC 1122 §3.2.2, RFC 4443).
+//! ICMP that arrives: errors go to the sockets that they are about, echo requests are answered (RFC 1122 §3.2.2,
+//! RFC 4443). The errors that we send are in `report.rs`.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::egress::Packet;
 use super::ingress::Arrived;
 use super::socket::Phase;
 use super::{Engine, Errno, PortKind};
 use crate::event::{DropReason, EventKind};
-use crate::limits::Limit;
 use crate::tcp::connection::{Connection, IcmpError, icmp_errno};
 use crate::tcp::cx::Tuple;
 use crate::time::Instant;
-use crate::wire::{IcmpMessage, IpPacket, Protocol, Quoted, Unreachable};
+use crate::wire::{IcmpMessage, IpHeader, IpPacket, Protocol, Quoted};
 
 impl Engine {
     pub(super) fn take_icmp(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
@@ -43,8 +41,7 @@ impl Engine {
                 //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
                 //# The data received in the ICMPv6 Echo Request message MUST be returned entirely and
                 //# unmodified in the ICMPv6 Echo Reply message.
-                let reply = IcmpMessage::EchoReply { ident, seq, data };
-                self.queue_icmp(now, packet, &reply);
+                self.echo(now, packet, &IcmpMessage::EchoReply { ident, seq, data });
             }
             IcmpMessage::Unreachable { quoted, .. }
             | IcmpMessage::TimeExceeded { quoted, .. }
@@ -137,39 +134,15 @@ impl Engine {
         self.settle(now);
     }
 
-    /// Answers a datagram that nobody waits for.
-    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
-    //# If a datagram arrives addressed to a UDP port for which
-    //# there is no pending LISTEN call, UDP SHOULD send an ICMP
-    //# Port Unreachable message.
-    pub(super) fn send_port_unreachable(&mut self, now: Instant, packet: &IpPacket<'_>) {
-        if !self.stray_replies.allows(now, self.shared.limits.stray_replies_per_second) {
-            return self.shared.cx(now).limit_hit(None, Limit::StrayRepliesPerSecond);
-        }
-        if let Ok(quoted) = Quoted::parse(packet.packet) {
-            self.queue_icmp(now, packet, &IcmpMessage::Unreachable { code: Unreachable::Port, quoted });
-        }
-    }
-
-    /// Queues a message to whoever sent `packet`.
-    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.2
-    //# If the datagram is sent in response to a received datagram, the source address for the
-    //# response SHOULD be the specific-destination address of the request.
-    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
-    //# If the node has more than one unicast address, it MUST choose the Source Address of the
-    //# message as follows:
-    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
-    //# If the message is a response to a message sent to one of the node's unicast addresses, the
-    //# Source Address of the reply MUST be that same address.
+    /// Answers an echo request, from the address that it was sent to.
     //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
     //# The source address of an Echo Reply sent in response to a unicast Echo Request message
     //# MUST be the same as the destination address of that Echo Request message.
-    fn queue_icmp(&mut self, now: Instant, packet: &IpPacket<'_>, message: &IcmpMessage<'_>) {
-        let (src, dst) = (packet.dst, packet.src);
-        let protocol = if src.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
-        let mut payload = Vec::new();
-        message.emit(src, dst, &mut payload);
-        self.queue_packet(now, None, Packet { src, dst, protocol, payload });
+    fn echo(&mut self, now: Instant, request: &IpPacket<'_>, reply: &IcmpMessage<'_>) {
+        if self.may_echo(now, request.src) {
+            let header = self.icmp_header(request.dst, request.src);
+            self.queue_icmp(now, IpHeader { dscp: request.dscp, ..header }, reply);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::udp::Received;
 use crate::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment, UdpDatagram};
 
 /// What ingress knows of the interface that a packet came in by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Arrived {
     pub(super) checksums: ChecksumPolicy,
     pub(super) shared_with_host: bool,
@@ -45,7 +45,7 @@ impl Engine {
         self.shared.counters.frames_in += 1;
         match IpPacket::parse(frame) {
             Ok(packet) => self.take_packet(now, arrived, &packet),
-            Err(malformed) => self.drop_frame(now, malformed.into()),
+            Err(malformed) => self.refuse_frame(now, arrived, frame, malformed),
         }
         self.settle(now);
     }
@@ -57,7 +57,7 @@ impl Engine {
         }
     }
 
-    fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
+    pub(super) fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# A TCP implementation MUST silently discard an incoming SYN
         //# segment that is addressed to a broadcast or multicast address [(MUST-57)].
@@ -78,6 +78,9 @@ impl Engine {
         if !self.is_own(packet.dst) {
             return self.drop_frame(now, DropReason::NotOurAddress);
         }
+        if let Some(fragment) = packet.fragment {
+            return self.take_fragment(now, arrived, packet, fragment);
+        }
         let ends = (packet.src, packet.dst);
         match packet.protocol {
             Protocol::Tcp => match TcpSegment::parse(packet.payload, ends, arrived.checksums) {
@@ -90,7 +93,7 @@ impl Engine {
             },
             Protocol::Icmpv4 if packet.src.is_ipv4() => self.take_icmp(now, arrived, packet),
             Protocol::Icmpv6 if packet.src.is_ipv6() => self.take_icmp(now, arrived, packet),
-            _ => self.drop_frame(now, DropReason::UnknownProtocol),
+            _ => self.refuse_protocol(now, arrived, packet),
         }
     }
 
@@ -128,10 +131,8 @@ impl Engine {
         let mut cx = self.shared.cx(now);
         cx.dropped(None, DropReason::NoSocket, arriving(&tuple, segment, None));
         let Some(reset) = reset_for(tuple, None, segment) else { return };
-        if self.stray_replies.allows(now, self.shared.limits.stray_replies_per_second) {
+        if self.may_answer(now, tuple.remote.ip()) {
             self.shared.cx(now).send_stray(reset);
-        } else {
-            self.shared.cx(now).limit_hit(None, Limit::StrayRepliesPerSecond);
         }
     }
 

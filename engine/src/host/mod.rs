@@ -29,10 +29,12 @@ mod calls;
 mod demux;
 mod egress;
 mod errno;
+mod fragments;
 mod icmp;
 mod info;
 mod ingress;
 mod ports;
+mod report;
 mod settle;
 mod socket;
 mod timers;
@@ -46,14 +48,18 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use self::demux::{Demux, KeyedMap, SipKeys};
+use self::demux::{Demux, KeyedMap};
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
 use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, Interest, Sink};
+use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
+use crate::ip::ident::Idents;
+use crate::ip::rate::Limiter;
+use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
@@ -92,7 +98,10 @@ pub struct Engine {
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
     vanished: VecDeque<SocketId>,
-    stray_replies: Throttle,
+    stray_replies: Limiter,
+    echo_replies: Limiter,
+    reassembly: Reassembly,
+    idents: Idents,
 }
 
 /// What a connection reaches through its [`Cx`].
@@ -124,6 +133,8 @@ impl Engine {
     /// secret: initial sequence numbers follow from it.
     pub fn new(config: Config, seed: [u8; 32], ids: IdSource) -> Self {
         let mut rng = Rng::new(seed);
+        let [stray_replies, echo_replies] = [(); 2].map(|()| Limiter::new(&mut rng));
+        let idents = Idents::new(&mut rng);
         Engine {
             ids,
             interfaces: Vec::new(),
@@ -151,7 +162,10 @@ impl Engine {
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
-            stray_replies: Throttle::default(),
+            stray_replies,
+            echo_replies,
+            reassembly: Reassembly::default(),
+            idents,
             config,
         }
     }
@@ -218,6 +232,11 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        [self.next_socket_timeout(), self.reassembly.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// When the next socket wants to be looked at.
+    fn next_socket_timeout(&mut self) -> Option<Instant> {
         while let Some((at, id)) = self.timers.peek() {
             let socket = self.sockets.get_mut(&id);
             let actual = socket.and_then(|socket| {
@@ -248,7 +267,8 @@ impl Engine {
     /// Fires every timer that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_input();
-        while let Some(at) = self.poll_timeout() {
+        self.expire_fragments(now);
+        while let Some(at) = self.next_socket_timeout() {
             let Some((_, id)) = self.timers.peek() else { break };
             if at > now {
                 break;

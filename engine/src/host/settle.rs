@@ -141,6 +141,7 @@ impl Engine {
     /// Forgets a socket and gives back what it held.
     pub(super) fn release(&mut self, now: Instant, id: SocketId) {
         self.free_tuple(id);
+        self.write_strays_of(now, id);
         let Some(socket) = self.sockets.remove(&id) else { return };
         if let Some(since) = socket.frozen {
             self.time_waits.remove(&(since, id));

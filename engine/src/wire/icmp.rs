@@ -105,6 +105,22 @@ impl<'a> IcmpMessage<'a> {
         }
     }
 
+    /// Whether no error may be sent about `packet`: it carries one itself, or it is a fragment other than the first.
+    /// Whatever else is wrong with it does not matter.
+    pub fn is_error_or_later_fragment(packet: &[u8]) -> bool {
+        match ip::version(packet) {
+            Ok(Version::V4) => match ipv4::parse_quoted(packet) {
+                Ok((_, _, Protocol::Icmpv4, payload)) => {
+                    !payload.first().is_some_and(|kind| icmpv4::is_query(*kind))
+                }
+                Ok(_) => false,
+                Err(_) => true,
+            },
+            Ok(Version::V6) => ipv6::carries_error_or_is_later_fragment(packet),
+            Err(_) => true,
+        }
+    }
+
     /// Appends the message, checksum included, on its way from `src` to `dst`.
     ///
     /// Of a quoted packet goes as much as its version allows. An [`IcmpMessage::Other`] has no body.
@@ -131,6 +147,8 @@ pub struct Quoted<'a> {
     pub dst_port: u16,
     /// The sequence number of a TCP segment: what tells an error from a forged one (RFC 5927 §4.1).
     pub seq: Option<Seq>,
+    /// The length that the packet announces, in octets.
+    pub len: usize,
     /// The packet itself, from its IP header on.
     pub packet: &'a [u8],
 }
@@ -138,14 +156,14 @@ pub struct Quoted<'a> {
 impl<'a> Quoted<'a> {
     /// Reads the start of a packet, cut off anywhere behind the ports of its payload.
     pub fn parse(packet: &'a [u8]) -> Result<Self, Malformed> {
-        let (src, dst, protocol, payload) = match ip::version(packet)? {
+        let (src, dst, protocol, payload, len) = match ip::version(packet)? {
             Version::V4 => {
                 let (src, dst, protocol, payload) = ipv4::parse_quoted(packet)?;
-                (IpAddr::V4(src), IpAddr::V4(dst), protocol, payload)
+                (IpAddr::V4(src), IpAddr::V4(dst), protocol, payload, ipv4::announced_len(packet)?)
             }
             Version::V6 => {
                 let (src, dst, protocol, payload) = ipv6::parse_quoted(packet)?;
-                (IpAddr::V6(src), IpAddr::V6(dst), protocol, payload)
+                (IpAddr::V6(src), IpAddr::V6(dst), protocol, payload, ipv6::announced_len(packet)?)
             }
         };
         let (mut src_port, mut dst_port, mut seq) = (0, 0, None);
@@ -157,7 +175,13 @@ impl<'a> Quoted<'a> {
                 seq = rest.first_chunk().map(|number| Seq(u32::from_be_bytes(*number)));
             }
         }
-        Ok(Quoted { src, dst, protocol, src_port, dst_port, seq, packet })
+        Ok(Quoted { src, dst, protocol, src_port, dst_port, seq, len, packet })
+    }
+
+    /// A packet to quote that need not be understood: nobody's ports are looked for in it.
+    pub fn unread(src: IpAddr, dst: IpAddr, packet: &'a [u8]) -> Self {
+        let protocol = Protocol::Unknown(u8::MAX);
+        Quoted { src, dst, protocol, src_port: 0, dst_port: 0, seq: None, len: packet.len(), packet }
     }
 
     /// As much of the packet as fits in `len` octets.

@@ -6,6 +6,12 @@ use super::checksum::{self, ChecksumPolicy, Sum};
 use super::icmp::{header, pair};
 use super::{IcmpMessage, Malformed, Quoted, Unreachable, ipv4};
 
+/// Whether a message of this type asks something or answers it. Every other is an error, or may be one (RFC 1122
+/// §3.2.2).
+pub(super) const fn is_query(kind: u8) -> bool {
+    matches!(kind, ECHO_REPLY | ECHO_REQUEST | 13..=18)
+}
+
 const ECHO_REPLY: u8 = 0;
 const UNREACHABLE: u8 = 3;
 const ECHO_REQUEST: u8 = 8;

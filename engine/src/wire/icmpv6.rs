@@ -7,12 +7,18 @@ use super::checksum::{self, ChecksumPolicy};
 use super::icmp::{header, pair};
 use super::{IcmpMessage, Malformed, Protocol, Quoted, Unreachable, ipv6};
 
+/// Whether RFC 4443 §2.4 (e) forbids an error about a message of this type.
+pub(super) const fn is_error_or_redirect(kind: u8) -> bool {
+    kind < 128 || kind == REDIRECT
+}
+
 const UNREACHABLE: u8 = 1;
 const PACKET_TOO_BIG: u8 = 2;
 const TIME_EXCEEDED: u8 = 3;
 const PARAMETER_PROBLEM: u8 = 4;
 const ECHO_REQUEST: u8 = 128;
 const ECHO_REPLY: u8 = 129;
+const REDIRECT: u8 = 137;
 
 const UNRECOGNIZED_NEXT_HEADER: u8 = 1;
 

@@ -1,6 +1,6 @@
 //! What the two IP versions have in common, as one packet and one header.
 //!
-//! Owns: [`IpPacket`] (read) and [`IpHeader`] (written), and the choice of the version. The formats are in
+//! Owns: [`IpPacket`] (read), [`IpHeader`] (written) and [`Fragment`] (both), and the choice of the version. The formats are in
 //! `ipv4` and `ipv6`.
 
 use alloc::vec::Vec;
@@ -23,6 +23,9 @@ pub struct IpPacket<'a> {
     pub ecn: u8,
     /// The six bits of the differentiated services code point.
     pub dscp: u8,
+    /// Which part of a larger packet this is, if it is one. The payload is that part, and the protocol what the
+    /// first part begins with.
+    pub fragment: Option<Fragment>,
     /// What follows the IP header, its options and extension headers, without padding of the link.
     pub payload: &'a [u8],
     /// The whole packet, headers included, without padding of the link: what an ICMP error quotes.
@@ -36,6 +39,47 @@ impl<'a> IpPacket<'a> {
             Version::V4 => ipv4::parse(frame),
             Version::V6 => ipv6::parse(frame),
         }
+    }
+
+    /// The source and the destination of a packet whose other headers may be anything.
+    pub fn addresses(packet: &[u8]) -> Result<(IpAddr, IpAddr), Malformed> {
+        match version(packet)? {
+            Version::V4 => ipv4::addresses(packet),
+            Version::V6 => ipv6::addresses(packet),
+        }
+    }
+
+    /// The headers of the packet that this is the first fragment of, as they are when it has `payload_len` octets, with
+    /// these two ECN bits.
+    pub fn header_of_whole(&self, payload_len: usize, ecn: u8) -> Option<Vec<u8>> {
+        let header = self.packet.get(..self.packet.len() - self.payload.len())?;
+        match self.src {
+            IpAddr::V4(_) => ipv4::header_of_whole(header, payload_len, ecn),
+            IpAddr::V6(_) => ipv6::header_of_whole(header, self.protocol, payload_len, ecn),
+        }
+    }
+}
+
+/// Which part of a larger packet a fragment is (RFC 791 §3.2, RFC 8200 §4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// What the fragments of one packet have in common: 16 bits of IPv4, 32 of IPv6.
+    pub ident: u32,
+    /// Where in the packet its payload belongs, in octets: a multiple of eight.
+    pub offset: u16,
+    /// It is not the last.
+    pub more: bool,
+}
+
+impl Fragment {
+    /// The offset and the flag in the form of IPv6.
+    pub(super) const fn in_ipv6(self) -> u16 {
+        self.offset & !0b111 | self.more as u16
+    }
+
+    /// The same in the form of IPv4, with its flag Don't Fragment clear.
+    pub(super) const fn in_ipv4(self) -> u16 {
+        self.offset >> 3 | (self.more as u16) << 13
     }
 }
 
@@ -99,12 +143,47 @@ impl IpHeader {
     }
 
     /// Appends the header of a packet with `payload_len` octets of payload, at most
-    /// [`IpHeader::payload_len_max`]. The caller appends the payload.
+    /// [`IpHeader::payload_len_max`], that nobody may cut into fragments. The caller appends the payload.
     pub fn emit(&self, payload_len: usize, out: &mut Vec<u8>) {
         debug_assert!(payload_len <= self.payload_len_max(), "a payload too long for an IP packet");
         match self.addresses() {
-            Addresses::V4(src, dst) => ipv4::emit(self, src, dst, payload_len, out),
-            Addresses::V6(src, dst) => ipv6::emit(self, src, dst, payload_len, out),
+            Addresses::V4(src, dst) => {
+                ipv4::emit(self, src, dst, payload_len, ipv4::DONT_FRAGMENT, out);
+            }
+            Addresses::V6(src, dst) => {
+                ipv6::emit(self, src, dst, self.protocol.number(), payload_len, out);
+            }
+        }
+    }
+
+    /// As [`IpHeader::emit`], of a packet that IPv4 routers may cut. Those of IPv6 never do.
+    pub fn emit_fragmentable(&self, payload_len: usize, out: &mut Vec<u8>) {
+        match self.addresses() {
+            Addresses::V4(src, dst) => ipv4::emit(self, src, dst, payload_len, 0, out),
+            Addresses::V6(..) => self.emit(payload_len, out),
+        }
+    }
+
+    /// As [`IpHeader::emit`], of one fragment with `payload_len` octets of the payload.
+    pub fn emit_fragment(&self, fragment: Fragment, payload_len: usize, out: &mut Vec<u8>) {
+        match self.addresses() {
+            Addresses::V4(src, dst) => {
+                let header = IpHeader { ident: fragment.ident as u16, ..*self };
+                ipv4::emit(&header, src, dst, payload_len, fragment.in_ipv4(), out);
+            }
+            Addresses::V6(src, dst) => {
+                let len = payload_len + ipv6::FRAGMENT_HEADER_LEN;
+                ipv6::emit(self, src, dst, ipv6::FRAGMENT, len, out);
+                ipv6::emit_fragment_header(self.protocol, fragment, out);
+            }
+        }
+    }
+
+    /// The octets of headers that a fragment has.
+    pub const fn fragment_len(&self) -> usize {
+        match self.addresses() {
+            Addresses::V4(..) => ipv4::HEADER_LEN,
+            Addresses::V6(..) => ipv6::HEADER_LEN + ipv6::FRAGMENT_HEADER_LEN,
         }
     }
 

@@ -46,7 +46,7 @@ mod udp;
 
 pub use checksum::ChecksumPolicy;
 pub use icmp::{IcmpMessage, Quoted, Unreachable};
-pub use ip::{IpHeader, IpPacket};
+pub use ip::{Fragment, IpHeader, IpPacket};
 pub use tcp::{Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 
@@ -68,26 +68,63 @@ pub enum Malformed {
     BadChecksum,
     /// UDP over IPv6 without a checksum (RFC 8200 §8.1).
     MissingChecksum,
-    /// A TCP or IPv6 option has a length that it cannot have.
+    /// A TCP option has a length that it cannot have.
     BadOption,
-    /// Part of a fragmented packet: fragments are not reassembled yet.
-    Fragment,
-    /// Nobody here speaks what the IP payload is, or an IPv6 hop-by-hop header is not the first header,
-    /// which RFC 8200 §4.1 wants treated alike.
-    UnknownProtocol,
+    /// An IPv4 or IPv6 option has a length that it cannot have.
+    BadIpOption(Problem),
+    /// A fragment that can be part of no packet: it is not the last and its length is no multiple of eight
+    /// octets, it reaches beyond the longest packet there is, or it is the first and has no room for the
+    /// headers.
+    BadFragment(Option<Problem>),
+    /// The quoted packet is a fragment other than the first: it does not tell whose it was.
+    LaterFragment,
+    /// An IPv4 packet that asks to be routed by its source.
+    SourceRoute,
+    /// An IPv6 hop-by-hop header is not the first header, which RFC 8200 §4.1 wants treated as a header that
+    /// nobody knows.
+    UnknownProtocol(Problem),
     /// An IPv6 packet says that nothing follows its headers (RFC 8200 §4.7): there is nothing to deliver.
     NoNextHeader,
     /// An IPv6 routing header has segments left: the packet is on its way to somebody else, and we do not
     /// forward (RFC 8200 §4.4).
-    RoutingHeader,
-    /// An IPv6 option that we do not know and whose type asks for the packet to be discarded
-    /// (RFC 8200 §4.2).
-    UnknownIpOption,
+    RoutingHeader(Problem),
+    /// An IPv6 option that we do not know and whose type asks for the packet to be discarded, and maybe for
+    /// its sender to be told (RFC 8200 §4.2).
+    UnknownIpOption(Option<Problem>),
     /// More IPv6 extension headers in a row than anybody needs.
     TooManyExtensionHeaders,
 }
 
+/// What an ICMP Parameter Problem tells of a packet that was refused (RFC 792, RFC 4443 §3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Problem {
+    /// The code.
+    pub code: u8,
+    /// Octets from the start of the packet to what was not understood.
+    pub pointer: u32,
+    /// It is told even of a packet that was sent to a group.
+    pub even_to_group: bool,
+}
+
+impl Problem {
+    /// Something at `pointer` contradicts itself, or the rest.
+    const fn at(pointer: usize) -> Self {
+        Problem { code: 0, pointer: pointer as u32, even_to_group: false }
+    }
+}
+
 impl Malformed {
+    /// What the sender of the packet is to be told, if anything.
+    pub const fn problem(self) -> Option<Problem> {
+        match self {
+            Malformed::BadIpOption(problem)
+            | Malformed::UnknownProtocol(problem)
+            | Malformed::RoutingHeader(problem) => Some(problem),
+            Malformed::BadFragment(problem) | Malformed::UnknownIpOption(problem) => problem,
+            _ => None,
+        }
+    }
+
     /// The reason in a few words, without a capital or a full stop.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -98,11 +135,14 @@ impl Malformed {
             Malformed::BadChecksum => "bad checksum",
             Malformed::MissingChecksum => "missing checksum",
             Malformed::BadOption => "bad option",
-            Malformed::Fragment => "fragment",
-            Malformed::UnknownProtocol => "unknown protocol",
+            Malformed::BadIpOption(_) => "bad IP option",
+            Malformed::BadFragment(_) => "fragment of no packet",
+            Malformed::LaterFragment => "not the first fragment",
+            Malformed::SourceRoute => "source route",
+            Malformed::UnknownProtocol(_) => "unknown protocol",
             Malformed::NoNextHeader => "no next header",
-            Malformed::RoutingHeader => "routing header with segments left",
-            Malformed::UnknownIpOption => "unknown IP option",
+            Malformed::RoutingHeader(_) => "routing header with segments left",
+            Malformed::UnknownIpOption(_) => "unknown IP option",
             Malformed::TooManyExtensionHeaders => "too many extension headers",
         }
     }

@@ -126,7 +126,8 @@ fn block(requirement: &Requirement, claim: &Claim, unclaimed: Option<&String>) -
         }
     }
     for (citation, reason) in &claim.exceptions {
-        writeln!(text, "- Exception: {reason} ({})", places(&[citation])).expect("a string takes it");
+        writeln!(text, "- Exception: {} ({})", reason.trim_end_matches('.'), places(&[citation]))
+            .expect("a string takes it");
     }
     if let Some(what) = unclaimed {
         writeln!(text, "- Not claimed yet: {}", what.replace(' ', ", ")).expect("a string takes it");

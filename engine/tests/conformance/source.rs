@@ -153,9 +153,11 @@ fn of_source(path: &str, source: &str, product: bool) -> Vec<Citation> {
     citations
 }
 
-/// The line where a module of tests begins inside a source; such modules stand last.
+/// The line where a module of tests begins inside a source, which stands last, as `#[cfg(test)] mod tests {`.
 fn inline_tests(lines: &[&str]) -> Option<usize> {
-    lines.iter().position(|line| line.starts_with("#[cfg(test)]"))
+    let begins =
+        |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{');
+    lines.windows(2).position(begins)
 }
 
 /// What a citation stands above, or in.
@@ -242,6 +244,9 @@ mod tests {
     use super::*;
 
     const SOURCE: &str = r#"
+#[cfg(test)]
+mod testing;
+
 impl<T> Connection<T> {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
     //# MUST open.
@@ -296,6 +301,6 @@ mod tests {
                 ("helper", "", " MAY help.\n", &adrift),
             ]
         );
-        assert_eq!(citations[1].line, 7);
+        assert_eq!(citations[1].line, 10);
     }
 }

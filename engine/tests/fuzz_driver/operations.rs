@@ -31,6 +31,13 @@ const LIMITS: Limits = Limits {
     stray_packets: 6,
     loopback_frames: 6,
     stray_replies_per_second: 50,
+    stray_replies_per_destination: 25,
+    echo_replies_per_second: 5,
+    echo_replies_per_destination: 3,
+    reassembly_packets: 3,
+    reassembly_bytes: 400,
+    reassembly_fragments: 3,
+    identifications: 5,
     challenge_acks_per_second: 5,
     vanished: 2,
 };

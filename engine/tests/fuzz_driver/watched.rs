@@ -234,6 +234,9 @@ impl Watched {
 /// What we send, everybody understands.
 fn check_packet(frame: &[u8]) {
     let packet = IpPacket::parse(frame).expect("an IP packet");
+    if packet.fragment.is_some() {
+        return;
+    }
     let ends = (packet.src, packet.dst);
     let understood = match packet.protocol {
         Protocol::Tcp => TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Verify).map(drop),

@@ -214,7 +214,7 @@ impl<'a> Exchange<'a> {
         while self.may_send(Side::We) && self.waits.send.is_none() && self.sent[0] < self.plan.ours {
             let left = usize::try_from(self.plan.ours - self.sent[0]).expect("a length").min(CHUNK);
             let data = content.slice(self.sent[0], left);
-            self.waits.send = self.park(Request::Send { socket, data, wait: Wait::Park })?;
+            self.waits.send = self.park(Request::Send { socket, data, urgent: false, wait: Wait::Park })?;
         }
         if self.may_send(Side::We) && self.sent[0] == self.plan.ours && !self.shut[0] {
             self.call(Request::Shutdown { socket, how: ShutdownHow::Write })?;
@@ -266,7 +266,7 @@ impl<'a> Exchange<'a> {
         match reply {
             Reply::Accepted { socket, .. } => self.socket = Some(socket),
             Reply::Sent { accepted } => self.sent[0] += accepted as u64,
-            Reply::Received { data, end_of_stream } => {
+            Reply::Received { data, end_of_stream, .. } => {
                 let content = self.content(Side::They);
                 content
                     .check(self.received[0], &data)

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::*;
 use crate::event::Interest;
-use crate::host::egress::Packet;
+use crate::host::egress::header;
 use crate::host::{canonical, is_unicast};
 use crate::tcp::connection::ReadyData;
 use crate::udp::Received;
@@ -169,7 +169,6 @@ impl Engine {
                 ..Errno::ENETUNREACH.into()
             });
         }
-        let mtu = self.mtu_to(remote.ip());
         let socket = self.open_socket(id)?;
         if matches!(&socket.phase, Phase::Datagram(queue) if queue.shut_write) {
             return Err(Errno::EPIPE.into());
@@ -181,18 +180,21 @@ impl Engine {
         //# will choose an appropriate source address).
         let local = if bound.ip().is_unspecified() { SocketAddr::new(own, bound.port()) } else { bound };
         let datagram = UdpDatagram { src_port: local.port(), dst_port: remote.port(), payload: data };
-        let header = if local.is_ipv4() { 20 } else { 40 };
-        if datagram.len() + header > mtu {
-            let detail = "The datagram does not fit the link, and is not sent in fragments.";
+        let header = header((local.ip(), remote.ip()), Protocol::Udp, &socket.options);
+        let routers = socket.options.path_mtu_discovery.into();
+        if datagram.len() > header.payload_len_max() {
+            let detail = "The longest datagram has 65,507 octets over IPv4 and 65,527 over IPv6.";
             return Err(OpError { detail: Some(detail), ..Errno::EMSGSIZE.into() });
         }
         let mut payload = Vec::with_capacity(datagram.len());
         datagram.emit(local.ip(), remote.ip(), &mut payload);
+        self.queue_packet(now, Some(id), header, &payload, routers).map_err(|_| OpError {
+            detail: Some("More datagrams than the stack's limits allow."),
+            ..Errno::ENOBUFS.into()
+        })?;
         let kind =
             EventKind::Datagram { source: local, destination: remote, len: data.len() as u32, sent: true };
         self.shared.cx(now).tell_if(Interest::SEGMENTS, id, || kind);
-        let packet = Packet { src: local.ip(), dst: remote.ip(), protocol: Protocol::Udp, payload };
-        self.queue_packet(now, Some(id), packet);
         Ok(local)
     }
 

@@ -299,6 +299,11 @@ mod tests {
     //= type=test
     //# Therefore, C
     //# SHOULD be set to 0.4.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+    //= type=test
+    //# An endpoint MAY implement such alternative algorithms provided that the algorithms are
+    //# conformant with the TCP specifications from the IETF Standards Track as described in RFC
+    //# 2914, RFC 5033 [7], and RFC 8961 [15] (MAY-18).
     #[test]
     fn the_window_climbs_to_where_it_was_rests_there_and_goes_on() {
         // W_max is 1000 segments: K is cbrt(300 / 0.4), 9.09 seconds.

@@ -48,6 +48,14 @@ pub(crate) struct Config {
 }
 
 /// A congestion controller.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//# A TCP endpoint MUST implement the basic congestion control algorithms slow start,
+//# congestion avoidance, and exponential backoff of RTO to avoid creating congestion collapse
+//# conditions (MUST-19).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//# An endpoint MAY implement such alternative algorithms provided that the algorithms are
+//# conformant with the TCP specifications from the IETF Standards Track as described in RFC
+//# 2914, RFC 5033 [7], and RFC 8961 [15] (MAY-18).
 #[derive(Clone, Debug)]
 pub(crate) enum Controller {
     LossBased(LossBased),

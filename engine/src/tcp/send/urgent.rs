@@ -6,6 +6,12 @@
 use crate::tcp::seq::Seq;
 
 /// SND.UP, while something before it is unacknowledged.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//# However, TCP implementations MUST still include support for the urgent mechanism
+//# (MUST-30).
+//= https://www.rfc-editor.org/rfc/rfc6093#section-5
+//# However, TCP implementations MUST still include support for the urgent mechanism such that
+//# existing applications can still use it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SendUrgent {
     pointer: Option<Seq>,

@@ -117,6 +117,7 @@ fn a_refused_datagram_is_quoted_with_its_ports() {
             src_port,
             dst_port: 9,
             seq: None,
+            len: quoted_packet.len(),
             packet: quoted_packet,
         };
         assert_eq!(message, Ok(IcmpMessage::Unreachable { code: Unreachable::Port, quoted }));

@@ -71,13 +71,91 @@ fn an_ipv4_header_that_lies_about_lengths_is_refused() {
 }
 
 #[test]
-fn a_fragment_is_named_as_such() {
-    for flags_and_offset in [0x2000, 0x0001, 0x1fff, 0x6000] {
-        assert_eq!(IpPacket::parse(&ipv4(20, flags_and_offset, &[])), Err(Malformed::Fragment));
-    }
-    assert!(IpPacket::parse(&ipv4(20, 0x4000, &[])).is_ok(), "DF does not make a fragment");
-    assert_eq!(IpPacket::parse(&ipv6(44, &[6, 0, 0, 1, 0, 0, 0, 0])), Err(Malformed::Fragment));
-    assert_eq!(IpPacket::parse(&ipv6(44, &[6, 0, 0, 8, 0, 0, 0, 0])), Err(Malformed::Fragment));
+fn a_fragment_says_which_part_it_is() {
+    let fragment = |frame: &[u8]| IpPacket::parse(frame).unwrap().fragment;
+    let part = |ident, offset, more| Some(Fragment { ident, offset, more });
+    assert_eq!(fragment(&ipv4(28, 0x2000, &[0; 8])), part(0, 0, true));
+    assert_eq!(fragment(&ipv4(28, 0x6002, &[0; 8])), part(0, 16, true), "DF says nothing any more");
+    assert_eq!(fragment(&ipv4(21, 0x1f00, &[0])), part(0, 0xf800, false));
+    assert_eq!(fragment(&ipv4(20, 0x4000, &[])), None, "DF does not make a fragment");
+    assert_eq!(
+        fragment(&ipv6(44, &[99, 0, 0, 1, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0])),
+        part(0x0102_0304, 0, true)
+    );
+    assert_eq!(fragment(&ipv6(44, &[6, 0, 0, 14, 0, 0, 0, 0, 9])), part(0, 8, false), "reserved bits");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1858
+//= type=test
+//# IF FO=1 and PROTOCOL=TCP then
+//# DROP PACKET
+#[test]
+fn a_fragment_that_is_part_of_no_ipv4_packet_is_refused() {
+    let refused = |frame: &[u8]| IpPacket::parse(frame).err();
+    let bad = Some(Malformed::BadFragment(None));
+    assert_eq!(refused(&ipv4(20, 0x2000, &[])), bad, "nothing, and more to come");
+    assert_eq!(refused(&ipv4(27, 0x2000, &[0; 7])), bad, "no multiple of eight");
+    assert_eq!(refused(&ipv4(28, 0x1fff, &[0; 8])), bad, "beyond 65,535 octets");
+    assert_eq!(refused(&ipv4(28, 0x0001, &[0; 8])), bad, "the flags of a TCP segment apart from its ports");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//= type=test
+//# If the length of a fragment, as derived from the fragment
+//# packet's Payload Length field, is not a multiple of 8 octets
+//# and the M flag of that fragment is 1, then that fragment must
+//# be discarded and an ICMP Parameter Problem, Code 0, message
+//# should be sent to the source of the fragment, pointing to the
+//# Payload Length field of the fragment packet.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//= type=test
+//# If the length and offset of a fragment are such that the
+//# Payload Length of the packet reassembled from that fragment
+//# would exceed 65,535 octets, then that fragment must be
+//# discarded and an ICMP Parameter Problem, Code 0, message should
+//# be sent to the source of the fragment, pointing to the Fragment
+//# Offset field of the fragment packet.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//= type=test
+//# If the first fragment does not include all headers through an
+//# Upper-Layer header, then that fragment should be discarded and
+//# an ICMP Parameter Problem, Code 3, message should be sent to
+//# the source of the fragment, with the Pointer field set to zero.
+#[test]
+fn a_fragment_that_is_part_of_no_ipv6_packet_is_refused_and_says_why() {
+    let refused = |payload: &[u8]| {
+        let refused =
+            IpPacket::parse(&ipv6(60, &[&[44, 0, 1, 4, 0, 0, 0, 0], payload].concat())).unwrap_err();
+        assert!(matches!(refused, Malformed::BadFragment(_)), "{refused}");
+        refused.problem().map(|problem| (problem.code, problem.pointer))
+    };
+    assert_eq!(refused(&[99, 0, 0, 1, 0, 0, 0, 0]), Some((0, 4)));
+    assert_eq!(refused(&[99, 0, 0, 9, 0, 0, 0, 0, 1, 2, 3]), Some((0, 4)));
+    assert_eq!(refused(&[99, 0, 0xff, 0xf8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Some((0, 50)));
+    assert_eq!(
+        refused(&[6, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        Some((3, 0)),
+        "part of a TCP header"
+    );
+    let options = [60, 0, 0, 1, 0, 0, 0, 0, 6, 1, 1, 4, 0, 0, 0, 0];
+    assert_eq!(refused(&options), Some((3, 0)), "part of an extension header");
+}
+
+#[test]
+fn the_header_of_the_whole_is_that_of_the_first_fragment() {
+    let mut first = ipv4(28, 0x2000, b"12345678");
+    first[5] = 7;
+    let checksum = Sum::of(&[&first[..10], &[0, 0], &first[12..20]].concat()).checksum();
+    checksum::fill(&mut first, 10, checksum);
+    let header = IpPacket::parse(&first).unwrap().header_of_whole(11, 0).unwrap();
+    let whole = [&header[..], b"12345678901"].concat();
+    let packet = IpPacket::parse(&whole).unwrap();
+    assert_eq!((packet.fragment, packet.payload), (None, &b"12345678901"[..]));
+
+    let first = ipv6(60, &[&[44, 0, 1, 4, 0, 0, 0, 0, 99, 0, 0, 1, 0, 0, 0, 7][..], b"12345678"].concat());
+    let header = IpPacket::parse(&first).unwrap().header_of_whole(11, 0).unwrap();
+    let whole = [&header[..], b"12345678901"].concat();
+    assert_eq!(whole, ipv6(60, &[&[99, 0, 1, 4, 0, 0, 0, 0][..], b"12345678901"].concat()));
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
@@ -91,6 +169,30 @@ fn ipv4_options_are_skipped() {
     checksum::fill(&mut frame, 10, checksum);
     frame.extend_from_slice(b"hi");
     assert_eq!(IpPacket::parse(&frame).unwrap().payload, b"hi");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=test
+//# The IP and transport layer MUST each interpret those IP options
+//# that they understand and silently ignore the others.
+#[test]
+fn ipv4_options_hold_together_or_are_pointed_at_and_no_route_is_taken_from_them() {
+    let refused = |options: [u8; 4]| {
+        let mut frame = Vec::from([0x46, 0, 0, 24, 0, 0, 0, 0, 64, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+        frame.extend_from_slice(&options);
+        let checksum = Sum::of(&frame).checksum();
+        checksum::fill(&mut frame, 10, checksum);
+        IpPacket::parse(&frame).err()
+    };
+    let bad_at = |pointer| Some(Malformed::BadIpOption(Problem { code: 0, pointer, even_to_group: false }));
+    assert_eq!(refused([7, 4, 4, 0]), None, "record route");
+    assert_eq!(refused([200, 2, 1, 0]), None, "one that nobody knows");
+    assert_eq!(refused([0, 200, 1, 131]), None, "padding behind the end");
+    assert_eq!(refused([1, 68, 4, 5]), bad_at(21), "beyond the header");
+    assert_eq!(refused([200, 1, 0, 0]), bad_at(20), "shorter than itself");
+    assert_eq!(refused([1, 1, 1, 200]), bad_at(23), "no length");
+    assert_eq!(refused([131, 3, 4, 0]), Some(Malformed::SourceRoute));
+    assert_eq!(refused([1, 137, 3, 4]), Some(Malformed::SourceRoute));
 }
 
 #[test]
@@ -107,17 +209,33 @@ fn extension_headers_are_walked_in_order() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.4
+//= type=test
+//# If Segments Left is non-zero, the node must discard the packet and
+//# send an ICMP Parameter Problem, Code 0, message to the packet's
+//# Source Address, pointing to the unrecognized Routing Type.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4
+//= type=test
+//# The Hop-by-Hop Options header, when present, must
+//# immediately follow the IPv6 header.
 #[test]
 fn extension_headers_that_a_host_must_not_skip_are_refused() {
     let refused = |next_header, payload: &[u8]| IpPacket::parse(&ipv6(next_header, payload)).err();
+    let problem = |code, pointer| Problem { code, pointer, even_to_group: false };
+    let unknown = |problem| Some(Malformed::UnknownIpOption(problem));
     assert_eq!(refused(59, &[]), Some(Malformed::NoNextHeader));
-    assert_eq!(refused(43, &[6, 0, 0, 1, 0, 0, 0, 0]), Some(Malformed::RoutingHeader));
-    assert_eq!(refused(60, &[6, 0, 0x80, 4, 0, 0, 0, 0]), Some(Malformed::UnknownIpOption));
+    assert_eq!(refused(43, &[6, 0, 0, 1, 0, 0, 0, 0]), Some(Malformed::RoutingHeader(problem(0, 42))));
     assert_eq!(refused(60, &[6, 0, 0x1e, 4, 0, 0, 0, 0]), None, "an unknown option that may be skipped");
-    assert_eq!(refused(60, &[6, 0, 0x1e, 5, 0, 0, 0, 0]), Some(Malformed::BadOption));
-    assert_eq!(refused(60, &[6, 0, 0, 0, 0, 0, 0, 1]), Some(Malformed::BadOption), "no length");
+    assert_eq!(refused(60, &[6, 0, 0x5e, 4, 0, 0, 0, 0]), unknown(None));
+    let told = Problem { even_to_group: true, ..problem(2, 42) };
+    assert_eq!(refused(60, &[6, 0, 0x80, 4, 0, 0, 0, 0]), unknown(Some(told)));
+    assert_eq!(refused(60, &[6, 0, 0, 0xc2, 3, 0, 0, 0]), unknown(Some(problem(2, 43))));
+    let bad_at = |pointer| Some(Malformed::BadIpOption(problem(0, pointer)));
+    assert_eq!(refused(60, &[6, 0, 0x1e, 5, 0, 0, 0, 0]), bad_at(42));
+    assert_eq!(refused(60, &[6, 0, 0, 0, 0, 0, 0, 1]), bad_at(47), "no length");
     assert_eq!(refused(60, &[6, 1, 0, 0, 0, 0, 0, 0]), Some(Malformed::Truncated));
-    assert_eq!(refused(60, &[0, 0, 1, 4, 0, 0, 0, 0]), Some(Malformed::UnknownProtocol), "a late hop-by-hop");
+    let late = Malformed::UnknownProtocol(problem(1, 40));
+    assert_eq!(refused(60, &[0, 0, 1, 4, 0, 0, 0, 0]), Some(late), "a late hop-by-hop");
     let endless = [60, 0, 1, 4, 0, 0, 0, 0].repeat(8);
     assert_eq!(refused(60, &endless), Some(Malformed::Truncated), "eight are walked");
     assert_eq!(refused(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(9)), Some(Malformed::TooManyExtensionHeaders));

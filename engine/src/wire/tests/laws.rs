@@ -95,7 +95,7 @@ proptest! {
         let packet_octets = &frame[..len];
         prop_assert_eq!(
             packet,
-            Ok(IpPacket { src, dst, protocol, hop_limit, ecn, dscp, payload: &data, packet: packet_octets })
+            Ok(IpPacket { src, dst, protocol, hop_limit, ecn, dscp, fragment: None, payload: &data, packet: packet_octets })
         );
         if src.is_ipv4() {
             prop_assert_eq!(&frame[4..8], &[ident.to_be_bytes(), [0x40, 0]].concat()[..], "DF, no fragment");

@@ -328,9 +328,6 @@ pub(crate) struct OptionArgs {
     /// Tell the peer the user timeout, and follow the one that it tells
     #[arg(long, value_name = "BOOL")]
     user_timeout_option: Option<bool>,
-    /// Urgent data stays in the stream
-    #[arg(long, value_name = "BOOL")]
-    urgent_inline: Option<bool>,
     /// The hop limit, or time to live, of packets sent
     #[arg(long, value_name = "HOPS")]
     hop_limit: Option<u32>,
@@ -373,7 +370,6 @@ impl From<OptionArgs> for SocketOptions {
             tail_loss_probe: args.tail_loss_probe,
             fast_open: args.fast_open,
             user_timeout_option: args.user_timeout_option,
-            urgent_inline: args.urgent_inline,
             hop_limit: args.hop_limit,
             dscp: args.dscp,
             path_mtu_discovery: args.path_mtu_discovery.unwrap_or_default().into(),

@@ -103,7 +103,6 @@ pub(crate) fn options(options: &SocketOptions) -> String {
         ("tail-loss-probe", switch(options.tail_loss_probe)),
         ("fast-open", switch(options.fast_open)),
         ("user-timeout-option", switch(options.user_timeout_option)),
-        ("urgent-inline", switch(options.urgent_inline)),
         ("hop-limit", number(options.hop_limit)),
         ("dscp", number(options.dscp)),
         ("path-mtu-discovery", options.path_mtu_discovery().word()),
@@ -339,7 +338,6 @@ loss-detection           duplicate-acks
 tail-loss-probe          -
 fast-open                -
 user-timeout-option      -
-urgent-inline            -
 hop-limit                -
 dscp                     -
 path-mtu-discovery       probe
