@@ -13,6 +13,7 @@
 
 mod acknowledge;
 mod arrival;
+mod congestion;
 mod ecn;
 mod icmp;
 mod invariants;
@@ -150,6 +151,7 @@ pub(crate) struct Connection {
     recovery: Recovery,
     rtt: RttEstimator,
     congestion: Controller,
+    congestion_told: congestion::Told,
     timers: Timers,
     totals: Totals,
     /// What ended it, or what ICMP said that may turn out to be the reason.

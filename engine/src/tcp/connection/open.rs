@@ -192,6 +192,7 @@ impl Connection {
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
             congestion: Controller::new(&congestion(&options, mss, iss)),
+            congestion_told: Default::default(),
             timers: Timers::default(),
             totals: Totals::default(),
             error: None,

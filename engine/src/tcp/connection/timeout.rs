@@ -223,6 +223,7 @@ impl Connection {
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
         self.arm_delayed_ack(cx);
         self.arm_send_timers(cx);
+        self.tell_of_congestion(cx);
         self.check_invariants(cx);
     }
 }
