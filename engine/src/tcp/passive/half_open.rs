@@ -14,6 +14,7 @@ use crate::tcp::cx::{Stray, Tuple};
 use crate::tcp::ecn::EcnSetup;
 use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
+use crate::tcp::throttle::Spacing;
 use crate::tcp::timers::TimerKind;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
@@ -34,6 +35,7 @@ pub(crate) struct HalfOpen {
     pub(crate) agreed: Agreed,
     pub(crate) ecn: EcnSetup,
     pub(crate) clock: Clock,
+    pub(crate) replies: Spacing,
     /// When the SYN,ACK last went.
     pub(crate) sent: Instant,
     pub(crate) retransmissions: u32,
@@ -70,6 +72,7 @@ impl HalfOpen {
             agreed: Agreed::offered(&options).with(&syn.options),
             ecn,
             clock,
+            replies: Spacing::default(),
             sent: now,
             retransmissions: 0,
             retransmit_at: now + options.rto_initial.max(options.rto_min),
