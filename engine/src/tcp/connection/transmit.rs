@@ -208,13 +208,15 @@ impl Connection {
             return None;
         }
         let sent = &self.recovery.sent;
-        let index = duplicates::last_resort(sent, self.recovery.rescue)?;
+        let below = duplicates::below_sacked(sent);
+        let rescue = || duplicates::rescue(sent).filter(|_| self.recovery.rescue);
+        let index = below.or_else(rescue)?;
         let record = *sent.get(index)?;
         let len = self.resend_len(&record)?;
         if len > self.quota() {
             return None;
         }
-        self.recovery.rescue &= index + 1 < self.recovery.sent.len();
+        self.recovery.rescue &= below.is_some();
         Some(self.resend_record(cx, index, len, RetransmissionReason::Recovery))
     }
 

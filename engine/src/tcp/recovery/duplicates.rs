@@ -108,20 +108,24 @@ pub(crate) fn mark_first_lost(sent: &mut Sent, mss: u32, reason: RetransmissionR
     sent.mark_lost(0, reason)
 }
 
-/// RFC 6675's NextSeg, rules (3) and (4), when nothing is known to be lost and nothing new can go: a segment below what
-/// is sacked, or once in each recovery the last one ("rescue").
-pub(crate) fn last_resort(sent: &Sent, rescue: bool) -> Option<usize> {
-    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
-    //# then one segment of up to
-    //# SMSS octets starting with S3 SHOULD be returned.
-    let highest = sent.iter().rev().position(|record| record.sacked).map(|behind| sent.len() - 1 - behind);
-    let below = sent.iter().take(highest.unwrap_or(0)).position(|r| !r.sacked && r.retransmissions == 0);
-    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
-    //# then one segment of up to SMSS octets that MUST
-    //# include the highest outstanding unSACKed sequence number
-    //# SHOULD be returned, and RescueRxt set to RecoveryPoint.
-    let last = || sent.iter().rev().position(|record| !record.sacked).map(|behind| sent.len() - 1 - behind);
-    below.or_else(|| if rescue { last() } else { None })
+/// RFC 6675's NextSeg, rule (3), when nothing is known to be lost and nothing new can go: what lies below something that
+/// is sacked, and was not sent again yet.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//# then one segment of up to
+//# SMSS octets starting with S3 SHOULD be returned.
+pub(crate) fn below_sacked(sent: &Sent) -> Option<usize> {
+    let behind = sent.iter().rev().position(|record| record.sacked)?;
+    sent.iter().take(sent.len() - behind).position(|record| !record.sacked && record.retransmissions == 0)
+}
+
+/// Rule (4), when rule (3) finds nothing: the last segment that is not sacked ("rescue"), once in each recovery.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//# then one segment of up to SMSS octets that MUST
+//# include the highest outstanding unSACKed sequence number
+//# SHOULD be returned, and RescueRxt set to RecoveryPoint.
+pub(crate) fn rescue(sent: &Sent) -> Option<usize> {
+    let behind = sent.iter().rev().position(|record| !record.sacked)?;
+    Some(sent.len() - 1 - behind)
 }
 
 #[cfg(test)]
@@ -168,10 +172,11 @@ mod tests {
     #[test]
     fn the_last_resort_is_below_what_is_sacked_and_then_the_last_segment_once() {
         let mut sent = flight(&[2, 8]);
-        assert_eq!(last_resort(&sent, true), Some(0));
+        assert_eq!(below_sacked(&sent), Some(0));
         (0..8).filter(|i| *i != 2).for_each(|i| sent.on_resent(i, Instant::ZERO, Default::default()));
-        assert_eq!(last_resort(&sent, true), Some(9));
-        assert_eq!(last_resort(&sent, false), None);
+        assert_eq!((below_sacked(&sent), rescue(&sent)), (None, Some(9)));
+        sent.sack(Seq(9000), Seq(10_000), 0, |_| {});
+        assert_eq!(rescue(&sent), Some(7));
     }
 
     #[test]
