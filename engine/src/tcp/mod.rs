@@ -7,7 +7,6 @@ pub mod state;
 pub mod timers;
 
 pub(crate) mod agreed;
-#[allow(dead_code, unused_imports, reason = "recovery and the algorithms to come use the rest")]
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;

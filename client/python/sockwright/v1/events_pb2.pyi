@@ -29,6 +29,7 @@ class RetransmissionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RETRANSMISSION_REASON_RECOVERY: _ClassVar[RetransmissionReason]
     RETRANSMISSION_REASON_WINDOW_PROBE: _ClassVar[RetransmissionReason]
     RETRANSMISSION_REASON_TAIL_LOSS_PROBE: _ClassVar[RetransmissionReason]
+    RETRANSMISSION_REASON_RACK: _ClassVar[RetransmissionReason]
 
 class TimerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -41,6 +42,7 @@ class TimerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TIMER_KIND_FIN_WAIT_2: _ClassVar[TimerKind]
     TIMER_KIND_TIME_WAIT: _ClassVar[TimerKind]
     TIMER_KIND_LINGER: _ClassVar[TimerKind]
+    TIMER_KIND_PACING: _ClassVar[TimerKind]
 
 class TimerAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -100,6 +102,7 @@ RETRANSMISSION_REASON_FAST: RetransmissionReason
 RETRANSMISSION_REASON_RECOVERY: RetransmissionReason
 RETRANSMISSION_REASON_WINDOW_PROBE: RetransmissionReason
 RETRANSMISSION_REASON_TAIL_LOSS_PROBE: RetransmissionReason
+RETRANSMISSION_REASON_RACK: RetransmissionReason
 TIMER_KIND_UNSPECIFIED: TimerKind
 TIMER_KIND_RETRANSMIT: TimerKind
 TIMER_KIND_PERSIST: TimerKind
@@ -109,6 +112,7 @@ TIMER_KIND_USER_TIMEOUT: TimerKind
 TIMER_KIND_FIN_WAIT_2: TimerKind
 TIMER_KIND_TIME_WAIT: TimerKind
 TIMER_KIND_LINGER: TimerKind
+TIMER_KIND_PACING: TimerKind
 TIMER_ACTION_UNSPECIFIED: TimerAction
 TIMER_ACTION_STARTED: TimerAction
 TIMER_ACTION_STOPPED: TimerAction

@@ -18,6 +18,7 @@ mod ecn;
 mod icmp;
 mod invariants;
 mod open;
+mod pace;
 mod recover;
 mod timeout;
 mod transmit;
@@ -154,6 +155,8 @@ pub(crate) struct Connection {
     rtt: RttEstimator,
     congestion: Controller,
     congestion_told: congestion::Told,
+    /// When the next segment with data may go, where the sender paces.
+    next_send: Instant,
     timers: Timers,
     totals: Totals,
     /// What ended it, or what ICMP said that may turn out to be the reason.

@@ -214,6 +214,7 @@ impl Connection {
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
             congestion: Controller::new(&congestion(&options, mss, iss)),
             congestion_told: Default::default(),
+            next_send: now,
             timers: Timers::default(),
             totals: Totals::default(),
             error: None,

@@ -113,6 +113,9 @@ impl Connection {
     //# sequence number range of the next segment to transmit (if
     //# any), and the given segment sent.
     fn lost_or_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.waits_for_its_pace(cx) {
+            return None;
+        }
         if self.recovery.frto == Frto::Probing {
             if let Some(out) = self.new_data(cx, Allowance::Quota) {
                 return Some(out);
@@ -476,6 +479,7 @@ impl Connection {
             self.snd.last_sent = cx.now;
             self.recovery.prr.on_sent(out.seq_len());
             self.congestion.on_sent(cx.now, out.len, self.recovery.pipe());
+            self.pace(cx.now, out.len);
         }
     }
 
