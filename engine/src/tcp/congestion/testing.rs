@@ -29,7 +29,6 @@ pub(super) fn ack(acked: u32) -> Sample {
         una: Seq(0),
         nxt: Seq(0),
         rtt: None,
-        min_rtt: None,
         srtt: None,
         rate: None,
         window_limited: true,

@@ -213,7 +213,7 @@ impl Connection {
             RecoveryPhase::Recovery if answers_original => self.undo(cx, news, UndoCause::Timestamp),
             _ if all_came_twice => self.undo(cx, news, UndoCause::DuplicateSack),
             // Beyond what was outstanding when the echo came: only then the peer has seen CWR.
-            RecoveryPhase::Cwr if !self.snd.una.after(self.recovery.high) => return,
+            RecoveryPhase::Cwr if !self.snd.una.after(self.recovery.high) => {}
             RecoveryPhase::Recovery | RecoveryPhase::Cwr if over => {
                 //= https://www.rfc-editor.org/rfc/rfc6675#section-5
                 //# An incoming cumulative ACK for a sequence number greater than
@@ -464,7 +464,6 @@ impl Connection {
                 una: self.snd.una,
                 nxt: self.snd.nxt,
                 rtt: news.rtt,
-                min_rtt,
                 srtt: self.rtt.srtt(),
                 rate,
                 window_limited,

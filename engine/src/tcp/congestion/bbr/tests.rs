@@ -115,7 +115,6 @@ impl Path {
             in_flight,
             prior_in_flight,
             rtt,
-            min_rtt: rtt,
             srtt: rtt,
             rate: Some(rate),
             ..ack(MSS)
