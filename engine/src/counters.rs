@@ -16,6 +16,8 @@ pub struct Counters {
     pub drops: BTreeMap<DropReason, u64>,
     /// Limits hit, by name.
     pub limits_hit: BTreeMap<Limit, u64>,
+    /// ACKs that were not sent because another went less than half a second before: in reply to segments of no use.
+    pub acks_withheld: u64,
     /// SYNs with a window scale above 14, which was used as 14 (RFC 7323 §2.3).
     pub window_scales_lowered: u64,
     /// SACK blocks that were ignored: empty, reversed, acknowledged already, or of what was never sent.

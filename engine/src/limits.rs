@@ -56,7 +56,7 @@ limits! {
     datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
-    stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to packets that belong to nobody. One beyond it is not sent.";
+    stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to packets that belong to nothing that is open. One beyond it is not sent.";
     stray_replies_per_destination / StrayRepliesPerDestination = 500, "Of these, to one IPv4 address or IPv6 network, so that one sender does not use up all. One beyond it is not sent.";
     echo_replies_per_second / EchoRepliesPerSecond = 1000, "ICMP echo replies a second. One beyond it is not sent.";
     echo_replies_per_destination / EchoRepliesPerDestination = 500, "Of these, to one IPv4 address or IPv6 network. One beyond it is not sent.";
@@ -72,7 +72,7 @@ limits! {
     //= reason=the number can be set, and it is one a second: halving the number is doubling the time
     //# The time limit SHOULD be tunable to help timeout brute force attacks faster than a
     //# potential legitimate flood of RSTs.
-    challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7). One beyond it is not sent.";
+    challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7): on average, each second between half and one and a half times as many. One beyond it is not sent.";
     vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }
 

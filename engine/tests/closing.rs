@@ -151,6 +151,7 @@ fn time_wait_starts_again_with_the_repeated_fin_and_with_nothing_else() {
         let ack = ". 2:2(0) ack 12 win 65524";
         s.exchange("P. 1:5(4) ack 2 win 10000", &[ack]);
         s.exchange(". 11:11(0) ack 2 win 10000", &[ack]);
+        s.half_a_second_later();
         s.exchange("S 5:5(0) win 10000", &[ack]);
         s.exchange("F. 5:5(0) ack 2 win 10000", &[ack]);
         s.exchange("P. 12:15(3) ack 2 win 10000", &[]);

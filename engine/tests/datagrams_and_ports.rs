@@ -285,12 +285,16 @@ fn a_host_talks_to_itself() {
 //= type=test
 //# A TCP implementation MUST reject as an error a local OPEN call for an invalid remote IP
 //# address (e.g., a broadcast or multicast address) (MUST-46).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# Addresses of this form MUST NOT appear outside a host.
 #[test]
 fn what_cannot_be_reached_or_is_no_peer_is_refused_at_once() {
     let mut host = Host::new("10.0.0.1", 1);
     let socket = host.stream();
     for (remote, errno) in [
         ("192.0.2.1:80", Errno::ENETUNREACH),
+        ("127.0.0.1:80", Errno::ENETUNREACH),
         ("224.0.0.1:80", Errno::ENETUNREACH),
         ("255.255.255.255:80", Errno::ENETUNREACH),
         ("0.0.0.0:80", Errno::EINVAL),

@@ -93,6 +93,18 @@ fn icmp(frame: &[u8]) -> IcmpMessage<'_> {
 //= type=test
 //# A node must be able to accept a fragmented packet that, after
 //# reassembly, is as large as 1500 octets.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.2
+//= type=test
+//# EMTU_R MUST be greater than or equal to 576, SHOULD be either configurable or indefinite,
+//# and SHOULD be greater than or equal to the MTU of the connected network(s).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+//= type=test
+//# A host MUST implement a mechanism to allow the transport layer to learn MMS_S, the maximum
+//# transport-layer message size that may be sent for a given {source, destination, TOS}
+//# triplet (see GET_MAXSIZES call in Section 3.4).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+//= type=test
+//# The MTU of each physical interface MUST be configurable.
 #[test]
 fn datagrams_up_to_the_longest_arrive_in_fragments_that_fit_the_link() {
     for (mut pair, longest) in [(Pair::new(), 65_507), (Pair::v6(), 65_527)] {
@@ -232,6 +244,16 @@ fn fragments_of_different_packets_do_not_mix() {
 //# any further reassembly and should be processed as a fully
 //# reassembled packet (i.e., updating Next Header, adjust Payload
 //# Length, removing the Fragment header, etc.).
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//= type=test
+//# Any other fragments that match this packet (i.e., the same IPv6 Source Address, IPv6
+//# Destination Address, and Fragment Identification) should be processed independently.
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//= type=test
+//# All devices that examine IPv4 headers MUST ignore the IPv4 ID field of atomic datagrams.
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//= type=test
+//# All devices that examine IPv4 headers MUST ignore the IPv4 ID field of atomic datagrams.
 #[test]
 fn a_fragment_that_is_all_there_is_meets_no_other() {
     let mut host = Host::new("fd00::1", 1);
@@ -263,6 +285,18 @@ fn a_fragment_that_is_all_there_is_meets_no_other() {
 //# (i.e., the one with a Fragment Offset of zero) has been
 //# received, an ICMP Time Exceeded -- Fragment Reassembly Time
 //# Exceeded message should be sent to the source of that fragment.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//= type=test
+//# If insufficient fragments are received to complete reassembly of a packet within 60
+//# seconds of the reception of the first- arriving fragment of that packet, reassembly of
+//# that packet must be abandoned and all the fragments that have been received for that
+//# packet must be discarded.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//= type=test
+//# If insufficient fragments are received to complete reassembly of a packet within 60
+//# seconds of the reception of the first- arriving fragment of that packet, reassembly of
+//# that packet must be abandoned and all the fragments that have been received for that
+//# packet must be discarded.
 #[test]
 fn what_does_not_come_in_a_minute_comes_too_late_and_the_sender_of_the_first_fragment_is_told() {
     for mut host in hosts() {
@@ -366,6 +400,20 @@ fn a_packet_in_too_many_fragments_is_discarded() {
     assert_eq!(received(&mut host, socket), None);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//= type=test
+//# The IPv4 ID field MUST NOT be used for purposes other than fragmentation and reassembly.
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.2
+//= type=test
+//# The IPv4 ID of non-atomic datagrams MUST NOT be reused when sending a copy of an earlier
+//# non-atomic datagram.
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//= type=test
+//# The IPv4 ID field MUST NOT be used for purposes other than fragmentation and reassembly.
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.2
+//= type=test
+//# The IPv4 ID of non-atomic datagrams MUST NOT be reused when sending a copy of an earlier
+//# non-atomic datagram.
 #[test]
 fn a_packet_that_fits_is_atomic_and_one_in_fragments_has_a_number_of_its_own() {
     let mut pair = Pair::new();

@@ -23,9 +23,13 @@ fn peer_of(host: &Host) -> IpAddr {
     if host.ip.is_ipv4() { "10.0.0.9" } else { "fd00::9" }.parse().unwrap()
 }
 
+fn header(src: IpAddr, dst: IpAddr, protocol: Protocol) -> IpHeader {
+    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }
+}
+
 fn packet(src: IpAddr, dst: IpAddr, protocol: Protocol, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
-    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }.emit(payload.len(), &mut frame);
+    header(src, dst, protocol).emit(payload.len(), &mut frame);
     frame.extend_from_slice(payload);
     frame
 }
@@ -68,6 +72,15 @@ fn problem(frame: &[u8]) -> (u8, u32) {
 //= type=test
 //# A host SHOULD generate Destination Unreachable messages with
 //# code:
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.8
+//= type=test
+//# Wherever practical, hosts MUST return ICMP error datagrams on detection of an error,
+//# except in those cases where returning an ICMP error message is specifically prohibited.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+//= type=test
+//# A destination node SHOULD originate a Destination Unreachable message with Code 4 in
+//# response to a packet for which the transport protocol (e.g., UDP) has no listener, if that
+//# transport protocol has no alternative means to inform the sender.
 #[test]
 fn a_protocol_or_port_that_nobody_has_is_said_to_be_unreachable() {
     let mut host = host(true);
@@ -81,6 +94,86 @@ fn a_protocol_or_port_that_nobody_has_is_said_to_be_unreachable() {
     let port = IcmpMessage::Unreachable { code: Unreachable::Port, quoted: Quoted::parse(&frame).unwrap() };
     assert_eq!(icmp(&host.sent[1]), port);
     assert_eq!(host.drops(), ["UNKNOWN_PROTOCOL", "NO_SOCKET"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//= type=test
+//# An ICMP error message SHOULD be sent with normal (i.e., zero) TOS bits.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-8.4
+//= type=test
+//# When an upper-layer protocol sends one or more packets in response to a received packet
+//# that included a Routing header, the response packet(s) must not include a Routing header
+//# that was automatically derived by "reversing" the received Routing header UNLESS the
+//# integrity and authenticity of the received Source Address and Routing header have been
+//# verified (e.g., via the use of an Authentication header in the received packet).
+#[test]
+fn an_error_has_no_code_point_and_no_routing_header_of_its_own() {
+    let mut host = host(false);
+    let peer = peer_of(&host);
+    // No segments left, and a UDP header behind it.
+    let routed = [&[17, 0, 0, 0, 0, 0, 0, 0][..], &stray_datagram(&host, 8)[40..]].concat();
+    let header = IpHeader { dscp: 10, ..header(peer, host.ip, Protocol::from(43)) };
+    let mut frame = Vec::new();
+    header.emit(routed.len(), &mut frame);
+    frame.extend(routed);
+    host.frame(&frame);
+    let answer = IpPacket::parse(&host.sent[0]).unwrap();
+    assert_eq!((answer.dscp, answer.protocol), (0, Protocol::Icmpv6));
+    assert_eq!(host.sent[0][6], 58, "the message follows the fixed header");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+//= type=test
+//# A host MUST NOT discard a datagram just because it was received with TTL less than 2.
+#[test]
+fn a_packet_that_arrives_with_its_last_hop_is_taken() {
+    for v4 in [true, false] {
+        for hop_limit in [0, 1] {
+            let mut host = host(v4);
+            let mut frame = Vec::new();
+            let datagram = stray_datagram(&host, 8);
+            let payload = IpPacket::parse(&datagram).unwrap().payload;
+            let header = IpHeader { hop_limit, ..header(peer_of(&host), host.ip, Protocol::Udp) };
+            header.emit(payload.len(), &mut frame);
+            frame.extend_from_slice(payload);
+            host.frame(&frame);
+            assert_eq!(host.sent.len(), 1, "nobody has the port, which is said");
+        }
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+//= type=test
+//# For security reasons, it is recommended that implementations SHOULD allow sending of ICMP
+//# destination unreachable messages to be disabled, preferably on a per-interface basis.
+#[test]
+fn a_host_whose_limit_is_nothing_tells_nobody() {
+    let limits = Limits { stray_replies_per_second: 0, ..Limits::default() };
+    let mut host = Host::with_config("fd00::1", 1, Config { limits, ..Config::default() });
+    let frame = stray_datagram(&host, 8);
+    host.frame(&frame);
+    assert!(host.sent.is_empty());
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# If an ICMPv6 informational message of unknown type is received, it MUST be silently
+//# discarded.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# If an ICMPv6 informational message of unknown type is received, it MUST be silently
+//# discarded.
+#[test]
+fn a_message_over_ipv6_that_nobody_knows_is_dropped_in_silence() {
+    let mut host = host(false);
+    for kind in [127, 200, 255] {
+        let mut message = Vec::new();
+        IcmpMessage::Other { kind, code: 0 }.emit(peer_of(&host), host.ip, &mut message);
+        let frame = to(&host, Protocol::Icmpv6, &message);
+        host.frame(&frame);
+    }
+    assert!(host.sent.is_empty());
+    assert_eq!(host.drops(), ["UNHANDLED_ICMP"; 3]);
 }
 
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
@@ -143,6 +236,25 @@ fn an_ipv4_option_with_a_bad_length_is_pointed_at() {
 //# Address was not a multicast address, send an ICMP Parameter
 //# Problem, Code 2, message to the packet's Source Address,
 //# pointing to the unrecognized Option Type.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+//= type=test
+//# the Source Address of the ICMPv6 packet MUST be a unicast address belonging to the node.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+//= type=test
+//# The address SHOULD be chosen according to the rules that would be used to select the
+//# source address for any other packet originated by the node, given the destination address
+//# of the packet.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.4
+//= type=test
+//# If an IPv6 node processing a packet finds a problem with a field in the IPv6 header or
+//# extension headers such that it cannot complete processing the packet, it MUST discard the
+//# packet and SHOULD originate an ICMPv6 Parameter Problem message to the packet's source,
+//# indicating the type and location of the problem.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+//= type=test
+//# The Option Type identifiers are internally encoded such that their highest-order 2 bits
+//# specify the action that must be taken if the processing IPv6 node does not recognize the
+//# Option Type:
 #[test]
 fn an_unknown_ipv6_option_says_by_its_highest_bits_whether_its_sender_is_told() {
     let group: IpAddr = "ff02::1".parse().unwrap();
@@ -189,6 +301,14 @@ fn a_routing_header_goes_no_further_and_one_that_arrived_is_passed_over() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4
+//= type=test
+//# If, as a result of processing a header, the destination node is required to proceed to the
+//# next header but the Next Header value in the current header is unrecognized by the node,
+//# it should discard the packet and send an ICMP Parameter Problem message to the source of
+//# the packet, with an ICMP Code value of 1 ("unrecognized Next Header type encountered") and
+//# the ICMP Pointer field containing the offset of the unrecognized value within the original
+//# packet.
 #[test]
 fn what_follows_an_ipv6_header_and_nobody_knows_is_pointed_at() {
     for (payload, code, pointer) in [
@@ -223,6 +343,15 @@ fn what_follows_an_ipv6_header_and_nobody_knows_is_pointed_at() {
 //# host -- e.g., a zero address, a loopback address, a
 //# broadcast address, a multicast address, or a Class E
 //# address.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//= type=test
+//# An ICMP error message MUST NOT be sent as the result of receiving:
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# An ICMPv6 error message MUST NOT be originated as a result of receiving the following:
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# An ICMPv6 error message MUST NOT be originated as a result of receiving the following:
 #[test]
 fn nobody_is_told_about_errors_groups_later_fragments_or_by_who_is_no_single_host() {
     for v4 in [true, false] {
@@ -418,6 +547,25 @@ fn a_stranger_gets_back_little_more_than_it_sends() {
 //# SHOULD pass the current Differentiated Services field value without
 //# change to the IP layer, when it sends segments on the connection
 //# (SHLD-22).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+//= type=test
+//# The application layer MUST be able to specify the Differentiated Services field for
+//# segments that are sent on a connection (MUST-48).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+//= type=test
+//# It is not required, but the application SHOULD be able to change the Differentiated
+//# Services field during the connection lifetime (SHLD-21).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.6
+//= type=test
+//# The IP layer MUST provide a means for the transport layer to set the TOS field of every
+//# datagram that is sent; the default is all zero bits.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+//= type=test
+//# The IP layer MUST provide a means for the transport layer to set the TTL field of every
+//# datagram that is sent.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+//= type=test
+//# When a fixed TTL value is used, it MUST be configurable.
 #[test]
 fn hop_limit_and_code_point_are_set_and_change_during_a_connection() {
     for mut pair in [Pair::new(), Pair::v6()] {

@@ -215,6 +215,9 @@ fn a_soft_error_is_the_reason_should_the_attempt_time_out() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+//= type=test
+//# For example, it MUST NOT be used as proof of a dead gateway (see Section 3.3.1).
 #[test]
 fn no_error_ends_an_open_connection_and_progress_forgets_it() {
     let mut s = Script::accepted();
@@ -323,6 +326,18 @@ fn information_masks_clocks_and_types_that_nobody_knows_are_dropped_in_silence()
     assert_eq!(s.state(), "ESTABLISHED");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+//= type=test
+//# A node receiving the ICMPv6 Destination Unreachable message MUST notify the upper-layer
+//# process if the relevant process can be identified (see Section 2.4, (d)).
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.3
+//= type=test
+//# An incoming Time Exceeded message MUST be passed to the upper-layer process if the
+//# relevant process can be identified (see Section 2.4, (d)).
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.4
+//= type=test
+//# A node receiving this ICMPv6 message MUST notify the upper-layer process if the relevant
+//# process can be identified (see Section 2.4, (d)).
 #[test]
 fn errors_over_ipv6_are_the_same() {
     let mut s = Script::connecting_on(Host::new("fd00::1", 1), OptionsPatch::default());
@@ -330,6 +345,15 @@ fn errors_over_ipv6_are_the_same() {
     let error = unreachable(&s, 0, Unreachable::Port);
     s.host.frame(&error);
     assert_eq!(s.host.completed(s.connect.unwrap()).unwrap_err().errno, Errno::ECONNREFUSED);
+    for what in ["host", "time", "parameter"] {
+        let mut s = Script::connecting_on(Host::new("fd00::1", 1), OptionsPatch::default());
+        s.sent();
+        let error = icmp(&s, 0, |quoted| soft(what, quoted));
+        s.host.frame(&error);
+        assert_eq!(s.state(), "SYN-SENT");
+        s.advance(300_000);
+        assert_eq!(s.host.completed(s.connect.unwrap()).unwrap_err().errno, Errno::EHOSTUNREACH);
+    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6

@@ -130,6 +130,9 @@ fn datagram(len: usize) -> Vec<u8> {
     ip(from, to, Protocol::Udp, |src, dst, out| datagram.emit(src, dst, out))
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+//= type=test
+//# (An ICMPv6 message MUST NOT be generated if a packet is dropped due to congestion.)
 #[test]
 fn datagram_bytes() {
     // Two of them have 100 octets, and the first costs 64 more.
@@ -142,6 +145,7 @@ fn datagram_bytes() {
     let info = host.engine.info(socket).unwrap().datagrams.unwrap();
     assert_eq!((info.queued, info.queued_bytes, info.overflows), (2, 100, 1));
     assert_eq!(host.drops(), ["DATAGRAM_QUEUE_FULL"]);
+    assert!(host.sent.is_empty());
     was_hit(&host, Limit::DatagramBytes, 1);
 }
 
@@ -184,6 +188,9 @@ fn loopback_frames() {
     assert_eq!(received, 20_000);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# The rate-limiting parameters SHOULD be configurable.
 #[test]
 fn stray_replies_per_second() {
     let mut host = host(Limits { stray_replies_per_second: 2, ..Limits::default() });
@@ -218,14 +225,33 @@ fn stray_replies_per_second() {
 fn challenge_acks_per_second() {
     let limits = Limits { challenge_acks_per_second: 2, ..Limits::default() };
     let mut s = Script::accepted_in(config(limits), OptionsPatch::default());
-    for answers in [1, 1, 0] {
-        s.inject("R 5:5(0) win 0");
-        assert_eq!(s.sent().len(), answers);
+    // Others may spend it for this connection, which spends no more than one in half a second itself.
+    let mut clients = vec![s.remote.port()];
+    for port in 5000..5004 {
+        s.remote.set_port(port);
+        s.handshake("S 0:0(0) win 10000 <mss 1000>", 10_000);
+        clients.push(port);
     }
-    was_hit(&s.host, Limit::ChallengeAcksPerSecond, 1);
-    s.advance(1000);
-    s.inject("R 5:5(0) win 0");
-    assert_eq!(s.sent().len(), 1);
+    let challenged = |s: &mut Script| -> usize {
+        let each = clients.iter().map(|port| {
+            s.remote.set_port(*port);
+            s.inject("R 5:5(0) win 0");
+            s.host.sent.drain(..).count()
+        });
+        each.sum()
+    };
+    let mut told = 0;
+    let mut answered = Vec::new();
+    for _ in 0..20 {
+        let answers = challenged(&mut s);
+        told += 5 - answers as u64;
+        answered.push(answers);
+        s.advance(1000);
+    }
+    // Sometimes one, sometimes two: an outsider who counts them learns nothing.
+    assert!(answered.iter().all(|answers| (1..=2).contains(answers)), "{answered:?}");
+    assert!(answered.contains(&1) && answered.contains(&2));
+    was_hit(&s.host, Limit::ChallengeAcksPerSecond, told);
 }
 
 #[test]

@@ -387,6 +387,21 @@ fn the_smallest_of_link_option_and_peer_bounds_a_segment() {
 //# As a result, when the effective MTU of an interface varies packet-to- packet, TCP
 //# implementations SHOULD use the smallest effective MTU of the interface to calculate the
 //# value to advertise in the MSS Option (SHLD-6).
+//= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
+//= type=test
+//# When computing the maximum payload size available for upper-layer data, an upper-layer
+//# protocol must take into account the larger size of the IPv6 header relative to the IPv4
+//# header.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
+//= type=test
+//# When using TCP over IPv6, the MSS must be computed as the maximum packet size minus 60
+//# octets, because the minimum-length IPv6 header (i.e., an IPv6 header with no extension
+//# headers) is 20 octets longer than a minimum-length IPv4 header.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.2
+//= type=test
+//# There MUST be a mechanism by which the transport layer can learn MMS_R, the maximum
+//# message size that can be received and reassembled in an IP datagram (see GET_MAXSIZES
+//# calls in Section 3.4).
 #[test]
 fn the_announced_mss_follows_the_link_and_the_option() {
     let mut v6 = Script::connecting_on(Host::new("fd00::1", 1), OptionsPatch::default());

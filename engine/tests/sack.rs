@@ -96,6 +96,13 @@ fn without_the_agreement_of_both_no_block_is_sent() {
 //= type=test
 //# The data receiver SHOULD include as many distinct SACK blocks as
 //# possible in the SACK option.
+//= https://www.rfc-editor.org/rfc/rfc2018#section-4
+//= type=test
+//# The receiver SHOULD send an ACK for every valid segment that arrives containing new data,
+//# and each of these "duplicate" ACKs SHOULD bear a SACK option.
+//= https://www.rfc-editor.org/rfc/rfc2018#section-8
+//= type=test
+//# The first SACK block MUST reflect the newest segment.
 #[test]
 fn the_block_of_the_last_segment_comes_first_and_then_the_most_recent_others() {
     let mut s = accepted();
@@ -150,6 +157,10 @@ fn beside_timestamps_three_blocks_have_room() {
     assert!(s.sent()[0].starts_with(". 1:961(960) "), "28 octets of blocks and 12 of timestamps");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2018#section-8
+//= type=test
+//# Except for the newest segment, all SACK blocks MUST NOT report any old data which is no
+//# longer actually held by the receiver.
 #[test]
 fn what_is_not_kept_is_not_acknowledged() {
     let limits = Limits { out_of_order_pieces: 1, ..Limits::default() };

@@ -45,6 +45,13 @@ fn accepted() -> Script {
 //= type=test
 //# When a TSopt is sent, its TSecr field is set to the current
 //# TS.Recent value.
+//= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+//= type=test
+//# The TCP SHOULD remember this state by setting a flag, referred to as Snd.TS.OK, to one.
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+//= type=test
+//# If an <RST> is being generated because of a user abort, and Snd.TS.OK is set, then a
+//# Timestamps option SHOULD be included in the <RST>.
 #[test]
 fn every_segment_of_a_connection_that_agreed_carries_timestamps() {
     let mut s = Script::connecting(stamped());
@@ -176,6 +183,10 @@ fn out_of_order_what_advanced_the_window_last_is_echoed() {
 //# Also, PAWS processing MUST take precedence over the regular TCP
 //# acceptability check (Section 3.3 in [RFC0793]), which is performed
 //# after verification of the received Timestamps option
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+//= type=test
+//# If the PAWS algorithm is used, the following processing MUST be performed on all incoming
+//# segments for a synchronized connection.
 #[test]
 fn a_segment_from_before_the_wrap_is_acknowledged_and_dropped_wherever_it_lies() {
     for segment in ["P. 1:11(10) ack 1", "P. 5:15(10) ack 1", "F. 1:1(0) ack 1", "P. 99000:99010(10) ack 1"] {
@@ -200,6 +211,21 @@ fn the_order_of_timestamps_survives_their_wrap() {
     s.recv(1, 10);
     s.inject("P. 11:21(10) ack 1 win 10000 <TS val 4294967295 ecr 0>");
     assert_eq!(s.drops(), ["OLD_TIMESTAMP"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+//= type=test
+//# It is important to note that the timestamp MUST be checked only when a segment first
+//# arrives at the receiver, regardless of whether it is in sequence or it must be queued for
+//# later delivery.
+#[test]
+fn what_waits_out_of_order_is_not_checked_again() {
+    let mut s = accepted();
+    s.inject("P. 101:201(100) ack 1 win 10000 <TS val 110 ecr 0>");
+    s.inject("P. 1:101(100) ack 1 win 10000 <TS val 120 ecr 0>");
+    // What waited is older by its timestamp than what came last, and is delivered all the same.
+    s.recv(1, 200);
+    assert!(s.drops().is_empty());
 }
 
 //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
@@ -302,6 +328,18 @@ fn an_echo_of_what_was_never_sent_measures_nothing() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+//= type=test
+//# When the ACK bit is not set, the receiver MUST ignore the value of the TSecr field.
+#[test]
+fn the_echo_of_a_segment_without_ack_is_ignored() {
+    let mut s = Script::connecting(stamped());
+    s.sent();
+    s.advance(20);
+    s.inject("S 0:0(0) win 10000 <mss 1000,TS val 100 ecr 10>");
+    assert_eq!((s.state(), s.info().srtt), ("SYN-RECEIVED", None));
+}
+
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //= type=test
 //# Note that some options
@@ -327,6 +365,11 @@ fn timestamps_take_their_place_from_the_data() {
 //# In the <RST> segment,
 //# SEG.TSecr SHOULD be set to SEG.TSval from the incoming segment and
 //# SEG.TSval SHOULD be set to zero.
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+//= type=test
+//# While still under discussion, to enable research into this area it is now RECOMMENDED that
+//# when generating an <RST>, if the segment causing the <RST> to be generated contains a
+//# Timestamps option, the <RST> should also contain a Timestamps option.
 #[test]
 fn a_reset_for_nobody_echoes_the_timestamp_of_what_it_answers() {
     let mut s = Script::listening(stamped());
@@ -340,6 +383,10 @@ fn a_reset_for_nobody_echoes_the_timestamp_of_what_it_answers() {
 //= type=test
 //# A random offset may be added to the timestamp clock on a per-
 //# connection basis.
+//= https://www.rfc-editor.org/rfc/rfc7323#section-7
+//= type=test
+//# It is therefore RECOMMENDED to generate a random, per-connection offset to be used with
+//# the clock source when generating the Timestamps option value (see Section 5.4).
 #[test]
 fn clocks_of_different_tuples_say_nothing_of_each_other_nor_of_uptime() {
     let first = |port: u16| {

@@ -72,6 +72,10 @@ fn a_syn_offers_the_smallest_scale_that_tells_of_the_buffer() {
 //# The window field (SEG.WND) of every outgoing segment, with the
 //# exception of <SYN> segments, MUST be right-shifted by
 //# Rcv.Wind.Shift bits
+//= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+//= type=test
+//# If a TCP receives a <SYN> segment containing a Window Scale option, it SHOULD send its own
+//# Window Scale option in the <SYN,ACK> segment.
 #[test]
 fn windows_are_scaled_in_both_directions_but_for_those_of_the_syns() {
     let mut s = Script::connecting(scaled());

@@ -26,6 +26,8 @@ pub struct Interface {
     /// Its addresses, each with the length of its prefix.
     pub addresses: Vec<(IpAddr, u8)>,
     /// The largest IP packet the link carries.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //# The MTU of each physical interface MUST be configurable.
     pub mtu: usize,
     /// Whether the checksums of arriving packets can be trusted to be there.
     pub checksums: ChecksumPolicy,

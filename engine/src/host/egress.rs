@@ -229,6 +229,32 @@ impl Engine {
 //# SHOULD pass the current Differentiated Services field value without
 //# change to the IP layer, when it sends segments on the connection
 //# (SHLD-22).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+//= type=exception
+//= reason=an identification that is used twice may mix the fragments of two packets: RFC 6864 has each
+//= packet that can be cut take a new one
+//# RFC 1122 allows that if a retransmitted packet is identical to the original packet (which
+//# implies not only that the data boundaries have not changed, but also that none of the
+//# headers have changed), then the same IPv4 Identification field MAY be used (see Section
+//# 3.2.1.5 of RFC 1122) (MAY-4).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.6
+//# The IP layer MUST provide a means for the transport layer to set the TOS field of every
+//# datagram that is sent; the default is all zero bits.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+//# The IP layer MUST provide a means for the transport layer to set the TTL field of every
+//# datagram that is sent.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//# An ICMP error message SHOULD be sent with normal (i.e., zero) TOS bits.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-8.4
+//# When an upper-layer protocol sends one or more packets in response to a received packet
+//# that included a Routing header, the response packet(s) must not include a Routing header
+//# that was automatically derived by "reversing" the received Routing header UNLESS the
+//# integrity and authenticity of the received Source Address and Routing header have been
+//# verified (e.g., via the use of an Authentication header in the received packet).
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//# The IPv4 ID field MUST NOT be used for purposes other than fragmentation and reassembly.
+//= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+//# The IPv4 ID field MUST NOT be used for purposes other than fragmentation and reassembly.
 pub(super) fn header((src, dst): (IpAddr, IpAddr), protocol: Protocol, options: &Options) -> IpHeader {
     IpHeader { src, dst, protocol, hop_limit: options.hop_limit, ecn: 0, dscp: options.dscp, ident: 0 }
 }

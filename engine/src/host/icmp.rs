@@ -66,6 +66,20 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.9
             //# A system MUST NOT send an Address Mask Reply unless it is an authoritative agent for
             //# address masks.
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+            //# If an ICMPv6 informational message of unknown type is received, it MUST be silently
+            //# discarded.
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+            //= type=exception
+            //= reason=nobody has said what an unknown error means to TCP or UDP; it is dropped, counted and
+            //= told like any message without use
+            //# Implementations MUST observe the following rules when processing ICMPv6 messages (from
+            //# [RFC-1122]): (a) If an ICMPv6 error message of unknown type is received at its
+            //# destination, it MUST be passed to the upper-layer process that originated the packet
+            //# that caused the error, where this can be identified (see Section 2.4, (d)).
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+            //# If an ICMPv6 informational message of unknown type is received, it MUST be silently
+            //# discarded.
             _ => self.drop_frame(now, DropReason::UnhandledIcmp),
         }
     }
@@ -82,6 +96,24 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.5
     //# An incoming Parameter Problem message MUST be passed to the transport layer, and it MAY be
     //# reported to the user.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+    //# A node receiving the ICMPv6 Destination Unreachable message MUST notify the upper-layer
+    //# process if the relevant process can be identified (see Section 2.4, (d)).
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.3
+    //# An incoming Time Exceeded message MUST be passed to the upper-layer process if the
+    //# relevant process can be identified (see Section 2.4, (d)).
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.4
+    //# A node receiving this ICMPv6 message MUST notify the upper-layer process if the relevant
+    //# process can be identified (see Section 2.4, (d)).
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.2
+    //# An incoming Packet Too Big message MUST be passed to the upper-layer process if the
+    //# relevant process can be identified (see Section 2.4, (d)).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.3
+    //= type=exception
+    //= reason=an error is told to the connected socket that it is about; whether one without a peer sent
+    //= the packet nobody knows, and Linux does not tell it either
+    //# UDP MUST pass to the application layer all ICMP error messages that it receives from the
+    //# IP layer.
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
         let Some((kind, tuple)) = sender_of(quoted) else { return false };
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).

@@ -12,7 +12,7 @@ use crate::event::{Cause, DropReason, EventKind, Interest, TimerAction};
 use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
-use crate::tcp::cx::{Tuple, arriving, reset_for};
+use crate::tcp::cx::{Tuple, arriving};
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::state::State;
 use crate::time::Instant;
@@ -57,6 +57,8 @@ impl Engine {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+    //# A host MUST NOT discard a datagram just because it was received with TTL less than 2.
     pub(super) fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# A TCP implementation MUST silently discard an incoming SYN
@@ -71,6 +73,29 @@ impl Engine {
         //# A host MUST silently discard an incoming datagram containing an IP source address that is
         //# invalid by the rules of this section.
         if !is_unicast(packet.src) || !is_unicast(packet.dst) || forged {
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+            //= type=exception
+            //= reason=a request to a group would have many answer one sender, who may be forged
+            //# An Echo Reply SHOULD be sent in response to an Echo Request message sent to an IPv6
+            //# multicast or anycast address.
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+            //= type=exception
+            //= reason=a request to a group would have many answer one sender, who may be forged
+            //# In this case, the source address of the reply MUST be a unicast address belonging to the
+            //# interface on which the Echo Request message was received.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
+            //= type=exception
+            //= reason=sockets here talk to single hosts, to test them; what is for all hosts of a network
+            //= is dropped
+            //# A host MUST recognize any of these forms in the destination address of an incoming
+            //# datagram.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
+            //= type=exception
+            //= reason=sockets here talk to single hosts, to test them; what is for all hosts of a network
+            //= is dropped
+            //# All hosts SHOULD _________________________ *4.2BSD Unix and its derivatives, but not
+            //# 4.3BSD. recognize and accept any of these non-standard broadcast addresses as the
+            //# destination address of an incoming datagram.
             return self.drop_frame(now, DropReason::BadAddress);
         }
         //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
@@ -130,10 +155,7 @@ impl Engine {
         }
         let mut cx = self.shared.cx(now);
         cx.dropped(None, DropReason::NoSocket, arriving(&tuple, segment, None));
-        let Some(reset) = reset_for(tuple, None, segment) else { return };
-        if self.may_answer(now, tuple.remote.ip()) {
-            self.shared.cx(now).send_stray(reset);
-        }
+        cx.refuse(tuple, None, segment);
     }
 
     fn deliver_segment(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) {
@@ -168,10 +190,8 @@ impl Engine {
             //# Any acknowledgment is bad if it arrives on a connection still
             //# in the LISTEN state.  An acceptable reset segment should be
             //# formed for any arriving ACK-bearing segment.
-            if segment.ack()
-                && let Some(reset) = reset_for(tuple, None, segment)
-            {
-                cx.send_stray(reset);
+            if segment.ack() {
+                cx.refuse(tuple, None, segment);
             }
             return;
         }
@@ -302,7 +322,9 @@ impl Engine {
         connection.on_segment(&mut cx, segment);
         let after = connection.state();
         if after == State::SynReceived {
-            return flush_thawed(&mut connection, &mut cx);
+            flush_thawed(&mut connection, &mut cx);
+            connection.refreeze(&mut half);
+            return self.set_phase(id, Phase::HalfOpen(Box::new(half)));
         }
         listener.half_open.remove(&id);
         if after == State::Closed {
@@ -351,6 +373,8 @@ impl Engine {
         let available = queue.queue.len() as u32;
         if !kept {
             self.shared.cx(now).limit_hit(Some(id), Limit::DatagramBytes);
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+            //# (An ICMPv6 message MUST NOT be generated if a packet is dropped due to congestion.)
             return self.drop_frame(now, DropReason::DatagramQueueFull);
         }
         let mut cx = self.shared.cx(now);

@@ -63,8 +63,9 @@ use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
-use crate::tcp::cx::{Cx, Stray, Throttle};
+use crate::tcp::cx::{Cx, Stray};
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
@@ -98,7 +99,6 @@ pub struct Engine {
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
     vanished: VecDeque<SocketId>,
-    stray_replies: Limiter,
     echo_replies: Limiter,
     reassembly: Reassembly,
     idents: Idents,
@@ -112,18 +112,21 @@ struct Shared {
     counters: Counters,
     limits: Limits,
     strays: VecDeque<Box<Stray>>,
-    challenges: Throttle,
+    challenges: Budget,
+    stray_replies: Limiter,
 }
 
 impl Shared {
     fn cx(&mut self, now: Instant) -> Cx<'_> {
         Cx {
             now,
+            rng: &mut self.rng,
             events: &mut self.events,
             counters: &mut self.counters,
             limits: &self.limits,
             strays: &mut self.strays,
             challenges: &mut self.challenges,
+            stray_replies: &mut self.stray_replies,
         }
     }
 }
@@ -151,7 +154,8 @@ impl Engine {
                 counters: Counters::default(),
                 limits: config.limits.clone(),
                 strays: VecDeque::new(),
-                challenges: Throttle::default(),
+                challenges: Budget::default(),
+                stray_replies,
             },
             touched: VecDeque::new(),
             ready: VecDeque::new(),
@@ -162,7 +166,6 @@ impl Engine {
             loopback: VecDeque::new(),
             time_waits: BTreeSet::new(),
             vanished: VecDeque::new(),
-            stray_replies,
             echo_replies,
             reassembly: Reassembly::default(),
             idents,
@@ -377,6 +380,8 @@ impl Engine {
 
     /// The interface that leads to `ip`, and our address on it: the longest prefix wins; a host's shared interface
     /// leads everywhere else.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+    //# Addresses of this form MUST NOT appear outside a host.
     fn route(&self, ip: IpAddr) -> Option<(usize, IpAddr)> {
         let direct = self.interfaces.iter().enumerate().flat_map(|(i, interface)| {
             interface
@@ -398,6 +403,16 @@ impl Engine {
     }
 
     /// The largest IP packet that fits on the way to `ip`.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //# A host MUST implement a mechanism to allow the transport layer to learn MMS_S, the maximum
+    //# transport-layer message size that may be sent for a given {source, destination, TOS}
+    //# triplet (see GET_MAXSIZES call in Section 3.4).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
+    //= type=exception
+    //= reason=the path MTU is found instead (RFC 1191, RFC 8201)
+    //# In the absence of actual knowledge of the minimum MTU along the path, the IP layer SHOULD
+    //# use EMTU_S <= 576 whenever the destination address is not on a connected network, and
+    //# otherwise use the connected network's MTU.
     fn mtu_to(&self, ip: IpAddr) -> usize {
         self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
     }

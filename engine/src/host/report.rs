@@ -31,6 +31,11 @@ impl Engine {
     /// Drops a frame that was not understood, and tells its sender where that may have been an accident.
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.5
     //# A host SHOULD generate Parameter Problem messages.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.4
+    //# If an IPv6 node processing a packet finds a problem with a field in the IPv6 header or
+    //# extension headers such that it cannot complete processing the packet, it MUST discard the
+    //# packet and SHOULD originate an ICMPv6 Parameter Problem message to the packet's source,
+    //# indicating the type and location of the problem.
     pub(super) fn refuse_frame(&mut self, now: Instant, arrived: Arrived, frame: &[u8], why: Malformed) {
         self.drop_frame(now, why.into());
         if let Some(problem) = why.problem() {
@@ -43,6 +48,10 @@ impl Engine {
     //# If a datagram arrives addressed to a UDP port for which
     //# there is no pending LISTEN call, UDP SHOULD send an ICMP
     //# Port Unreachable message.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+    //# A destination node SHOULD originate a Destination Unreachable message with Code 4 in
+    //# response to a packet for which the transport protocol (e.g., UDP) has no listener, if that
+    //# transport protocol has no alternative means to inform the sender.
     pub(super) fn send_port_unreachable(&mut self, now: Instant, packet: &IpPacket<'_>) {
         self.tell_sender(now, packet.packet, Trouble::Unreachable(Unreachable::Port));
     }
@@ -51,12 +60,22 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
     //# A host SHOULD generate Destination Unreachable messages with
     //# code:
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4
+    //# If, as a result of processing a header, the destination node is required to proceed to the
+    //# next header but the Next Header value in the current header is unrecognized by the node,
+    //# it should discard the packet and send an ICMP Parameter Problem message to the source of
+    //# the packet, with an ICMP Code value of 1 ("unrecognized Next Header type encountered") and
+    //# the ICMP Pointer field containing the offset of the unrecognized value within the original
+    //# packet.
     pub(super) fn refuse_protocol(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         self.drop_frame(now, DropReason::UnknownProtocol);
         self.report(now, arrived, packet.packet, Trouble::Unreachable(Unreachable::Protocol));
     }
 
     /// Tells the sender of a packet what is wrong with it, unless the host's kernel does.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.8
+    //# Wherever practical, hosts MUST return ICMP error datagrams on detection of an error,
+    //# except in those cases where returning an ICMP error message is specifically prohibited.
     pub(super) fn report(&mut self, now: Instant, arrived: Arrived, packet: &[u8], trouble: Trouble) {
         if arrived.from_wire && !arrived.shared_with_host {
             self.tell_sender(now, packet, trouble);
@@ -105,6 +124,16 @@ impl Engine {
     //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
     //# If the message is a response to a message sent to one of the node's unicast addresses, the
     //# Source Address of the reply MUST be that same address.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+    //# An ICMPv6 error message MUST NOT be originated as a result of receiving the following:
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+    //# the Source Address of the ICMPv6 packet MUST be a unicast address belonging to the node.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.2
+    //# The address SHOULD be chosen according to the rules that would be used to select the
+    //# source address for any other packet originated by the node, given the destination address
+    //# of the packet.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+    //# An ICMPv6 error message MUST NOT be originated as a result of receiving the following:
     fn sender_to_tell(&self, packet: &[u8], trouble: Trouble) -> Option<(IpAddr, IpAddr)> {
         let (sender, dst) = IpPacket::addresses(packet).ok()?;
         let even_to_group = matches!(trouble, Trouble::Problem(Problem { even_to_group: true, .. }));
@@ -130,17 +159,13 @@ impl Engine {
     //# Finally, in order to limit the bandwidth and forwarding costs
     //# incurred by originating ICMPv6 error messages, an IPv6 node MUST
     //# limit the rate of ICMPv6 error messages it originates.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+    //# The rate-limiting parameters SHOULD be configurable.
+    //= https://www.rfc-editor.org/rfc/rfc4443#section-3.1
+    //# For security reasons, it is recommended that implementations SHOULD allow sending of ICMP
+    //# destination unreachable messages to be disabled, preferably on a per-interface basis.
     pub(super) fn may_answer(&mut self, now: Instant, sender: IpAddr) -> bool {
-        let limits = &self.shared.limits;
-        let (all, each) = (limits.stray_replies_per_second, limits.stray_replies_per_destination);
-        let allowed = self.stray_replies.allows(now, sender, all, each);
-        let limit = match allowed {
-            Ok(()) => return true,
-            Err(Exhausted::Engine) => Limit::StrayRepliesPerSecond,
-            Err(Exhausted::Destination) => Limit::StrayRepliesPerDestination,
-        };
-        self.shared.cx(now).limit_hit(None, limit);
-        false
+        self.shared.cx(now).may_answer(None, sender)
     }
 
     /// Whether an echo request may be answered now.

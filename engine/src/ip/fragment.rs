@@ -15,6 +15,20 @@ use crate::wire::{Fragment, IpHeader};
 //# resulting fragment packets fit within the MTU of the path to the
 //# packet's destination(s).  Each complete fragment, except possibly the
 //# last ("rightmost") one, is an integer multiple of 8 octets long.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//# The Per-Fragment headers must consist of the IPv6 header plus any extension headers that
+//# must be processed by nodes en route to the destination, that is, all headers up to and
+//# including the Routing header if present, else the Hop-by-Hop Options header if present,
+//# else no extension headers.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+//# These headers must be in the first fragment.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.1
+//# Each extension header should occur at most once, except for the Destination Options
+//# header, which should occur at most twice (once before a Routing header and once before the
+//# upper-layer header).
+//= https://www.rfc-editor.org/rfc/rfc5722#section-4
+//# IPv6 nodes transmitting datagrams that need to be fragmented MUST NOT create overlapping
+//# fragments.
 pub(crate) fn cut<'a>(
     header: &'a IpHeader,
     payload: &'a [u8],
@@ -54,6 +68,24 @@ mod tests {
         //= type=test
         //# Fragments must not be created that overlap with any other fragments
         //# created from the original packet.
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+        //= type=test
+        //# The Per-Fragment headers must consist of the IPv6 header plus any extension headers that
+        //# must be processed by nodes en route to the destination, that is, all headers up to and
+        //# including the Routing header if present, else the Hop-by-Hop Options header if present,
+        //# else no extension headers.
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+        //= type=test
+        //# These headers must be in the first fragment.
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-4.1
+        //= type=test
+        //# Each extension header should occur at most once, except for the Destination Options
+        //# header, which should occur at most twice (once before a Routing header and once before the
+        //# upper-layer header).
+        //= https://www.rfc-editor.org/rfc/rfc5722#section-4
+        //= type=test
+        //# IPv6 nodes transmitting datagrams that need to be fragmented MUST NOT create overlapping
+        //# fragments.
         #[test]
         fn fragments_fit_follow_each_other_and_are_all_of_the_payload(
             v4: bool, len in 1usize..=65_000, mtu in 68usize..9000, ident in 0u32..=0xffff,

@@ -52,6 +52,15 @@ impl Idents {
     //= https://www.rfc-editor.org/rfc/rfc6864#section-5.2
     //# Sources of non-atomic IPv4 datagrams MUST rate-limit their output
     //# to comply with the ID uniqueness requirements.
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+    //# The Identification must be different than that of any other fragmented packet sent
+    //# recently* with the same Source Address and Destination Address.
+    //= https://www.rfc-editor.org/rfc/rfc6864#section-4.2
+    //# The IPv4 ID of non-atomic datagrams MUST NOT be reused when sending a copy of an earlier
+    //# non-atomic datagram.
+    //= https://www.rfc-editor.org/rfc/rfc6864#section-4.2
+    //# The IPv4 ID of non-atomic datagrams MUST NOT be reused when sending a copy of an earlier
+    //# non-atomic datagram.
     pub(crate) fn next(
         &mut self,
         now: Instant,
@@ -120,6 +129,10 @@ mod tests {
         assert!(firsts.windows(2).all(|pair| apart(pair) > 4), "{firsts:?}");
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+    //= type=test
+    //# The Identification must be different than that of any other fragmented packet sent
+    //# recently* with the same Source Address and Destination Address.
     #[test]
     fn the_numbers_of_ipv6_are_long_and_not_rationed() {
         let mut idents = Idents::new(&mut Rng::from_u64(1));

@@ -98,6 +98,11 @@ pub(crate) struct Expired {
 
 impl Reassembly {
     /// Takes in a fragment.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.2
+    //# The IP layer MUST implement reassembly of IP datagrams.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.2
+    //# EMTU_R MUST be greater than or equal to 576, SHOULD be either configurable or indefinite,
+    //# and SHOULD be greater than or equal to the MTU of the connected network(s).
     pub(crate) fn take(&mut self, cx: &mut Cx<'_>, packet: &IpPacket<'_>, fragment: Fragment) -> Taken {
         let protocol = packet.src.is_ipv4().then(|| packet.protocol.number());
         let key = Key { src: packet.src, dst: packet.dst, ident: fragment.ident, protocol };

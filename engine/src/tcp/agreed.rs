@@ -34,6 +34,8 @@ pub(crate) struct Agreed {
     /// Window scaling (Snd.WS.OK).
     pub(crate) window_scale: Option<Shifts>,
     /// Timestamps (Snd.TS.OK).
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# The TCP SHOULD remember this state by setting a flag, referred to as Snd.TS.OK, to one.
     pub(crate) timestamps: bool,
     /// Selective acknowledgments.
     pub(crate) sack: bool,
@@ -63,6 +65,11 @@ impl Agreed {
     //# containing shift.cnt = S, a TCP MUST set Snd.Wind.Shift to S and
     //# MUST set Rcv.Wind.Shift to R; otherwise, it MUST set both
     //# Snd.Wind.Shift and Rcv.Wind.Shift to zero.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+    //# If a TCP receives a <SYN> segment containing a Window Scale option, it SHOULD send its own
+    //# Window Scale option in the <SYN,ACK> segment.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+    //# A Window Scale option in a segment without a SYN bit MUST be ignored.
     pub(crate) fn with(self, peer: &TcpOptions) -> Self {
         //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
         //# If a
@@ -85,6 +92,13 @@ impl Agreed {
     //# The Window Scale option MUST be sent with shift.cnt = R, where R
     //# is the value that the TCP would like to use for its receive
     //# window.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# TCP endpoints MUST implement both sending and receiving the MSS Option (MUST-14).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+    //# This field may be sent in the initial connection request (i.e., in segments with the SYN
+    //# control bit set) and MUST NOT be sent in other segments (MUST- 65).
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-2
+    //# It MUST NOT be sent on non-SYN segments.
     pub(crate) fn on_syn(self, mss: u32, clock: &Clock, now: Instant) -> TcpOptions {
         TcpOptions {
             mss: Some(u16::try_from(mss).unwrap_or(u16::MAX)),
@@ -120,6 +134,9 @@ fn shift_for(buffer: u32) -> u8 {
 mod tests {
     use super::*;
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+    //= type=test
+    //# Thus, the shift count MUST be limited to 14 (which allows windows of 2^30 = 1 GiB).
     #[test]
     fn the_shift_is_the_smallest_that_can_tell_the_buffer() {
         for (buffer, shift) in

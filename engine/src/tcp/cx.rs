@@ -5,16 +5,18 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::net::SocketAddr;
-use core::time::Duration;
+use core::net::{IpAddr, SocketAddr};
 
 use super::agreed::SHIFT_MAX;
 use super::seq::Seq;
+use super::throttle::Budget;
 use super::timers::TimerKind;
 use crate::counters::Counters;
 use crate::event::{DropReason, EventKind, Interest, Relative, SegmentRecord, Sink, TimerAction};
 use crate::id::SocketId;
+use crate::ip::rate::{Exhausted, Limiter};
 use crate::limits::{Limit, Limits};
+use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions, TcpSegment, Timestamps};
 
@@ -64,11 +66,13 @@ impl Stray {
 /// What the machine may touch besides the connection at hand.
 pub(crate) struct Cx<'a> {
     pub(crate) now: Instant,
+    pub(crate) rng: &'a mut Rng,
     pub(crate) events: &'a mut Sink,
     pub(crate) counters: &'a mut Counters,
     pub(crate) limits: &'a Limits,
     pub(crate) strays: &'a mut VecDeque<Box<Stray>>,
-    pub(crate) challenges: &'a mut Throttle,
+    pub(crate) challenges: &'a mut Budget,
+    pub(crate) stray_replies: &'a mut Limiter,
 }
 
 impl Cx<'_> {
@@ -118,36 +122,38 @@ impl Cx<'_> {
         self.strays.push_back(Box::new(stray));
     }
 
-    /// Whether a challenge ACK may be sent now.
+    /// Answers a segment that belongs to nothing with a reset, if the rate allows.
+    pub(crate) fn refuse(&mut self, tuple: Tuple, socket: Option<SocketId>, segment: &TcpSegment<'_>) {
+        let Some(reset) = reset_for(tuple, socket, segment) else { return };
+        if self.may_answer(socket, tuple.remote.ip()) {
+            self.send_stray(reset);
+        }
+    }
+
+    /// Whether something from `sender` that belongs to nothing may be answered.
+    pub(crate) fn may_answer(&mut self, socket: Option<SocketId>, sender: IpAddr) -> bool {
+        let Limits { stray_replies_per_second: all, stray_replies_per_destination: each, .. } = *self.limits;
+        let limit = match self.stray_replies.allows(self.now, sender, all, each) {
+            Ok(()) => return true,
+            Err(Exhausted::Engine) => Limit::StrayRepliesPerSecond,
+            Err(Exhausted::Destination) => Limit::StrayRepliesPerDestination,
+        };
+        self.limit_hit(socket, limit);
+        false
+    }
+
+    /// Whether a challenge ACK may be sent now, as far as all connections together go.
     //= https://www.rfc-editor.org/rfc/rfc5961#section-7
     //# In order to alleviate multiple RSTs/SYNs from triggering multiple
     //# challenge ACKs, an ACK throttling mechanism is suggested
     //= https://www.rfc-editor.org/rfc/rfc5961#section-7
     //# An implementation SHOULD include an ACK throttling mechanism to be conservative.
     pub(crate) fn may_challenge(&mut self, socket: SocketId) -> bool {
-        let allowed = self.challenges.allows(self.now, self.limits.challenge_acks_per_second);
+        let allowed = self.challenges.allows(self.now, self.rng, self.limits.challenge_acks_per_second);
         if !allowed {
             self.limit_hit(Some(socket), Limit::ChallengeAcksPerSecond);
         }
         allowed
-    }
-}
-
-/// So many a second, counted in whole seconds of the engine's clock.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Throttle {
-    second: u64,
-    used: usize,
-}
-
-impl Throttle {
-    pub(crate) fn allows(&mut self, now: Instant, per_second: usize) -> bool {
-        let second = now.as_nanos() / Duration::from_secs(1).as_nanos() as u64;
-        if second != self.second {
-            *self = Throttle { second, used: 0 };
-        }
-        self.used += 1;
-        self.used <= per_second
     }
 }
 
@@ -160,7 +166,7 @@ pub(crate) fn arriving(tuple: &Tuple, segment: &TcpSegment<'_>, relative: Option
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.2
 //# As a general rule, reset (RST) is sent whenever a segment arrives that
 //# apparently is not intended for the current connection.
-pub(crate) fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSegment<'_>) -> Option<Stray> {
+fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSegment<'_>) -> Option<Stray> {
     if segment.rst() {
         return None;
     }
@@ -173,6 +179,10 @@ pub(crate) fn reset_for(tuple: Tuple, socket: Option<SocketId>, segment: &TcpSeg
     //# In the <RST> segment,
     //# SEG.TSecr SHOULD be set to SEG.TSval from the incoming segment and
     //# SEG.TSval SHOULD be set to zero.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# While still under discussion, to enable research into this area it is now RECOMMENDED that
+    //# when generating an <RST>, if the segment causing the <RST> to be generated contains a
+    //# Timestamps option, the <RST> should also contain a Timestamps option.
     let timestamps =
         segment.options.timestamps.map(|Timestamps { value, .. }| Timestamps { value: 0, echo: value });
     let options = TcpOptions { timestamps, ..TcpOptions::NONE };

@@ -15,5 +15,6 @@ pub(crate) mod passive;
 mod receive;
 mod recovery;
 mod send;
+pub(crate) mod throttle;
 pub(crate) mod time_wait;
 pub(crate) mod timestamps;

@@ -11,6 +11,7 @@ use crate::id::SocketId;
 use crate::tcp::agreed::Agreed;
 use crate::tcp::cx::Tuple;
 use crate::tcp::seq::Seq;
+use crate::tcp::throttle::Spacing;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
 
@@ -26,6 +27,7 @@ pub(crate) struct TimeWait {
     pub(crate) max_wnd: u32,
     pub(crate) agreed: Agreed,
     pub(crate) clock: Clock,
+    pub(crate) replies: Spacing,
     pub(crate) relative: Relative,
     pub(crate) msl: Duration,
     /// When 2·MSL are over.

@@ -40,6 +40,9 @@ impl OffsetSecret {
     //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
     //# A random offset may be added to the timestamp clock on a per-
     //# connection basis.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-7
+    //# It is therefore RECOMMENDED to generate a random, per-connection offset to be used with
+    //# the clock source when generating the Timestamps option value (see Section 5.4).
     pub(crate) fn clock(&self, now: Instant, tuple: &Tuple) -> Clock {
         let mut f = SipHasher24::new_with_keys(self.0, self.1);
         tuple.hash(&mut f);
@@ -67,6 +70,9 @@ impl Clock {
     //# If
     //# the ACK bit is not set in the outgoing TCP header, the sender of that
     //# segment SHOULD set the TSecr field to zero.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# When the ACK bit is set in an outgoing segment, the sender MUST echo a recently received
+    //# TSval sent by the remote TCP in the TSval field of a Timestamps option.
     pub(crate) fn option(&self, now: Instant) -> Timestamps {
         Timestamps { value: self.value(now), echo: self.recent }
     }
@@ -81,6 +87,10 @@ impl Clock {
     //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
     //# The recycling time of the timestamp clock MUST be greater than
     //# MSL seconds.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //# In fact, in order to be useful to the sender for round-trip timing, the clock SHOULD tick
+    //# at least once per window's worth of data, and even with the window extension defined in
+    //# Section 2.2, 2^31 bytes must be at least two windows.
     fn value(&self, now: Instant) -> u32 {
         self.offset.wrapping_add(millis(now) as u32)
     }
@@ -105,6 +115,17 @@ impl Clock {
     //# SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent
     //#
     //# then SEG.TSval is copied to TS.Recent; otherwise, it is ignored.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.3
+    //# Thus, when delayed ACKs are in use, the receiver SHOULD reply with the TSval field from
+    //# the earliest unacknowledged segment.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.3
+    //# An <ACK> for an out-of-order segment SHOULD, therefore, contain the timestamp from the
+    //# most recent segment that advanced RCV.NXT.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.3
+    //# Thus, the timestamp from the latest segment (which filled the hole) MUST be echoed.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# The choice of incoming timestamps to be saved for this comparison MUST guarantee a value
+    //# that is monotonically non-decreasing.
     pub(crate) fn take(&mut self, value: u32, seq: Seq, last_ack_sent: Seq, now: Instant) {
         if seq.at_or_before(last_ack_sent) && !self.is_old(value, now) {
             self.begin(value, now);
@@ -142,6 +163,21 @@ mod tests {
         OffsetSecret::new(&mut Rng::from_u64(1)).clock(now, &tuple)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.1
+    //= type=test
+    //# Values of this clock MUST be at least approximately proportional to real time, in order to
+    //# measure actual RTT.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //= type=test
+    //# It MUST tick at least once for each 2^31 bytes sent.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //= type=test
+    //# In fact, in order to be useful to the sender for round-trip timing, the clock SHOULD tick
+    //# at least once per window's worth of data, and even with the window extension defined in
+    //# Section 2.2, 2^31 bytes must be at least two windows.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //= type=test
+    //# The recycling time of the timestamp clock MUST be greater than MSL seconds.
     #[test]
     fn the_clock_ticks_in_milliseconds_from_an_offset_of_the_tuples_own() {
         let now = Instant::ZERO;

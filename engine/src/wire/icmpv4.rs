@@ -22,6 +22,10 @@ const FRAGMENTATION_NEEDED: u8 = 4;
 
 /// "The ICMP datagram SHOULD contain as much of the original datagram as possible without the length of
 /// the ICMP datagram exceeding 576 bytes" (RFC 1812 §4.3.2.3).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//# Every ICMP error message includes the Internet header and at least the first 8 data octets
+//# of the datagram that triggered the error; more than 8 octets MAY be sent; this header and
+//# data MUST be unchanged from the received datagram.
 const QUOTE_LEN_MAX: usize = 576 - ipv4::HEADER_LEN - 8;
 
 pub(super) fn parse(bytes: &[u8], policy: ChecksumPolicy) -> Result<IcmpMessage<'_>, Malformed> {

@@ -22,6 +22,15 @@ pub struct IpPacket<'a> {
     /// The two ECN bits (RFC 3168 §5): 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE.
     pub ecn: u8,
     /// The six bits of the differentiated services code point.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //= type=exception
+    //= reason=the calls are those of sockets, which do not tell it; a capture of the link shows it
+    //# TCP implementations MAY pass the most recently received Differentiated Services field up
+    //# to the application (MAY-9).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.6
+    //= type=exception
+    //= reason=TCP and UDP would do nothing with it; a capture of the link shows it
+    //# The IP layer SHOULD pass received TOS values up to the transport layer.
     pub dscp: u8,
     /// Which part of a larger packet this is, if it is one. The payload is that part, and the protocol what the
     /// first part begins with.

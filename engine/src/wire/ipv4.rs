@@ -62,6 +62,74 @@ pub(super) fn parse(frame: &[u8]) -> Result<IpPacket<'_>, Malformed> {
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //# The IP and transport layer MUST each interpret those IP options
 //# that they understand and silently ignore the others.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+//= type=exception
+//= reason=they record a way for diagnosis, and nobody here reads it
+//# A TCP implementation MAY support the Timestamp (MAY-10) and Record Route (MAY-11) Options.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# There MUST be a means for the transport layer to specify IP options to be included in
+//# transmitted IP datagrams (see Section 3.4).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# All IP options (except NOP or END-OF-LIST) received in datagrams MUST be passed to the
+//# transport layer (or to ICMP processing when the datagram is an ICMP message).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# The originating host MUST record a timestamp in a Timestamp option whose Internet address
+//# fields are not pre-specified or whose first pre-specified address is the host's interface
+//# address. o The destination host MUST (if possible) add the current timestamp to a
+//# Timestamp option before passing the option to the transport layer or to ICMP for
+//# processing.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# A timestamp value MUST follow the rules given in Section 3.2.2.8 for the ICMP Timestamp
+//# message.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# If a Record Route and/or Time Stamp option is received in an ICMP Echo Request, this
+//# option (these options) SHOULD be updated to include the current host and included in the
+//# IP header of the Echo Reply message, without "truncation".
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.2
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# UDP MUST pass any IP option that it receives from the IP layer transparently to the
+//# application layer.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.2
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# An application MUST be able to specify IP options to be sent in its UDP datagrams, and UDP
+//# MUST pass these options to the IP layer.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//# This option is obsolete; it SHOULD NOT be sent, and it MUST be silently ignored if
+//# received.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# The originating host MUST record a timestamp in a Timestamp option whose Internet address
+//# fields are not pre-specified or whose first pre-specified address is the host's interface
+//# address. o The destination host MUST (if possible) add the current timestamp to a
+//# Timestamp option before passing the option to the transport layer or to ICMP for
+//# processing.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=exception
+//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
+//= that come are read past
+//# A timestamp value MUST follow the rules given in Section 3.2.2.8 for the ICMP Timestamp
+//# message.
 fn check_options(mut options: &[u8]) -> Result<(), Malformed> {
     let all = options.len();
     while let Some((&kind, rest)) = options.split_first() {
@@ -76,6 +144,59 @@ fn check_options(mut options: &[u8]) -> Result<(), Malformed> {
             //= reason=A source route lets a stranger choose the way of our replies; Linux refuses them by default, and so do we.
             //# A host MUST support originating a source route and MUST be
             //# able to act as the final destination of a source route.
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.1
+            //= type=exception
+            //= reason=source routes let a stranger choose the way of our replies; networks drop them (RFC
+            //= 7126 section 4.3), and so do we
+            //# An application MUST be able to specify a source route when it actively opens a TCP
+            //# connection (MUST-51), and this MUST take precedence over a source route received in a
+            //# datagram (MUST-52).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.1
+            //= type=exception
+            //= reason=source routes let a stranger choose the way of our replies; networks drop them (RFC
+            //= 7126 section 4.3), and so do we
+            //# When a TCP connection is OPENed passively and a packet arrives with a completed IP
+            //# Source Route Option (containing a return route), TCP implementations MUST save the
+            //# return route and use it for all segments sent on this connection (MUST-53).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.1
+            //= type=exception
+            //= reason=source routes let a stranger choose the way of our replies; networks drop them (RFC
+            //= 7126 section 4.3), and so do we
+            //# If a different source route arrives in a later segment, the later definition SHOULD
+            //# override the earlier one (SHLD-24).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+            //= type=exception
+            //= reason=source routes are neither sent nor taken: networks drop them (RFC 7126 section 4.3),
+            //= and so do we, in silence
+            //# If host receives a datagram containing a completed source route (i.e., the pointer
+            //# points beyond the last field), the datagram has reached its final destination; the
+            //# option as received (the recorded route) MUST be passed up to the transport layer (or to
+            //# ICMP message processing).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+            //= type=exception
+            //= reason=source routes are neither sent nor taken: networks drop them (RFC 7126 section 4.3),
+            //= and so do we, in silence
+            //# When a return source route is built, it MUST be correctly formed even if the recorded
+            //# route included the source host (see case (B) in the discussion below).
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+            //= type=exception
+            //= reason=source routes are neither sent nor taken: networks drop them (RFC 7126 section 4.3),
+            //= and so do we, in silence
+            //# An IP header containing more than one Source Route option MUST NOT be sent; the effect
+            //# on routing of multiple Source Route options is implementation- specific.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+            //= type=exception
+            //= reason=source routes are neither sent nor taken: networks drop them (RFC 7126 section 4.3),
+            //= and so do we, in silence
+            //# If a Source Route option is received in an ICMP Echo Request, the return route MUST be
+            //# reversed and used as a Source Route option for the Echo Reply message.
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.5
+            //= type=exception
+            //= reason=source routes are neither sent nor taken: networks drop them (RFC 7126 section 4.3),
+            //= and so do we, in silence
+            //# If a host receives a datagram with an incomplete source route but does not forward it
+            //# for some reason, the host SHOULD return an ICMP Destination Unreachable (code 5, Source
+            //# Route Failed) message, unless the datagram was itself an ICMP error message.
             LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE => return Err(Malformed::SourceRoute),
             _ => {
                 let len = usize::from(*rest.first().ok_or_else(bad)?);
@@ -168,6 +289,10 @@ impl Fixed {
         })
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+    //# All devices that examine IPv4 headers MUST ignore the IPv4 ID field of atomic datagrams.
+    //= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
+    //# All devices that examine IPv4 headers MUST ignore the IPv4 ID field of atomic datagrams.
     fn fragment(&self) -> Option<Fragment> {
         let part = self.flags_and_offset & (MORE_FRAGMENTS | FRAGMENT_OFFSET);
         (part != 0).then_some(Fragment {

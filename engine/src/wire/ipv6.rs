@@ -216,6 +216,10 @@ struct UpperLayer<'a> {
 }
 
 impl<'a> UpperLayer<'a> {
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4
+    //# Therefore, extension headers must be processed strictly in the order they appear in the
+    //# packet; a receiver must not, for example, scan through a packet looking for a particular
+    //# kind of extension header and process that header prior to processing all preceding ones.
     fn find(packet: &'a [u8], next_header: u8, walk: Walk) -> Result<Self, Malformed> {
         let mut number = next_header;
         let mut named_at = 6;
@@ -227,6 +231,9 @@ impl<'a> UpperLayer<'a> {
                 //= https://www.rfc-editor.org/rfc/rfc8200#section-4
                 //# The Hop-by-Hop Options header, when present, must
                 //# immediately follow the IPv6 header.
+                //= https://www.rfc-editor.org/rfc/rfc8200#section-4
+                //# The same action should be taken if a node encounters a Next Header value of zero in
+                //# any header other than an IPv6 header.
                 HOP_BY_HOP if offset != HEADER_LEN => {
                     let problem = Problem { code: UNRECOGNIZED_NEXT_HEADER, ..Problem::at(named_at) };
                     return Err(Malformed::UnknownProtocol(problem));
@@ -254,6 +261,10 @@ impl<'a> UpperLayer<'a> {
                 //# The value 59 in the Next Header field of an IPv6 header or any
                 //# extension header indicates that there is nothing following that
                 //# header.
+                //= https://www.rfc-editor.org/rfc/rfc8200#section-4.7
+                //# If the Payload Length field of the IPv6 header indicates the presence of octets past
+                //# the end of a header whose Next Header field contains 59, those octets must be
+                //# ignored and passed on unchanged if the packet is forwarded.
                 NO_NEXT_HEADER => return Err(Malformed::NoNextHeader),
                 number => {
                     return Ok(UpperLayer { number, named_at, fragment, fragment_named_at, payload: rest });
@@ -281,6 +292,17 @@ struct Extension {
 }
 
 /// Reads the options of a header that lies at `at`.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+//# The sequence of options within a header must be processed strictly in the order they
+//# appear in the header; a receiver must not, for example, scan through the header looking
+//# for a particular kind of option and process that option prior to processing all preceding
+//# ones.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+//# The Option Type identifiers are internally encoded such that their highest-order 2 bits
+//# specify the action that must be taken if the processing IPv6 node does not recognize the
+//# Option Type:
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+//# These padding options must be recognized by all IPv6 implementations:
 fn options_header(bytes: &[u8], at: usize) -> Result<Extension, Malformed> {
     let (extension, mut options) = sized_header(bytes)?;
     while let Some((&kind, rest)) = options.split_first() {
@@ -355,6 +377,9 @@ fn fragment_header(bytes: &[u8]) -> Result<(Extension, Option<Fragment>), Malfor
     //# any further reassembly and should be processed as a fully
     //# reassembled packet (i.e., updating Next Header, adjust Payload
     //# Length, removing the Fragment header, etc.).
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+    //# Any other fragments that match this packet (i.e., the same IPv6 Source Address, IPv6
+    //# Destination Address, and Fragment Identification) should be processed independently.
     let whole = fragment.offset == 0 && !fragment.more;
     Ok((extension, (!whole).then_some(fragment)))
 }

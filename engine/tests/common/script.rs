@@ -259,6 +259,12 @@ impl Script {
         self.host.advance(Duration::from_millis(millis));
     }
 
+    /// Lets the time pass in which nothing useless is answered twice, and whatever is sent in it.
+    pub(crate) fn half_a_second_later(&mut self) {
+        self.advance(500);
+        self.sent();
+    }
+
     /// Asserts that nothing leaves for that long, and that `lines` leave at that very time.
     #[track_caller]
     pub(crate) fn expect_after(&mut self, millis: u64, lines: &[&str]) {

@@ -155,6 +155,19 @@ impl Engine {
         Ok(Reply::Named { local })
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.4
+    //= type=exception
+    //= reason=TTL and TOS are set by options of the socket; IP options are not sent, since networks drop
+    //= them (RFC 7126)
+    //# The application interface to UDP MUST provide the full services of the IP/transport
+    //# interface described in Section 3.4 of this document.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.4
+    //= type=exception
+    //= reason=TTL and TOS are set by options of the socket; IP options are not sent, since networks drop
+    //= them (RFC 7126)
+    //# An application-layer program MUST be able to set the TTL and TOS values as well as IP
+    //# options for sending a UDP datagram, and these values must be passed transparently to the
+    //# IP layer.
     fn send_datagram(
         &mut self,
         now: Instant,
@@ -165,6 +178,31 @@ impl Engine {
         let (_, own) = self.route(remote.ip()).ok_or(Errno::ENETUNREACH)?;
         if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) {
             return Err(OpError {
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# Hosts SHOULD use the Limited Broadcast address to broadcast to a connected network.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.7
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# A host SHOULD support local IP multicasting on all connected networks for which a
+                //# mapping from Class D IP addresses to link-layer addresses has been specified (see
+                //# below).
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.7
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# If IGMP is not implemented, a host SHOULD still join the "all- hosts" group
+                //# (224.0.0.1) when the IP layer is initialized and remain a member for as long as the
+                //# IP layer is active.
+                //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.7
+                //= type=exception
+                //= reason=sockets here talk to single hosts, to test them; groups and broadcasts are
+                //= neither sent nor received
+                //# A host SHOULD provide a way for higher-layer protocols or applications to determine
+                //# which of the host's connected network(s) support IP multicast addressing.
                 detail: Some("Multicast and broadcast are not sent."),
                 ..Errno::ENETUNREACH.into()
             });

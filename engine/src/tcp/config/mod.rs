@@ -68,8 +68,16 @@ pub struct Options {
     /// Tell the peer the user timeout, and follow the one that it tells (RFC 5482).
     pub user_timeout_option: bool,
     /// The hop limit, or time to live, of packets sent.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+    //# When a fixed TTL value is used, it MUST be configurable.
     pub hop_limit: u8,
     /// The differentiated services codepoint of packets sent (RFC 2474).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //# The application layer MUST be able to specify the Differentiated Services field for
+    //# segments that are sent on a connection (MUST-48).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //# It is not required, but the application SHOULD be able to change the Differentiated
+    //# Services field during the connection lifetime (SHLD-21).
     pub dscp: u8,
     /// How the path MTU is found.
     pub path_mtu_discovery: PathMtuDiscovery,

@@ -58,6 +58,8 @@ pub struct OptionsPatch {
     /// See [`Options::user_timeout_option`].
     pub user_timeout_option: Option<bool>,
     /// See [`Options::hop_limit`]; 1 to 255.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+    //# A host MUST NOT send a datagram with a Time-to-Live (TTL) value of zero.
     pub hop_limit: Option<u32>,
     /// See [`Options::dscp`]; 0 to 63.
     pub dscp: Option<u32>,
@@ -244,6 +246,9 @@ mod tests {
         assert_eq!(OptionsPatch::default().apply(&Options::default()), Ok(Options::default()));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+    //= type=test
+    //# A host MUST NOT send a datagram with a Time-to-Live (TTL) value of zero.
     #[test]
     fn a_value_out_of_range_names_its_option() {
         let refused = |patch: OptionsPatch| patch.apply(&Options::default()).unwrap_err().option;

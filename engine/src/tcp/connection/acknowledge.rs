@@ -55,6 +55,9 @@ impl Connection {
     //# If the data receiver has not received a
     //# SACK-Permitted option for a given connection, it MUST NOT send SACK
     //# options on that connection.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# If the data receiver generates SACK options under any circumstance, it SHOULD generate
+    //# them under all permitted circumstances.
     fn sack_blocks(&self, room: usize) -> SackBlocks {
         if self.agreed.sack { self.rcv.sack.blocks(&self.rcv.assembler, room) } else { SackBlocks::EMPTY }
     }

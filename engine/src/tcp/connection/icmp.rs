@@ -82,6 +82,8 @@ impl Connection {
             //# A Destination Unreachable message that is received with code 0 (Net), 1 (Host), or 5
             //# (Bad Source Route) may result from a routing transient and MUST therefore be interpreted
             //# as only a hint, not proof, that the specified destination is unreachable [IP:11].
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+            //# For example, it MUST NOT be used as proof of a dead gateway (see Section 3.3.1).
             self.soft_error = Some(error);
         }
         true

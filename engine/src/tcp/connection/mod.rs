@@ -26,7 +26,7 @@ use alloc::collections::VecDeque;
 use super::agreed::Agreed;
 use super::config::{LossDetection, Options};
 use super::congestion::Controller;
-use super::cx::{Cx, Stray, Throttle, Tuple};
+use super::cx::{Cx, Stray, Tuple};
 use super::info::{TcpInfo, Totals};
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
@@ -40,6 +40,7 @@ use super::send::persist::Persist;
 use super::send::urgent::SendUrgent;
 use super::seq::Seq;
 use super::state::{State, Trigger};
+use super::throttle::{Spacing, Throttle};
 use super::timers::{TimerKind, Timers};
 use super::timestamps::Clock;
 use crate::event::{Cause, EventKind, Interest, Relative, TimerAction};
@@ -118,8 +119,9 @@ struct Receive {
     fin: Option<Seq>,
     urgent: ReceiveUrgent,
     acks: AckPolicy,
-    /// Bare ACKs outside of the window that were answered.
-    bare_acks: Throttle,
+    /// Replies to what is of no use.
+    replies: Spacing,
+    keep_alive_answers: Throttle,
     last_heard: Instant,
 }
 

@@ -26,7 +26,19 @@ impl SegmentSizes {
     //# As a result, when the effective MTU of an interface varies packet-to- packet, TCP
     //# implementations SHOULD use the smallest effective MTU of the interface to calculate the
     //# value to advertise in the MSS Option (SHLD-6).
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.2
+    //# There MUST be a mechanism by which the transport layer can learn MMS_R, the maximum
+    //# message size that can be received and reassembled in an IP datagram (see GET_MAXSIZES
+    //# calls in Section 3.4).
     pub(crate) fn new(mtu: usize, v4: bool, options: &Options) -> Self {
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
+        //# When computing the maximum payload size available for upper-layer data, an upper-layer
+        //# protocol must take into account the larger size of the IPv6 header relative to the IPv4
+        //# header.
+        //= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
+        //# When using TCP over IPv6, the MSS must be computed as the maximum packet size minus 60
+        //# octets, because the minimum-length IPv6 header (i.e., an IPv6 header with no extension
+        //# headers) is 20 octets longer than a minimum-length IPv4 header.
         let headers = if v4 { 40 } else { 60 };
         let fits = u32::try_from(mtu.saturating_sub(headers)).unwrap_or(u32::MAX).clamp(1, 65_495);
         let size = options.max_segment_size.map_or(fits, |max| fits.min(u32::from(max)));
@@ -72,6 +84,7 @@ impl Connection {
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
         connection.agreed = half.agreed;
+        connection.rcv.replies = half.replies;
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
@@ -84,6 +97,11 @@ impl Connection {
             connection.timers.set(timer, Some(at));
         }
         connection
+    }
+
+    /// What the record of a handshake that goes on has to remember of a segment: that it was answered.
+    pub(crate) fn refreeze(&self, half: &mut HalfOpen) {
+        half.replies = self.rcv.replies;
     }
 
     /// Whether a record is enough: in TIME-WAIT, and nobody reads from it any more.
@@ -103,6 +121,7 @@ impl Connection {
             max_wnd: self.snd.max_wnd,
             agreed: self.agreed,
             clock: self.clock,
+            replies: self.rcv.replies,
             relative: self.relative_out(),
             msl: self.options.msl,
             deadline,
@@ -116,6 +135,7 @@ impl Connection {
         let mut connection =
             Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq, record.clock);
         connection.agreed = record.agreed;
+        connection.rcv.replies = record.replies;
         connection.state = State::TimeWait;
         connection.orphan = true;
         connection.shut_read = true;
@@ -184,7 +204,8 @@ impl Connection {
                 fin: None,
                 urgent: ReceiveUrgent::default(),
                 acks: AckPolicy::default(),
-                bare_acks: Throttle::default(),
+                replies: Spacing::default(),
+                keep_alive_answers: Throttle::default(),
                 last_heard: now,
             },
             recovery: Recovery::new(iss),

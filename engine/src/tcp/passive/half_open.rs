@@ -13,6 +13,7 @@ use crate::tcp::connection::SegmentSizes;
 use crate::tcp::cx::{Stray, Tuple};
 use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
+use crate::tcp::throttle::Spacing;
 use crate::tcp::timers::TimerKind;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
@@ -32,6 +33,7 @@ pub(crate) struct HalfOpen {
     pub(crate) peer_window: u16,
     pub(crate) agreed: Agreed,
     pub(crate) clock: Clock,
+    pub(crate) replies: Spacing,
     /// When the SYN,ACK last went.
     pub(crate) sent: Instant,
     pub(crate) retransmissions: u32,
@@ -65,6 +67,7 @@ impl HalfOpen {
             peer_window: syn.window,
             agreed: Agreed::offered(&options).with(&syn.options),
             clock,
+            replies: Spacing::default(),
             sent: now,
             retransmissions: 0,
             retransmit_at: now + options.rto_initial.max(options.rto_min),

@@ -52,6 +52,15 @@ impl SackReport {
     //= https://www.rfc-editor.org/rfc/rfc2018#section-4
     //# The data receiver SHOULD include as many distinct SACK blocks as
     //# possible in the SACK option.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# The SACK option SHOULD be filled out by repeating the most recently reported SACK blocks
+    //# (based on first SACK blocks in previous SACK options) that are not subsets of a SACK block
+    //# already included in the SACK option being constructed.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-8
+    //# The first SACK block MUST reflect the newest segment.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-8
+    //# Except for the newest segment, all SACK blocks MUST NOT report any old data which is no
+    //# longer actually held by the receiver.
     pub(crate) fn blocks(&self, held: &Assembler, room: usize) -> SackBlocks {
         self.duplicate.into_iter().chain(held.most_recent(room)).take(room).collect()
     }

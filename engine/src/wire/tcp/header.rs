@@ -50,6 +50,14 @@ impl<'a> TcpSegment<'a> {
         //# The TCP checksum is never optional.  The sender MUST generate it
         //# (MUST-2) and the receiver MUST check it (MUST-3).
         let pseudo = checksum::pseudo_header(src, dst, Protocol::Tcp, bytes.len());
+        //= https://www.rfc-editor.org/rfc/rfc6864#section-5.2
+        //# Higher-layer protocols SHOULD verify the integrity of IPv4 datagrams, e.g., using a
+        //# checksum or hash that can detect reassembly errors (the UDP and TCP checksums are weak in
+        //# this regard, but better than nothing).
+        //= https://www.rfc-editor.org/rfc/rfc6864#section-5.2
+        //# Higher-layer protocols SHOULD verify the integrity of IPv4 datagrams, e.g., using a
+        //# checksum or hash that can detect reassembly errors (the UDP and TCP checksums are weak in
+        //# this regard, but better than nothing).
         policy.check(pseudo, bytes, u16::from_be_bytes([h[16], h[17]]))?;
 
         let data_offset = usize::from(h[12] >> 4) * 4;

@@ -175,6 +175,10 @@ fn ipv4_options_are_skipped() {
 //= type=test
 //# The IP and transport layer MUST each interpret those IP options
 //# that they understand and silently ignore the others.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=test
+//# This option is obsolete; it SHOULD NOT be sent, and it MUST be silently ignored if
+//# received.
 #[test]
 fn ipv4_options_hold_together_or_are_pointed_at_and_no_route_is_taken_from_them() {
     let refused = |options: [u8; 4]| {
@@ -195,6 +199,20 @@ fn ipv4_options_hold_together_or_are_pointed_at_and_no_route_is_taken_from_them(
     assert_eq!(refused([1, 137, 3, 4]), Some(Malformed::SourceRoute));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4
+//= type=test
+//# Therefore, extension headers must be processed strictly in the order they appear in the
+//# packet; a receiver must not, for example, scan through a packet looking for a particular
+//# kind of extension header and process that header prior to processing all preceding ones.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+//= type=test
+//# The sequence of options within a header must be processed strictly in the order they
+//# appear in the header; a receiver must not, for example, scan through the header looking
+//# for a particular kind of option and process that option prior to processing all preceding
+//# ones.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+//= type=test
+//# These padding options must be recognized by all IPv6 implementations:
 #[test]
 fn extension_headers_are_walked_in_order() {
     let hop_by_hop = [43, 0, 5, 2, 0, 0, 1, 0]; // router alert, PadN of no octets
@@ -218,6 +236,15 @@ fn extension_headers_are_walked_in_order() {
 //= type=test
 //# The Hop-by-Hop Options header, when present, must
 //# immediately follow the IPv6 header.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4
+//= type=test
+//# The same action should be taken if a node encounters a Next Header value of zero in any
+//# header other than an IPv6 header.
+//= https://www.rfc-editor.org/rfc/rfc8200#section-4.7
+//= type=test
+//# If the Payload Length field of the IPv6 header indicates the presence of octets past the
+//# end of a header whose Next Header field contains 59, those octets must be ignored and
+//# passed on unchanged if the packet is forwarded.
 #[test]
 fn extension_headers_that_a_host_must_not_skip_are_refused() {
     let refused = |next_header, payload: &[u8]| IpPacket::parse(&ipv6(next_header, payload)).err();
@@ -239,6 +266,34 @@ fn extension_headers_that_a_host_must_not_skip_are_refused() {
     let endless = [60, 0, 1, 4, 0, 0, 0, 0].repeat(8);
     assert_eq!(refused(60, &endless), Some(Malformed::Truncated), "eight are walked");
     assert_eq!(refused(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(9)), Some(Malformed::TooManyExtensionHeaders));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.1
+//= type=test
+//# A datagram whose version number is not 4 MUST be silently discarded.
+#[test]
+fn a_frame_of_another_version_is_refused() {
+    let mut frame = Vec::from([0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+    for version in (0..16).filter(|version| ![4, 6].contains(version)) {
+        frame[0] = version << 4 | 5;
+        assert!(IpPacket::parse(&frame).is_err(), "{version}");
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+//= type=test
+//# If a UDP datagram is received with a checksum that is non- zero and invalid, UDP MUST
+//# silently discard the datagram.
+#[test]
+fn one_flipped_bit_of_a_datagram_is_noticed() {
+    let ends = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+    let mut bytes = Vec::new();
+    UdpDatagram { src_port: 5, dst_port: 53, payload: b"question" }.emit(ends.0, ends.1, &mut bytes);
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(UdpDatagram::parse(&flipped, ends, ChecksumPolicy::Verify).is_err(), "{bit}");
+    }
 }
 
 #[test]
@@ -402,6 +457,16 @@ proptest! {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
     //# The sender MUST generate it (MUST-2) and the receiver MUST check it (MUST-3).
+    //= https://www.rfc-editor.org/rfc/rfc6864#section-5.2
+    //= type=test
+    //# Higher-layer protocols SHOULD verify the integrity of IPv4 datagrams, e.g., using a
+    //# checksum or hash that can detect reassembly errors (the UDP and TCP checksums are weak in
+    //# this regard, but better than nothing).
+    //= https://www.rfc-editor.org/rfc/rfc6864#section-5.2
+    //= type=test
+    //# Higher-layer protocols SHOULD verify the integrity of IPv4 datagrams, e.g., using a
+    //# checksum or hash that can detect reassembly errors (the UDP and TCP checksums are weak in
+    //# this regard, but better than nothing).
     #[test]
     fn one_flipped_bit_of_a_segment_is_noticed(
         (src, dst) in addresses(), header in tcp_header(), data in payload(), flip: prop::sample::Index,
@@ -430,6 +495,10 @@ proptest! {
     }
 
     /// Behind the first octet, whose bits decide what the others are.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.2
+    //= type=test
+    //# A host MUST verify the IP header checksum on every received datagram and silently discard
+    //# every datagram that has a bad checksum.
     #[test]
     fn one_flipped_bit_of_an_ipv4_header_is_noticed(
         src: [u8; 4], dst: [u8; 4], header in ip_header(), bit in 8usize..160,

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::event::RecoveryPhase;
-use crate::tcp::cx::reset_for;
 
 impl Connection {
     /// `arrived` is the segment as it came, `segment` the part of it that lies in the window.
@@ -64,9 +63,7 @@ impl Connection {
             //# If the segment acknowledgment is not acceptable, form a
             //# reset segment
             //#    <SEQ=SEG.ACK><CTL=RST>
-            if let Some(reset) = reset_for(self.tuple, Some(self.id), segment) {
-                cx.send_stray(reset);
-            }
+            cx.refuse(self.tuple, Some(self.id), segment);
             return drop_segment(DropReason::UnacceptableAck);
         }
         self.set_send_window(window, segment.seq, segment.ack);

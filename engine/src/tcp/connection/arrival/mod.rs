@@ -80,9 +80,10 @@ impl Connection {
         segment
     }
 
-    /// Asks for a challenge ACK, `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, within the rate that is allowed.
+    /// Asks for a challenge ACK, `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, within the rates that are allowed to this
+    /// connection and to all.
     fn challenge(&mut self, cx: &mut Cx<'_>) {
-        if cx.may_challenge(self.id) {
+        if self.may_reply(cx) && cx.may_challenge(self.id) {
             self.rcv.acks.now();
         }
     }

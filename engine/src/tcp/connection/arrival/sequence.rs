@@ -43,7 +43,7 @@ impl Connection {
         if self.may_end_crossed_probes(&segment) {
             let record = arriving(&self.tuple, &segment, Some(self.relative_in(segment.seq)));
             cx.dropped(Some(self.id), DropReason::OutsideWindow, record);
-            if self.may_answer_bare_ack(cx) {
+            if self.may_answer_keep_alive(cx) {
                 self.rcv.acks.now();
             }
             return ControlFlow::Continue(segment);
@@ -63,7 +63,14 @@ impl Connection {
     /// Acknowledges what is here in reply to a segment that is of no use.
     pub(super) fn answer_unacceptable(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         self.note_duplicate(segment);
-        if segment.seq_len() > 0 || self.may_answer_bare_ack(cx) {
+        // Data wants to be acknowledged, and is no answer to anything.
+        let wanted = segment.seq_len() > 0 && !segment.syn();
+        let allowed = match () {
+            () if wanted => true,
+            () if self.looks_like_keep_alive(segment) => self.may_answer_keep_alive(cx),
+            () => self.may_reply(cx),
+        };
+        if allowed {
             self.rcv.acks.now();
         }
     }
@@ -89,14 +96,29 @@ impl Connection {
             && segment.seq + 1 == self.rcv.nxt
     }
 
-    /// Two ends that disagree about what was sent would answer each other's bare ACKs for ever; a keep-alive probe looks
-    /// the same and wants its answer. So each connection answers as many as all of them may challenge.
-    fn may_answer_bare_ack(&mut self, cx: &mut Cx<'_>) -> bool {
-        let allowed = self.rcv.bare_acks.allows(cx.now, cx.limits.challenge_acks_per_second);
+    /// Whether the one reply of this half second is still to be given. Two ends that disagree about what was sent would
+    /// answer each other for ever, were it not for this: so would an open connection, and the handshake that an old SYN of
+    /// its peer began.
+    pub(super) fn may_reply(&mut self, cx: &mut Cx<'_>) -> bool {
+        let allowed = self.rcv.replies.allows(cx.now);
+        cx.counters.acks_withheld += u64::from(!allowed);
+        allowed
+    }
+
+    /// A keep-alive probe wants its answer, however often it comes. Of two ends that differ by an octet, each takes the
+    /// other's acknowledgment for one: so there is an end to these answers, too.
+    fn may_answer_keep_alive(&mut self, cx: &mut Cx<'_>) -> bool {
+        let allowed = self.rcv.keep_alive_answers.allows(cx.now, cx.limits.challenge_acks_per_second);
         if !allowed {
             cx.limit_hit(Some(self.id), Limit::ChallengeAcksPerSecond);
         }
         allowed
+    }
+
+    /// An empty segment from just before the window.
+    fn looks_like_keep_alive(&self, segment: &TcpSegment<'_>) -> bool {
+        let open = self.state.is_synchronized() && self.state != State::TimeWait;
+        open && segment.seq_len() == 0 && segment.seq + 1 == self.rcv.nxt
     }
 
     /// The SYN,ACK with which the peer of a simultaneous open answers our SYN. Its SYN is the one that we have, and

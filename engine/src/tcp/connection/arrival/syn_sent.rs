@@ -2,7 +2,6 @@
 
 use super::sequence::{trim, without_syn};
 use super::*;
-use crate::tcp::cx::reset_for;
 
 impl Connection {
     pub(super) fn arrive_in_syn_sent(
@@ -13,9 +12,7 @@ impl Connection {
         let cause = Cause::Segment(segment.flags);
         // First, the ACK bit.
         if segment.ack() && !(segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.nxt)) {
-            if let Some(reset) = reset_for(self.tuple, Some(self.id), segment) {
-                cx.send_stray(reset);
-            }
+            cx.refuse(self.tuple, Some(self.id), segment);
             return drop_segment(DropReason::UnacceptableAck);
         }
         // Second, the RST bit.

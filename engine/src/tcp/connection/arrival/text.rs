@@ -49,8 +49,18 @@ impl Connection {
             //# To trigger the fast retransmit algorithm, the receiver SHOULD send an immediate
             //# duplicate ACK when it receives a data segment above a gap in the sequence space.
             self.note_held(segment.seq, payload);
+            //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+            //# The receiver SHOULD send an ACK for every valid segment that arrives containing new
+            //# data, and each of these "duplicate" ACKs SHOULD bear a SACK option.
             if self.rcv.assembler.insert(segment.seq, payload, cx.limits.out_of_order_pieces).is_err() {
                 cx.limit_hit(Some(self.id), crate::limits::Limit::OutOfOrderPieces);
+                //= https://www.rfc-editor.org/rfc/rfc2018#section-8
+                //= type=exception
+                //= reason=a segment beyond the limit of pieces is as one that never came: told of it, the
+                //= peer would not send it again before a timeout
+                //# Even if the newest segment is going to be discarded and the receiver has already
+                //# discarded adjacent segments, the first SACK block MUST report, at a minimum, the
+                //# left and right edges of the newest segment.
                 return drop_segment(DropReason::OutOfOrderLimit);
             }
         }

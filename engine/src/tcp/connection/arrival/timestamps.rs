@@ -15,6 +15,13 @@ impl Connection {
     //# When an <RST> segment is
     //# received, it MUST NOT be subjected to the PAWS check by verifying an
     //# acceptable value in SEG.TSval
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+    //# If the PAWS algorithm is used, the following processing MUST be performed on all incoming
+    //# segments for a synchronized connection.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+    //# It is important to note that the timestamp MUST be checked only when a segment first
+    //# arrives at the receiver, regardless of whether it is in sequence or it must be queued for
+    //# later delivery.
     pub(super) fn check_timestamps(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
         if !self.agreed.timestamps || segment.rst() {
             return ControlFlow::Continue(());
@@ -55,6 +62,8 @@ impl Connection {
     //# the averaged RTT measurement only if the segment advances
     //# the left edge of the send window, i.e., SND.UNA is
     //# increased.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# When the ACK bit is not set, the receiver MUST ignore the value of the TSecr field.
     pub(in crate::tcp::connection) fn echoed_round_trip(
         &self,
         cx: &Cx<'_>,
