@@ -343,6 +343,7 @@ impl Line {
                     'P' => Flags::PSH,
                     '.' => Flags::ACK,
                     'U' => Flags::URG,
+                    'E' => Flags::ECE,
                     '-' => Flags::NONE,
                     other => panic!("{other} is no flag: {line}"),
                 }
