@@ -14,12 +14,15 @@
 mod acknowledge;
 mod arrival;
 mod icmp;
+mod info;
 mod invariants;
+mod meters;
 mod open;
 mod recover;
 mod timeout;
 mod transmit;
 mod user;
+mod user_timeout;
 
 use alloc::collections::VecDeque;
 
@@ -27,7 +30,7 @@ use super::agreed::Agreed;
 use super::config::{LossDetection, Options};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
-use super::info::{TcpInfo, Totals};
+use super::info::Totals;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -49,9 +52,12 @@ use crate::id::SocketId;
 use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions};
 
+use meters::Meters;
+
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
+use user_timeout::UserTimeouts;
 
 /// How long an orphan waits for the peer's FIN: Linux's `tcp_fin_timeout`.
 const ORPHAN_FIN_WAIT_2: core::time::Duration = core::time::Duration::from_secs(60);
@@ -150,7 +156,9 @@ pub(crate) struct Connection {
     rtt: RttEstimator,
     congestion: Controller,
     timers: Timers,
+    user_timeouts: UserTimeouts,
     totals: Totals,
+    meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.
     error: Option<Errno>,
     soft_error: Option<Errno>,
@@ -355,33 +363,5 @@ impl Connection {
     fn tell_readable(&mut self, cx: &mut Cx<'_>) {
         let (available, end_of_stream) = (self.rcv.ready.len() as u32, self.state.peer_closed());
         cx.tell_if(Interest::DATA, self.id, || EventKind::Readable { available, end_of_stream });
-    }
-
-    pub(crate) fn info(&self) -> TcpInfo {
-        TcpInfo {
-            iss: self.snd.iss,
-            snd_una: self.snd.una,
-            snd_nxt: self.snd.nxt,
-            snd_wnd: self.snd.wnd,
-            irs: self.rcv.irs,
-            rcv_nxt: self.rcv.nxt,
-            rcv_wnd: self.receive_window(),
-            snd_mss: self.snd.mss,
-            rcv_mss: self.rcv.mss,
-            send_queue: self.snd.buffer.len(),
-            receive_queue: self.rcv.ready.len() as u32,
-            urgent: self.urgent_remaining(),
-            out_of_order: self.rcv.assembler.len() as u32,
-            srtt: self.rtt.srtt(),
-            rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(),
-            cwnd: self.congestion_window(),
-            ssthresh: self.congestion.ssthresh(),
-            backoff: self.rtt.backoff(),
-            totals: self.totals,
-            shutdown_write: self.snd.fin,
-            shutdown_read: self.shut_read,
-            timers: self.timers.running().collect(),
-        }
     }
 }

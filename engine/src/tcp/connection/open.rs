@@ -213,10 +213,12 @@ impl Connection {
             congestion: Controller::new(&congestion(&options, mss)),
             timers: Timers::default(),
             totals: Totals::default(),
+            meters: Meters::default(),
             error: None,
             soft_error: None,
             shut_read: false,
             orphan: false,
+            user_timeouts: UserTimeouts::default(),
             options,
         }
     }
@@ -271,6 +273,7 @@ impl Connection {
             self.congestion.on_lost_syn();
             self.rtt.on_lost_syn();
         }
+        self.tell_user_timeout();
         self.arm_keep_alive(cx);
     }
 }

@@ -38,7 +38,7 @@ impl Connection {
     /// SEGMENT ARRIVES.
     pub(crate) fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         let record = arriving(&self.tuple, segment, Some(self.relative_in(segment.seq)));
-        self.totals.segments_in += 1;
+        self.totals.on_received(segment.payload.len());
         cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record));
         let end = match self.state {
             State::SynSent => self.arrive_in_syn_sent(cx, segment),
@@ -46,8 +46,12 @@ impl Connection {
             _ => self.arrive(cx, segment),
         };
         if let ControlFlow::Break(End::Dropped(reason)) = end {
+            self.meters.on_dropped(cx.now, reason);
             cx.dropped(Some(self.id), reason, record);
+        } else {
+            self.meters.on_received(cx.now, !segment.payload.is_empty(), segment.ack());
         }
+        self.tell_levels(cx);
     }
 
     /// RFC 9293 §3.10.7.4.
@@ -59,6 +63,7 @@ impl Connection {
         self.check_syn(cx, segment, &trimmed)?;
         self.on_heard(cx);
         self.check_ack(cx, segment, &trimmed)?;
+        self.hear_user_timeout(cx, &segment.options);
         self.check_urgent(cx, segment);
         self.take_text(cx, &trimmed)?;
         self.check_fin(cx, &trimmed)
