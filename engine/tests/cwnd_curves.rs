@@ -17,7 +17,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use common::Pair;
-use sockwright_engine::event::EventKind;
+use sockwright_engine::event::{CongestionPhase, EventKind};
 use sockwright_engine::id::SocketId;
 use sockwright_engine::tcp::config::{CongestionControl, Ecn, OptionsPatch};
 use sockwright_engine::time::Instant;
@@ -135,6 +135,8 @@ struct Run {
     sending: bool,
     began: Instant,
     mss: u32,
+    /// The threshold and the phase that were told last.
+    ruled_by: (u32, CongestionPhase),
     picture: String,
 }
 
@@ -148,7 +150,8 @@ impl Run {
         let mss = pair.a.engine.info(client).unwrap().tcp.unwrap().snd_mss;
         pair.a.events.clear();
         let path = Path::default();
-        Run { pair, path, client, server, sending: true, began, mss, picture: String::new() }
+        let ruled_by = (u32::MAX, CongestionPhase::SlowStart);
+        Run { pair, path, client, server, sending: true, began, mss, ruled_by, picture: String::new() }
     }
 
     /// Runs the story: the picture of it.
@@ -249,7 +252,8 @@ impl Run {
         self.pair.b.events.clear();
         for event in std::mem::take(&mut self.pair.a.events) {
             match event.kind {
-                EventKind::Congestion { cwnd, ssthresh, phase } => {
+                EventKind::Congestion { cwnd, ssthresh, phase } if self.ruled_by != (ssthresh, phase) => {
+                    self.ruled_by = (ssthresh, phase);
                     let [cwnd, ssthresh] = [self.segments(cwnd), self.segments(ssthresh)];
                     self.note(event.at, &format!("{}, cwnd {cwnd}, ssthresh {ssthresh}", phase.name()));
                 }

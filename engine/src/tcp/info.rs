@@ -1,14 +1,20 @@
 //! What can be read of a connection, under the names of RFC 9293 §3.3.1 and of Linux's TCP_INFO.
+//!
+//! Owns the types; `connection/info.rs` fills them in. Which fields of `struct tcp_info` have no place here, and why, is
+//! said in `docs/tcp-info.md`.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
+use super::config::CongestionControl;
 use super::seq::Seq;
 use super::timers::TimerKind;
+use crate::event::{CongestionPhase, DropReason};
 use crate::time::Instant;
 
 /// The variables of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TcpInfo {
     /// Initial send sequence number.
     pub iss: Seq,
@@ -48,6 +54,8 @@ pub struct TcpInfo {
     pub ssthresh: u32,
     /// Timeouts in a row.
     pub backoff: u32,
+    /// The user timeout that the peer told of itself (RFC 5482), where `user_timeout_option` is on and it did.
+    pub peer_user_timeout: Option<Duration>,
     /// Totals.
     pub totals: Totals,
     /// No more is sent after the FIN.
@@ -56,6 +64,125 @@ pub struct TcpInfo {
     pub shutdown_read: bool,
     /// The timers that run, and when they fire.
     pub timers: Vec<(TimerKind, Instant)>,
+    /// Retransmission timeouts in a row for what is outstanding now (`tcpi_retransmits`).
+    pub retransmits: u32,
+    /// Zero-window or keep-alive probes that nothing answered (`tcpi_probes`).
+    pub probes: u32,
+    /// What the two sides use (`tcpi_options`); nothing before the peer's SYN is here.
+    pub options: OptionsInUse,
+    /// Snd.Wind.Shift, applied to the windows that come (`tcpi_snd_wscale`).
+    pub snd_wscale: u8,
+    /// Rcv.Wind.Shift, applied to the windows that are announced (`tcpi_rcv_wscale`).
+    pub rcv_wscale: u8,
+    /// How long an acknowledgment may wait (`tcpi_ato`).
+    pub ato: Duration,
+    /// The largest segment that came, which is what the peer takes for a full one (`tcpi_rcv_mss`).
+    pub rcv_mss_estimate: u32,
+    /// Octets that were never sent (`tcpi_notsent_bytes`).
+    pub notsent_bytes: u32,
+    /// When what was last done.
+    pub last: LastTimes,
+    /// What held the sender up.
+    pub stalls: Stalls,
+    /// The last segment that was dropped.
+    pub dropped: Option<Dropped>,
+    /// What arrived out of order and waits, ascending.
+    pub reassembly: Vec<Range<Seq>>,
+    /// The congestion control algorithm.
+    pub congestion: CongestionControl,
+    /// What it is doing.
+    pub congestion_phase: CongestionPhase,
+    /// How fast it lets segments go, in octets a second (`tcpi_pacing_rate`); `None` where they are not paced.
+    pub pacing_rate: Option<u64>,
+}
+
+/// What the two sides use of what they could.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OptionsInUse {
+    /// Timestamps (`TCPI_OPT_TIMESTAMPS`).
+    pub timestamps: bool,
+    /// Selective acknowledgments (`TCPI_OPT_SACK`).
+    pub sack: bool,
+    /// Window scaling (`TCPI_OPT_WSCALE`).
+    pub window_scaling: bool,
+}
+
+/// When a connection last did what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastTimes {
+    /// Sent data (`tcpi_last_data_sent`).
+    pub data_sent: Option<Instant>,
+    /// Sent an acknowledgment (`tcpi_last_ack_sent`, which Linux does not remember).
+    pub ack_sent: Option<Instant>,
+    /// Received data (`tcpi_last_data_recv`).
+    pub data_recv: Option<Instant>,
+    /// Received an acknowledgment (`tcpi_last_ack_recv`).
+    pub ack_recv: Option<Instant>,
+}
+
+/// A segment that was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// When.
+    pub at: Instant,
+    /// Why.
+    pub reason: DropReason,
+}
+
+/// What holds a sender up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stall {
+    /// Nothing is outstanding or unsent.
+    #[default]
+    Idle,
+    /// The path, or nothing: it is sending.
+    Busy,
+    /// The window that the peer announced.
+    Window,
+    /// The send buffer: all of it is outstanding, and the user has more.
+    Buffer,
+}
+
+/// For how long what held a sender up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stalls {
+    totals: StallTotals,
+    now: Stall,
+    since: Instant,
+}
+
+/// See [`Stalls::until`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StallTotals {
+    /// Something was outstanding or unsent (`tcpi_busy_time`). The other two are parts of it.
+    pub busy: Duration,
+    /// The peer's window held data back (`tcpi_rwnd_limited`).
+    pub rwnd_limited: Duration,
+    /// The send buffer held the user back (`tcpi_sndbuf_limited`).
+    pub sndbuf_limited: Duration,
+}
+
+impl Stalls {
+    /// From `now` on, `stall` is what holds the sender up.
+    pub(crate) fn follow(&mut self, now: Instant, stall: Stall) {
+        if stall != self.now {
+            *self = Stalls { totals: self.until(now), now: stall, since: now };
+        }
+    }
+
+    /// The totals at `now`.
+    pub fn until(&self, now: Instant) -> StallTotals {
+        let mut totals = self.totals;
+        let lasted = now - self.since;
+        match self.now {
+            Stall::Idle => return totals,
+            Stall::Busy => {}
+            Stall::Window => totals.rwnd_limited += lasted,
+            Stall::Buffer => totals.sndbuf_limited += lasted,
+        }
+        totals.busy += lasted;
+        totals
+    }
 }
 
 /// What a connection counted in its life.
@@ -73,4 +200,28 @@ pub struct Totals {
     pub segments_out: u64,
     /// Segments received.
     pub segments_in: u64,
+    /// Segments with data sent (`tcpi_data_segs_out`).
+    pub data_segs_out: u64,
+    /// Segments with data received (`tcpi_data_segs_in`).
+    pub data_segs_in: u64,
+    /// Octets of data sent again (`tcpi_bytes_retrans`).
+    pub bytes_retrans: u64,
+    /// Segments that came out of order (`tcpi_rcv_ooopack`).
+    pub rcv_ooopack: u64,
+}
+
+impl Totals {
+    /// A segment with `len` octets of data went out, `again` of them not for the first time.
+    pub(crate) fn on_sent(&mut self, len: u32, again: u32) {
+        self.segments_out += 1;
+        self.data_segs_out += u64::from(len > 0);
+        self.bytes_sent += u64::from(len);
+        self.bytes_retrans += u64::from(again);
+    }
+
+    /// A segment with `len` octets of data arrived.
+    pub(crate) fn on_received(&mut self, len: usize) {
+        self.segments_in += 1;
+        self.data_segs_in += u64::from(len > 0);
+    }
 }

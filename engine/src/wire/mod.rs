@@ -47,7 +47,7 @@ mod udp;
 pub use checksum::ChecksumPolicy;
 pub use icmp::{IcmpMessage, Quoted, Unreachable};
 pub use ip::{Fragment, IpHeader, IpPacket};
-pub use tcp::{Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
+pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 
 use core::fmt;

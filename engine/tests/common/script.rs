@@ -24,7 +24,7 @@ use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::tcp::info::TcpInfo;
 use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::wire::{
-    ChecksumPolicy, Flags, IpHeader, IpPacket, Protocol, TcpOptions, TcpSegment, Timestamps,
+    ChecksumPolicy, FastOpenCookie, Flags, IpHeader, IpPacket, Protocol, TcpOptions, TcpSegment, Timestamps,
 };
 
 use super::Host;
@@ -394,6 +394,15 @@ fn parse_options(text: &str) -> TcpOptions {
             ["sackOK"] => options.sack_permitted = true,
             ["TS", "val", value, "ecr", echo] => {
                 options.timestamps = Some(Timestamps { value: number(value), echo: number(echo) });
+            }
+            ["uto", seconds] => {
+                let seconds = seconds.strip_suffix('s').unwrap().parse().unwrap();
+                options.user_timeout = Some(Duration::from_secs(seconds));
+            }
+            ["FO", cookie @ ..] => {
+                let octet = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+                let octets: Vec<u8> = cookie.concat().as_bytes().chunks(2).map(octet).collect();
+                options.fast_open = Some(FastOpenCookie::new(&octets).unwrap());
             }
             ["sack", blocks @ ..] => {
                 let block = |block: &&str| {

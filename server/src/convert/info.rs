@@ -1,15 +1,17 @@
 //! What can be read of a socket.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use sockwright_engine::host::{DatagramInfo, ListenerInfo, SocketInfo};
-use sockwright_engine::tcp::info::{TcpInfo, Totals};
+use sockwright_engine::tcp::info::{OptionsInUse, TcpInfo, Totals};
+use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 
 use super::{
-    address_to_proto, family_to_proto, kind_to_proto, session_name, socket_state_to_proto,
-    tcp_state_to_proto, timer_to_proto,
+    address_to_proto, congestion_control_to_proto, congestion_phase_to_proto, family_to_proto, kind_to_proto,
+    session_name, socket_state_to_proto, tcp_state_to_proto, timer_to_proto,
 };
 use crate::error::errno_to_proto;
 
@@ -42,7 +44,7 @@ pub fn info_to_proto(
     pb::GetInfoResponse {
         summary: Some(summary),
         error: info.error.map(|errno| errno_to_proto(errno, tcp_state, Some(info.socket))),
-        tcp: info.tcp.as_ref().map(tcp_info_to_proto),
+        tcp: info.tcp.as_ref().map(|tcp| tcp_info_to_proto(tcp, now)),
         listener: info.queues.map(listener_info_to_proto),
         datagram: info.datagrams.map(datagram_info_to_proto),
         time_ns: now.as_nanos(),
@@ -50,8 +52,8 @@ pub fn info_to_proto(
     }
 }
 
-/// The variables of a connection.
-pub fn tcp_info_to_proto(info: &TcpInfo) -> pb::TcpInfo {
+/// The variables of a connection, read at `now`.
+pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
     let TcpInfo {
         iss,
         snd_una,
@@ -72,11 +74,41 @@ pub fn tcp_info_to_proto(info: &TcpInfo) -> pb::TcpInfo {
         cwnd,
         ssthresh,
         backoff,
-        totals: Totals { retransmissions, bytes_sent, bytes_acked, bytes_received, segments_out, segments_in },
+        peer_user_timeout,
+        totals,
         shutdown_write,
         shutdown_read,
         ref timers,
+        retransmits,
+        probes,
+        options,
+        snd_wscale,
+        rcv_wscale,
+        ato,
+        rcv_mss_estimate,
+        notsent_bytes,
+        last,
+        stalls,
+        dropped,
+        ref reassembly,
+        congestion,
+        congestion_phase,
+        pacing_rate,
     } = *info;
+    let Totals {
+        retransmissions,
+        bytes_sent,
+        bytes_acked,
+        bytes_received,
+        segments_out,
+        segments_in,
+        data_segs_out,
+        data_segs_in,
+        bytes_retrans,
+        rcv_ooopack,
+    } = totals;
+    let since = |at: Option<Instant>| at.map(|at| micros(now - at));
+    let stalls = stalls.until(now);
     let running = |(timer, deadline): &(_, Instant)| pb::RunningTimer {
         timer: timer_to_proto(*timer).into(),
         deadline_ns: deadline.as_nanos(),
@@ -107,10 +139,47 @@ pub fn tcp_info_to_proto(info: &TcpInfo) -> pb::TcpInfo {
         bytes_received,
         segments_out,
         segments_in,
+        peer_user_timeout_us: peer_user_timeout.map(micros),
         shutdown_write,
         shutdown_read,
         timers: timers.iter().map(running).collect(),
+        retransmits,
+        probes,
+        options: Some(options_in_use_to_proto(options)),
+        snd_wscale: snd_wscale.into(),
+        rcv_wscale: rcv_wscale.into(),
+        ato_us: micros(ato),
+        rcv_mss_estimate,
+        notsent_bytes,
+        last_data_sent_us: since(last.data_sent),
+        last_ack_sent_us: since(last.ack_sent),
+        last_data_recv_us: since(last.data_recv),
+        last_ack_recv_us: since(last.ack_recv),
+        busy_time_us: micros(stalls.busy),
+        rwnd_limited_us: micros(stalls.rwnd_limited),
+        sndbuf_limited_us: micros(stalls.sndbuf_limited),
+        last_drop: dropped.map(|dropped| pb::LastDrop {
+            time_ns: dropped.at.as_nanos(),
+            reason: dropped.reason.name().to_owned(),
+        }),
+        reassembly: reassembly.iter().map(range_to_proto).collect(),
+        congestion_control: congestion_control_to_proto(congestion).into(),
+        congestion_phase: congestion_phase_to_proto(congestion_phase).into(),
+        pacing_rate,
+        data_segs_out,
+        data_segs_in,
+        bytes_retrans,
+        rcv_ooopack,
     }
+}
+
+fn options_in_use_to_proto(options: OptionsInUse) -> pb::OptionsInUse {
+    let OptionsInUse { timestamps, sack, window_scaling } = options;
+    pb::OptionsInUse { timestamps, sack, window_scaling }
+}
+
+fn range_to_proto(range: &Range<Seq>) -> pb::SequenceRange {
+    pb::SequenceRange { start: range.start.0, end: range.end.0 }
 }
 
 /// The queues of a listener.

@@ -18,7 +18,9 @@ pub use address::{address_to_proto, bind_address, remote_address};
 pub use event::{event_kind, event_to_proto, segment_to_proto};
 pub use info::{datagram_info_to_proto, info_to_proto, listener_info_to_proto, tcp_info_to_proto};
 pub use invalid::Invalid;
-pub use options::{duration, duration_to_proto, options_patch, options_to_proto};
+pub use options::{
+    congestion_control_to_proto, duration, duration_to_proto, options_patch, options_to_proto,
+};
 pub use sender::{
     congestion_phase_to_proto, recovery_cause_to_proto, recovery_phase_to_proto, undo_cause_to_proto,
 };

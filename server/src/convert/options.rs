@@ -63,6 +63,7 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         msl,
         keep_alive,
         user_timeout,
+        user_timeout_set: _,
         linger,
         send_buffer,
         receive_buffer,
@@ -107,11 +108,7 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         rto_min: Some(duration_to_proto(rto_min)),
         rto_initial: Some(duration_to_proto(rto_initial)),
         reuse_address: Some(reuse_address),
-        congestion_control: match congestion {
-            CongestionControl::NewReno => pb::CongestionControl::NewReno.into(),
-            CongestionControl::Cubic => pb::CongestionControl::Cubic.into(),
-            CongestionControl::Bbr => pb::CongestionControl::Bbr.into(),
-        },
+        congestion_control: congestion_control_to_proto(congestion).into(),
         initial_sequence_number,
         window_scaling: Some(window_scaling),
         timestamps: Some(timestamps),
@@ -143,6 +140,15 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
             SynCookies::WhenFull => pb::SynCookies::WhenFull.into(),
             SynCookies::Always => pb::SynCookies::Always.into(),
         },
+    }
+}
+
+/// A congestion control algorithm.
+pub fn congestion_control_to_proto(algorithm: CongestionControl) -> pb::CongestionControl {
+    match algorithm {
+        CongestionControl::NewReno => pb::CongestionControl::NewReno,
+        CongestionControl::Cubic => pb::CongestionControl::Cubic,
+        CongestionControl::Bbr => pb::CongestionControl::Bbr,
     }
 }
 
@@ -254,6 +260,7 @@ mod tests {
             msl: Duration::from_secs(1),
             keep_alive: Some(KeepAlive { idle: Duration::from_millis(1500), ..KeepAlive::default() }),
             user_timeout: Duration::from_secs(1),
+            user_timeout_set: true,
             linger: Some(Duration::from_nanos(1)),
             send_buffer: 1,
             receive_buffer: 2,

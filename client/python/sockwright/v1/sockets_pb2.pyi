@@ -443,7 +443,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, summary: _Optional[_Union[_common_pb2.SocketSummary, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., tcp: _Optional[_Union[TcpInfo, _Mapping]] = ..., listener: _Optional[_Union[ListenerInfo, _Mapping]] = ..., datagram: _Optional[_Union[DatagramInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class TcpInfo(_message.Message):
-    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers", "urgent")
+    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers", "urgent", "retransmits", "probes", "options", "snd_wscale", "rcv_wscale", "ato_us", "rcv_mss_estimate", "notsent_bytes", "last_data_sent_us", "last_ack_sent_us", "last_data_recv_us", "last_ack_recv_us", "busy_time_us", "rwnd_limited_us", "sndbuf_limited_us", "last_drop", "reassembly", "congestion_control", "congestion_phase", "pacing_rate", "data_segs_out", "data_segs_in", "bytes_retrans", "rcv_ooopack", "peer_user_timeout_us")
     ISS_FIELD_NUMBER: _ClassVar[int]
     SND_UNA_FIELD_NUMBER: _ClassVar[int]
     SND_NXT_FIELD_NUMBER: _ClassVar[int]
@@ -472,6 +472,31 @@ class TcpInfo(_message.Message):
     SHUTDOWN_READ_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
     URGENT_FIELD_NUMBER: _ClassVar[int]
+    RETRANSMITS_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    SND_WSCALE_FIELD_NUMBER: _ClassVar[int]
+    RCV_WSCALE_FIELD_NUMBER: _ClassVar[int]
+    ATO_US_FIELD_NUMBER: _ClassVar[int]
+    RCV_MSS_ESTIMATE_FIELD_NUMBER: _ClassVar[int]
+    NOTSENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LAST_DATA_SENT_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_ACK_SENT_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_DATA_RECV_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_ACK_RECV_US_FIELD_NUMBER: _ClassVar[int]
+    BUSY_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    RWND_LIMITED_US_FIELD_NUMBER: _ClassVar[int]
+    SNDBUF_LIMITED_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_DROP_FIELD_NUMBER: _ClassVar[int]
+    REASSEMBLY_FIELD_NUMBER: _ClassVar[int]
+    CONGESTION_CONTROL_FIELD_NUMBER: _ClassVar[int]
+    CONGESTION_PHASE_FIELD_NUMBER: _ClassVar[int]
+    PACING_RATE_FIELD_NUMBER: _ClassVar[int]
+    DATA_SEGS_OUT_FIELD_NUMBER: _ClassVar[int]
+    DATA_SEGS_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RETRANS_FIELD_NUMBER: _ClassVar[int]
+    RCV_OOOPACK_FIELD_NUMBER: _ClassVar[int]
+    PEER_USER_TIMEOUT_US_FIELD_NUMBER: _ClassVar[int]
     iss: int
     snd_una: int
     snd_nxt: int
@@ -500,7 +525,58 @@ class TcpInfo(_message.Message):
     shutdown_read: bool
     timers: _containers.RepeatedCompositeFieldContainer[RunningTimer]
     urgent: int
-    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ..., urgent: _Optional[int] = ...) -> None: ...
+    retransmits: int
+    probes: int
+    options: OptionsInUse
+    snd_wscale: int
+    rcv_wscale: int
+    ato_us: int
+    rcv_mss_estimate: int
+    notsent_bytes: int
+    last_data_sent_us: int
+    last_ack_sent_us: int
+    last_data_recv_us: int
+    last_ack_recv_us: int
+    busy_time_us: int
+    rwnd_limited_us: int
+    sndbuf_limited_us: int
+    last_drop: LastDrop
+    reassembly: _containers.RepeatedCompositeFieldContainer[SequenceRange]
+    congestion_control: CongestionControl
+    congestion_phase: _events_pb2.CongestionPhase
+    pacing_rate: int
+    data_segs_out: int
+    data_segs_in: int
+    bytes_retrans: int
+    rcv_ooopack: int
+    peer_user_timeout_us: int
+    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ..., urgent: _Optional[int] = ..., retransmits: _Optional[int] = ..., probes: _Optional[int] = ..., options: _Optional[_Union[OptionsInUse, _Mapping]] = ..., snd_wscale: _Optional[int] = ..., rcv_wscale: _Optional[int] = ..., ato_us: _Optional[int] = ..., rcv_mss_estimate: _Optional[int] = ..., notsent_bytes: _Optional[int] = ..., last_data_sent_us: _Optional[int] = ..., last_ack_sent_us: _Optional[int] = ..., last_data_recv_us: _Optional[int] = ..., last_ack_recv_us: _Optional[int] = ..., busy_time_us: _Optional[int] = ..., rwnd_limited_us: _Optional[int] = ..., sndbuf_limited_us: _Optional[int] = ..., last_drop: _Optional[_Union[LastDrop, _Mapping]] = ..., reassembly: _Optional[_Iterable[_Union[SequenceRange, _Mapping]]] = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., congestion_phase: _Optional[_Union[_events_pb2.CongestionPhase, str]] = ..., pacing_rate: _Optional[int] = ..., data_segs_out: _Optional[int] = ..., data_segs_in: _Optional[int] = ..., bytes_retrans: _Optional[int] = ..., rcv_ooopack: _Optional[int] = ..., peer_user_timeout_us: _Optional[int] = ...) -> None: ...
+
+class OptionsInUse(_message.Message):
+    __slots__ = ("timestamps", "sack", "window_scaling")
+    TIMESTAMPS_FIELD_NUMBER: _ClassVar[int]
+    SACK_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SCALING_FIELD_NUMBER: _ClassVar[int]
+    timestamps: bool
+    sack: bool
+    window_scaling: bool
+    def __init__(self, timestamps: bool = ..., sack: bool = ..., window_scaling: bool = ...) -> None: ...
+
+class LastDrop(_message.Message):
+    __slots__ = ("time_ns", "reason")
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    time_ns: int
+    reason: str
+    def __init__(self, time_ns: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class SequenceRange(_message.Message):
+    __slots__ = ("start", "end")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class RunningTimer(_message.Message):
     __slots__ = ("timer", "deadline_ns")

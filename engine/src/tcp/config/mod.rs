@@ -27,6 +27,8 @@ pub struct Options {
     //# An application MUST (MUST-21) be able to set the value for R2 for a particular
     //# connection.
     pub user_timeout: Duration,
+    /// The user chose that time: the peer's is told to it and not followed (RFC 5482's CHANGEABLE, negated).
+    pub user_timeout_set: bool,
     /// How long `close` waits; zero resets; `None` does not wait.
     pub linger: Option<Duration>,
     /// Octets that may be sent ahead of the peer.
@@ -181,6 +183,7 @@ impl Default for Options {
             //# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission
             //# of the segment for at least 3 minutes (MUST-23).
             user_timeout: Duration::from_secs(300),
+            user_timeout_set: false,
             linger: None,
             send_buffer: 1 << 20,
             receive_buffer: 1 << 20,

@@ -115,6 +115,12 @@ impl OptionsPatch {
             msl: self.msl.unwrap_or(old.msl),
             keep_alive: self.keep_alive.unwrap_or(old.keep_alive),
             user_timeout: self.user_timeout.unwrap_or(old.user_timeout),
+            //= https://www.rfc-editor.org/rfc/rfc5482#section-3
+            //# If an application
+            //# explicitly sets the USER_TIMEOUT, CHANGEABLE MUST become false in
+            //# order to prevent UTO options (from the other end) from overriding
+            //# local application requests.
+            user_timeout_set: old.user_timeout_set || self.user_timeout.is_some(),
             linger: self.linger.unwrap_or(old.linger),
             send_buffer: self.send_buffer.unwrap_or(old.send_buffer),
             receive_buffer: self.receive_buffer.unwrap_or(old.receive_buffer),
@@ -313,6 +319,7 @@ mod tests {
             msl: DAY,
             keep_alive: Some(KeepAlive::default()),
             user_timeout: DAY,
+            user_timeout_set: true,
             linger: Some(DAY),
             send_buffer: 1,
             receive_buffer: 1,

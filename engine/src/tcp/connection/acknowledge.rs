@@ -13,10 +13,6 @@ use super::*;
 use crate::tcp::receive::window;
 use crate::wire::SackBlocks;
 
-/// The octets of a SACK option with one block, and of each further one.
-const SACK_LEN: u32 = 12;
-const SACK_BLOCK_LEN: u32 = 8;
-
 impl Connection {
     /// Fills in what a segment says of the receiving half, and takes note that it was said.
     pub(super) fn acknowledge(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) {
@@ -26,9 +22,11 @@ impl Connection {
             //# when its receive MSS differs from the default 536 for IPv4 or 1220
             //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
             out.options = self.agreed.on_syn(self.rcv.mss, &self.clock, cx.now);
+            out.options.user_timeout = self.user_timeout_to_tell(true);
             out.window = window::on_syn(self.options.receive_buffer);
         } else {
             out.options = self.options_of_segment(cx.now);
+            self.user_timeout_told();
             out.window = self.rcv.window.announce(self.receive_room());
         }
         let Some(ack) = out.ack else { return };
@@ -47,7 +45,8 @@ impl Connection {
     //# not ACK the highest sequence number in the data receiver's queue.
     fn options_of_segment(&self, now: Instant) -> TcpOptions {
         let timestamps = self.agreed.timestamps.then(|| self.clock.option(now));
-        let options = TcpOptions { timestamps, ..TcpOptions::NONE };
+        let user_timeout = self.user_timeout_to_tell(false);
+        let options = TcpOptions { timestamps, user_timeout, ..TcpOptions::NONE };
         TcpOptions { sack: self.sack_blocks(options.sack_room()), ..options }
     }
 
@@ -73,18 +72,18 @@ impl Connection {
     }
 
     /// Octets of data that a segment takes which leaves now: the timestamps are reckoned with in SND.MSS, blocks of
-    /// selective acknowledgments come and go.
+    /// selective acknowledgments and the user timeout come and go.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
     //# Note that some options
     //# might not be included on all segments, but that for each segment
     //# sent, the sender should adjust the data length accordingly, within
     //# the Eff.snd.MSS.
     pub(super) fn effective_send_mss(&self) -> u32 {
-        let room =
-            TcpOptions { timestamps: self.agreed.timestamps.then(Default::default), ..TcpOptions::NONE };
-        match self.sack_blocks(room.sack_room()).len() as u32 {
-            0 => self.snd.mss,
-            blocks => self.snd.mss.saturating_sub(SACK_LEN + SACK_BLOCK_LEN * (blocks - 1)).max(1),
-        }
+        let timestamps = self.agreed.timestamps.then(Default::default);
+        let user_timeout = self.user_timeout_to_tell(false);
+        let others = TcpOptions { timestamps, user_timeout, ..TcpOptions::NONE };
+        let sack = self.sack_blocks(others.sack_room());
+        let all = TcpOptions { sack, ..others };
+        self.snd.mss.saturating_sub(all.len() as u32 - self.agreed.option_len()).max(1)
     }
 }

@@ -13,16 +13,18 @@
 
 mod acknowledge;
 mod arrival;
-mod congestion;
 mod ecn;
 mod icmp;
+mod info;
 mod invariants;
+mod meters;
 mod open;
 mod pace;
 mod recover;
 mod timeout;
 mod transmit;
 mod user;
+mod user_timeout;
 
 use alloc::collections::VecDeque;
 
@@ -31,7 +33,7 @@ use super::config::{LossDetection, Options};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
 use super::ecn::EcnState;
-use super::info::{TcpInfo, Totals};
+use super::info::Totals;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -53,9 +55,12 @@ use crate::id::SocketId;
 use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions};
 
+use meters::Meters;
+
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
+use user_timeout::UserTimeouts;
 
 /// How long an orphan waits for the peer's FIN: Linux's `tcp_fin_timeout`.
 const ORPHAN_FIN_WAIT_2: core::time::Duration = core::time::Duration::from_secs(60);
@@ -154,11 +159,12 @@ pub(crate) struct Connection {
     recovery: Recovery,
     rtt: RttEstimator,
     congestion: Controller,
-    congestion_told: congestion::Told,
     /// When the next segment with data may go, where the sender paces.
     next_send: Instant,
     timers: Timers,
+    user_timeouts: UserTimeouts,
     totals: Totals,
+    meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.
     error: Option<Errno>,
     soft_error: Option<Errno>,
@@ -363,33 +369,5 @@ impl Connection {
     fn tell_readable(&mut self, cx: &mut Cx<'_>) {
         let (available, end_of_stream) = (self.rcv.ready.len() as u32, self.state.peer_closed());
         cx.tell_if(Interest::DATA, self.id, || EventKind::Readable { available, end_of_stream });
-    }
-
-    pub(crate) fn info(&self) -> TcpInfo {
-        TcpInfo {
-            iss: self.snd.iss,
-            snd_una: self.snd.una,
-            snd_nxt: self.snd.nxt,
-            snd_wnd: self.snd.wnd,
-            irs: self.rcv.irs,
-            rcv_nxt: self.rcv.nxt,
-            rcv_wnd: self.receive_window(),
-            snd_mss: self.snd.mss,
-            rcv_mss: self.rcv.mss,
-            send_queue: self.snd.buffer.len(),
-            receive_queue: self.rcv.ready.len() as u32,
-            urgent: self.urgent_remaining(),
-            out_of_order: self.rcv.assembler.len() as u32,
-            srtt: self.rtt.srtt(),
-            rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(),
-            cwnd: self.congestion_window(),
-            ssthresh: self.congestion.ssthresh(),
-            backoff: self.rtt.backoff(),
-            totals: self.totals,
-            shutdown_write: self.snd.fin,
-            shutdown_read: self.shut_read,
-            timers: self.timers.running().collect(),
-        }
     }
 }

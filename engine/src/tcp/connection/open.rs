@@ -213,14 +213,15 @@ impl Connection {
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
             congestion: Controller::new(&congestion(&options, mss, iss)),
-            congestion_told: Default::default(),
             next_send: now,
             timers: Timers::default(),
             totals: Totals::default(),
+            meters: Meters::default(),
             error: None,
             soft_error: None,
             shut_read: false,
             orphan: false,
+            user_timeouts: UserTimeouts::default(),
             options,
         }
     }
@@ -276,6 +277,7 @@ impl Connection {
             self.congestion.on_lost_syn();
             self.rtt.on_lost_syn();
         }
+        self.tell_user_timeout();
         self.arm_keep_alive(cx);
     }
 }

@@ -173,7 +173,7 @@ impl Connection {
         let echoed = if news.advances && !lost_syn { self.echoed_round_trip(cx, segment) } else { None };
         let Some(rtt) = news.rtt.or(echoed) else { return };
         let in_a_round_trip = (self.flight() + news.acked).div_ceil(2 * self.snd.mss);
-        self.rtt.sample(cx.now, rtt, in_a_round_trip);
+        self.rtt.sample(cx.now, rtt, in_a_round_trip, news.beyond);
         self.recovery.tlp.on_measured();
         let (srtt, rttvar, rto) = (self.rtt.srtt().unwrap_or_default(), self.rtt.rttvar(), self.rtt.rto());
         cx.tell_if(Interest::RTT, self.id, || EventKind::RttSample { rtt, srtt, rttvar, rto });

@@ -99,6 +99,7 @@ impl Connection {
     /// less than moving it for every segment.
     pub(super) fn on_heard(&mut self, cx: &mut Cx<'_>) {
         self.rcv.last_heard = cx.now;
+        self.snd.persist.on_heard();
         if self.snd.keep_alive_unanswered > 0 {
             self.arm_keep_alive(cx);
         }
@@ -120,7 +121,7 @@ impl Connection {
             return self.snd.persist.interval(self.rtt.rto()).clamp(OVERRIDE_MIN, OVERRIDE_MAX);
         }
         // A peer that answers every probe keeps the connection (MUST-37): so it is asked before the user timeout.
-        self.snd.persist.interval(self.rtt.rto()).min(self.options.user_timeout / 3)
+        self.snd.persist.interval(self.rtt.rto()).min(self.user_timeout() / 3)
     }
 
     /// Sets the timers that follow from what is outstanding.
@@ -148,7 +149,8 @@ impl Connection {
         if !unacknowledged {
             self.stop(cx, TimerKind::UserTimeout);
         } else if !self.timers.is_running(TimerKind::UserTimeout) {
-            self.start(cx, TimerKind::UserTimeout, self.options.user_timeout);
+            let timeout = self.user_timeout();
+            self.start(cx, TimerKind::UserTimeout, timeout);
         }
     }
 
@@ -225,7 +227,8 @@ impl Connection {
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
         self.arm_delayed_ack(cx);
         self.arm_send_timers(cx);
-        self.tell_of_congestion(cx);
+        self.measure_stalls(cx.now);
+        self.tell_levels(cx);
         self.check_invariants(cx);
     }
 }

@@ -466,6 +466,7 @@ impl Connection {
     /// Keeps the books on a segment that goes out.
     fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
         let end = out.seq + out.seq_len();
+        self.totals.on_sent(out.len, self.snd.nxt.octets_since(out.seq).min(out.len));
         if end.after(self.snd.nxt) {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
             let again = out.flags.contains(Flags::SYN | Flags::ACK);
@@ -473,14 +474,13 @@ impl Connection {
             self.snd.nxt = end;
             self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);
         }
-        self.totals.segments_out += 1;
-        self.totals.bytes_sent += u64::from(out.len);
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
             self.recovery.prr.on_sent(out.seq_len());
             self.congestion.on_sent(cx.now, out.len, self.recovery.pipe());
             self.pace(cx.now, out.len);
         }
+        self.meters.on_sent(cx.now, out.len, out.ack.map(|_| self.receive_window()));
     }
 
     /// Puts on the scoreboard what was sent at `at`, and `retransmissions` times before.

@@ -35,7 +35,9 @@ impl Connection {
         if matches!(self.state, State::SynSent | State::SynReceived) {
             return None;
         }
-        match self.snd.buffer.push(data, self.options.send_buffer) {
+        let taken = self.snd.buffer.push(data, self.options.send_buffer);
+        self.meters.refused_room = taken < data.len();
+        match taken {
             0 => None,
             taken => {
                 if urgent {
@@ -231,13 +233,15 @@ impl Connection {
     pub(crate) fn set_options(&mut self, cx: &mut Cx<'_>, options: Options) {
         self.rtt.set_min(options.rto_min);
         let keep_alive_changed = self.options.keep_alive != options.keep_alive;
-        let user_timeout_changed = self.options.user_timeout != options.user_timeout;
+        let told = (self.options.user_timeout, self.options.user_timeout_option);
+        let user_timeout = self.user_timeout();
         self.options = options;
         if keep_alive_changed && self.state.is_synchronized() {
             self.arm_keep_alive(cx);
         }
-        if user_timeout_changed && self.timers.is_running(TimerKind::UserTimeout) {
-            self.start(cx, TimerKind::UserTimeout, self.options.user_timeout);
+        self.on_user_timeout_changed(cx, user_timeout);
+        if told != (self.options.user_timeout, self.options.user_timeout_option) {
+            self.tell_user_timeout();
         }
         if self.state.is_synchronized() {
             self.on_room(cx);

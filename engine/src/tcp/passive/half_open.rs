@@ -18,7 +18,7 @@ use crate::tcp::throttle::Spacing;
 use crate::tcp::timers::TimerKind;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
-use crate::wire::{Flags, TcpSegment};
+use crate::wire::{Flags, TcpOptions, TcpSegment};
 
 /// A connection in SYN-RECEIVED.
 #[derive(Clone, Debug)]
@@ -92,7 +92,10 @@ impl HalfOpen {
             ack: Some(self.irs + 1),
             flags,
             window: window::on_syn(self.options.receive_buffer),
-            options: self.agreed.on_syn(self.sizes.announce, &self.clock, now),
+            options: TcpOptions {
+                user_timeout: self.options.user_timeout_option.then_some(self.options.user_timeout),
+                ..self.agreed.on_syn(self.sizes.announce, &self.clock, now)
+            },
             relative: Some(self.relative_out()),
         }
     }

@@ -27,6 +27,11 @@ impl AckPolicy {
         self.owed
     }
 
+    /// The largest segment seen.
+    pub(crate) fn largest(&self) -> u32 {
+        self.largest
+    }
+
     /// Acknowledge at once.
     //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
     //# A TCP receiver MUST NOT generate more than one ACK for every incoming segment, other than

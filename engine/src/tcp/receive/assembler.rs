@@ -9,6 +9,7 @@
 //! earlier one said).
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::tcp::seq::Seq;
 
@@ -47,6 +48,11 @@ impl Assembler {
     /// Octets held.
     pub(crate) fn len(&self) -> usize {
         self.pieces.iter().map(|piece| piece.octets.len()).sum()
+    }
+
+    /// What is held, ascending.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<Seq>> + '_ {
+        self.pieces.iter().map(|piece| piece.start..piece.end())
     }
 
     /// Keeps `data`, which starts at `seq`, ahead of `rcv.nxt`.

@@ -24,6 +24,8 @@ pub(crate) struct Rack {
     /// RACK.xmit_ts and RACK.end_seq, once anything arrived.
     latest: Option<(Instant, Seq)>,
     rtt: Duration,
+    /// When the acknowledgment came that `rtt` is of, and when the segment was sent.
+    rtt_of: Option<(Instant, Instant)>,
     fack: Seq,
     reordering_seen: bool,
     dsack_round: Option<Seq>,
@@ -49,6 +51,7 @@ impl Rack {
         Rack {
             latest: None,
             rtt: Duration::ZERO,
+            rtt_of: None,
             fack: iss,
             reordering_seen: false,
             dsack_round: None,
@@ -86,7 +89,11 @@ impl Rack {
         if ambiguous && (answers_an_earlier || min_rtt.is_some_and(|min_rtt| rtt < min_rtt)) {
             return;
         }
-        self.rtt = rtt;
+        // Of all that one acknowledgment tells of, the latest sent counts.
+        if self.rtt_of.is_none_or(|(at, sent_at)| at != now || sent_at <= record.sent_at) {
+            self.rtt = rtt;
+            self.rtt_of = Some((now, record.sent_at));
+        }
         let this = (record.sent_at, record.end);
         if self.latest.is_none_or(|latest| sent_after(this, latest)) {
             self.latest = Some(this);

@@ -25,8 +25,10 @@ pub(crate) struct RttEstimator {
     min: Duration,
     backoff: u32,
     shortest: Shortest,
-    /// SRTT and RTTVAR from before a timeout that was spurious: the next measurement adapts to them (RFC 4015 §3.1).
-    before_spurious: Option<(Duration, Duration)>,
+    /// SRTT_prev and RTTVAR_prev, from before the last timeout (RFC 4015 §3.1).
+    before_timeout: Option<(Duration, Duration)>,
+    /// That timeout was spurious: the next measurement of new data adapts to them.
+    was_spurious: bool,
 }
 
 impl RttEstimator {
@@ -42,7 +44,8 @@ impl RttEstimator {
             min,
             backoff: 0,
             shortest: Shortest::default(),
-            before_spurious: None,
+            before_timeout: None,
+            was_spurious: false,
         }
     }
 
@@ -69,16 +72,16 @@ impl RttEstimator {
     }
 
     /// Takes a measurement, one of `samples` in a round trip: each counts for so much less, that the estimate remembers
-    /// as long as it would with one.
+    /// as long as it would with one. `new_data`: of something that was not sent before the last timeout.
     //= https://www.rfc-editor.org/rfc/rfc7323#section-4.2
     //# When multiple RTTMs per RTT are available
     //# to update the RTT estimator, an implementation SHOULD try to adhere
     //# to the spirit of the history specified in [RFC6298].
-    pub(crate) fn sample(&mut self, now: Instant, r: Duration, samples: u32) {
+    pub(crate) fn sample(&mut self, now: Instant, r: Duration, samples: u32, new_data: bool) {
         // 1/alpha and 1/beta, as RFC 7323 Appendix G has them; nothing is forgotten more slowly than over 8192 samples.
         let samples = samples.clamp(1, 1024);
         let (alpha, beta) = (8 * samples, 4 * samples);
-        match (self.srtt, self.before_spurious.take()) {
+        match (self.srtt, self.before_timeout.filter(|_| new_data && self.was_spurious)) {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# (2.2) When the first RTT measurement R is made, the host MUST set
             //#
@@ -93,6 +96,7 @@ impl RttEstimator {
             //# RTTVAR <- max (RTTVAR_prev, RTT-SAMPLE/2)
             //# RTO    <- SRTT + max (G, 4*RTTVAR)
             (Some(_), Some((srtt, rttvar))) => {
+                self.was_spurious = false;
                 self.srtt = Some(srtt.max(r));
                 self.rttvar = rttvar.max(r / 2);
             }
@@ -114,14 +118,19 @@ impl RttEstimator {
     //= https://www.rfc-editor.org/rfc/rfc6298#section-5
     //# (5.5) The host MUST set RTO <- RTO * 2 ("back off the timer").
     pub(crate) fn on_timeout(&mut self) {
+        //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+        //# SRTT_prev <- SRTT + (2 * G)
+        //# RTTVAR_prev <- RTTVAR
+        if self.backoff == 0 {
+            self.before_timeout = self.srtt.map(|srtt| (srtt + GRANULARITY * 2, self.rttvar));
+            self.was_spurious = false;
+        }
         self.backoff += 1;
     }
 
     /// The timeout turned out to be spurious: the timer is to become more patient.
-    //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
-    //# SRTT_prev <- SRTT + (2 * G)
     pub(crate) fn on_spurious_timeout(&mut self) {
-        self.before_spurious = self.srtt.map(|srtt| (srtt + GRANULARITY * 2, self.rttvar));
+        self.was_spurious = true;
     }
 
     /// The handshake is over, and its SYN had to go again: there is no measurement.
@@ -189,15 +198,15 @@ mod tests {
     fn the_first_sample_sets_the_estimate() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
         assert_eq!(rtt.rto(), MS * 1000);
-        rtt.sample(NOW, MS * 100, 1);
+        rtt.sample(NOW, MS * 100, 1, true);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 100), MS * 50, MS * 300));
     }
 
     #[test]
     fn later_samples_are_smoothed() {
         let mut rtt = RttEstimator::new(MS * 1000, MS);
-        rtt.sample(NOW, MS * 100, 1);
-        rtt.sample(NOW, MS * 180, 1);
+        rtt.sample(NOW, MS * 100, 1, true);
+        rtt.sample(NOW, MS * 180, 1, true);
         assert_eq!(rtt.srtt(), Some(MS * 110));
         assert_eq!(rtt.rttvar(), (MS * 150 + MS * 80) / 4);
     }
@@ -205,7 +214,7 @@ mod tests {
     #[test]
     fn the_floor_holds_and_backoff_doubles_from_it() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(NOW, MS, 1);
+        rtt.sample(NOW, MS, 1, true);
         assert_eq!(rtt.rto(), MS * 200);
         rtt.on_timeout();
         rtt.on_timeout();
@@ -217,26 +226,26 @@ mod tests {
     #[test]
     fn after_a_spurious_timeout_the_next_sample_makes_the_timer_patient() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(NOW, MS * 100, 1);
+        rtt.sample(NOW, MS * 100, 1, true);
         rtt.on_timeout();
         rtt.on_spurious_timeout();
-        rtt.sample(NOW, MS * 400, 1);
+        rtt.sample(NOW, MS * 400, 1, true);
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 400), MS * 200, MS * 1200));
-        rtt.sample(NOW, MS * 400, 1);
+        rtt.sample(NOW, MS * 400, 1, true);
         assert_eq!(rtt.rttvar(), MS * 150, "smoothed again");
     }
 
     #[test]
     fn the_shortest_round_trip_is_forgotten_after_five_minutes() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
-        rtt.sample(NOW, MS * 10, 1);
+        rtt.sample(NOW, MS * 10, 1, true);
         for second in 1..=300 {
-            rtt.sample(NOW + MS * 1000 * second, MS * 30, 1);
+            rtt.sample(NOW + MS * 1000 * second, MS * 30, 1, true);
             assert_eq!(rtt.min_rtt(), Some(MS * 10));
         }
-        rtt.sample(NOW + MS * 301_000, MS * 30, 1);
+        rtt.sample(NOW + MS * 301_000, MS * 30, 1, true);
         assert_eq!(rtt.min_rtt(), Some(MS * 30));
-        rtt.sample(NOW + MS * 302_000, MS * 20, 1);
+        rtt.sample(NOW + MS * 302_000, MS * 20, 1, true);
         assert_eq!(rtt.min_rtt(), Some(MS * 20));
     }
 
@@ -244,8 +253,8 @@ mod tests {
     fn many_samples_in_a_round_trip_count_together_as_one() {
         let run = |samples: u32| {
             let mut rtt = RttEstimator::new(MS * 1000, MS);
-            rtt.sample(NOW, MS * 100, 1);
-            (0..samples).for_each(|_| rtt.sample(NOW, MS * 180, samples));
+            rtt.sample(NOW, MS * 100, 1, true);
+            (0..samples).for_each(|_| rtt.sample(NOW, MS * 180, samples, true));
             rtt.srtt().unwrap()
         };
         assert_eq!(run(1), MS * 110);

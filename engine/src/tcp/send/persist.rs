@@ -9,6 +9,8 @@ const INTERVAL_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Persist {
     probes: u32,
+    /// Probes since the peer was last heard.
+    unanswered: u32,
 }
 
 impl Persist {
@@ -29,9 +31,24 @@ impl Persist {
 
     pub(crate) fn on_probe(&mut self) {
         self.probes += 1;
+        self.unanswered += 1;
+    }
+
+    /// The peer was heard.
+    pub(crate) fn on_heard(&mut self) {
+        self.unanswered = 0;
     }
 
     pub(crate) fn reset(&mut self) {
         self.probes = 0;
+    }
+
+    /// How often the interval was doubled.
+    pub(crate) fn backoff(self) -> u32 {
+        self.probes
+    }
+
+    pub(crate) fn unanswered(self) -> u32 {
+        self.unanswered
     }
 }

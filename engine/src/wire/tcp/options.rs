@@ -1,4 +1,5 @@
-//! TCP options: MSS (RFC 9293 §3.7.1), window scale and timestamps (RFC 7323), SACK (RFC 2018).
+//! TCP options: MSS (RFC 9293 §3.7.1), window scale and timestamps (RFC 7323), SACK (RFC 2018), user timeout (RFC 5482), Fast
+//! Open (RFC 7413).
 //!
 //! Reads them in any order and at any alignment; writes them in one: that of Linux, which keeps every
 //! option's numbers on a word boundary:
@@ -9,7 +10,9 @@
 //! ```
 
 use core::fmt;
+use core::time::Duration;
 
+use super::FastOpenCookie;
 use crate::tcp::seq::Seq;
 use crate::wire::Malformed;
 
@@ -23,6 +26,11 @@ const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+//# This MUST be 28, i.e., the TCP option number [RFC0793] that has
+//# been assigned by IANA (see Section 7).
+const USER_TIMEOUT: u8 = 28;
+const FAST_OPEN: u8 = 34;
 
 /// The options of a segment that this engine knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +46,10 @@ pub struct TcpOptions {
     pub timestamps: Option<Timestamps>,
     /// What the sender holds beyond its acknowledgment number.
     pub sack: SackBlocks,
+    /// How long the sender keeps what is unacknowledged before it gives up: whole seconds up to 32,767, then whole minutes.
+    pub user_timeout: Option<Duration>,
+    /// A Fast Open cookie, or the request for one. It means something on a SYN only.
+    pub fast_open: Option<FastOpenCookie>,
 }
 
 /// The timestamps option (RFC 7323 §3.2).
@@ -57,6 +69,8 @@ impl TcpOptions {
         sack_permitted: false,
         timestamps: None,
         sack: SackBlocks::EMPTY,
+        user_timeout: None,
+        fast_open: None,
     };
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
@@ -109,7 +123,11 @@ impl TcpOptions {
                 let (value, echo) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                 self.timestamps = Some(Timestamps { value, echo });
             }
-            (MSS | WINDOW_SCALE | SACK_PERMITTED | TIMESTAMPS, _) => return Err(Malformed::BadOption),
+            (USER_TIMEOUT, &[a, b]) => self.user_timeout = user_timeout(u16::from_be_bytes([a, b])),
+            (FAST_OPEN, body) => self.fast_open = FastOpenCookie::new(body).or(self.fast_open),
+            (MSS | WINDOW_SCALE | SACK_PERMITTED | TIMESTAMPS | USER_TIMEOUT, _) => {
+                return Err(Malformed::BadOption);
+            }
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
             //# A TCP implementation MUST (MUST-6) ignore without error any TCP
             //# Option it does not implement, assuming that the option has a length
@@ -137,7 +155,15 @@ impl TcpOptions {
         // SACK-permitted takes the place of the two NOPs before timestamps when there are some.
         let sack_permitted = if self.sack_permitted && self.timestamps.is_none() { 4 } else { 0 };
         let window_scale = if self.window_scale.is_some() { 4 } else { 0 };
-        mss + timestamps + sack_permitted + window_scale
+        let user_timeout = if self.user_timeout.is_some() { 4 } else { 0 };
+        let others = mss + timestamps + sack_permitted + window_scale + user_timeout;
+        others + self.fast_open.map(fast_open_len).filter(|len| others + len <= OPTIONS_LEN_MAX).unwrap_or(0)
+    }
+
+    /// Whether everything but the SACK blocks has room. A long cookie beside all other options has none: it is left out.
+    pub fn fits(&self) -> bool {
+        let without = TcpOptions { fast_open: None, ..*self }.fixed_len();
+        self.fast_open.is_none_or(|cookie| without + fast_open_len(cookie) <= OPTIONS_LEN_MAX)
     }
 
     fn sack_len(&self) -> usize {
@@ -170,6 +196,17 @@ impl TcpOptions {
         if let Some(shift) = self.window_scale {
             out.extend(&[NOP, WINDOW_SCALE, 3, shift]);
         }
+        if let Some(timeout) = self.user_timeout {
+            out.extend(&[USER_TIMEOUT, 4]);
+            out.extend(&user_timeout_field(timeout).to_be_bytes());
+        }
+        if let Some(cookie) = self.fast_open.filter(|_| self.fits()) {
+            let len = 2 + cookie.as_slice().len();
+            out.extend(&[FAST_OPEN, len as u8]);
+            out.extend(cookie.as_slice());
+            // An even number is two short of a word at most.
+            out.extend(if len.is_multiple_of(4) { &[] } else { &[NOP, NOP] });
+        }
         let blocks = self.sack.len().min(self.sack_room());
         if blocks != 0 {
             out.extend(&[NOP, NOP, SACK, 2 + 8 * blocks as u8]);
@@ -179,6 +216,42 @@ impl TcpOptions {
             }
         }
     }
+}
+
+/// Octets of the Fast Open option, padded.
+fn fast_open_len(cookie: FastOpenCookie) -> usize {
+    (2 + cookie.as_slice().len()).next_multiple_of(4)
+}
+
+/// Set: the timeout is in minutes, else in seconds.
+const GRANULARITY: u16 = 0x8000;
+
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+//# When set (G = 1), the time interval in the "User Timeout"
+//# field MUST be interpreted as minutes.  Otherwise (G = 0), the time
+//# interval in the "User Timeout" field MUST be interpreted as
+//# seconds.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.4
+//# A TCP User Timeout Option with a "User Timeout" field of zero and a
+//# "Granularity" bit of either minutes (1) or seconds (0) is reserved
+//# for future use.  Current TCP implementations MUST NOT send it and
+//# MUST ignore it upon reception.
+fn user_timeout(field: u16) -> Option<Duration> {
+    let unit = if field & GRANULARITY == 0 { 1 } else { 60 };
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+    //# It
+    //# MUST be interpreted as a 15-bit unsigned integer.
+    match u64::from(field & !GRANULARITY) {
+        0 => None,
+        units => Some(Duration::from_secs(units * unit)),
+    }
+}
+
+/// The field that comes nearest to `timeout` from below, and is not zero.
+fn user_timeout_field(timeout: Duration) -> u16 {
+    let field = |units: u64| u16::try_from(units).ok().filter(|units| *units < GRANULARITY);
+    let (seconds, minutes) = (timeout.as_secs().max(1), timeout.as_secs() / 60);
+    field(seconds).unwrap_or_else(|| GRANULARITY | field(minutes).unwrap_or(GRANULARITY - 1))
 }
 
 /// Options on their way out: at most 40 octets, on the stack.

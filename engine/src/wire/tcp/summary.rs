@@ -75,7 +75,8 @@ impl fmt::Display for Relative {
 impl Relative {
     /// In the order in which we write them on the wire.
     fn fmt_options(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TcpOptions { mss, window_scale, sack_permitted, timestamps, sack } = self.summary.options;
+        let TcpOptions { mss, window_scale, sack_permitted, timestamps, sack, user_timeout, fast_open } =
+            self.summary.options;
         let mut list = CommaSeparated { f, started: false };
         if let Some(mss) = mss {
             list.item(format_args!("mss {mss}"))?;
@@ -88,6 +89,12 @@ impl Relative {
         }
         if let Some(shift) = window_scale {
             list.item(format_args!("wscale {shift}"))?;
+        }
+        if let Some(timeout) = user_timeout {
+            list.item(format_args!("uto {}s", timeout.as_secs()))?;
+        }
+        if let Some(cookie) = fast_open {
+            list.item(format_args!("{cookie}"))?;
         }
         if !sack.is_empty() {
             list.item(format_args!("sack"))?;

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use proptest::prelude::*;
 
@@ -515,4 +516,55 @@ proptest! {
         let controls = [Flags::SYN, Flags::FIN].into_iter().filter(|flag| header.flags.contains(*flag));
         prop_assert_eq!(segment.seq_len(), (data.len() + controls.count()) as u32);
     }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
+//= type=test
+//# Options with invalid Length values or without the SYN flag set MUST
+//# be ignored.
+#[test]
+fn a_fast_open_option_of_an_impossible_length_is_ignored() {
+    for len in [1, 2, 3, 5, 7, 15, 17, 18, 30] {
+        let option = [&[34, 2 + len as u8][..], &[9; 30][..len]].concat();
+        assert_eq!(TcpOptions::parse(&option), Ok(TcpOptions::NONE), "{len}");
+    }
+    let cookie = FastOpenCookie::new(&[9; 8]);
+    assert_eq!(TcpOptions::parse(&[34, 10, 9, 9, 9, 9, 9, 9, 9, 9]).unwrap().fast_open, cookie);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.4
+//= type=test
+//# A TCP User Timeout Option with a "User Timeout" field of zero and a
+//# "Granularity" bit of either minutes (1) or seconds (0) is reserved
+//# for future use.  Current TCP implementations MUST NOT send it and
+//# MUST ignore it upon reception.
+#[test]
+fn a_user_timeout_of_nothing_is_neither_heard_nor_said() {
+    for field in [[0, 0], [0x80, 0]] {
+        assert_eq!(TcpOptions::parse(&[28, 4, field[0], field[1]]), Ok(TcpOptions::NONE));
+    }
+    let mut bytes = Vec::new();
+    let options = TcpOptions { user_timeout: Some(Duration::from_millis(1)), ..TcpOptions::NONE };
+    let (src, dst) = (IpAddr::from([1; 4]), IpAddr::from([2; 4]));
+    TcpSegment { options, ..TcpSegment::default() }.emit(src, dst, &mut bytes);
+    assert_eq!(bytes[20..], [28, 4, 0, 1]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+//= type=test
+//# Length of the TCP option in octets [RFC0793]; its value MUST be 4.
+//= https://www.rfc-editor.org/rfc/rfc5482#section-3.3
+//= type=test
+//# When set (G = 1), the time interval in the "User Timeout"
+//# field MUST be interpreted as minutes.  Otherwise (G = 0), the time
+//# interval in the "User Timeout" field MUST be interpreted as
+//# seconds.
+#[test]
+fn a_user_timeout_is_in_seconds_or_minutes() {
+    let timeout = |option: &[u8]| TcpOptions::parse(option).map(|options| options.user_timeout);
+    assert_eq!(timeout(&[28, 4, 0x7f, 0xff]), Ok(Some(Duration::from_secs(32_767))));
+    assert_eq!(timeout(&[28, 4, 0xff, 0xff]), Ok(Some(Duration::from_secs(32_767 * 60))));
+    assert_eq!(timeout(&[28, 4, 0x80, 2]), Ok(Some(Duration::from_secs(120))));
+    assert_eq!(timeout(&[28, 3, 0x80]), Err(Malformed::BadOption));
+    assert_eq!(timeout(&[28, 5, 0, 1, 0]), Err(Malformed::BadOption));
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use proptest::prelude::*;
 
@@ -40,10 +41,29 @@ pub(super) fn tcp_options() -> impl Strategy<Value = TcpOptions> {
     let timestamps =
         prop::option::of(any::<(u32, u32)>().prop_map(|(value, echo)| Timestamps { value, echo }));
     let sack = prop::collection::vec(any::<(u32, u32)>(), 0..=SackBlocks::MAX);
-    (any::<Option<u16>>(), any::<Option<u8>>(), any::<bool>(), timestamps, sack).prop_map(
-        |(mss, window_scale, sack_permitted, timestamps, sack)| {
-            let mut options =
-                TcpOptions { mss, window_scale, sack_permitted, timestamps, sack: SackBlocks::EMPTY };
+    let user_timeout =
+        prop::option::of((1u64..0x8000, prop::sample::select(&[1, 60][..])).prop_map(|(units, unit)| {
+            // Minutes are for what is too long for seconds.
+            Duration::from_secs(if units * unit < 0x8000 { units } else { units * unit })
+        }));
+    let fast_open = prop::option::of((any::<[u8; 16]>(), 1usize..=8).prop_map(|(octets, pairs)| {
+        FastOpenCookie::new(octets.get(..2 * pairs).unwrap_or_default()).unwrap_or_default()
+    }));
+    let lists = (user_timeout, fast_open, sack);
+    (any::<Option<u16>>(), any::<Option<u8>>(), any::<bool>(), timestamps, lists).prop_map(
+        |(mss, window_scale, sack_permitted, timestamps, (user_timeout, fast_open, sack))| {
+            let mut options = TcpOptions {
+                mss,
+                window_scale,
+                sack_permitted,
+                timestamps,
+                sack: SackBlocks::EMPTY,
+                user_timeout,
+                fast_open,
+            };
+            if !options.fits() {
+                options.fast_open = None;
+            }
             let room = options.sack_room();
             options.sack = sack.into_iter().take(room).map(|(left, right)| (Seq(left), Seq(right))).collect();
             options

@@ -1,11 +1,9 @@
 //! Waiting for what is, comes, or was.
 
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
 
 use sockwright_engine::host::{DatagramInfo, SocketInfo};
-use sockwright_engine::tcp::info::{TcpInfo, Totals};
-use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::tcp::info::TcpInfo;
 use sockwright_proto::v1::wait_for_request::Condition as Asked;
 
 use super::super::wait::Current;
@@ -61,31 +59,7 @@ fn errno(answer: Answer) -> (Code, String) {
 }
 
 fn tcp_info(receive_queue: u32, send_queue: u32) -> TcpInfo {
-    TcpInfo {
-        iss: Seq(0),
-        snd_una: Seq(0),
-        snd_nxt: Seq(0),
-        snd_wnd: 0,
-        irs: Seq(0),
-        rcv_nxt: Seq(0),
-        rcv_wnd: 0,
-        snd_mss: 0,
-        rcv_mss: 0,
-        send_queue,
-        receive_queue,
-        urgent: 0,
-        out_of_order: 0,
-        srtt: None,
-        rttvar: Duration::ZERO,
-        rto: Duration::ZERO,
-        cwnd: 0,
-        ssthresh: 0,
-        backoff: 0,
-        totals: Totals::default(),
-        shutdown_write: false,
-        shutdown_read: false,
-        timers: Vec::new(),
-    }
+    TcpInfo { send_queue, receive_queue, ..TcpInfo::default() }
 }
 
 fn current(hub: &Hub, state: State, receive_queue: u32, send_queue: u32) -> Current {

@@ -180,13 +180,19 @@ fn datagram_rows(datagram: &DatagramInfo) -> Vec<(&'static str, String)> {
 }
 
 fn tcp_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
-    let ssthresh = if tcp.ssthresh == u32::MAX { "infinite".to_string() } else { tcp.ssthresh.to_string() };
+    [sequence_rows(tcp), sender_rows(tcp), total_rows(tcp), past_rows(tcp)].concat()
+}
+
+/// The variables of RFC 9293, and what waits in the buffers.
+fn sequence_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
     let shut = match (tcp.shutdown_read, tcp.shutdown_write) {
         (true, true) => "read, write",
         (true, false) => "read",
         (false, true) => "write",
         (false, false) => "",
     };
+    let options = tcp.options.unwrap_or_default();
+    let scale = format!("snd {}, rcv {}", tcp.snd_wscale, tcp.rcv_wscale);
     let mut rows = vec![
         ("iss", tcp.iss.to_string()),
         ("snd.una", tcp.snd_una.to_string()),
@@ -197,22 +203,36 @@ fn tcp_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("rcv.nxt", tcp.rcv_nxt.to_string()),
         ("rcv.wnd", tcp.rcv_wnd.to_string()),
         ("rcv.mss", tcp.rcv_mss.to_string()),
+        ("largest segment", tcp.rcv_mss_estimate.to_string()),
+        ("options", words(&[("timestamps", options.timestamps), ("sack", options.sack)])),
+        ("window scale", if options.window_scaling { scale } else { String::new() }),
+        ("shut down", shut.to_string()),
         ("send queue", tcp.send_queue.to_string()),
+        ("not sent", tcp.notsent_bytes.to_string()),
         ("receive queue", tcp.receive_queue.to_string()),
+        ("urgent", tcp.urgent.to_string()),
         ("out of order", tcp.out_of_order.to_string()),
+    ];
+    rows.extend(tcp.reassembly.iter().map(|range| ("waits", format!("{}:{}", range.start, range.end))));
+    rows
+}
+
+/// How the sender does, and its timers.
+fn sender_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
+    let ssthresh = if tcp.ssthresh == u32::MAX { "infinite".to_string() } else { tcp.ssthresh.to_string() };
+    let mut rows = vec![
         ("rtt", micros(tcp.rtt_us)),
         ("rttvar", micros(tcp.rttvar_us)),
         ("rto", micros(tcp.rto_us)),
+        ("ato", micros(tcp.ato_us)),
+        ("backoff", tcp.backoff.to_string()),
+        ("retransmits", tcp.retransmits.to_string()),
+        ("probes", tcp.probes.to_string()),
+        ("congestion control", tcp.congestion_control().word()),
+        ("phase", tcp.congestion_phase().word()),
         ("cwnd", tcp.cwnd.to_string()),
         ("ssthresh", ssthresh),
-        ("retransmissions", tcp.retransmissions.to_string()),
-        ("backoff", tcp.backoff.to_string()),
-        ("bytes sent", tcp.bytes_sent.to_string()),
-        ("bytes acked", tcp.bytes_acked.to_string()),
-        ("bytes received", tcp.bytes_received.to_string()),
-        ("segments out", tcp.segments_out.to_string()),
-        ("segments in", tcp.segments_in.to_string()),
-        ("shut down", shut.to_string()),
+        ("pacing rate", tcp.pacing_rate.map(|rate| format!("{rate}/s")).unwrap_or_default()),
     ];
     rows.extend(
         tcp.timers
@@ -222,19 +242,61 @@ fn tcp_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
     rows
 }
 
+fn total_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
+    vec![
+        ("bytes sent", tcp.bytes_sent.to_string()),
+        ("bytes acked", tcp.bytes_acked.to_string()),
+        ("bytes sent again", tcp.bytes_retrans.to_string()),
+        ("bytes received", tcp.bytes_received.to_string()),
+        ("segments out", tcp.segments_out.to_string()),
+        ("with data", tcp.data_segs_out.to_string()),
+        ("retransmissions", tcp.retransmissions.to_string()),
+        ("segments in", tcp.segments_in.to_string()),
+        ("with data", tcp.data_segs_in.to_string()),
+        ("out of order, ever", tcp.rcv_ooopack.to_string()),
+    ]
+}
+
+/// When it last did what, and for how long what held it up.
+fn past_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
+    let ago = |us: Option<u64>| us.map(|us| format!("{} ago", micros_or_zero(us))).unwrap_or_default();
+    let dropped = tcp.last_drop.as_ref();
+    vec![
+        ("last data sent", ago(tcp.last_data_sent_us)),
+        ("last ack sent", ago(tcp.last_ack_sent_us)),
+        ("last data received", ago(tcp.last_data_recv_us)),
+        ("last ack received", ago(tcp.last_ack_recv_us)),
+        ("busy", micros(tcp.busy_time_us)),
+        ("held up by the window", micros(tcp.rwnd_limited_us)),
+        ("held up by the buffer", micros(tcp.sndbuf_limited_us)),
+        (
+            "last drop",
+            dropped
+                .map(|drop| format!("{} at {}", safe(&drop.reason), time(drop.time_ns)))
+                .unwrap_or_default(),
+        ),
+    ]
+}
+
+/// Those words that are so.
+fn words(all: &[(&str, bool)]) -> String {
+    all.iter().filter(|(_, so)| *so).map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+}
+
 fn micros(us: u64) -> String {
-    if us == 0 {
-        String::new()
-    } else {
-        humantime::format_duration(std::time::Duration::from_micros(us)).to_string()
-    }
+    if us == 0 { String::new() } else { micros_or_zero(us) }
+}
+
+fn micros_or_zero(us: u64) -> String {
+    humantime::format_duration(std::time::Duration::from_micros(us)).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use sockwright_client::v1::{
-        AddressFamily, CongestionControl, Ecn, Linger, LossDetection, PathMtuDiscovery, RunningTimer,
-        SocketKind, SocketState, SynCookies, TimerKind,
+        AddressFamily, CongestionControl, CongestionPhase, Ecn, LastDrop, Linger, LossDetection,
+        OptionsInUse, PathMtuDiscovery, RunningTimer, SequenceRange, SocketKind, SocketState, SynCookies,
+        TimerKind,
     };
 
     use super::*;
@@ -353,6 +415,17 @@ syn-cookies              when-full"
             ssthresh: u32::MAX,
             shutdown_write: true,
             timers: vec![RunningTimer { timer: TimerKind::TimeWait.into(), deadline_ns: 60_000_000_000 }],
+            options: Some(OptionsInUse { timestamps: true, sack: true, window_scaling: true }),
+            snd_wscale: 7,
+            rcv_wscale: 5,
+            congestion_control: CongestionControl::Cubic.into(),
+            congestion_phase: CongestionPhase::ConservativeSlowStart.into(),
+            pacing_rate: Some(125_000),
+            last_data_sent_us: Some(0),
+            last_ack_recv_us: Some(1_500_000),
+            rwnd_limited_us: 20_000,
+            last_drop: Some(LastDrop { time_ns: 1_000_000, reason: "OUTSIDE_WINDOW".into() }),
+            reassembly: vec![SequenceRange { start: 101, end: 201 }],
             ..Default::default()
         };
         let text = info(&GetInfoResponse { summary: Some(web()), tcp: Some(tcp), ..Default::default() });
@@ -369,6 +442,17 @@ syn-cookies              when-full"
             "ssthresh infinite",
             "shut down write",
             "timer TIME-WAIT at 60.000000",
+            "options timestamps, sack",
+            "window scale snd 7, rcv 5",
+            "congestion control cubic",
+            "phase conservative-slow-start",
+            "pacing rate 125000/s",
+            "last data sent 0s ago",
+            "last data received -",
+            "last ack received 1s 500ms ago",
+            "held up by the window 20ms",
+            "last drop OUTSIDE_WINDOW at 0.001000",
+            "waits 101:201",
         ] {
             assert!(squeezed.iter().any(|other| other == line), "{line}\n{text}");
         }

@@ -39,7 +39,7 @@ impl Connection {
     /// SEGMENT ARRIVES.
     pub(crate) fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, codepoint: Codepoint) {
         let record = arriving(&self.tuple, segment, Some(self.relative_in(segment.seq)));
-        self.totals.segments_in += 1;
+        self.totals.on_received(segment.payload.len());
         cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record));
         let end = match self.state {
             State::SynSent => self.arrive_in_syn_sent(cx, segment),
@@ -47,8 +47,12 @@ impl Connection {
             _ => self.arrive(cx, segment, codepoint),
         };
         if let ControlFlow::Break(End::Dropped(reason)) = end {
+            self.meters.on_dropped(cx.now, reason);
             cx.dropped(Some(self.id), reason, record);
+        } else {
+            self.meters.on_received(cx.now, !segment.payload.is_empty(), segment.ack());
         }
+        self.tell_levels(cx);
     }
 
     /// RFC 9293 §3.10.7.4.
@@ -65,6 +69,7 @@ impl Connection {
         self.check_syn(cx, segment, &trimmed)?;
         self.on_heard(cx);
         self.check_ack(cx, segment, &trimmed)?;
+        self.hear_user_timeout(cx, &segment.options);
         self.check_urgent(cx, segment);
         self.hear_mark(segment, &trimmed, codepoint);
         self.take_text(cx, &trimmed)?;

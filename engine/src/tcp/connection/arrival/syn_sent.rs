@@ -51,6 +51,7 @@ impl Connection {
         //# Data or controls that were queued for transmission MAY be included.
         self.rcv.acks.now();
         let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
+        self.hear_user_timeout(cx, &segment.options);
         self.check_urgent(cx, segment);
         self.take_text(cx, &rest)?;
         self.check_fin(cx, &rest)

@@ -1,0 +1,56 @@
+//! What can be read of a connection: [`TcpInfo`], made of what its parts know, when somebody asks.
+
+use super::*;
+use crate::tcp::info::{OptionsInUse, TcpInfo};
+
+impl Connection {
+    pub(crate) fn info(&self) -> TcpInfo {
+        // Until the peer's SYN is here it is an offer.
+        let agreed = if self.state == State::SynSent { Agreed::default() } else { self.agreed };
+        TcpInfo {
+            iss: self.snd.iss,
+            snd_una: self.snd.una,
+            snd_nxt: self.snd.nxt,
+            snd_wnd: self.snd.wnd,
+            irs: self.rcv.irs,
+            rcv_nxt: self.rcv.nxt,
+            rcv_wnd: self.receive_window(),
+            snd_mss: self.snd.mss,
+            rcv_mss: self.rcv.mss,
+            send_queue: self.snd.buffer.len(),
+            receive_queue: self.rcv.ready.len() as u32,
+            urgent: self.urgent_remaining(),
+            out_of_order: self.rcv.assembler.len() as u32,
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            rto: self.rtt.rto(),
+            cwnd: self.congestion_window(),
+            ssthresh: self.congestion.ssthresh(),
+            backoff: self.rtt.backoff().max(self.snd.persist.backoff()),
+            peer_user_timeout: self.peer_user_timeout(),
+            totals: self.totals,
+            shutdown_write: self.snd.fin,
+            shutdown_read: self.shut_read,
+            timers: self.timers.running().collect(),
+            retransmits: self.rtt.backoff(),
+            probes: u32::from(self.snd.keep_alive_unanswered).max(self.snd.persist.unanswered()),
+            options: OptionsInUse {
+                timestamps: agreed.timestamps,
+                sack: agreed.sack,
+                window_scaling: agreed.window_scale.is_some(),
+            },
+            snd_wscale: agreed.snd_shift(),
+            rcv_wscale: agreed.rcv_shift(),
+            ato: self.options.delayed_ack,
+            rcv_mss_estimate: self.rcv.acks.largest(),
+            notsent_bytes: self.snd.buffer.end().octets_since(self.snd.nxt),
+            last: self.meters.last,
+            stalls: self.meters.stalls,
+            dropped: self.meters.dropped,
+            reassembly: self.rcv.assembler.ranges().collect(),
+            congestion: self.options.congestion,
+            congestion_phase: self.congestion.phase(),
+            pacing_rate: self.congestion.pacing_rate(),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What `GetInfo` tells of a connection whose past is known: counts, times, what held it up, what it dropped.
+
+mod common;
+
+use std::time::Duration;
+
+use common::Pair;
+use common::script::Script;
+use sockwright_engine::event::{DropReason, EventKind};
+use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
+use sockwright_engine::tcp::info::{Dropped, OptionsInUse, StallTotals};
+use sockwright_engine::time::Instant;
+
+fn at(millis: u64) -> Instant {
+    Instant::ZERO + ms(millis)
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl Script {
+    fn stalls(&self) -> StallTotals {
+        self.info().stalls.until(self.host.now)
+    }
+}
+
+#[test]
+fn segments_and_octets_are_counted_in_both_directions() {
+    let options = OptionsPatch { no_delay: Some(true), ..OptionsPatch::default() };
+    let mut s = Script::accepted_with(options);
+    let before = s.info().totals;
+    s.send(2500);
+    s.sent();
+    s.inject("P. 1:101(100) ack 1 win 10000");
+    s.inject("P. 201:301(100) ack 1 win 10000");
+    let now = s.info().totals;
+    assert_eq!((now.data_segs_out, now.bytes_sent, now.bytes_retrans), (3, 2500, 0));
+    assert_eq!((now.data_segs_in - before.data_segs_in, now.bytes_received), (2, 100));
+    assert_eq!((now.rcv_ooopack, now.segments_in - before.segments_in), (1, 2));
+    s.inject(". 301:301(0) ack 2001 win 10000");
+    s.sent();
+    s.advance(1000);
+    let now = s.info().totals;
+    let resent = now.bytes_retrans;
+    assert!(resent > 0 && resent.is_multiple_of(500), "{resent}");
+    assert_eq!(now.bytes_sent, 2500 + resent);
+}
+
+#[test]
+fn a_connection_knows_when_it_last_did_what() {
+    let mut s = Script::accepted();
+    let last = s.info().last;
+    assert_eq!((last.data_sent, last.data_recv, last.ack_recv), (None, None, Some(at(0))));
+    s.advance(10);
+    s.send(100);
+    s.advance(20);
+    s.inject(". 1:1(0) ack 101 win 10000");
+    s.advance(30);
+    s.inject("P. 1:51(50) ack 101 win 10000");
+    s.advance(40);
+    let last = s.info().last;
+    assert_eq!((last.data_sent, last.data_recv, last.ack_recv), (Some(at(10)), Some(at(60)), Some(at(60))));
+    assert_eq!(last.ack_sent, Some(at(100)), "the delayed acknowledgment");
+}
+
+#[test]
+fn what_held_the_sender_up_is_timed() {
+    let options = OptionsPatch { send_buffer: Some(3000), ..OptionsPatch::default() };
+    let mut s = Script::accepted_with(options);
+    s.advance(100);
+    assert_eq!(s.stalls(), StallTotals::default(), "there was nothing to send");
+
+    // The path alone: a hundred milliseconds to the acknowledgment.
+    s.send(1000);
+    s.advance(100);
+    s.inject(". 1:1(0) ack 1001 win 1500");
+    assert_eq!(s.stalls(), StallTotals { busy: ms(100), ..StallTotals::default() });
+
+    // A window with room for one segment of three, for fifty milliseconds.
+    s.advance(7);
+    s.send(2500);
+    s.advance(50);
+    s.inject(". 1:1(0) ack 2001 win 10000");
+    let so_far = StallTotals { busy: ms(150), rwnd_limited: ms(50), ..StallTotals::default() };
+    assert_eq!(s.stalls(), so_far);
+    s.inject(". 1:1(0) ack 3001 win 10000");
+    s.inject(". 1:1(0) ack 3501 win 10000");
+
+    // A buffer of 3000 octets, of which all are outstanding while the user has 4000.
+    s.advance(1000);
+    assert_eq!(s.stalls(), so_far);
+    s.send(4000);
+    s.advance(30);
+    assert_eq!(s.stalls(), StallTotals { busy: ms(180), sndbuf_limited: ms(30), ..so_far });
+}
+
+#[test]
+fn the_last_drop_is_remembered_with_its_reason() {
+    let mut s = Script::accepted();
+    assert_eq!(s.info().dropped, None);
+    s.advance(5);
+    s.inject(". 1:1(0) ack 1001 win 10000");
+    assert_eq!(s.info().dropped, Some(Dropped { at: at(5), reason: DropReason::AckOfUnsent }));
+    s.advance(5);
+    s.inject("R. 20:20(0) ack 1 win 0");
+    s.inject(". 1:1(0) ack 1 win 10000");
+    assert_eq!(s.info().dropped, Some(Dropped { at: at(10), reason: DropReason::RstChallenged }));
+}
+
+#[test]
+fn the_reassembly_queue_is_told_as_ranges() {
+    let mut s = Script::accepted();
+    for line in ["P. 101:201(100) ack 1 win 10000", "P. 301:401(100) ack 1 win 10000"] {
+        s.inject(line);
+    }
+    let irs = s.info().irs;
+    let range = |from: u32, to: u32| irs + from..irs + to;
+    assert_eq!(s.info().reassembly, [range(101, 201), range(301, 401)]);
+    s.inject("P. 201:301(100) ack 1 win 10000");
+    assert_eq!(s.info().reassembly, [range(101, 401)]);
+    s.inject("P. 1:101(100) ack 1 win 10000");
+    assert_eq!((s.info().reassembly, s.info().receive_queue), (vec![], 400));
+}
+
+#[test]
+fn probes_that_nothing_answers_are_counted() {
+    let keep = KeepAlive { idle: ms(1000), interval: ms(100), probes: 9 };
+    let options = OptionsPatch { keep_alive: Some(Some(keep)), ..OptionsPatch::default() };
+    let mut s = Script::accepted_with(options);
+    s.advance(1150);
+    assert_eq!(s.info().probes, 2);
+    s.inject(". 1:1(0) ack 1 win 10000");
+    assert_eq!(s.info().probes, 0);
+
+    let mut s = Script::accepted();
+    s.send(1000);
+    s.inject(". 1:1(0) ack 1001 win 0");
+    s.send(500);
+    s.advance(700);
+    assert_eq!((s.info().probes, s.info().backoff, s.info().retransmits), (2, 2, 0));
+    s.inject(". 1:1(0) ack 1001 win 0");
+    assert_eq!((s.info().probes, s.info().backoff), (0, 2), "answered, and no more often than before");
+}
+
+#[test]
+fn timeouts_in_a_row_are_counted_until_one_is_answered() {
+    let mut s = Script::accepted();
+    s.send(1000);
+    s.advance(700);
+    assert_eq!((s.info().retransmits, s.info().backoff, s.info().probes), (2, 2, 0));
+}
+
+#[test]
+fn the_acknowledgment_may_wait_and_the_peers_segments_are_measured() {
+    let options = OptionsPatch { delayed_ack: Some(ms(77)), ..OptionsPatch::default() };
+    let mut s = Script::accepted_with(options);
+    s.send(15_000);
+    s.inject("P. 1:537(536) ack 1 win 10000");
+    s.inject("P. 537:600(63) ack 1 win 10000");
+    let info = s.info();
+    assert_eq!((info.ato, info.rcv_mss_estimate), (ms(77), 536));
+    assert_eq!(info.notsent_bytes, 5000, "of 15,000 the window holds 10,000");
+}
+
+#[test]
+fn windows_and_congestion_are_told_as_they_change() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connected();
+    pair.a.events.clear();
+    pair.b.events.clear();
+    pair.a.send(client, &[7; 20_000]);
+    pair.run();
+    let info = pair.a.engine.info(client).and_then(|info| info.tcp).unwrap();
+    let told = |events: &[sockwright_engine::event::Event], socket| -> Vec<EventKind> {
+        let of_it = events.iter().filter(|event| event.socket == Some(socket));
+        of_it.map(|event| event.kind.clone()).collect()
+    };
+    let congestion = told(&pair.a.events, client)
+        .into_iter()
+        .rfind(|kind| matches!(kind, EventKind::Congestion { .. }))
+        .expect("the window grew");
+    let (cwnd, ssthresh, phase) = (info.cwnd, info.ssthresh, info.congestion_phase);
+    assert_eq!(congestion, EventKind::Congestion { cwnd, ssthresh, phase });
+
+    // The reader is slow: what is announced shrinks, and opens again as it reads.
+    let announced = |pair: &Pair| -> Vec<u32> {
+        told(&pair.b.events, server)
+            .iter()
+            .filter_map(|kind| match kind {
+                EventKind::Windows { rcv_wnd, .. } => Some(*rcv_wnd),
+                _ => None,
+            })
+            .collect()
+    };
+    let before = announced(&pair);
+    assert!(before.windows(2).all(|pair| pair[0] > pair[1]), "{before:?}");
+    pair.b.recv(server);
+    pair.a.send(client, &[7; 3000]);
+    pair.advance(ms(100));
+    let after = announced(&pair);
+    assert!(after.len() > before.len() && after.last() > before.last(), "{after:?}");
+    let info = pair.b.engine.info(server).and_then(|info| info.tcp).unwrap();
+    assert_eq!(after.last(), Some(&info.rcv_wnd));
+}
+
+#[test]
+fn the_options_in_use_are_those_that_both_sides_have() {
+    let offered = OptionsPatch {
+        timestamps: Some(true),
+        sack: Some(true),
+        window_scaling: Some(true),
+        receive_buffer: Some(1 << 20),
+        ..OptionsPatch::default()
+    };
+    let mut s = Script::connecting(offered);
+    assert_eq!(s.info().options, OptionsInUse::default(), "an offer is not yet in use");
+    s.sent();
+    s.inject("S. 0:0(0) ack 1 win 10000 <mss 1000,sackOK,wscale 7>");
+    let info = s.info();
+    assert_eq!(info.options, OptionsInUse { timestamps: false, sack: true, window_scaling: true });
+    assert_eq!((info.snd_wscale, info.rcv_wscale), (7, 5), "a buffer of a megabyte needs five");
+
+    let mut pair = Pair::new();
+    let (client, server) = pair.connected();
+    for info in [pair.a.engine.info(client), pair.b.engine.info(server)] {
+        let options = info.and_then(|info| info.tcp).unwrap().options;
+        assert_eq!(options, OptionsInUse { timestamps: true, sack: true, window_scaling: true });
+    }
+}
