@@ -23,6 +23,8 @@ const PERSIST: u8 = 16;
 pub(crate) struct Rack {
     /// RACK.xmit_ts and RACK.end_seq, once anything arrived.
     latest: Option<(Instant, Seq)>,
+    /// They advanced since losses were last looked for: else there is nothing new to conclude.
+    advanced: bool,
     rtt: Duration,
     /// When the acknowledgment came that `rtt` is of, and when the segment was sent.
     rtt_of: Option<(Instant, Instant)>,
@@ -50,6 +52,7 @@ impl Rack {
     pub(crate) fn new(iss: Seq) -> Self {
         Rack {
             latest: None,
+            advanced: false,
             rtt: Duration::ZERO,
             rtt_of: None,
             fack: iss,
@@ -97,6 +100,7 @@ impl Rack {
         let this = (record.sent_at, record.end);
         if self.latest.is_none_or(|latest| sent_after(this, latest)) {
             self.latest = Some(this);
+            self.advanced = true;
         }
     }
 
@@ -147,8 +151,11 @@ impl Rack {
     //# For timely loss detection, it is RECOMMENDED that the
     //# sender install a reordering timer.
     pub(crate) fn detect(&mut self, sent: &mut Sent, now: Instant, is: Circumstances) -> u32 {
+        let due = self.deadline.is_some_and(|deadline| deadline <= now);
+        let (Some(latest), true) = (self.latest, core::mem::take(&mut self.advanced) || due) else {
+            return 0;
+        };
         self.deadline = None;
-        let Some(latest) = self.latest else { return 0 };
         let allowance = self.rtt + self.reordering_window(is);
         let mut lost = 0;
         for index in 0..sent.len() {
@@ -244,9 +251,8 @@ mod tests {
         sack(&mut rack, &mut sent, 2, at(22));
         assert_eq!(rack.detect(&mut sent, at(22), CALM), 0);
         assert_eq!(rack.deadline(), Some(at(1 + 20 + 5)), "the later of both");
-        assert_eq!(rack.detect(&mut sent, at(25), CALM), 1000);
-        assert_eq!(lost(&sent), [0]);
-        assert_eq!(rack.detect(&mut sent, at(26), CALM), 1000);
+        assert_eq!(rack.detect(&mut sent, at(25), CALM), 0);
+        assert_eq!(rack.detect(&mut sent, at(26), CALM), 2000);
         assert_eq!((lost(&sent), rack.deadline()), (Vec::from([0, 1]), None));
     }
 
