@@ -63,6 +63,7 @@ limits! {
     reassembly_packets / ReassemblyPackets = 256, "Packets under reassembly. The oldest gives way to a new one.";
     reassembly_bytes / ReassemblyBytes = 4 << 20, "Octets of the fragments of all packets under reassembly. The oldest packet gives way to a new fragment.";
     reassembly_fragments / ReassemblyFragments = 128, "Fragments of one packet: one of the longest packets in pieces of 576 octets has 118. The packet that needs more is dropped.";
+    path_mtus / PathMtus = 4096, "Destinations whose path is known to take less than the link. The oldest is forgotten for a new one.";
     identifications / Identifications = 1 << 15, "IPv4 packets in fragments, and others that may become fragments, sent to one destination at once, and as many more in two minutes (RFC 6864 §4.3). One beyond it is not sent, or not as fragments.";
     //= https://www.rfc-editor.org/rfc/rfc5961#section-7
     //# The values for both the time and number of ACKs SHOULD be tunable by the system

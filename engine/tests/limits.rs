@@ -310,6 +310,7 @@ fn every_limit_has_a_test() {
         include_str!("listening.rs"),
         include_str!("fragments.rs"),
         include_str!("icmp_errors.rs"),
+        include_str!("path_mtu.rs"),
     ]
     .concat();
     for limit in Limit::ALL {

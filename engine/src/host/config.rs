@@ -55,7 +55,7 @@ pub enum LinkChange {
     Up,
     /// It carries none: what would be sent is lost, as on a wire that was cut.
     Down,
-    /// It carries IP packets of this size now. New connections respect it.
+    /// It carries IP packets of this size now. Connections respect it at once.
     Mtu(usize),
 }
 

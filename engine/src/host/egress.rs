@@ -87,6 +87,7 @@ impl Engine {
             }
             self.packets.pop_front();
         }
+        let path_changes = self.paths.changes(now);
         while let Some(id) = self.ready.pop_front() {
             let Some(socket) = self.sockets.get_mut(&id) else { continue };
             socket.in_ready_queue = false;
@@ -95,8 +96,18 @@ impl Engine {
             if connection.is_closed() {
                 continue;
             }
+            if connection.has_path_news(path_changes) {
+                socket.in_ready_queue = true;
+                self.ready.push_front(id);
+                self.tell_path(now, id);
+                continue;
+            }
             let mut cx = self.shared.cx(now);
-            let Some(out) = connection.poll_segment(&mut cx) else {
+            let polled = connection.poll_segment(&mut cx);
+            if let Some(learnt) = connection.take_learnt_mtu() {
+                self.paths.learn(&mut cx, connection.tuple.remote.ip(), learnt);
+            }
+            let Some(out) = polled else {
                 self.timers.schedule(id, socket.next_timeout(), &mut socket.registered);
                 // Settling may have ended it, were an invariant broken.
                 if socket.phase_is_closed() {
@@ -111,13 +122,12 @@ impl Engine {
             let ecn = out.codepoint.bits();
             let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
             let len = segment.header_len() + out.len as usize;
-            match connection.options.path_mtu_discovery.into() {
-                Routers::MayNotCut => header.emit(len, buf),
-                Routers::MayCut => {
-                    let burst = self.shared.limits.identifications;
-                    let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
-                    emit_with_ident(header, ident, len, buf);
-                }
+            if connection.may_be_cut() {
+                let burst = self.shared.limits.identifications;
+                let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
+                emit_with_ident(header, ident, len, buf);
+            } else {
+                header.emit(len, buf);
             }
             segment.emit_parts(src, dst, connection.payload(&out), buf);
             // In turn: whoever has more to send queues up again behind the others.
@@ -144,6 +154,19 @@ impl Engine {
         }
         segment.emit(src, dst, buf);
         dst
+    }
+
+    /// Tells a connection what is known of its path.
+    fn tell_path(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get(&id) else { return };
+        let Some(tuple) = socket.tuple() else { return };
+        let path = self.path_to(now, tuple.remote.ip());
+        let off = socket.options.path_mtu_discovery == PathMtuDiscovery::Off && tuple.local.is_ipv4();
+        let path = if off { self.first_hop_to(tuple.remote.ip()) } else { path };
+        if let Some(Phase::Connection(connection)) = self.sockets.get_mut(&id).map(|socket| &mut socket.phase)
+        {
+            connection.set_path_mtu(&mut self.shared.cx(now), path);
+        }
     }
 
     /// Writes the strays of a socket that goes, while it is known what options they have.
@@ -181,7 +204,9 @@ impl Engine {
         }
         let (ends, protocol) = ((header.src, header.dst), header.protocol);
         let len = header.len() + payload.len();
-        let mtu = self.mtu_to(header.dst);
+        let path = self.path_to(now, header.dst);
+        let routers = if path.cut { Routers::MayCut } else { routers };
+        let mtu = path.mtu as usize;
         let whole = len <= mtu || matches!(self.way_to(header.dst), Way::Ourselves);
         let ident = if whole && routers == Routers::MayNotCut {
             None

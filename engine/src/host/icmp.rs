@@ -7,6 +7,7 @@ use super::ingress::Arrived;
 use super::socket::Phase;
 use super::{Engine, Errno, PortKind};
 use crate::event::{DropReason, EventKind};
+use crate::ip::path_mtu::claim;
 use crate::tcp::connection::{Connection, IcmpError, icmp_errno};
 use crate::tcp::cx::Tuple;
 use crate::time::Instant;
@@ -116,6 +117,9 @@ impl Engine {
     //# IP layer.
     fn deliver_error(&mut self, now: Instant, quoted: &Quoted<'_>, error: &IcmpError<'_>) -> bool {
         let Some((kind, tuple)) = sender_of(quoted) else { return false };
+        if let (PortKind::Udp, IcmpMessage::PacketTooBig { mtu, .. }) = (kind, &error.message) {
+            return self.datagram_too_big(now, tuple, *mtu, quoted.len);
+        }
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
         let Some(id) = self.demux.connected(kind, &tuple) else { return false };
         self.touch(id);
@@ -141,6 +145,19 @@ impl Engine {
             }
             _ => false,
         }
+    }
+
+    /// A router says that a datagram of ours was too large for it; says whether that can be. Whoever sends datagrams keeps
+    /// no record of them, so that a socket at the port they left by has to do.
+    fn datagram_too_big(&mut self, now: Instant, tuple: Tuple, mtu: u32, len: usize) -> bool {
+        let connected = self.demux.connected(PortKind::Udp, &tuple);
+        let sender = connected.or_else(|| self.demux.bound(PortKind::Udp, tuple.local));
+        let Some(claimed) = claim(tuple.local.is_ipv4(), mtu, len) else { return false };
+        if sender.is_none() || len > self.mtu_to(tuple.remote.ip()) {
+            return false;
+        }
+        self.paths.learn(&mut self.shared.cx(now), tuple.remote.ip(), claimed);
+        true
     }
 
     /// Takes note that the host could not send `packet`, which [`Engine::poll_transmit`] gave, because of `errno`.

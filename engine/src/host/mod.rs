@@ -58,6 +58,7 @@ use crate::event::{Event, Interest, Sink};
 use crate::hash::SipKeys;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::ip::ident::Idents;
+use crate::ip::path_mtu::{PathMtu, Paths};
 use crate::ip::rate::Limiter;
 use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
@@ -102,6 +103,7 @@ pub struct Engine {
     echo_replies: Limiter,
     reassembly: Reassembly,
     idents: Idents,
+    paths: Paths,
 }
 
 /// What a connection reaches through its [`Cx`].
@@ -169,6 +171,7 @@ impl Engine {
             echo_replies,
             reassembly: Reassembly::default(),
             idents,
+            paths: Paths::default(),
             config,
         }
     }
@@ -286,7 +289,7 @@ impl Engine {
     }
 
     /// Takes note of a change of a link.
-    pub fn handle_link(&mut self, _now: Instant, link: LinkId, change: LinkChange) {
+    pub fn handle_link(&mut self, now: Instant, link: LinkId, change: LinkChange) {
         self.begin_input();
         match change {
             LinkChange::Up => {
@@ -297,6 +300,10 @@ impl Engine {
             }
             LinkChange::Mtu(mtu) => {
                 self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
+                self.paths.note_change();
+                // Each connection looks at its path before it sends.
+                self.touched.extend(self.sockets());
+                self.settle(now);
             }
         }
     }
@@ -415,6 +422,18 @@ impl Engine {
     //# otherwise use the connected network's MTU.
     fn mtu_to(&self, ip: IpAddr) -> usize {
         self.route(ip).and_then(|(i, _)| self.interfaces.get(i)).map_or(576, |interface| interface.mtu)
+    }
+
+    /// What is known of the path to `ip`: no more than fits its first hop.
+    fn path_to(&self, now: Instant, ip: IpAddr) -> PathMtu {
+        let link = self.first_hop_to(ip);
+        let known = self.paths.get(now, ip).unwrap_or(link);
+        PathMtu { mtu: known.mtu.min(link.mtu), ..known }
+    }
+
+    /// What is known of the first hop alone.
+    fn first_hop_to(&self, ip: IpAddr) -> PathMtu {
+        PathMtu { mtu: u32::try_from(self.mtu_to(ip)).unwrap_or(u32::MAX), cut: false }
     }
 
     /// Every input begins here: the outputs of the one before have been taken.

@@ -5,5 +5,6 @@
 
 pub(crate) mod fragment;
 pub(crate) mod ident;
+pub(crate) mod path_mtu;
 pub(crate) mod rate;
 pub(crate) mod reassembly;

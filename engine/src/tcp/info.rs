@@ -32,6 +32,8 @@ pub struct TcpInfo {
     pub rcv_wnd: u32,
     /// Largest segment sent, in octets of data.
     pub snd_mss: u32,
+    /// Largest IP packet that the path is believed to take, in octets.
+    pub pmtu: u32,
     /// Largest segment the peer was told to send.
     pub rcv_mss: u32,
     /// Octets in the send buffer.

@@ -12,6 +12,7 @@ pub(crate) mod connection;
 pub(crate) mod cx;
 pub(crate) mod ecn;
 pub(crate) mod passive;
+mod path_mtu;
 mod receive;
 mod recovery;
 mod send;

@@ -2,6 +2,7 @@
 //! them whose packets reach each other at once, and whose clock moves when told.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod router;
 pub(crate) mod script;
 
 use std::collections::{HashMap, HashSet};

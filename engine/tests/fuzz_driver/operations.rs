@@ -37,6 +37,7 @@ const LIMITS: Limits = Limits {
     reassembly_packets: 3,
     reassembly_bytes: 400,
     reassembly_fragments: 3,
+    path_mtus: 2,
     identifications: 5,
     challenge_acks_per_second: 5,
     vanished: 2,

@@ -183,7 +183,6 @@ impl Controller {
     }
 
     /// SND.MSS is another: the path changed.
-    #[allow(dead_code, reason = "path MTU discovery calls it")]
     pub(crate) fn set_mss(&mut self, mss: u32) {
         match self {
             Controller::LossBased(c) => c.set_mss(mss),

@@ -35,6 +35,10 @@ impl Connection {
         //# the payload of the ICMP error message is within the range
         //# SND.UNA =< SEG.SEQ < SND.NXT.
         let in_flight = seq.is_some_and(|seq| seq.within(self.snd.una, self.flight()));
+        if let (IcmpMessage::PacketTooBig { mtu, quoted }, Some(seq), true) = (&icmp.message, seq, in_flight)
+        {
+            return !self.is_closed() && self.on_packet_too_big(cx, (*mtu, quoted), seq, icmp);
+        }
         let Some(error) = errno(&icmp.message) else { return false };
         if !in_flight || self.is_closed() {
             return false;

@@ -16,6 +16,7 @@ impl Connection {
             rcv_nxt: self.rcv.nxt,
             rcv_wnd: self.receive_window(),
             snd_mss: self.snd.mss,
+            pmtu: self.path.mtu(),
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,

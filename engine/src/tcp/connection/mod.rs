@@ -20,6 +20,7 @@ mod invariants;
 mod meters;
 mod open;
 mod pace;
+mod path_mtu;
 mod recover;
 mod timeout;
 mod transmit;
@@ -29,11 +30,12 @@ mod user_timeout;
 use alloc::collections::VecDeque;
 
 use super::agreed::Agreed;
-use super::config::{LossDetection, Options};
+use super::config::{LossDetection, Options, PathMtuDiscovery};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
 use super::ecn::EcnState;
 use super::info::Totals;
+use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
@@ -98,6 +100,8 @@ struct Send {
     /// The rightmost edge the peer ever announced.
     edge: Seq,
     mss: u32,
+    /// What the peer takes in a segment, or the user allows: octets of data and TCP options.
+    peer_mss: u32,
     buffer: SendBuffer,
     /// The user closed: a FIN follows the buffer.
     fin: bool,
@@ -161,6 +165,7 @@ pub(crate) struct Connection {
     congestion: Controller,
     /// When the next segment with data may go, where the sender paces.
     next_send: Instant,
+    path: PathMtu,
     timers: Timers,
     user_timeouts: UserTimeouts,
     totals: Totals,

@@ -185,6 +185,7 @@ impl Connection {
                 max_wnd: 0,
                 edge: iss,
                 mss: mss.min(sizes.send),
+                peer_mss: mss,
                 buffer: SendBuffer::new(iss + 1),
                 fin: false,
                 persist: Persist::default(),
@@ -214,6 +215,10 @@ impl Connection {
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
             congestion: Controller::new(&congestion(&options, mss, iss)),
             next_send: now,
+            path: PathMtu::new(
+                tuple.local.is_ipv4(),
+                sizes.announce.saturating_add(if tuple.local.is_ipv4() { 40 } else { 60 }),
+            ),
             timers: Timers::default(),
             totals: Totals::default(),
             meters: Meters::default(),
@@ -257,7 +262,8 @@ impl Connection {
     //# host, the EMTU_R [19]) and the largest transmission size permitted by
     //# the IP layer (EMTU_S [19]):
     fn set_send_mss(&mut self, mss: u32) {
-        self.snd.mss = mss - self.agreed.option_len();
+        self.snd.peer_mss = mss;
+        self.snd.mss = self.mss_of_path().saturating_sub(self.agreed.option_len()).max(1);
         self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));
     }
 

@@ -493,6 +493,7 @@ impl Connection {
     //# (5.4) Retransmit the earliest segment that has not been acknowledged
     //# by the TCP receiver.
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
+        self.path_timed_out(cx);
         let una = self.snd.una;
         let again = self.recovery.timed_out_at(una);
         let from_calm = !self.recovery.is_recovering();
@@ -551,10 +552,12 @@ impl Connection {
         }
     }
 
-    /// What is outstanding was not kept, though nothing was lost: a closed window opened.
-    pub(super) fn resend_all(&mut self) {
+    /// Sends again what did not arrive for another reason than loss: behind a window that was closed, or too large.
+    pub(super) fn resend_where(&mut self, which: impl Fn(&Record) -> bool) {
         for index in 0..self.recovery.sent.len() {
-            self.recovery.sent.mark_lost(index, RetransmissionReason::Recovery);
+            if self.recovery.sent.get(index).is_some_and(&which) {
+                self.recovery.sent.mark_lost(index, RetransmissionReason::Recovery);
+            }
         }
     }
 }

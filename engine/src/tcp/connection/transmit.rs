@@ -474,6 +474,9 @@ impl Connection {
             self.snd.nxt = end;
             self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);
         }
+        if out.len > 0 {
+            self.path_takes(end, self.segment(out).header_len(), out.len);
+        }
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
             self.recovery.prr.on_sent(out.seq_len());

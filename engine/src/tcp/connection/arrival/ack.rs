@@ -82,6 +82,7 @@ impl Connection {
         if !advances {
             return;
         }
+        self.path.on_progress(arrived.ack);
         let acked = self.snd.buffer.acknowledge(arrived.ack);
         self.snd.urgent.on_acknowledged(arrived.ack);
         self.snd.persist.reset();
@@ -142,7 +143,7 @@ impl Connection {
             self.snd.persist.reset();
             self.stop(cx, TimerKind::Persist);
             if self.flight() > 0 {
-                self.resend_all();
+                self.resend_where(|_| true);
             }
         }
     }

@@ -1,0 +1,259 @@
+//! How large a packet a connection sends: what it was told, and whom it believes (RFC 1191, RFC 8201, RFC 5927 §7).
+//!
+//! Owns: [`PathMtu`], one connection's view of its path. Never touches a segment or the scoreboard: the connection asks,
+//! and makes its segments as large as it is told (`connection/path_mtu.rs`).
+//!
+//! ```text
+//! 1500 sent ... PTB 1400 -> 1400, at once: nothing of that size ever arrived
+//! 1400 acknowledged ... PTB 600 -> waits: data of that size arrives, so it may be forged
+//!                       RTO -> 600: it does not any more
+//! ```
+
+use super::seq::Seq;
+use crate::ip::path_mtu::{self, MIN_IPV6};
+
+/// The least that every path takes.
+const LEAST_IPV4: u32 = 68;
+
+/// Timeouts of a segment after which a message about it is believed: MAXSEGRTO.
+//= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+//# A
+//# MAXSEGRTO of 1 provides enough protection for most cases.
+const TIMEOUTS_TO_BELIEVE: u32 = 1;
+
+/// One connection's view of its path.
+#[derive(Clone, Debug)]
+pub(crate) struct PathMtu {
+    v4: bool,
+    /// What the connection's packets may have, in octets.
+    mtu: u32,
+    /// Routers have to cut even these.
+    cut: bool,
+    /// How many changes of the host's paths it has seen; `None` before the first look.
+    seen: Option<u64>,
+    /// The host said what it knows of the path.
+    known: bool,
+    /// `maxsizesent`: the largest packet sent since the MTU was last lowered.
+    largest_sent: u32,
+    /// `maxsizeacked`: the largest that is known to have arrived.
+    largest_acked: u32,
+    /// One larger than that, and the sequence number whose acknowledgment says that it arrived.
+    awaited: Option<(Seq, u32)>,
+    /// A message that is not believed yet.
+    pending: Option<Pending>,
+    /// Timeouts since the last progress: `nsegrto`.
+    timeouts: u32,
+    /// The host is to know what was learnt.
+    learnt: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    claimed: path_mtu::PathMtu,
+    seq: Seq,
+}
+
+/// What a Packet Too Big message comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It cannot be true.
+    Forged,
+    /// It is believed if what it quotes times out.
+    Pending,
+    /// The MTU is lower now.
+    Lowered,
+}
+
+impl PathMtu {
+    /// Of a path whose first hop takes packets of `mtu` octets.
+    pub(crate) fn new(v4: bool, mtu: u32) -> Self {
+        let least = if v4 { LEAST_IPV4 } else { MIN_IPV6 };
+        PathMtu {
+            v4,
+            mtu,
+            cut: false,
+            seen: None,
+            known: false,
+            largest_sent: least,
+            largest_acked: least,
+            awaited: None,
+            pending: None,
+            timeouts: 0,
+            learnt: false,
+        }
+    }
+
+    /// The largest packet to send, in octets.
+    pub(crate) fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// Routers have to cut what is sent: the path takes less than the least that we go down to.
+    pub(crate) fn must_be_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Whether the host's paths changed since the last look, which this is.
+    pub(crate) fn has_news(&mut self, changes: u64) -> bool {
+        self.seen.replace(changes) != Some(changes)
+    }
+
+    /// The host knows this of the path; says whether that is something else. At first it is not, unless it is less than
+    /// the connection was made for.
+    pub(crate) fn set(&mut self, path: path_mtu::PathMtu) -> bool {
+        let first = !core::mem::replace(&mut self.known, true);
+        self.cut = path.cut;
+        if path.mtu < self.mtu {
+            self.start_anew();
+        }
+        let before = core::mem::replace(&mut self.mtu, path.mtu);
+        path.mtu < before || path.mtu > before && !first
+    }
+
+    /// What the host is to know of the path, once.
+    pub(crate) fn take_learnt(&mut self) -> Option<path_mtu::PathMtu> {
+        core::mem::take(&mut self.learnt).then_some(path_mtu::PathMtu { mtu: self.mtu, cut: self.cut })
+    }
+
+    /// A packet of `size` octets left that is acknowledged at `end`.
+    pub(crate) fn on_sent(&mut self, end: Seq, size: u32) {
+        self.largest_sent = self.largest_sent.max(size);
+        if size > self.largest_acked && self.awaited.is_none_or(|(_, awaited)| awaited < size) {
+            self.awaited = Some((end, size));
+        }
+    }
+
+    /// Everything before `una` arrived.
+    pub(crate) fn on_progress(&mut self, una: Seq) {
+        self.timeouts = 0;
+        if let Some((end, size)) = self.awaited
+            && una.at_or_after(end)
+        {
+            self.largest_acked = self.largest_acked.max(size);
+            self.awaited = None;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+        //# If, while there is a pending ICMP "Packet Too Big" error message, the
+        //# TCP SEQ claimed by the pending message is acknowledged (i.e., an ACK
+        //# that acknowledges that sequence number is received), then the
+        //# "pending error" condition is cleared.
+        if self.pending.is_some_and(|pending| una.after(pending.seq)) {
+            self.pending = None;
+        }
+    }
+
+    /// A message about the segment at `seq`, which is in flight.
+    pub(crate) fn on_too_big(&mut self, seq: Seq, claimed: path_mtu::PathMtu) -> Verdict {
+        //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+        //# If claimedmtu is larger than maxsizesent, then the
+        //# ICMP error message is silently discarded.
+        //= https://www.rfc-editor.org/rfc/rfc8201#section-4
+        //# A node must not increase its estimate of the Path MTU in response to
+        //# the contents of a Packet Too Big message.
+        let lower = claimed.mtu < self.mtu || claimed.cut && !self.cut;
+        if claimed.mtu > self.largest_sent || !lower {
+            return Verdict::Forged;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+        //# If claimedmtu is equal to or larger than maxsizeacked, TCP is
+        //# supposed to be at the Initial Path-MTU Discovery stage, and thus the
+        //# ICMP "Packet Too Big" error message is honored immediately.
+        if claimed.mtu >= self.largest_acked || self.timeouts >= TIMEOUTS_TO_BELIEVE {
+            self.lower(claimed);
+            return Verdict::Lowered;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+        //# At this stage, these
+        //# implementations are more cautious with the errors being reported by
+        //# the network, and therefore just record the received error message,
+        //# and delay the update of the assumed Path-MTU.
+        self.pending = Some(Pending { claimed, seq });
+        Verdict::Pending
+    }
+
+    /// The retransmission timer fired; says whether the MTU is lower for it.
+    //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+    //# Thus, if nsegrto is greater than or equal to MAXSEGRTO, and there's a
+    //# pending ICMP "Packet Too Big" error message, the corresponding error
+    //# message is processed.
+    pub(crate) fn on_timeout(&mut self) -> bool {
+        self.timeouts += 1;
+        match self.pending {
+            Some(pending) if self.timeouts >= TIMEOUTS_TO_BELIEVE => {
+                self.lower(pending.claimed);
+                self.largest_acked = pending.claimed.mtu;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn lower(&mut self, claimed: path_mtu::PathMtu) {
+        self.mtu = self.mtu.min(claimed.mtu);
+        self.cut = claimed.cut;
+        self.learnt = true;
+        self.start_anew();
+    }
+
+    fn start_anew(&mut self) {
+        self.largest_sent = if self.v4 { LEAST_IPV4 } else { MIN_IPV6 };
+        self.awaited = None;
+        self.pending = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(mtu: u32) -> path_mtu::PathMtu {
+        path_mtu::PathMtu { mtu, cut: false }
+    }
+
+    fn path() -> PathMtu {
+        PathMtu::new(true, 1500)
+    }
+
+    #[test]
+    fn what_is_larger_than_anything_that_arrived_is_believed_at_once() {
+        let mut path = path();
+        path.on_sent(Seq(1000), 1500);
+        assert_eq!(path.on_too_big(Seq(1), claim(1400)), Verdict::Lowered);
+        assert_eq!((path.mtu(), path.take_learnt(), path.take_learnt()), (1400, Some(claim(1400)), None));
+    }
+
+    #[test]
+    fn nobody_asks_for_more_than_was_sent_or_is_allowed() {
+        let mut path = path();
+        path.on_sent(Seq(1000), 1000);
+        assert_eq!(path.on_too_big(Seq(1), claim(1001)), Verdict::Forged);
+        path.on_sent(Seq(2000), 1500);
+        assert_eq!(path.on_too_big(Seq(1), claim(1500)), Verdict::Forged);
+        assert_eq!(path.mtu(), 1500);
+    }
+
+    #[test]
+    fn what_contradicts_what_arrived_waits_for_a_timeout_and_progress_refutes_it() {
+        let mut path = path();
+        path.on_sent(Seq(1000), 1500);
+        path.on_progress(Seq(1000));
+        path.on_sent(Seq(2000), 1500);
+        assert_eq!(path.on_too_big(Seq(1000), claim(600)), Verdict::Pending);
+        path.on_progress(Seq(1001));
+        assert!(!path.on_timeout());
+        path.on_progress(Seq(1500));
+        assert_eq!(path.on_too_big(Seq(1500), claim(600)), Verdict::Pending);
+        assert!(path.on_timeout());
+        assert_eq!(path.mtu(), 600);
+    }
+
+    #[test]
+    fn after_a_timeout_a_message_is_believed_at_once() {
+        let mut path = path();
+        path.on_sent(Seq(1000), 1500);
+        path.on_progress(Seq(1000));
+        path.on_sent(Seq(2000), 1500);
+        assert!(!path.on_timeout());
+        assert_eq!(path.on_too_big(Seq(1000), claim(600)), Verdict::Lowered);
+    }
+}

@@ -1,0 +1,370 @@
+//! Path MTU discovery (RFC 1191, RFC 8201) and whom it believes (RFC 5927 §7).
+
+mod common;
+
+use common::router::{Manner, Router, too_big};
+use common::{Host, Pair};
+use sockwright_engine::event::EventKind;
+use sockwright_engine::host::op::{Reply, Request, SocketKind, Wait};
+use sockwright_engine::host::{Config, LinkChange};
+use sockwright_engine::id::{LinkId, SocketId};
+use sockwright_engine::limits::{Limit, Limits};
+use sockwright_engine::tcp::config::{OptionsPatch, PathMtuDiscovery};
+use sockwright_engine::wire::{ChecksumPolicy, IpPacket, TcpSegment, UdpDatagram};
+use std::time::Duration;
+
+fn octets(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+fn pairs() -> [Pair; 2] {
+    [Pair::new(), Pair::v6()]
+}
+
+fn receive_all(host: &mut Host, socket: SocketId) -> Vec<u8> {
+    let mut all = Vec::new();
+    while host.engine.info(socket).unwrap().tcp.unwrap().receive_queue > 0 {
+        all.extend(host.recv(socket).0);
+    }
+    all
+}
+
+fn path_mtus(host: &Host) -> Vec<u32> {
+    let told = host.events.iter().filter_map(|event| match event.kind {
+        EventKind::PathMtu { mtu } => Some(mtu),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn pmtu(host: &Host, socket: SocketId) -> u32 {
+    host.engine.info(socket).unwrap().tcp.unwrap().pmtu
+}
+
+fn cwnd(host: &Host, socket: SocketId) -> u32 {
+    host.engine.info(socket).unwrap().tcp.unwrap().cwnd
+}
+
+fn longest(host: &Host) -> usize {
+    host.sent.iter().map(Vec::len).max().unwrap_or(0)
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# When a host receives a Datagram Too Big message, it MUST reduce its
+//# estimate of the PMTU for the relevant path, based on the value of the
+//# Next-Hop MTU field in the message (see section 4).
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# When a node receives a Packet Too Big message, it must reduce its
+//# estimate of the PMTU for the relevant path, based on the value of the
+//# MTU field in the message.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.4
+//= type=test
+//# The packet size used in the retransmission should be
+//# no larger than the new PMTU.
+#[test]
+fn a_connection_follows_the_path_at_once_and_loses_no_time() {
+    for mut pair in pairs() {
+        let (client, server) = pair.connected();
+        let mut router = Router::new(1400, Manner::Tells);
+        pair.a.send(client, &octets(20_000));
+        router.run(&mut pair);
+        assert!(receive_all(&mut pair.b, server) == octets(20_000), "without waiting for a timer");
+        assert_eq!((pmtu(&pair.a, client), path_mtus(&pair.a)), (1400, vec![1400]));
+        let too_long = router.too_long;
+        pair.a.send(client, &octets(20_000));
+        router.run(&mut pair);
+        assert_eq!(router.too_long, too_long, "nothing is too long any more");
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.4
+//= type=test
+//# A loss caused by a PMTU probe indicated by the reception of a Packet
+//# Too Big message must not be considered as a congestion notification,
+//# and hence the congestion window may not change.
+#[test]
+fn a_packet_that_was_too_big_is_no_sign_of_congestion() {
+    let mut pair = Pair::new();
+    let (client, _server) = pair.connected();
+    pair.a.send(client, &octets(3000));
+    let before = cwnd(&pair.a, client);
+    let first = pair.a.sent[0].clone();
+    pair.lose();
+    pair.a.frame(&too_big(&first, 1400));
+    assert!(cwnd(&pair.a, client) >= before * 9 / 10, "{} of {before}", cwnd(&pair.a, client));
+    assert!(!pair.a.sent.is_empty() && longest(&pair.a) <= 1400);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# Hosts MUST be able to deal with Datagram Too Big messages that do not
+//# include the next-hop MTU, since it is not feasible to upgrade all the
+//# routers in the Internet in any finite time.
+#[test]
+fn routers_that_do_not_tell_their_mtu_are_searched_for_it() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connected();
+    let mut router = Router::new(1000, Manner::TellsNoMtu);
+    pair.a.send(client, &octets(20_000));
+    router.advance(&mut pair, Duration::from_secs(5));
+    assert!(receive_all(&mut pair.b, server) == octets(20_000));
+    assert_eq!(path_mtus(&pair.a), [1492, 1006, 552]);
+}
+
+#[test]
+fn a_path_below_the_floor_gets_packets_that_it_may_cut() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connected();
+    let mut router = Router::new(300, Manner::Tells);
+    pair.a.send(client, &octets(5000));
+    router.advance(&mut pair, Duration::from_secs(1));
+    assert!(receive_all(&mut pair.b, server) == octets(5000));
+    assert_eq!(path_mtus(&pair.a), [552]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+//= type=test
+//# Any packetization layer instance
+//# (for example, a TCP connection) that is actively using the path
+//# must be notified if the PMTU estimate is decreased.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+//= type=test
+//# Note: even if the Packet Too Big message contains an Original
+//# Packet Header that refers to a UDP packet, the TCP layer must be
+//# notified if any of its connections use the given path.
+#[test]
+fn what_one_socket_learns_all_know() {
+    for mut pair in pairs() {
+        let (client, _server) = pair.connected();
+        let datagrams = pair.a.create(SocketKind::Datagram, OptionsPatch::default());
+        pair.a.bind(datagrams, 53);
+        let receiver = pair.b.create(SocketKind::Datagram, OptionsPatch::default());
+        pair.b.bind(receiver, 53);
+        let mut router = Router::new(1300, Manner::Tells);
+        let send = Request::SendTo { socket: datagrams, remote: pair.b.at(53), data: octets(1400) };
+        pair.a.call(send.clone()).unwrap();
+        router.run(&mut pair);
+        let receive = Request::RecvFrom { socket: receiver, max: 2000, peek: false, wait: Wait::Never };
+        assert!(pair.b.call(receive.clone()).is_err(), "the first is lost");
+        pair.a.call(send).unwrap();
+        router.run(&mut pair);
+        assert!(matches!(pair.b.call(receive), Ok(Reply::ReceivedFrom { data, .. }) if data == octets(1400)));
+        pair.a.send(client, &octets(5000));
+        assert_eq!(longest(&pair.a), 1300, "the connection knows");
+        assert_eq!(router.too_long, 1);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# An attempt to detect an increase (by sending a packet
+//# larger than the current estimate) must not be done less than 5
+//# minutes after a Packet Too Big message has been received for the
+//# given path.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.3
+//= type=test
+//# No
+//# such mechanism exists for realizing that a stale PMTU value is too
+//# small, so an implementation should "age" cached values.  When a PMTU value
+//# has not been decreased for a while (on the order of 10 minutes), it
+//# should probe to find if a larger PMTU is supported.
+#[test]
+fn after_ten_minutes_the_larger_size_is_tried_again() {
+    for mut pair in pairs() {
+        let (client, server) = pair.connected();
+        let mut router = Router::new(1400, Manner::Tells);
+        pair.a.send(client, &octets(5000));
+        router.run(&mut pair);
+        router.mtu = 1500;
+        router.advance(&mut pair, Duration::from_secs(599));
+        pair.a.send(client, &octets(5000));
+        assert_eq!(longest(&pair.a), 1400);
+        router.advance(&mut pair, Duration::from_secs(2));
+        pair.a.send(client, &octets(5000));
+        assert_eq!(longest(&pair.a), 1500);
+        router.advance(&mut pair, Duration::from_secs(1));
+        assert_eq!(receive_all(&mut pair.b, server).len(), 15_000);
+        assert_eq!(path_mtus(&pair.a), [1400, 1500]);
+    }
+}
+
+#[test]
+fn a_new_connection_begins_with_what_is_known_of_the_path() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected();
+    let mut router = Router::new(1400, Manner::Tells);
+    pair.a.send(client, &octets(5000));
+    router.run(&mut pair);
+    let other = pair.a.stream();
+    let remote = pair.b.at(80);
+    pair.a.start_connect(other, remote);
+    let packet = IpPacket::parse(&pair.a.sent[0]).unwrap();
+    let syn = TcpSegment::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Verify).unwrap();
+    assert_eq!(syn.options.mss, Some(1460), "what we take is another matter");
+    router.run(&mut pair);
+    pair.a.send(other, &octets(5000));
+    assert_eq!(longest(&pair.a), 1400);
+}
+
+#[test]
+fn open_connections_follow_the_mtu_of_their_link() {
+    for mut pair in pairs() {
+        let (client, server) = pair.connected();
+        pair.a.engine.handle_link(pair.a.now, LinkId(0), LinkChange::Mtu(1300));
+        pair.a.drain();
+        assert_eq!(pmtu(&pair.a, client), 1300);
+        pair.a.send(client, &octets(5000));
+        assert_eq!(longest(&pair.a), 1300);
+        pair.a.engine.handle_link(pair.a.now, LinkId(0), LinkChange::Mtu(1500));
+        pair.a.drain();
+        pair.run();
+        pair.a.send(client, &octets(5000));
+        assert_eq!(longest(&pair.a), 1500);
+        pair.advance(Duration::from_secs(1));
+        assert_eq!(receive_all(&mut pair.b, server).len(), 10_000);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+//= type=test
+//# At this stage, these
+//# implementations are more cautious with the errors being reported by
+//# the network, and therefore just record the received error message,
+//# and delay the update of the assumed Path-MTU.
+//= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+//= type=test
+//# If, while there is a pending ICMP "Packet Too Big" error message, the
+//# TCP SEQ claimed by the pending message is acknowledged (i.e., an ACK
+//# that acknowledges that sequence number is received), then the
+//# "pending error" condition is cleared.
+#[test]
+fn a_forged_claim_does_nothing_to_a_connection_that_makes_progress() {
+    for mut pair in pairs() {
+        let (client, server) = pair.connected();
+        pair.a.send(client, &octets(5000));
+        pair.run();
+        pair.a.send(client, &octets(5000));
+        let forged = too_big(&pair.a.sent[0], 1280);
+        pair.a.frame(&forged);
+        assert_eq!(pmtu(&pair.a, client), 1500);
+        pair.run();
+        pair.advance(Duration::from_secs(10));
+        assert_eq!(receive_all(&mut pair.b, server).len(), 10_000);
+        assert_eq!(path_mtus(&pair.a), [0u32; 0]);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
+//= type=test
+//# Thus, if nsegrto is greater than or equal to MAXSEGRTO, and there's a
+//# pending ICMP "Packet Too Big" error message, the corresponding error
+//# message is processed.
+#[test]
+fn a_path_that_grows_narrow_is_found_with_the_first_timeout() {
+    for mut pair in pairs() {
+        let (client, server) = pair.connected();
+        pair.a.send(client, &octets(5000));
+        pair.run();
+        let mut router = Router::new(1300, Manner::Tells);
+        pair.a.send(client, &octets(5000));
+        router.run(&mut pair);
+        assert_eq!(pmtu(&pair.a, client), 1500);
+        router.advance(&mut pair, Duration::from_secs(3));
+        assert_eq!(pmtu(&pair.a, client), 1300);
+        assert_eq!(receive_all(&mut pair.b, server).len(), 10_000);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# If a node receives a Packet Too Big message reporting a next-hop MTU
+//# that is less than the IPv6 minimum link MTU, it must discard it.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# A node must not increase its estimate of the Path MTU in response to
+//# the contents of a Packet Too Big message.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# Nodes should appropriately validate the payload of ICMPv6 PTB
+//# messages to ensure these are received in response to transmitted
+//# traffic (i.e., a reported error condition that corresponds to an IPv6
+//# packet actually sent by the application) per [ICMPv6].
+#[test]
+fn claims_that_cannot_be_true_are_dropped_and_counted() {
+    for mut pair in pairs() {
+        let v4 = pair.a.ip.is_ipv4();
+        let (client, _server) = pair.connected();
+        pair.a.send(client, &octets(5000));
+        let data = pair.a.sent[0].clone();
+        pair.lose();
+        let mut claims =
+            vec![too_big(&data, 1500), too_big(&data, 9000), too_big(&data, if v4 { 67 } else { 1279 })];
+        // Of data that was never sent, and of a connection that there is not.
+        let header = if v4 { 20 } else { 40 };
+        for (at, value) in [(header + 4, 0x55), (header + 1, 0x55)] {
+            let mut other = data.clone();
+            other[at] ^= value;
+            claims.push(too_big(&other, 1400));
+        }
+        // Of a datagram that no socket sent.
+        let mut datagram = data[..header].to_vec();
+        datagram[if v4 { 9 } else { 6 }] = 17;
+        UdpDatagram { src_port: 53, dst_port: 53, payload: &octets(1480 - 8) }.emit(
+            pair.a.ip,
+            pair.b.ip,
+            &mut datagram,
+        );
+        datagram.truncate(data.len());
+        if v4 {
+            datagram[10..12].fill(0);
+            let checksum = sockwright_engine::wire::checksum::Sum::of(&datagram[..20]).checksum();
+            datagram[10..12].copy_from_slice(&checksum.to_be_bytes());
+        }
+        claims.push(too_big(&datagram, 1400));
+        pair.a.events.clear();
+        for claim in &claims {
+            pair.a.frame(claim);
+        }
+        assert_eq!(pair.a.drops(), vec!["UNHANDLED_ICMP"; claims.len()]);
+        assert_eq!((pmtu(&pair.a, client), path_mtus(&pair.a)), (1500, vec![]));
+    }
+}
+
+#[test]
+fn without_discovery_nobody_is_believed() {
+    let mut pair = Pair::new();
+    let off = OptionsPatch { path_mtu_discovery: Some(PathMtuDiscovery::Off), ..OptionsPatch::default() };
+    let (client, _server) = pair.connected_with(off, OptionsPatch::default());
+    pair.a.send(client, &octets(5000));
+    let data = pair.a.sent[0].clone();
+    pair.a.frame(&too_big(&data, 1400));
+    assert_eq!(pmtu(&pair.a, client), 1500);
+    assert_eq!(pair.a.drops(), ["UNHANDLED_ICMP"]);
+}
+
+#[test]
+fn paths_beyond_the_limit_push_out_the_oldest() {
+    let limits = Limits { path_mtus: 2, ..Limits::default() };
+    let mut host = Host::with_config("10.0.0.1", 1, Config { limits, ..Config::default() });
+    let socket = host.create(SocketKind::Datagram, OptionsPatch::default());
+    host.bind(socket, 53);
+    let send = |host: &mut Host, last: u8| {
+        host.sent.clear();
+        let remote = format!("10.0.0.{last}:53").parse().unwrap();
+        host.call(Request::SendTo { socket, remote, data: octets(1400) }).unwrap();
+    };
+    for last in [2, 3, 4] {
+        send(&mut host, last);
+        let told = too_big(&host.sent[0], 1000);
+        host.frame(&told);
+        host.advance(Duration::from_secs(1));
+    }
+    assert_eq!(host.limit_hits(Limit::PathMtus), 1);
+    assert_eq!(host.engine.counters().limits_hit.get(&Limit::PathMtus), Some(&1));
+    for (last, fragments) in [(2, 1), (3, 2), (4, 2)] {
+        send(&mut host, last);
+        assert_eq!(host.sent.len(), fragments, "to {last}");
+    }
+}
