@@ -392,6 +392,10 @@ fn errors_over_ipv6_are_the_same() {
 //= type=test
 //# If the message is a response to a message sent to one of the node's unicast addresses, the
 //# Source Address of the reply MUST be that same address.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+//= type=test
+//# Every node MUST implement an ICMPv6 Echo responder function that receives Echo Requests
+//# and originates corresponding Echo Replies.
 #[test]
 fn an_echo_request_is_answered_with_all_of_its_data() {
     for (own, other) in [("10.0.0.1", "10.0.0.9"), ("fd00::1", "fd00::9")] {

@@ -330,6 +330,10 @@ fn a_chosen_initial_sequence_number_is_used_by_both_kinds_of_open() {
 //# If an MSS Option is not received at connection setup, TCP
 //# implementations MUST assume a default send MSS of 536 (576 - 40) for
 //# IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+//= type=test
+//# A host doing PMTU Discovery must obey the rule that it not send IP datagrams larger than
+//# 576 octets unless it has permission from the receiver.
 #[test]
 fn without_an_mss_option_segments_have_the_default_size() {
     for (ip, size) in [("10.0.0.1", 536), ("fd00::1", 1220)] {
@@ -349,6 +353,19 @@ fn without_an_mss_option_segments_have_the_default_size() {
 //# MUST be the smaller (MUST-16) of the send MSS (that reflects the available reassembly
 //# buffer size at the remote host, the EMTU_R [19]) and the largest transmission size
 //# permitted by the IP layer (EMTU_S [19]):
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+//= type=test
+//# For TCP connections, this means that a host must not send datagrams larger than 40 octets
+//# plus the Maximum Segment Size (MSS) sent by its peer.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+//= type=test
+//# A TCP implementation must also store the MSS value received from its peer (which defaults
+//# to 536), and not send any segment larger than this MSS, regardless of the PMTU.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.4
+//= type=test
+//# A TCP implementation must also store the Maximum Segment Size (MSS) value received from
+//# its peer, which represents the EMTU_R, the largest packet that can be reassembled by the
+//# receiver, and must not send any segment larger than this MSS, regardless of the PMTU.
 #[test]
 fn the_smallest_of_link_option_and_peer_bounds_a_segment() {
     let limited = OptionsPatch { max_segment_size: Some(500), ..OptionsPatch::default() };

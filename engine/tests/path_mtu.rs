@@ -63,6 +63,82 @@ fn longest(host: &Host) -> usize {
 //= type=test
 //# The packet size used in the retransmission should be
 //# no larger than the new PMTU.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# We do require that after receiving a Datagram Too Big message, a host MUST attempt to
+//# avoid eliciting more such messages in the near future.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# Hosts using PMTU Discovery MUST detect decreases in Path MTU as fast as possible.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.1
+//= type=test
+//# The packetization layers must still be able to respond to changes in the Path MTU, by
+//# changing the size of the datagrams they send, and must also be able to specify that
+//# datagrams are sent with the DF bit set.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# The latter should be done as soon as practical (i.e., asynchronously from the point of
+//# view of the packetization layer instance), while the former may be delayed until a
+//# packetization layer instance wants to create a packet.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+//= type=test
+//# The TCP layer must track the PMTU for the destination of a connection; it should not send
+//# datagrams that would be larger than this.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+//= type=test
+//# The datagram size used in the retransmission should, of course, be no larger than the new
+//# PMTU.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+//= type=test
+//# Note: One MUST not retransmit in response to every Datagram Too Big message, since a burst
+//# of several oversized segments will give rise to several such messages and hence several
+//# retransmissions of the same data.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+//= type=test
+//# This means that the TCP layer must be able to recognize when a Datagram Too Big
+//# notification actually decreases the PMTU that it has already used to send a datagram on
+//# the given connection, and should ignore any other notifications.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-1
+//= type=test
+//# IPv6 nodes should implement Path MTU Discovery in order to discover and take advantage of
+//# paths with PMTU greater than the IPv6 minimum link MTU [RFC8200].
+//= https://www.rfc-editor.org/rfc/rfc8201#section-3
+//= type=test
+//# Note that Path MTU Discovery must be performed even in cases where a node "thinks" a
+//# destination is attached to the same link as itself, as it might have a PMTU lower than the
+//# link MTU.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# After receiving a Packet Too Big message, a node must attempt to avoid eliciting more such
+//# messages in the near future.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# The node must reduce the size of the packets it is sending along the path.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# Because each of these messages (and the dropped packets they respond to) consume network
+//# resources, nodes using Path MTU Discovery must detect decreases in PMTU as fast as
+//# possible.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+//= type=test
+//# The latter should be done as soon as practical (i.e., asynchronously from the point of
+//# view of the packetization layer instance), while the former may be delayed until a
+//# packetization layer instance wants to create a packet.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.4
+//= type=test
+//# A packetization layer (e.g., TCP) must use the PMTU for the path(s) in use by a
+//# connection; it should not send segments that would result in packets larger than the PMTU,
+//# except to probe during PMTU Discovery (this probe packet must not be fragmented to the
+//# PMTU).
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.7
+//= type=test
+//# Setting the DF bit implies the use of Path MTU Discovery as described in [RFC1191],
+//# [RFC1981], and [RFC4821]; thus, any TCP implementation that implements PAWS MUST also
+//# implement Path MTU Discovery.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.2
+//= type=test
+//# An incoming Packet Too Big message MUST be passed to the upper-layer process if the
+//# relevant process can be identified (see Section 2.4, (d)).
 #[test]
 fn a_connection_follows_the_path_at_once_and_loses_no_time() {
     for mut pair in pairs() {
@@ -84,6 +160,10 @@ fn a_connection_follows_the_path_at_once_and_loses_no_time() {
 //# A loss caused by a PMTU probe indicated by the reception of a Packet
 //# Too Big message must not be considered as a congestion notification,
 //# and hence the congestion window may not change.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+//= type=test
+//# Unlike a retransmission caused by a TCP retransmission timeout, a retransmission caused by
+//# a Datagram Too Big message should not change the congestion window.
 #[test]
 fn a_packet_that_was_too_big_is_no_sign_of_congestion() {
     let mut pair = Pair::new();
@@ -102,6 +182,20 @@ fn a_packet_that_was_too_big_is_no_sign_of_congestion() {
 //# Hosts MUST be able to deal with Datagram Too Big messages that do not
 //# include the next-hop MTU, since it is not feasible to upgrade all the
 //# routers in the Internet in any finite time.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# Clearly, the former strategy may continue to elicit Datagram Too Big messages for a while,
+//# but since each of these messages (and the dropped datagrams they respond to) consume
+//# Internet resources, the host MUST force the PMTU Discovery process to converge.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-5
+//= type=test
+//# Any search strategy must have some "memory" of previous estimates in order to chose the
+//# next one.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-7
+//= type=test
+//# Implementors should use up-to-date references to pick a set of plateaus; it is important
+//# that the table not contain too many entries or the process of searching for a PMTU might
+//# waste Internet resources.
 #[test]
 fn routers_that_do_not_tell_their_mtu_are_searched_for_it() {
     let mut pair = Pair::new();
@@ -134,6 +228,21 @@ fn a_path_below_the_floor_gets_packets_that_it_may_cut() {
 //# Note: even if the Packet Too Big message contains an Original
 //# Packet Header that refers to a UDP packet, the TCP layer must be
 //# notified if any of its connections use the given path.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# The packetization layers must be notified about decreases in the PMTU.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# Any packetization layer instance (for example, a TCP connection) that is actively using
+//# the path must be notified if the PMTU estimate is decreased.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# Note: even if the Datagram Too Big message contains an Original Datagram Header that
+//# refers to a UDP packet, the TCP layer must be notified if any of its connections use the
+//# given
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+//= type=test
+//# The packetization layers must be notified about decreases in the PMTU.
 #[test]
 fn what_one_socket_learns_all_know() {
     for mut pair in pairs() {
@@ -170,6 +279,42 @@ fn what_one_socket_learns_all_know() {
 //# small, so an implementation should "age" cached values.  When a PMTU value
 //# has not been decreased for a while (on the order of 10 minutes), it
 //# should probe to find if a larger PMTU is supported.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# Hosts MAY detect increases in Path MTU, but because doing so requires sending datagrams
+//# larger than the current estimated PMTU, and because the likelihood is that the PMTU will
+//# not have increased, this MUST be done at infrequent intervals.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# An attempt to detect an increase (by sending a datagram larger than the current estimate)
+//# MUST NOT be done less than 5 minutes after a Datagram Too Big message has been received
+//# for the given destination, or less than 1 minute after a previous, successful attempted
+//# increase.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.3
+//= type=test
+//# No such mechanism exists for realizing that a stale PMTU value is too small, so an
+//# implementation should "age" cached values.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.3
+//= type=test
+//# When a PMTU value has not been decreased for a while (on the order of 10 minutes), the
+//# PMTU estimate should be set to the first-hop data-link MTU, and the packetization layers
+//# should be notified of the change.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-7.1
+//= type=test
+//# Since it is likely that this process will simply "rediscover" the current PTMU estimate,
+//# at the cost of several dropped datagrams, it should not be done often.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-7.1
+//= type=test
+//# In no case should the timeout be shorter than the estimated round-trip time, if this is
+//# known.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-3
+//= type=test
+//# Therefore, attempts to detect increases in a path's PMTU should be done infrequently.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# Nodes may detect increases in PMTU, but because doing so requires sending packets larger
+//# than the current estimated PMTU, and because the likelihood is that the PMTU will not have
+//# increased, this must be done at infrequent intervals.
 #[test]
 fn after_ten_minutes_the_larger_size_is_tried_again() {
     for mut pair in pairs() {
@@ -190,6 +335,29 @@ fn after_ten_minutes_the_larger_size_is_tried_again() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.1
+//= type=test
+//# We therefore believe that the IP layer should store PMTU information and that the ICMP
+//# layer should process received Datagram Too Big messages.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# In general, the IP layer should associate each PMTU value that it has learned with a
+//# specific path.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# A host will not have a route for every possible destination, but it should be able to
+//# cache a per-host route for every active destination.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+//= type=test
+//# Moreover, doing this prevents PMTU Discovery from discovering PMTUs larger than 576, so
+//# hosts SHOULD no longer lower the value they send
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+//= type=test
+//# Ideally, a PMTU value should be associated with a specific path traversed by packets
+//# exchanged between the source and destination nodes.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+//= type=test
+//# Rather, a node must associate a PMTU value with some local representation of a path.
 #[test]
 fn a_new_connection_begins_with_what_is_known_of_the_path() {
     let mut pair = Pair::new();
@@ -208,6 +376,15 @@ fn a_new_connection_begins_with_what_is_known_of_the_path() {
     assert_eq!(longest(&pair.a), 1400);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# The PMTU fields in these route entries should be initialized to be the MTU of the
+//# associated first-hop data link, and must never be changed by the PMTU Discovery process.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.3
+//= type=test
+//# An upper layer MUST not retransmit datagrams in response to an increase in the PMTU
+//# estimate, since this increase never comes in response to an indication of a dropped
+//# datagram.
 #[test]
 fn open_connections_follow_the_mtu_of_their_link() {
     for mut pair in pairs() {
@@ -291,6 +468,31 @@ fn a_path_that_grows_narrow_is_found_with_the_first_timeout() {
 //# messages to ensure these are received in response to transmitted
 //# traffic (i.e., a reported error condition that corresponds to an IPv6
 //# packet actually sent by the application) per [ICMPv6].
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# A host MUST not increase its estimate of the Path MTU in response to the contents of a
+//# Datagram Too Big message.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-8
+//= type=test
+//# This should not entirely stop data flow, since the victim host should never set its PMTU
+//# estimate below the absolute minimum, but at 8 octets of IP data per datagram, progress
+//# could be slow.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-8
+//= type=test
+//# A host, however, should never raise its estimate of the PMTU based on a Datagram Too Big
+//# message, so should not be vulnerable to this attack.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-4
+//= type=test
+//# A node must not reduce its estimate of the Path MTU below the IPv6 minimum link MTU on
+//# receipt of a Packet Too Big message.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-6
+//= type=test
+//# In response, the victim node should never set its PMTU estimate below the IPv6 minimum
+//# link MTU.
+//= https://www.rfc-editor.org/rfc/rfc8201#section-6
+//= type=test
+//# A node, however, must not raise its estimate of the PMTU based on a Packet Too Big
+//# message, so it should not be vulnerable to this attack.
 #[test]
 fn claims_that_cannot_be_true_are_dropped_and_counted() {
     for mut pair in pairs() {

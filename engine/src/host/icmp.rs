@@ -42,6 +42,9 @@ impl Engine {
                 //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
                 //# The data received in the ICMPv6 Echo Request message MUST be returned entirely and
                 //# unmodified in the ICMPv6 Echo Reply message.
+                //= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+                //# Every node MUST implement an ICMPv6 Echo responder function that receives Echo
+                //# Requests and originates corresponding Echo Replies.
                 self.echo(now, packet, &IcmpMessage::EchoReply { ident, seq, data });
             }
             IcmpMessage::Unreachable { quoted, .. }

@@ -425,6 +425,9 @@ impl Engine {
     }
 
     /// What is known of the path to `ip`: no more than fits its first hop.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //# The PMTU fields in these route entries should be initialized to be the MTU of the
+    //# associated first-hop data link, and must never be changed by the PMTU Discovery process.
     fn path_to(&self, now: Instant, ip: IpAddr) -> PathMtu {
         let link = self.first_hop_to(ip);
         let known = self.paths.get(now, ip).unwrap_or(link);

@@ -160,6 +160,12 @@ impl fmt::Display for Call {
 //= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
 //= waits for a reply
 //# Echo Reply messages MUST be passed to the process that originated an Echo Request message.
+//= https://www.rfc-editor.org/rfc/rfc4443#section-4.2
+//= type=exception
+//= reason=the sockets are those of TCP and UDP: there is no call that sends an echo request, hence nobody
+//= waits for a reply
+//# A node SHOULD also implement an application-layer interface for originating Echo Requests
+//# and receiving Echo Replies, for diagnostic purposes.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // The fields are those of the contract's requests.
 pub enum Request {

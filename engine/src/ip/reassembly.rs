@@ -151,6 +151,15 @@ impl Reassembly {
     //# If this timeout expires, the partially-reassembled
     //# datagram MUST be discarded and an ICMP Time Exceeded message
     //# sent to the source host (if fragment zero has been received).
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+    //# If insufficient fragments are received to complete reassembly of a packet within 60
+    //# seconds of the reception of the first- arriving fragment of that packet, reassembly of
+    //# that packet must be abandoned and all the fragments that have been received for that
+    //# packet must be discarded.
+    //= https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+    //# If the first fragment (i.e., the one with a Fragment Offset of zero) has been received, an
+    //# ICMP Time Exceeded -- Fragment Reassembly Time Exceeded message should be sent to the
+    //# source of that fragment.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Expired> {
         let (_, key) = *self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         let mut assembly = self.remove(key)?;

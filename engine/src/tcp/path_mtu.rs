@@ -150,8 +150,39 @@ impl PathMtu {
         //= https://www.rfc-editor.org/rfc/rfc8201#section-4
         //# A node must not increase its estimate of the Path MTU in response to
         //# the contents of a Packet Too Big message.
+        //= https://www.rfc-editor.org/rfc/rfc1191#section-3
+        //# A host MUST not increase its estimate of the Path MTU in response to the contents of a
+        //# Datagram Too Big message.
+        //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+        //# Note: One MUST not retransmit in response to every Datagram Too Big message, since a burst
+        //# of several oversized segments will give rise to several such messages and hence several
+        //# retransmissions of the same data.
+        //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+        //# This means that the TCP layer must be able to recognize when a Datagram Too Big
+        //# notification actually decreases the PMTU that it has already used to send a datagram on
+        //# the given connection, and should ignore any other notifications.
+        //= https://www.rfc-editor.org/rfc/rfc1191#section-8
+        //# A host, however, should never raise its estimate of the PMTU based on a Datagram Too Big
+        //# message, so should not be vulnerable to this attack.
+        //= https://www.rfc-editor.org/rfc/rfc8201#section-6
+        //# A node, however, must not raise its estimate of the PMTU based on a Packet Too Big
+        //# message, so it should not be vulnerable to this attack.
         let lower = claimed.mtu < self.mtu || claimed.cut && !self.cut;
         if claimed.mtu > self.largest_sent || !lower {
+            //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+            //= type=exception
+            //= reason=a message that lowers nothing may be forged; what it quotes is found lost like
+            //= anything else
+            //# Also, the instance that sent the datagram that elicited the Datagram Too Big message
+            //# should be notified that its datagram has been dropped, even if the PMTU estimate has not
+            //# changed, so that it may retransmit the dropped datagram.
+            //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+            //= type=exception
+            //= reason=a message that lowers nothing may be forged; what it quotes is found lost like
+            //= anything else
+            //# Also, the instance that sent the packet that elicited the Packet Too Big message should
+            //# be notified that its packet has been dropped, even if the PMTU estimate has not changed,
+            //# so that it may retransmit the dropped data.
             return Verdict::Forged;
         }
         //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2

@@ -79,6 +79,9 @@ pub(super) fn refused(error: &LinkError) -> Status {
 }
 
 /// Of the host's randomness: two stacks on real links must not choose the same numbers.
+//= https://www.rfc-editor.org/rfc/rfc6528#section-4
+//# If random numbers are used as the sole source of the secret, they MUST be chosen in
+//# accordance with the recommendations given in [RFC4086].
 fn seed() -> [u8; 32] {
     use std::hash::{BuildHasher, RandomState};
     let mut seed = [0; 32];
@@ -87,4 +90,19 @@ fn seed() -> [u8; 32] {
         word.copy_from_slice(&RandomState::new().hash_one(number).to_le_bytes());
     }
     seed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seed;
+
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-4
+    //= type=test
+    //# If random numbers are used as the sole source of the secret, they MUST be chosen in
+    //# accordance with the recommendations given in [RFC4086].
+    #[test]
+    fn each_stack_has_secrets_of_its_own() {
+        let (one, other) = (seed(), seed());
+        assert!(one.chunks(8).zip(other.chunks(8)).all(|(one, other)| one != other));
+    }
 }

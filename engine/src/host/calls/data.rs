@@ -219,6 +219,17 @@ impl Engine {
         let local = if bound.ip().is_unspecified() { SocketAddr::new(own, bound.port()) } else { bound };
         let datagram = UdpDatagram { src_port: local.port(), dst_port: remote.port(), payload: data };
         let header = header((local.ip(), remote.ip()), Protocol::Udp, &socket.options);
+        //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+        //= type=exception
+        //= reason=a datagram that is too large for its path is sent in fragments that are not
+        //# In this approach, when an attempt is made to SEND a datagram with the DF bit set, and the
+        //# datagram is larger than the PMTU estimate, the SEND function should fail and return a
+        //# suitable error indication.
+        //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+        //= type=exception
+        //= reason=a datagram that is too large for its path is sent in fragments that are not
+        //# In this approach, when an attempt is made to SEND a packet that is larger than the PMTU
+        //# estimate, the SEND function should fail and return a suitable error indication.
         let routers = socket.options.path_mtu_discovery.into();
         if datagram.len() > header.payload_len_max() {
             let detail = "The longest datagram has 65,507 octets over IPv4 and 65,527 over IPv6.";

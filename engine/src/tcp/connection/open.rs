@@ -30,6 +30,15 @@ impl SegmentSizes {
     //# There MUST be a mechanism by which the transport layer can learn MMS_R, the maximum
     //# message size that can be received and reassembled in an IP datagram (see GET_MAXSIZES
     //# calls in Section 3.4).
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+    //# Moreover, doing this prevents PMTU Discovery from discovering PMTUs larger than 576, so
+    //# hosts SHOULD no longer lower the value they send
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+    //= type=exception
+    //= reason=the MTU of the link is announced, as Linux does and the next sentence allows
+    //# The MSS option should be 40 octets less than the size of the largest datagram the host is
+    //# able to reassemble (MMS_R, as defined in [1]); in many cases, this will be the
+    //# architectural limit of 65495 (65535 - 40) octets.
     pub(crate) fn new(mtu: usize, v4: bool, options: &Options) -> Self {
         //= https://www.rfc-editor.org/rfc/rfc8200#section-8.3
         //# When computing the maximum payload size available for upper-layer data, an upper-layer

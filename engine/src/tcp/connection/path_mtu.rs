@@ -28,6 +28,20 @@ impl Connection {
     //# Any packetization layer instance
     //# (for example, a TCP connection) that is actively using the path
     //# must be notified if the PMTU estimate is decreased.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //# The packetization layers must be notified about decreases in the PMTU.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //# Any packetization layer instance (for example, a TCP connection) that is actively using
+    //# the path must be notified if the PMTU estimate is decreased.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //# Note: even if the Datagram Too Big message contains an Original Datagram Header that
+    //# refers to a UDP packet, the TCP layer must be notified if any of its connections use the
+    //# given
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+    //# The packetization layers must be notified about decreases in the PMTU.
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+    //# Note: even if the Packet Too Big message contains an Original Packet Header that refers to
+    //# a UDP packet, the TCP layer must be notified if any of its connections use the given path.
     pub(crate) fn set_path_mtu(&mut self, cx: &mut Cx<'_>, path: path_mtu::PathMtu) {
         let before = self.path.mtu();
         if self.path.set(path) {
@@ -41,6 +55,41 @@ impl Connection {
     //# messages to ensure these are received in response to transmitted
     //# traffic (i.e., a reported error condition that corresponds to an IPv6
     //# packet actually sent by the application) per [ICMPv6].
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3
+    //# We do require that after receiving a Datagram Too Big message, a host MUST attempt to
+    //# avoid eliciting more such messages in the near future.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3
+    //# Clearly, the former strategy may continue to elicit Datagram Too Big messages for a while,
+    //# but since each of these messages (and the dropped datagrams they respond to) consume
+    //# Internet resources, the host MUST force the PMTU Discovery process to converge.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3
+    //# Hosts using PMTU Discovery MUST detect decreases in Path MTU as fast as possible.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //# The latter should be done as soon as practical (i.e., asynchronously from the point of
+    //# view of the packetization layer instance), while the former may be delayed until a
+    //# packetization layer instance wants to create a packet.
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-1
+    //# IPv6 nodes should implement Path MTU Discovery in order to discover and take advantage of
+    //# paths with PMTU greater than the IPv6 minimum link MTU [RFC8200].
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-3
+    //# Note that Path MTU Discovery must be performed even in cases where a node "thinks" a
+    //# destination is attached to the same link as itself, as it might have a PMTU lower than the
+    //# link MTU.
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-4
+    //# After receiving a Packet Too Big message, a node must attempt to avoid eliciting more such
+    //# messages in the near future.
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-4
+    //# Because each of these messages (and the dropped packets they respond to) consume network
+    //# resources, nodes using Path MTU Discovery must detect decreases in PMTU as fast as
+    //# possible.
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
+    //# The latter should be done as soon as practical (i.e., asynchronously from the point of
+    //# view of the packetization layer instance), while the former may be delayed until a
+    //# packetization layer instance wants to create a packet.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.7
+    //# Setting the DF bit implies the use of Path MTU Discovery as described in [RFC1191],
+    //# [RFC1981], and [RFC4821]; thus, any TCP implementation that implements PAWS MUST also
+    //# implement Path MTU Discovery.
     pub(super) fn on_packet_too_big(
         &mut self,
         cx: &mut Cx<'_>,
@@ -86,6 +135,27 @@ impl Connection {
     //# value received from its peer, which represents the EMTU_R, the
     //# largest packet that can be reassembled by the receiver, and must not
     //# send any segment larger than this MSS, regardless of the PMTU.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+    //# A host doing PMTU Discovery must obey the rule that it not send IP datagrams larger than
+    //# 576 octets unless it has permission from the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3.1
+    //# For TCP connections, this means that a host must not send datagrams larger than 40 octets
+    //# plus the Maximum Segment Size (MSS) sent by its peer.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+    //# The TCP layer must track the PMTU for the destination of a connection; it should not send
+    //# datagrams that would be larger than this.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+    //# A TCP implementation must also store the MSS value received from its peer (which defaults
+    //# to 536), and not send any segment larger than this MSS, regardless of the PMTU.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.1
+    //# The packetization layers must still be able to respond to changes in the Path MTU, by
+    //# changing the size of the datagrams they send, and must also be able to specify that
+    //# datagrams are sent with the DF bit set.
+    //= https://www.rfc-editor.org/rfc/rfc8201#section-5.4
+    //# A packetization layer (e.g., TCP) must use the PMTU for the path(s) in use by a
+    //# connection; it should not send segments that would result in packets larger than the PMTU,
+    //# except to probe during PMTU Discovery (this probe packet must not be fragmented to the
+    //# PMTU).
     pub(super) fn mss_of_path(&self) -> u32 {
         let fits = self.path.mtu().saturating_sub(self.ip_header_len() + TCP_HEADER_LEN);
         fits.min(self.snd.peer_mss)
@@ -99,6 +169,15 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc8201#section-4
     //# The node
     //# must reduce the size of the packets it is sending along the path.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.3
+    //# An upper layer MUST not retransmit datagrams in response to an increase in the PMTU
+    //# estimate, since this increase never comes in response to an indication of a dropped
+    //# datagram.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+    //= type=exception
+    //= reason=a sender's window is counted in octets now, and the one segment that is short costs little
+    //# The maximum window size should be set to the greatest multiple of the segment size (PMTU -
+    //# 40) that is less than or equal to the sender's buffer space size.
     fn follow_path(&mut self, cx: &mut Cx<'_>, before: u32) {
         let mtu = self.path.mtu();
         if mtu != before {
@@ -122,6 +201,22 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc8201#section-5.4
     //# The packet size used in the retransmission should be
     //# no larger than the new PMTU.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+    //# The datagram size used in the retransmission should, of course, be no larger than the new
+    //# PMTU.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+    //# Unlike a retransmission caused by a TCP retransmission timeout, a retransmission caused by
+    //# a Datagram Too Big message should not change the congestion window.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //= type=exception
+    //= reason=what follows the segment that was too large was as large, and is lost with it
+    //# Retransmission should be done for only for those packets that are known to be dropped, as
+    //# indicated by a Datagram Too Big message.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
+    //= type=exception
+    //= reason=RFC 8201 has the window stay as it is
+    //# It should, however, trigger the slow-start mechanism (i.e., only one segment should be
+    //# retransmitted until acknowledgements begin to arrive again).
     fn resend_too_large(&mut self) {
         let mss = self.snd.mss;
         self.resend_where(|record| record.len() > mss);
