@@ -161,6 +161,31 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Whatever fragments come, nothing of them is left when their time is over.
+    #[test]
+    fn any_fragments_are_borne_and_forgotten(
+        v4: bool,
+        parts in prop::collection::vec((0u32..3, 0u16..40, 0usize..80, any::<bool>(), 0u64..30_000), 1..200),
+    ) {
+        let limits = Limits { reassembly_packets: 2, reassembly_bytes: 2000, reassembly_fragments: 5, ..Limits::default() };
+        let ip = if v4 { "10.0.0.1" } else { "fd00::1" };
+        let mut host = Host::with_config(ip, 1, Config { limits, ..Config::default() });
+        let header = IpHeader {
+            src: peer_of(&host), dst: host.ip, protocol: Protocol::Udp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0,
+        };
+        for (ident, eights, len, more, millis) in parts {
+            let mut frame = Vec::new();
+            header.emit_fragment(Fragment { ident, offset: eights * 8, more }, len, &mut frame);
+            frame.resize(frame.len() + len, 7);
+            host.frame(&frame);
+            host.advance(Duration::from_millis(millis));
+        }
+        host.advance(Duration::from_secs(60));
+        prop_assert_eq!(host.engine.poll_timeout(), None);
+    }
+}
+
 //= https://www.rfc-editor.org/rfc/rfc5722#section-4
 //= type=test
 //# When reassembling an IPv6 datagram, if

@@ -570,3 +570,51 @@ fn paths_beyond_the_limit_push_out_the_oldest() {
         assert_eq!(host.sent.len(), fragments, "to {last}");
     }
 }
+
+//= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+//= type=test
+//# If there is a full-stop timeout and there was not an ICMP message
+//# indicating a reason (PTB, Net unreachable, etc., or the ICMP message
+//# was ignored for some reason), the RECOMMENDED first recovery action
+//# is to treat this as a detected ICMP black hole as defined in
+//# [RFC2923].
+//= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+//= type=test
+//# Under all conditions, a full-stop timeout (also known as a
+//# "persistent timeout" in other documents) SHOULD be taken as an
+//# indication of some significantly disruptive event in the network,
+//# such as a router failure or a routing change to a path with a smaller
+//# MTU.
+#[test]
+fn a_black_hole_is_found_after_three_timeouts_and_tried_again_after_ten_minutes() {
+    for (mut pair, found) in [(Pair::new(), 1024), (Pair::v6(), 1280)] {
+        let (client, server) = pair.connected();
+        let mut router = Router::new(1300, Manner::BlackHole);
+        pair.a.send(client, &octets(20_000));
+        router.advance(&mut pair, Duration::from_secs(20));
+        assert!(receive_all(&mut pair.b, server) == octets(20_000));
+        assert_eq!(path_mtus(&pair.a), [found]);
+        router.mtu = 1500;
+        router.advance(&mut pair, Duration::from_secs(601));
+        pair.a.send(client, &octets(5000));
+        assert_eq!(longest(&pair.a), 1500);
+        router.advance(&mut pair, Duration::from_secs(1));
+        assert_eq!(path_mtus(&pair.a), [found, 1500]);
+    }
+}
+
+#[test]
+fn a_peer_that_is_gone_is_not_taken_for_a_narrow_path_by_others() {
+    let mut pair = Pair::new();
+    let (client, _server) = pair.connected();
+    let mut nobody = Router::new(0, Manner::BlackHole);
+    pair.a.send(client, &octets(5000));
+    nobody.advance(&mut pair, Duration::from_secs(30));
+    assert_eq!(path_mtus(&pair.a), [1024, 552]);
+    let other = pair.a.stream();
+    let remote = pair.b.at(80);
+    pair.a.start_connect(other, remote);
+    pair.run();
+    pair.a.send(other, &octets(5000));
+    assert_eq!(longest(&pair.a), 1500);
+}

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use libfuzzer_sys::fuzz_target;
 use sockwright_engine::wire::{
-    ChecksumPolicy, IcmpMessage, IpPacket, Malformed, Protocol, TcpSegment, UdpDatagram,
+    ChecksumPolicy, Fragment, IcmpMessage, IpPacket, Malformed, Protocol, TcpSegment, UdpDatagram,
 };
 
 fuzz_target!(|frame: &[u8]| {
@@ -17,7 +17,16 @@ fuzz_target!(|frame: &[u8]| {
 });
 
 fn understand(frame: &[u8]) -> Result<(), Malformed> {
-    let packet = IpPacket::parse(frame)?;
+    // What is wrong with a packet is somewhere in it, and an error about it quotes it whatever it is.
+    _ = IcmpMessage::is_error_or_later_fragment(frame);
+    let packet = IpPacket::parse(frame).inspect_err(|malformed| {
+        if let Some(problem) = malformed.problem() {
+            assert!((problem.pointer as usize) < frame.len());
+        }
+    })?;
+    if let Some(fragment) = packet.fragment {
+        return fragment_is_what_it_was(&packet, fragment);
+    }
     let (addresses, payload) = ((packet.src, packet.dst), packet.payload);
     let mut written = Vec::new();
     match packet.protocol {
@@ -49,6 +58,18 @@ fn understand(frame: &[u8]) -> Result<(), Malformed> {
             }
         }
         Protocol::Unknown(_) => {}
+    }
+    Ok(())
+}
+
+/// A first fragment alone, taken for the whole, has the payload that it had.
+fn fragment_is_what_it_was(packet: &IpPacket<'_>, fragment: Fragment) -> Result<(), Malformed> {
+    assert!(fragment.offset % 8 == 0 && usize::from(fragment.offset) + packet.payload.len() <= 65_535);
+    if fragment.offset == 0 && let Some(mut whole) = packet.header_of_whole(packet.payload.len(), packet.ecn) {
+        whole.extend_from_slice(packet.payload);
+        let addresses = IpPacket::addresses(&whole);
+        assert_eq!(addresses, Ok((packet.src, packet.dst)));
+        understand(&whole)?;
     }
     Ok(())
 }

@@ -96,7 +96,7 @@ impl Engine {
             if connection.is_closed() {
                 continue;
             }
-            if connection.has_path_news(path_changes) {
+            if connection.has_path_news(now, path_changes) {
                 socket.in_ready_queue = true;
                 self.ready.push_front(id);
                 self.tell_path(now, id);

@@ -79,7 +79,17 @@ impl Idents {
         }
         counter.next = counter.next.wrapping_add(1);
         let ident = (hash as u32).wrapping_add(counter.next);
-        Some(if src.is_ipv4() { ident & 0xffff } else { ident })
+        if src.is_ipv6() {
+            return Some(ident);
+        }
+        // Raw sockets of Linux replace a zero, in each fragment by another number.
+        match ident & 0xffff {
+            0 => {
+                counter.next = counter.next.wrapping_add(1);
+                Some(1)
+            }
+            ident => Some(ident),
+        }
     }
 }
 
@@ -133,6 +143,20 @@ mod tests {
     //= type=test
     //# The Identification must be different than that of any other fragmented packet sent
     //# recently* with the same Source Address and Destination Address.
+    #[test]
+    fn no_number_is_zero() {
+        let mut idents = Idents::new(&mut Rng::from_u64(1));
+        let mut given = 0;
+        for second in 0..300 {
+            let now = Instant::ZERO + Duration::from_secs(second);
+            while let Some(ident) = idents.next(now, ends(2), Protocol::Udp, BURST) {
+                assert_ne!(ident, 0);
+                given += 1;
+            }
+        }
+        assert!(given > 1 << 16, "each of them");
+    }
+
     #[test]
     fn the_numbers_of_ipv6_are_long_and_not_rationed() {
         let mut idents = Idents::new(&mut Rng::from_u64(1));

@@ -1,4 +1,5 @@
-//! How large a packet a connection sends: what it was told, and whom it believes (RFC 1191, RFC 8201, RFC 5927 §7).
+//! How large a packet a connection sends: what it was told, whom it believes (RFC 1191, RFC 8201, RFC 5927 §7), and
+//! what it concludes when nobody tells (RFC 4821 §7.7).
 //!
 //! Owns: [`PathMtu`], one connection's view of its path. Never touches a segment or the scoreboard: the connection asks,
 //! and makes its segments as large as it is told (`connection/path_mtu.rs`).
@@ -7,10 +8,12 @@
 //! 1500 sent ... PTB 1400 -> 1400, at once: nothing of that size ever arrived
 //! 1400 acknowledged ... PTB 600 -> waits: data of that size arrives, so it may be forged
 //!                       RTO -> 600: it does not any more
+//! 1500 sent, three RTOs -> 1024, for ten minutes: a black hole
 //! ```
 
 use super::seq::Seq;
-use crate::ip::path_mtu::{self, MIN_IPV6};
+use crate::ip::path_mtu::{self, AGE, MIN_IPV4, MIN_IPV6};
+use crate::time::Instant;
 
 /// The least that every path takes.
 const LEAST_IPV4: u32 = 68;
@@ -20,6 +23,13 @@ const LEAST_IPV4: u32 = 68;
 //# A
 //# MAXSEGRTO of 1 provides enough protection for most cases.
 const TIMEOUTS_TO_BELIEVE: u32 = 1;
+
+/// Timeouts in a row after which a path that tells nothing is taken for a black hole: R1 of RFC 1122 §4.2.3.5, and Linux's
+/// `tcp_retries1`.
+const TIMEOUTS_OF_BLACK_HOLE: u32 = 3;
+
+/// What a path is likely to take that swallows larger packets.
+const BLACK_HOLE_MTU: u32 = 1024;
 
 /// One connection's view of its path.
 #[derive(Clone, Debug)]
@@ -43,6 +53,8 @@ pub(crate) struct PathMtu {
     pending: Option<Pending>,
     /// Timeouts since the last progress: `nsegrto`.
     timeouts: u32,
+    /// The path was found to be a black hole, and is taken for one until then.
+    black_hole_until: Option<Instant>,
     /// The host is to know what was learnt.
     learnt: bool,
 }
@@ -79,6 +91,7 @@ impl PathMtu {
             awaited: None,
             pending: None,
             timeouts: 0,
+            black_hole_until: None,
             learnt: false,
         }
     }
@@ -93,9 +106,11 @@ impl PathMtu {
         self.cut
     }
 
-    /// Whether the host's paths changed since the last look, which this is.
-    pub(crate) fn has_news(&mut self, changes: u64) -> bool {
-        self.seen.replace(changes) != Some(changes)
+    /// Whether what the host knows of the path is to be looked at: it changed since the last look, which this is, or what
+    /// was concluded since is too old.
+    pub(crate) fn has_news(&mut self, now: Instant, changes: u64) -> bool {
+        let stale = self.black_hole_until.take_if(|until| *until <= now).is_some();
+        self.seen.replace(changes) != Some(changes) || stale
     }
 
     /// The host knows this of the path; says whether that is something else. At first it is not, unless it is less than
@@ -103,11 +118,12 @@ impl PathMtu {
     pub(crate) fn set(&mut self, path: path_mtu::PathMtu) -> bool {
         let first = !core::mem::replace(&mut self.known, true);
         self.cut = path.cut;
-        if path.mtu < self.mtu {
+        let mtu = if self.black_hole_until.is_some() { path.mtu.min(self.mtu) } else { path.mtu };
+        if mtu < self.mtu {
             self.start_anew();
         }
-        let before = core::mem::replace(&mut self.mtu, path.mtu);
-        path.mtu < before || path.mtu > before && !first
+        let before = core::mem::replace(&mut self.mtu, mtu);
+        mtu < before || mtu > before && !first
     }
 
     /// What the host is to know of the path, once.
@@ -202,21 +218,58 @@ impl PathMtu {
         Verdict::Pending
     }
 
-    /// The retransmission timer fired; says whether the MTU is lower for it.
+    /// The retransmission timer fired with `in_flight` octets outstanding; says whether the MTU is lower for it.
     //= https://www.rfc-editor.org/rfc/rfc5927#section-7.2
     //# Thus, if nsegrto is greater than or equal to MAXSEGRTO, and there's a
     //# pending ICMP "Packet Too Big" error message, the corresponding error
     //# message is processed.
-    pub(crate) fn on_timeout(&mut self) -> bool {
+    pub(crate) fn on_timeout(&mut self, now: Instant, in_flight: u32) -> bool {
         self.timeouts += 1;
-        match self.pending {
-            Some(pending) if self.timeouts >= TIMEOUTS_TO_BELIEVE => {
-                self.lower(pending.claimed);
-                self.largest_acked = pending.claimed.mtu;
-                true
-            }
-            _ => false,
+        if let Some(pending) = self.pending
+            && self.timeouts >= TIMEOUTS_TO_BELIEVE
+        {
+            self.lower(pending.claimed);
+            self.largest_acked = pending.claimed.mtu;
+            return true;
         }
+        self.timeouts >= TIMEOUTS_OF_BLACK_HOLE && self.suspect_black_hole(now, in_flight)
+    }
+
+    /// Nothing gets through, and nobody says why: smaller packets may. Others are not told, since it may as well be that
+    /// the path is cut off.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+    //# If there is a full-stop timeout and there was not an ICMP message
+    //# indicating a reason (PTB, Net unreachable, etc., or the ICMP message
+    //# was ignored for some reason), the RECOMMENDED first recovery action
+    //# is to treat this as a detected ICMP black hole as defined in
+    //# [RFC2923].
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+    //# Under all conditions, a full-stop timeout (also known as a
+    //# "persistent timeout" in other documents) SHOULD be taken as an
+    //# indication of some significantly disruptive event in the network,
+    //# such as a router failure or a routing change to a path with a smaller
+    //# MTU.
+    fn suspect_black_hole(&mut self, now: Instant, in_flight: u32) -> bool {
+        let mtu = match (self.v4, self.mtu) {
+            (true, mtu) if mtu > BLACK_HOLE_MTU => BLACK_HOLE_MTU,
+            //= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+            //= type=exception
+            //= reason=the floor is 552 octets, as for what ICMP claims: an IPv4 path below that may cut what we send
+            //# Upon additional
+            //# successive timeouts, search_low and eff_pmtu SHOULD be halved, with a
+            //# lower bound of 68 bytes for IPv4 and 1280 bytes for IPv6.
+            (true, _) => MIN_IPV4,
+            (false, _) => MIN_IPV6,
+        };
+        // Where nothing large is under way, its size is not what keeps it.
+        if mtu >= self.mtu || in_flight <= mtu {
+            return false;
+        }
+        self.mtu = mtu;
+        self.largest_acked = self.largest_acked.min(mtu);
+        self.black_hole_until = Some(now + AGE);
+        self.start_anew();
+        true
     }
 
     fn lower(&mut self, claimed: path_mtu::PathMtu) {
@@ -271,10 +324,10 @@ mod tests {
         path.on_sent(Seq(2000), 1500);
         assert_eq!(path.on_too_big(Seq(1000), claim(600)), Verdict::Pending);
         path.on_progress(Seq(1001));
-        assert!(!path.on_timeout());
+        assert!(!path.on_timeout(Instant::ZERO, 1460));
         path.on_progress(Seq(1500));
         assert_eq!(path.on_too_big(Seq(1500), claim(600)), Verdict::Pending);
-        assert!(path.on_timeout());
+        assert!(path.on_timeout(Instant::ZERO, 1460));
         assert_eq!(path.mtu(), 600);
     }
 
@@ -284,7 +337,30 @@ mod tests {
         path.on_sent(Seq(1000), 1500);
         path.on_progress(Seq(1000));
         path.on_sent(Seq(2000), 1500);
-        assert!(!path.on_timeout());
+        assert!(!path.on_timeout(Instant::ZERO, 1460));
         assert_eq!(path.on_too_big(Seq(1000), claim(600)), Verdict::Lowered);
+    }
+
+    #[test]
+    fn three_timeouts_of_large_packets_are_a_black_hole_for_ten_minutes() {
+        let mut path = path();
+        let timeouts = [(); 6].map(|()| path.on_timeout(Instant::ZERO, 5000));
+        assert_eq!(timeouts, [false, false, true, true, false, false]);
+        assert_eq!((path.mtu(), path.take_learnt()), (552, None));
+        assert!(path.has_news(Instant::ZERO, 1));
+        path.set(claim(1500));
+        assert_eq!(path.mtu(), 552, "what the host knows does not contradict it");
+        assert!(!path.has_news(Instant::ZERO, 1));
+        assert!(path.has_news(Instant::ZERO + AGE, 1));
+        assert!(path.set(claim(1500)));
+    }
+
+    #[test]
+    fn small_packets_tell_nothing_of_the_size_and_progress_begins_the_count_anew() {
+        let mut path = path();
+        assert!((0..10).all(|_| !path.on_timeout(Instant::ZERO, 500)));
+        path.on_progress(Seq(500));
+        assert!((0..2).all(|_| !path.on_timeout(Instant::ZERO, 5000)));
+        assert_eq!(path.mtu(), 1500);
     }
 }

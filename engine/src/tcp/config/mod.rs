@@ -126,10 +126,11 @@ pub enum LossDetection {
 pub enum PathMtuDiscovery {
     /// Not at all: IPv4 packets may be fragmented on their way.
     Off,
-    /// By ICMP (RFC 1191, RFC 8201); where a black hole shows, by probing (RFC 4821).
+    /// By ICMP (RFC 1191, RFC 8201). A path that swallows large packets and tells nothing gets smaller ones for ten
+    /// minutes (RFC 4821 §7.7).
     #[default]
     Icmp,
-    /// By probing from the start (RFC 4821).
+    /// As [`PathMtuDiscovery::Icmp`]: no larger segments are sent to probe for what the path takes (RFC 4821 §7).
     Probe,
 }
 

@@ -14,8 +14,8 @@ impl Connection {
     }
 
     /// Whether the host's paths, which changed so often, are to be looked at.
-    pub(crate) fn has_path_news(&mut self, changes: u64) -> bool {
-        self.path.has_news(changes)
+    pub(crate) fn has_path_news(&mut self, now: Instant, changes: u64) -> bool {
+        self.path.has_news(now, changes)
     }
 
     /// Whether IPv4 routers may cut what is sent.
@@ -119,7 +119,13 @@ impl Connection {
     /// The retransmission timer fired.
     pub(super) fn path_timed_out(&mut self, cx: &mut Cx<'_>) {
         let before = self.path.mtu();
-        if self.path.on_timeout() {
+        // A path that routers cut for has no size to find out; one that never answered is no path yet.
+        if self.may_be_cut() || !self.state.is_synchronized() {
+            return;
+        }
+        // What lies beyond a window that shrank is not taken, whatever its size.
+        let in_flight = self.flight().min(self.snd.wnd);
+        if self.path.on_timeout(cx.now, in_flight) {
             self.follow_path(cx, before);
         }
     }

@@ -28,7 +28,13 @@ fn understand(frame: &[u8], policy: ChecksumPolicy) -> Result<(), Malformed> {
 
 /// All entrances, with no regard to which one the bytes were meant for.
 fn try_everything(bytes: &[u8]) {
-    let _ = understand(bytes, ChecksumPolicy::Ignore);
+    if let Some(problem) = understand(bytes, ChecksumPolicy::Ignore).err().and_then(Malformed::problem) {
+        assert!((problem.pointer as usize) < bytes.len(), "a problem is somewhere in the packet");
+    }
+    if let Ok(packet) = IpPacket::parse(bytes) {
+        let _ = packet.header_of_whole(packet.payload.len(), packet.ecn);
+    }
+    let _ = IcmpMessage::is_error_or_later_fragment(bytes);
     let _ = Quoted::parse(bytes);
     let _ = TcpOptions::parse(bytes);
     for addresses in [([1; 4].into(), [2; 4].into()), ([1; 16].into(), [2; 16].into())] {
