@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn values_that_are_zero_are_there_and_absent_messages_are_not() {
         let value = message(&v1::RecvResponse::default());
-        assert_eq!(value.to_string(), r#"{"data":"","endOfStream":false,"utf8":""}"#);
+        assert_eq!(value.to_string(), r#"{"data":"","endOfStream":false,"urgent":0,"utf8":""}"#);
         let value = message(&v1::Segment::default());
         assert_eq!(value.to_string(), r#"{"seq":0,"ack":0,"flags":0,"window":0,"length":0,"text":""}"#);
     }
@@ -104,9 +104,9 @@ mod tests {
         };
         assert_eq!(
             message(&response("grüß\n".as_bytes())).to_string(),
-            r#"{"data":"Z3LDvMOfCg==","endOfStream":false,"utf8":"grüß\n"}"#
+            r#"{"data":"Z3LDvMOfCg==","endOfStream":false,"urgent":0,"utf8":"grüß\n"}"#
         );
-        assert_eq!(message(&response(b"\xff\x00")).to_string(), r#"{"data":"/wA=","endOfStream":false}"#);
+        assert_eq!(message(&response(b"\xff\x00")).to_string(), r#"{"data":"/wA=","endOfStream":false,"urgent":0}"#);
     }
 
     #[test]
