@@ -106,7 +106,10 @@ mod tests {
             message(&response("grüß\n".as_bytes())).to_string(),
             r#"{"data":"Z3LDvMOfCg==","endOfStream":false,"urgent":0,"utf8":"grüß\n"}"#
         );
-        assert_eq!(message(&response(b"\xff\x00")).to_string(), r#"{"data":"/wA=","endOfStream":false,"urgent":0}"#);
+        assert_eq!(
+            message(&response(b"\xff\x00")).to_string(),
+            r#"{"data":"/wA=","endOfStream":false,"urgent":0}"#
+        );
     }
 
     #[test]
