@@ -116,6 +116,10 @@ fn fmt_frame(f: &mut fmt::Formatter<'_>, frame: &[u8]) -> fmt::Result {
     let Ok(packet) = IpPacket::parse(frame) else {
         return write!(f, " [{} octets, malformed]", frame.len());
     };
+    if let Some(fragment) = packet.fragment {
+        let more = if fragment.more { "+" } else { "" };
+        return write!(f, " [frag {}:{}@{}{more}]", fragment.ident, packet.payload.len(), fragment.offset);
+    }
     match packet.protocol {
         Protocol::Tcp => {
             match TcpSegment::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Verify) {

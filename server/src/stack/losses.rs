@@ -51,6 +51,15 @@ fn text(frame: &[u8]) -> String {
     let ends = |source, destination| {
         format!("{} > {}:", SocketAddr::new(src, source), SocketAddr::new(dst, destination))
     };
+    if let Some(fragment) = packet.fragment {
+        let more = if fragment.more { "+" } else { "" };
+        return format!(
+            "{src} > {dst}: frag {}:{}@{}{more}",
+            fragment.ident,
+            packet.payload.len(),
+            fragment.offset
+        );
+    }
     match packet.protocol {
         Protocol::Tcp => match TcpSegment::parse(packet.payload, (src, dst), ChecksumPolicy::Ignore) {
             Ok(segment) => format!("{} {segment}", ends(segment.src_port, segment.dst_port)),

@@ -36,6 +36,10 @@ impl Frames {
         }
         let unreadable = |malformed| Violation::new("a frame can be read", malformed);
         let packet = IpPacket::parse(frame).map_err(unreadable)?;
+        // What fragments hold is read where they are put together again.
+        if packet.fragment.is_some() {
+            return Ok(());
+        }
         let addresses = (packet.src, packet.dst);
         match packet.protocol {
             Protocol::Tcp => {

@@ -161,14 +161,11 @@ impl Sender {
         let data = run.flows.datagram(self.number, run.flows.count(self.number), len);
         let port = if run.dice.chance(0.05) { NOBODYS_PORT } else { PORT };
         let remote = SocketAddr::new(address(self.plan.to, self.plan.family), port);
-        let header = if self.plan.family == Family::V4 { 28 } else { 48 };
-        let too_long = len + header > run.plan.mtu;
-        if port == PORT && !too_long {
+        if port == PORT {
             run.flows.sent(self.number, len);
         }
         match run.call_now(self.actor, stack, Request::SendTo { socket, remote, data }) {
-            Ok(Reply::Named { .. }) if !too_long => {}
-            Err(error) if too_long && error.errno == Errno::EMSGSIZE => self.plan.size /= 2,
+            Ok(Reply::Named { .. }) => {}
             // Of an earlier one, to nobody.
             Err(error) if error.errno == Errno::ECONNREFUSED => {}
             other => unexpected(run, "SendTo", &other),

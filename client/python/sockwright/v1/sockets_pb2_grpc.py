@@ -249,8 +249,10 @@ class SocketsServicer(object):
         """Sends one datagram to an address: `sendto(2)`. An unbound socket is bound first. On a stream socket:
         FAILED_PRECONDITION `EISCONN` or `ENOTCONN`.
 
-        Errors: INVALID_ARGUMENT `EMSGSIZE` (more than 65,507 octets on IPv4, 65,527 on IPv6, or than the link
-        carries unfragmented), INVALID_ARGUMENT `EAFNOSUPPORT`, UNAVAILABLE `ENETUNREACH`, and those of `Bind`.
+        A datagram that the path does not take whole goes in fragments.
+
+        Errors: INVALID_ARGUMENT `EMSGSIZE` (more than 65,507 octets on IPv4, 65,527 on IPv6), INVALID_ARGUMENT
+        `EAFNOSUPPORT`, UNAVAILABLE `ENETUNREACH`, RESOURCE_EXHAUSTED `ENOBUFS` (a limit of the stack), and those of `Bind`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
