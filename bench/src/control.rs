@@ -59,7 +59,14 @@ async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Figure>> {
     let remote = pb::SocketAddress { ip: "10.0.0.2".into(), port: 9 };
     sockets.bind(pb::BindRequest { socket: receiver, local: Some(remote.clone()) }).await?;
     let sender = sockets.create(create("a")).await?.into_inner().socket;
-    sockets.connect(pb::ConnectRequest { socket: sender, remote: Some(remote), dont_wait: false }).await?;
+    sockets
+        .connect(pb::ConnectRequest {
+            socket: sender,
+            remote: Some(remote),
+            dont_wait: false,
+            data: Default::default(),
+        })
+        .await?;
 
     let filter = pb::Filter {
         sockets: vec![sender],

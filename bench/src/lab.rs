@@ -99,7 +99,10 @@ impl Lab {
     /// An open connection: both ends.
     fn connect(&mut self) -> (SocketId, SocketId) {
         let client = self.create(self.a);
-        self.call(self.a, Request::Connect { socket: client, remote: self.server, wait: Wait::Park });
+        self.call(
+            self.a,
+            Request::Connect { socket: client, remote: self.server, data: vec![], wait: Wait::Park },
+        );
         self.run();
         match self.call(self.b, Request::Accept { socket: self.listener, wait: Wait::Never }) {
             Some(Reply::Accepted { socket, .. }) => (client, socket),

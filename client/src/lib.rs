@@ -14,7 +14,7 @@
 //! let create = v1::CreateRequest { stack: "lab/a".into(), ..Default::default() };
 //! let socket = client.sockets.create(create).await?.into_inner().socket;
 //! let remote = Some(address(([10, 0, 0, 2], 80)));
-//! match client.sockets.connect(v1::ConnectRequest { socket, remote, dont_wait: false }).await {
+//! match client.sockets.connect(v1::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() }).await {
 //!     Ok(_) => unreachable!("nobody listens"),
 //!     Err(status) => {
 //!         let error = sockwright_client::Error::from(status);

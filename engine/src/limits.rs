@@ -74,6 +74,8 @@ limits! {
     //# The time limit SHOULD be tunable to help timeout brute force attacks faster than a
     //# potential legitimate flood of RSTs.
     challenge_acks_per_second / ChallengeAcksPerSecond = 1000, "Challenge ACKs a second (RFC 5961 §7): on average, each second between half and one and a half times as many. One beyond it is not sent.";
+    fast_open_pending / FastOpenPending = 256, "Connections of one listener that Fast Open opened and whose handshake is not over. A SYN beyond it opens as if it had no cookie.";
+    fast_open_cookies / FastOpenCookies = 1024, "Fast Open cookies of servers that are remembered, and servers with which it went wrong. The oldest is forgotten for a new one.";
     vanished / Vanished = 4096, "Connections that vanished and whose segments are still ignored. The oldest is forgotten for a new one.";
 }
 

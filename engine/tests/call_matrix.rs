@@ -231,7 +231,12 @@ const CALLS: [(&str, Ask); 14] = [
     ("Bind", |pair, socket| Request::Bind { socket, local: pair.a.at(4000) }),
     ("Listen", |_, socket| Request::Listen { socket, backlog: 1 }),
     ("Accept", |_, socket| Request::Accept { socket, wait: Wait::Never }),
-    ("Connect", |pair, socket| Request::Connect { socket, remote: pair.b.at(80), wait: Wait::Never }),
+    ("Connect", |pair, socket| Request::Connect {
+        socket,
+        remote: pair.b.at(80),
+        data: vec![],
+        wait: Wait::Never,
+    }),
     ("Send", |_, socket| Request::Send { socket, data: vec![1], urgent: false, wait: Wait::Never }),
     ("Recv", |_, socket| Request::Recv { socket, max: 100, min: 1, peek: false, wait: Wait::Never }),
     ("SendTo", |pair, socket| Request::SendTo { socket, remote: pair.b.at(80), data: vec![1] }),
@@ -347,7 +352,10 @@ fn carry(from: &mut Host, to: &mut Host) {
 }
 
 fn start(host: &mut Host, socket: SocketId, remote: std::net::SocketAddr) {
-    assert_eq!(host.errno(Request::Connect { socket, remote, wait: Wait::Never }), Errno::EINPROGRESS);
+    assert_eq!(
+        host.errno(Request::Connect { socket, remote, data: vec![], wait: Wait::Never }),
+        Errno::EINPROGRESS
+    );
 }
 
 fn child(host: &Host, listener: SocketId) -> SocketId {
@@ -362,7 +370,7 @@ fn datagram(host: &mut Host) -> SocketId {
 fn connected_datagram(pair: &mut Pair) -> SocketId {
     let socket = datagram(&mut pair.a);
     pair.a.bind(socket, 1000);
-    pair.a.call(Request::Connect { socket, remote: pair.b.at(80), wait: Wait::Never }).unwrap();
+    pair.a.call(Request::Connect { socket, remote: pair.b.at(80), data: vec![], wait: Wait::Never }).unwrap();
     socket
 }
 

@@ -183,7 +183,7 @@ fn calls_in_the_wrong_state_say_what_is_wrong() {
         (bind(listener), Errno::EINVAL),
         (Request::Bind { socket: idle, local: elsewhere }, Errno::EADDRNOTAVAIL),
         (Request::Listen { socket: datagram, backlog: 1 }, Errno::EOPNOTSUPP),
-        (Request::Connect { socket: listener, remote: peer, wait: never }, Errno::EISCONN),
+        (Request::Connect { socket: listener, remote: peer, data: vec![], wait: never }, Errno::EISCONN),
         (Request::SendTo { socket: idle, remote: peer, data: vec![1] }, Errno::ENOTCONN),
         (Request::RecvFrom { socket: idle, max: 1, peek: false, wait: never }, Errno::EOPNOTSUPP),
         (Request::Close { socket: SocketId(999) }, Errno::EBADF),

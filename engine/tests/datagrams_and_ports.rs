@@ -36,7 +36,7 @@ fn send(socket: SocketId, data: &[u8]) -> Request {
 }
 
 fn connect(socket: SocketId, remote: SocketAddr) -> Request {
-    Request::Connect { socket, remote, wait: Wait::Never }
+    Request::Connect { socket, remote, data: vec![], wait: Wait::Never }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
@@ -266,7 +266,7 @@ fn a_host_talks_to_itself() {
         let listener = host.listen(80);
         let client = host.stream();
         let remote = host.at(80);
-        let (op, _) = host.op(Request::Connect { socket: client, remote, wait: Wait::Park });
+        let (op, _) = host.op(Request::Connect { socket: client, remote, data: vec![], wait: Wait::Park });
         host.completed(op).unwrap();
         let server = host.accept(listener);
         host.send(client, &[3; 50_000]);

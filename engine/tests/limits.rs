@@ -311,6 +311,7 @@ fn every_limit_has_a_test() {
         include_str!("fragments.rs"),
         include_str!("icmp_errors.rs"),
         include_str!("path_mtu.rs"),
+        include_str!("fast_open.rs"),
     ]
     .concat();
     for limit in Limit::ALL {

@@ -303,13 +303,13 @@ fn connect_answers_by_the_state_it_finds() {
     let mut s = Script::connecting(OptionsPatch::default());
     s.sent();
     let (socket, remote) = (s.socket, s.remote);
-    let connect = |wait| Request::Connect { socket, remote, wait };
+    let connect = |wait| Request::Connect { socket, remote, data: vec![], wait };
     assert_eq!(s.host.errno(connect(Wait::Never)), Errno::EALREADY);
     s.inject("S. 0:0(0) ack 1 win 5000");
     s.sent();
     assert_eq!(s.host.errno(connect(Wait::Never)), Errno::EISCONN);
     let another = s.host.stream();
-    let request = Request::Connect { socket: another, remote: s.remote, wait: Wait::Never };
+    let request = Request::Connect { socket: another, remote: s.remote, data: vec![], wait: Wait::Never };
     assert_eq!(s.host.errno(request), Errno::EINPROGRESS);
 }
 

@@ -30,6 +30,8 @@ struct Situation {
     rcv_wnd: i64,
     snd_una: i64,
     snd_nxt: i64,
+    /// The cookie of a Fast Open SYN.
+    cookie: String,
 }
 
 impl Situation {
@@ -38,6 +40,13 @@ impl Situation {
         let mut situation = match state {
             "CLOSED" => Self::opening(Script::connecting(options), 1),
             "LISTEN" => Self::opening(Script::listening(options), 1),
+            "LISTEN, Fast Open" => Self::fast_open(options),
+            "SYN-RECEIVED, Fast Open" => {
+                let Situation { mut script, cookie, .. } = Self::fast_open(options);
+                script.inject(&format!("S 0:5(5) win 10000 <mss 1000,{cookie}>"));
+                script.socket = script.child();
+                Situation { rcv_wnd: 995, cookie, ..Self::opening(script, 6) }
+            }
             "SYN-SENT" => Self::opening(Script::connecting(options), 1),
             "SYN-RECEIVED" => {
                 let mut script = Script::listening(options);
@@ -58,7 +67,7 @@ impl Situation {
             situation.script.host.abort(situation.socket);
             situation.script.sent();
         }
-        if ["CLOSED", "LISTEN"].contains(&state) {
+        if ["CLOSED", "LISTEN", "LISTEN, Fast Open"].contains(&state) {
             // There is no number of ours to count from.
             situation.script.iss = Some(Seq(0));
         }
@@ -69,7 +78,19 @@ impl Situation {
 
     /// Before ESTABLISHED: our SYN, where there is one, is not acknowledged.
     fn opening(script: Script, rcv_nxt: i64) -> Self {
-        Situation { socket: script.socket, script, rcv_nxt, rcv_wnd: 1000, snd_una: 0, snd_nxt: 1 }
+        let cookie = "FO 0102030405060708".to_owned();
+        Situation { socket: script.socket, script, rcv_nxt, rcv_wnd: 1000, snd_una: 0, snd_nxt: 1, cookie }
+    }
+
+    /// A listener with Fast Open, and a cookie that it gave.
+    fn fast_open(options: OptionsPatch) -> Self {
+        let mut script = Script::listening(OptionsPatch { fast_open: Some(true), ..options });
+        script.inject("S 0:0(0) win 10000 <mss 1000,FO>");
+        let syn_ack = script.sent().remove(0);
+        script.inject("R. 1:1(0) ack 1 win 0");
+        let (_, cookie) = syn_ack.split_once(",FO ").expect("a cookie");
+        let cookie = format!("FO {}", cookie.trim_end_matches('>'));
+        Situation { cookie, ..Self::opening(script, 1) }
     }
 
     fn synchronized(state: &str, options: OptionsPatch) -> Self {
@@ -90,6 +111,7 @@ impl Situation {
         let info = script.info();
         Situation {
             socket: script.socket,
+            cookie: "FO 0102030405060708".to_owned(),
             script,
             rcv_nxt: i64::from(info.rcv_nxt - info.irs),
             rcv_wnd: i64::from(info.rcv_wnd),
@@ -128,7 +150,7 @@ impl Situation {
         let all = placed_ack.unwrap_or(self.snd_nxt);
         let (flags, seq, len, ack) = match kind {
             "SYN" => ("S", seq, 0, None),
-            "SYN with data" => ("S", seq, 5, None),
+            "SYN with data" | "Fast Open SYN" => ("S", seq, 5, None),
             "SYN-ACK" => ("S.", seq, 0, Some(all)),
             "ACK" => (".", seq, 0, Some(all)),
             "ACK of what was not sent" => (".", seq, 0, Some(all + 1)),
@@ -146,6 +168,10 @@ impl Situation {
         let window = if kind == "window update" { NEW_WINDOW } else { PEER_WINDOW };
         let acknowledges = ack.map_or(String::new(), |ack| format!(" ack {ack}"));
         let segment = format!("{flags} {seq}:{}({len}){acknowledges} win {window}", seq + len);
+        let segment = match kind {
+            "Fast Open SYN" => format!("{segment} <mss 1000,{}>", self.cookie),
+            _ => segment,
+        };
         let end = seq + len + i64::from(flags.contains(['S', 'F']));
         self.script.inject(&segment);
 
@@ -206,6 +232,7 @@ impl Situation {
                 }
             }
             (Some("S."), [0, _, 0, acked, ..]) if *acked == end - len => "syn-ack".to_owned(),
+            (Some("S."), [0, _, 0, acked, ..]) if *acked == end => format!("syn-ack {len}"),
             (Some("R"), [seq, _, 0, 0]) if Some(*seq) == ack => "rst".to_owned(),
             (Some("R."), [0, _, 0, acked, 0]) if *acked == end => "rst-ack".to_owned(),
             _ => answer.to_owned(),
@@ -290,6 +317,7 @@ fn no_state_and_no_kind_of_segment_is_left_out() {
     let kinds = [
         "SYN",
         "SYN with data",
+        "Fast Open SYN",
         "SYN-ACK",
         "ACK",
         "FIN",

@@ -47,7 +47,13 @@ async fn unknown_sockets_are_ebadf_in_every_call() {
                 "connect",
                 told(
                     "connect",
-                    s.connect(pb::ConnectRequest { socket, remote: remote.clone(), dont_wait: false }).await,
+                    s.connect(pb::ConnectRequest {
+                        socket,
+                        remote: remote.clone(),
+                        dont_wait: false,
+                        data: Default::default(),
+                    })
+                    .await,
                 ),
             ),
             ("send", told("send", s.send(pb::SendRequest { socket, ..Default::default() }).await)),
@@ -114,7 +120,7 @@ async fn requests_that_make_no_sense_are_refused_and_leave_nothing() {
     assert_eq!(family, (Code::InvalidArgument, "EAFNOSUPPORT".to_owned()));
     let elsewhere = told("elsewhere", s.bind(bind(Some(address("10.9.9.9", 1)))).await);
     assert_eq!(elsewhere, (Code::FailedPrecondition, "EADDRNOTAVAIL".to_owned()));
-    let connect = |remote| pb::ConnectRequest { socket, remote, dont_wait: false };
+    let connect = |remote| pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() };
     assert_eq!(told("no remote", s.connect(connect(None)).await).1, "EDESTADDRREQ");
     invalid("empty remote", s.connect(connect(Some(address("", 0)))).await);
     invalid("other family", s.connect(connect(Some(address("fd00::2", 80)))).await);

@@ -39,8 +39,12 @@ async fn every_call_does_its_work_in_a_lab() {
     assert_eq!((summary.socket_state(), summary.tcp_state()), (SocketState::Listening, TcpState::Listen));
 
     let client = world.socket(&format!("{lab}/a")).await;
-    let connect =
-        pb::ConnectRequest { socket: client, remote: Some(address("10.0.0.2", port)), dont_wait: false };
+    let connect = pb::ConnectRequest {
+        socket: client,
+        remote: Some(address("10.0.0.2", port)),
+        dont_wait: false,
+        data: Default::default(),
+    };
     let connected = sockets.connect(connect).await.unwrap().into_inner();
     let accepted = world.accept(listener).await.unwrap();
     assert_eq!(accepted.remote, connected.local);
@@ -134,7 +138,7 @@ async fn a_call_that_does_not_wait_says_so() {
 
     let client = world.socket(&format!("{lab}/a")).await;
     let remote = Some(address("10.0.0.2", 80));
-    let connect = pb::ConnectRequest { socket: client, remote, dont_wait: true };
+    let connect = pb::ConnectRequest { socket: client, remote, dont_wait: true, data: Default::default() };
     let refused = sockets.connect(connect.clone()).await.unwrap_err();
     assert_eq!((refused.code(), errno(&refused)), (Code::FailedPrecondition, "EINPROGRESS"));
     assert_eq!(refusal(sockets.connect(connect).await), (Code::FailedPrecondition, "EALREADY".to_owned()));

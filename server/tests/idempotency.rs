@@ -96,7 +96,15 @@ async fn cancelled_calls_with_keys_lose_nothing_over_the_wire() {
                 let create = pb::CreateRequest { stack: stack.clone(), ..Default::default() };
                 let socket = sockets.create(create).await.unwrap().into_inner().socket;
                 let remote = Some(common::address("10.0.0.2", 80));
-                sockets.connect(pb::ConnectRequest { socket, remote, dont_wait: false }).await.unwrap();
+                sockets
+                    .connect(pb::ConnectRequest {
+                        socket,
+                        remote,
+                        dont_wait: false,
+                        data: Default::default(),
+                    })
+                    .await
+                    .unwrap();
             }
         })
     };

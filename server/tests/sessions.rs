@@ -70,7 +70,10 @@ async fn a_lab_of_a_session_that_ends_with_fin_goes_with_its_last_connection() {
         pb::CreateRequest { stack: format!("{lab}/a"), session: session.clone(), ..Default::default() };
     let client = world.create(create).await.unwrap();
     let remote = Some(common::address("10.0.0.2", 80));
-    sockets.connect(pb::ConnectRequest { socket: client, remote, dont_wait: true }).await.unwrap_err();
+    sockets
+        .connect(pb::ConnectRequest { socket: client, remote, dont_wait: true, data: Default::default() })
+        .await
+        .unwrap_err();
     world.advance(&lab, Duration::from_secs(1)).await;
     let server = world.accept(listener).await.unwrap().socket;
 
@@ -112,7 +115,10 @@ async fn vanish_leaves_the_peer_half_open_until_its_user_timeout() {
         pb::CreateRequest { stack: format!("{lab}/a"), session: session.clone(), ..Default::default() };
     let client = world.create(create).await.unwrap();
     let remote = Some(common::address("10.0.0.2", 80));
-    sockets.connect(pb::ConnectRequest { socket: client, remote, dont_wait: true }).await.unwrap_err();
+    sockets
+        .connect(pb::ConnectRequest { socket: client, remote, dont_wait: true, data: Default::default() })
+        .await
+        .unwrap_err();
     world.advance(&lab, Duration::from_secs(1)).await;
     let server = world.accept(listener).await.unwrap().socket;
 

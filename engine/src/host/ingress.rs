@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
+use super::fast_open;
 use super::op::SocketState;
 use super::ports::Hold;
 use super::settle::flush_thawed;
@@ -232,6 +233,15 @@ impl Engine {
         tuple: Tuple,
         segment: &TcpSegment<'_>,
     ) {
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2
+        //# FastOpenEnabled: default is off.  It MUST be turned on explicitly by
+        //# the application.  When this flag is off, the server does not
+        //# perform any TFO-related operations and MUST ignore all cookie
+        //# options.
+        let fast_open = match self.sockets.get(&listener_id).is_some_and(|parent| parent.options.fast_open) {
+            true => self.answer_fast_open(now, listener_id, tuple, segment),
+            false => fast_open::Answer::Ignore,
+        };
         let child = self.ids.next_socket();
         let mtu = self.mtu_to(tuple.remote.ip());
         let Some(parent) = self.sockets.get_mut(&listener_id) else { return };
@@ -244,6 +254,9 @@ impl Engine {
         let clock = self.timestamp_offsets.clock(now, &tuple);
         let mut half =
             HalfOpen::new(now, child, listener_id, tuple, options.clone(), sizes, iss, clock, segment);
+        if let fast_open::Answer::Give(cookie) = fast_open {
+            half.cookie = Some(cookie);
+        }
         let socket = Socket {
             id: child,
             session: parent.session,
@@ -264,8 +277,16 @@ impl Engine {
             in_ready_queue: false,
             registered: None,
         };
+        let opens_fast = fast_open == fast_open::Answer::Open;
+        let mut queued = 0;
         if let Phase::Listener(listener) = &mut parent.phase {
-            listener.half_open.insert(child);
+            if opens_fast {
+                listener.fast_open_pending.insert(child);
+                listener.accept_queue.push_back(child);
+            } else {
+                listener.half_open.insert(child);
+            }
+            queued = listener.accept_queue.len() as u32;
         }
         let hold = Hold::Bound { reuse: socket.options.reuse_address, listening: false };
         self.ports.hold(PortKind::Tcp, tuple.local, child, hold);
@@ -298,10 +319,17 @@ impl Engine {
                 remote: Some(remote),
             },
         );
+        cx.note_window_scale(&segment.options);
+        if opens_fast {
+            let connection = Connection::open_fast_from(&mut cx, &half, segment);
+            cx.tell(listener_id, EventKind::AcceptReady { child, queued });
+            self.sockets.insert(child, Socket { phase: Phase::Connection(Box::new(connection)), ..socket });
+            self.touch(child);
+            return self.touch(listener_id);
+        }
         for (timer, at) in half.timers() {
             cx.tell_timer(child, timer, TimerAction::Started(at));
         }
-        cx.note_window_scale(&segment.options);
         cx.send_stray(half.syn_ack(now));
         self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
         self.touch(child);

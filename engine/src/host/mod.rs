@@ -29,6 +29,7 @@ mod calls;
 mod demux;
 mod egress;
 mod errno;
+mod fast_open;
 mod fragments;
 mod icmp;
 mod info;
@@ -65,6 +66,7 @@ use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
 use crate::tcp::cx::{Cx, Stray};
+use crate::tcp::fast_open::{CookieCache, CookieSecret};
 use crate::tcp::passive::isn::IsnSecret;
 use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
@@ -81,6 +83,8 @@ pub struct Engine {
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
+    /// What the Fast Open cookies of our listeners follow from.
+    fast_open: CookieSecret,
     timestamp_offsets: OffsetSecret,
     timers: Agenda,
     shared: Shared,
@@ -114,6 +118,7 @@ struct Shared {
     counters: Counters,
     limits: Limits,
     strays: VecDeque<Box<Stray>>,
+    cookies: CookieCache,
     challenges: Budget,
     stray_replies: Limiter,
 }
@@ -127,6 +132,7 @@ impl Shared {
             counters: &mut self.counters,
             limits: &self.limits,
             strays: &mut self.strays,
+            cookies: &mut self.cookies,
             challenges: &mut self.challenges,
             stray_replies: &mut self.stray_replies,
         }
@@ -148,6 +154,7 @@ impl Engine {
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
+            fast_open: CookieSecret::new(&mut rng),
             timestamp_offsets: OffsetSecret::new(&mut rng),
             timers: Agenda::default(),
             shared: Shared {
@@ -156,6 +163,7 @@ impl Engine {
                 counters: Counters::default(),
                 limits: config.limits.clone(),
                 strays: VecDeque::new(),
+                cookies: CookieCache::default(),
                 challenges: Budget::default(),
                 stray_replies,
             },

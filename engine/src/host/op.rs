@@ -178,7 +178,7 @@ pub enum Request {
     /// Parks until a connection is there. Gives [`Reply::Accepted`].
     Accept { socket: SocketId, wait: Wait },
     /// Parks until the handshake is over. Gives [`Reply::Connected`].
-    Connect { socket: SocketId, remote: SocketAddr, wait: Wait },
+    Connect { socket: SocketId, remote: SocketAddr, data: Vec<u8>, wait: Wait },
     /// Parks until at least one octet fits. Gives [`Reply::Sent`].
     Send { socket: SocketId, data: Vec<u8>, urgent: bool, wait: Wait },
     /// Parks until `min` octets are there or no more can come. Gives [`Reply::Received`].

@@ -8,6 +8,7 @@ use alloc::collections::VecDeque;
 use core::net::{IpAddr, SocketAddr};
 
 use super::agreed::SHIFT_MAX;
+use super::fast_open::CookieCache;
 use super::seq::Seq;
 use super::throttle::Budget;
 use super::timers::TimerKind;
@@ -71,6 +72,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) counters: &'a mut Counters,
     pub(crate) limits: &'a Limits,
     pub(crate) strays: &'a mut VecDeque<Box<Stray>>,
+    pub(crate) cookies: &'a mut CookieCache,
     pub(crate) challenges: &'a mut Budget,
     pub(crate) stray_replies: &'a mut Limiter,
 }

@@ -58,6 +58,8 @@ pub struct TcpInfo {
     pub backoff: u32,
     /// The user timeout that the peer told of itself (RFC 5482), where `user_timeout_option` is on and it did.
     pub peer_user_timeout: Option<Duration>,
+    /// Data came or went with the SYN and was taken (RFC 7413).
+    pub fast_open: bool,
     /// Totals.
     pub totals: Totals,
     /// No more is sent after the FIN.

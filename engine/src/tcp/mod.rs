@@ -11,6 +11,7 @@ mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;
 pub(crate) mod ecn;
+pub(crate) mod fast_open;
 pub(crate) mod passive;
 mod path_mtu;
 mod receive;

@@ -169,7 +169,7 @@ impl Host {
     }
 
     pub(crate) fn start_connect(&mut self, socket: SocketId, remote: SocketAddr) -> OpId {
-        let (op, outcome) = self.op(Request::Connect { socket, remote, wait: Wait::Park });
+        let (op, outcome) = self.op(Request::Connect { socket, remote, data: vec![], wait: Wait::Park });
         assert_eq!(outcome, Outcome::Parked);
         op
     }

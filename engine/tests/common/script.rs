@@ -215,7 +215,8 @@ impl Script {
             self.iss = Some(segment.seq);
         }
         if !segment.payload.is_empty() {
-            let at = segment.seq - self.iss.expect("data before a SYN");
+            let first = segment.seq + u32::from(segment.syn());
+            let at = first - self.iss.expect("data before a SYN");
             assert_eq!(segment.payload, octets(at as u32, segment.payload.len()), "the octets at {at}");
             self.payloads.push(segment.payload.to_vec());
         }

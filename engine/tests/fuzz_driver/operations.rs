@@ -19,6 +19,8 @@ use super::watched::{Watched, packet, segment_packet};
 
 /// Limits that a few hundred bytes can hit.
 const LIMITS: Limits = Limits {
+    fast_open_pending: 2,
+    fast_open_cookies: 2,
     sockets: 20,
     half_open: 3,
     backlog: 3,
@@ -100,7 +102,7 @@ impl World {
             self.host.op(Request::Bind { socket: listener, local: SocketAddr::new(self.own, 80) });
             self.host.op(Request::Listen { socket: listener, backlog: 2 });
             let remote = SocketAddr::new(self.peer, 80);
-            self.host.op(Request::Connect { socket: client, remote, wait: Wait::Park });
+            self.host.op(Request::Connect { socket: client, remote, data: vec![], wait: Wait::Park });
             let (src, dst) = (SocketAddr::new(self.peer, 1000), SocketAddr::new(self.own, 80));
             let syn = TcpSegment { flags: Flags::SYN, window: 9000, ..TcpSegment::default() };
             self.host.frame(&segment_packet(src, dst, &syn));
@@ -167,7 +169,7 @@ impl World {
             3 => Request::Bind { socket, local: self.local(choices) },
             4 | 5 => Request::Listen { socket, backlog: choices.pick(&[1, 0, 2, u32::MAX]) },
             6 | 7 => Request::Accept { socket, wait },
-            8 | 9 => Request::Connect { socket, remote: self.remote(choices), wait },
+            8 | 9 => Request::Connect { socket, remote: self.remote(choices), data: vec![], wait },
             10..=12 => Request::Send {
                 socket,
                 data: vec![7; choices.pick(&[1, 0, 100, 1460, 9000])],

@@ -84,7 +84,7 @@ impl World {
         let remote = SocketAddr::new(ips[1], 80);
         hosts[1].op(Request::Bind { socket: listener, local: remote });
         hosts[1].op(Request::Listen { socket: listener, backlog: 1 });
-        hosts[0].op(Request::Connect { socket: client, remote, wait: Wait::Park });
+        hosts[0].op(Request::Connect { socket: client, remote, data: vec![], wait: Wait::Park });
         let mut ends = [Some(client), None].into_iter().zip(sent_max);
         let sides = hosts.map(|host| {
             let (socket, sent_max) = ends.next().expect("two ends");

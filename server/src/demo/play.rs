@@ -54,7 +54,8 @@ impl Scene<'_> {
         self.note(Side::Left, "connect()", CallPart::Begins);
         let accept = pb::AcceptRequest { socket: listener, ..Default::default() };
         let remote = Some(SocketAddress { ip: "10.0.0.2".to_owned(), port: PORT });
-        let connect = pb::ConnectRequest { socket: client, remote, dont_wait: false };
+        let connect =
+            pb::ConnectRequest { socket: client, remote, dont_wait: false, data: Default::default() };
         // Each is in the queue of the lab's thread as soon as it was polled once, in this order.
         let (accepted, connected) = tokio::join!(
             self.parts.sockets.accept(Request::new(accept)),

@@ -94,7 +94,7 @@ impl World {
 
     pub async fn connect(&self, socket: u64) -> Result<pb::ConnectResponse, Status> {
         let remote = Some(address("10.0.0.2", 80));
-        let request = pb::ConnectRequest { socket, remote, dont_wait: false };
+        let request = pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() };
         Ok(self.sockets.clone().connect(request).await?.into_inner())
     }
 
@@ -121,7 +121,8 @@ impl World {
         let info = self.info(listener).await.summary.unwrap();
         let client = self.create(create("a")).await.unwrap();
         let remote = Some(address("10.0.0.2", info.local.unwrap().port));
-        let connect = pb::ConnectRequest { socket: client, remote, dont_wait: false };
+        let connect =
+            pb::ConnectRequest { socket: client, remote, dont_wait: false, data: Default::default() };
         let mut sockets = self.sockets.clone();
         let (connected, accepted) = tokio::join!(sockets.connect(connect), self.accept(listener));
         connected.unwrap();

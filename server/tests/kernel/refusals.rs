@@ -18,7 +18,12 @@ fn nobody_listening_is_econnrefused() {
             .local_addr()
             .expect("an address");
         let socket = rig.create(pb::SocketKind::Stream).await;
-        let request = pb::ConnectRequest { socket, remote: Some(address(port)), dont_wait: false };
+        let request = pb::ConnectRequest {
+            socket,
+            remote: Some(address(port)),
+            dont_wait: false,
+            data: Default::default(),
+        };
         let status = rig.sockets.clone().connect(request).await.expect_err("refused");
         assert_eq!((status.code(), errno(&status).as_str()), (Code::Unavailable, "ECONNREFUSED"));
         rig.close(socket).await;
@@ -77,8 +82,11 @@ fn no_route_is_enetunreach_at_once() {
         let nowhere = if rig.ours.address.is_ipv4() { "192.0.2.1:9" } else { "[2001:db8::1]:9" };
         let socket = rig.create(pb::SocketKind::Stream).await;
         let remote = Some(address(nowhere.parse().expect("an address")));
-        let status =
-            rig.sockets.clone().connect(pb::ConnectRequest { socket, remote, dont_wait: false }).await;
+        let status = rig
+            .sockets
+            .clone()
+            .connect(pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() })
+            .await;
         let status = status.expect_err("there is no way there");
         assert_eq!((status.code(), errno(&status).as_str()), (Code::Unavailable, "ENETUNREACH"));
         rig.close(socket).await;

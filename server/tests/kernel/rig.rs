@@ -115,7 +115,12 @@ impl Rig {
     /// A socket of ours, connected to a kernel listener.
     pub(crate) async fn connect(&self, remote: SocketAddr, options: pb::SocketOptions) -> u64 {
         let socket = self.create_with(pb::SocketKind::Stream, options).await;
-        let request = pb::ConnectRequest { socket, remote: Some(address(remote)), dont_wait: false };
+        let request = pb::ConnectRequest {
+            socket,
+            remote: Some(address(remote)),
+            dont_wait: false,
+            data: Default::default(),
+        };
         self.sockets.clone().connect(request).await.expect("connected");
         socket
     }

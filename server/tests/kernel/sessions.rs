@@ -25,7 +25,10 @@ async fn owned(rig: &Rig) -> (String, u64, TcpStream) {
     let socket = sockets.create(create).await.expect("created").into_inner().socket;
     let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
     let remote = Some(address(listener.local_addr().expect("an address")));
-    sockets.connect(pb::ConnectRequest { socket, remote, dont_wait: false }).await.expect("connected");
+    sockets
+        .connect(pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() })
+        .await
+        .expect("connected");
     (session, socket, listener.accept().expect("accepted").0)
 }
 

@@ -33,7 +33,7 @@ fn port_unreachable_reaches_a_connected_socket() {
         let remote = Some(address(kernel.local_addr().expect("an address")));
         drop(kernel);
         let socket = rig.create(pb::SocketKind::Datagram).await;
-        let connect = pb::ConnectRequest { socket, remote, dont_wait: false };
+        let connect = pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() };
         rig.sockets.clone().connect(connect).await.expect("a peer");
         rig.send(socket, b"anybody there?").await;
         let status = rig.recv(socket).await.expect_err("nobody");

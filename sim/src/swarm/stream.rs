@@ -187,7 +187,8 @@ impl Stream {
             }
         }
         let wait = self.wait();
-        let (op, outcome) = run.call(self.actor, self.stack, Request::Connect { socket, remote, wait });
+        let (op, outcome) =
+            run.call(self.actor, self.stack, Request::Connect { socket, remote, data: vec![], wait });
         match outcome {
             Outcome::Parked => self.connect = Some(op),
             Outcome::Done(result) => self.connected(run, result),
@@ -491,7 +492,7 @@ impl Stream {
         let wait = Wait::Park;
         let request = match run.dice.below(5) {
             0 => Request::Listen { socket, backlog: 1 },
-            1 => Request::Connect { socket, remote, wait: Wait::Never },
+            1 => Request::Connect { socket, remote, data: vec![], wait: Wait::Never },
             2 => Request::Accept { socket, wait },
             3 => Request::Bind { socket, local: remote },
             _ => Request::Recv { socket: SocketId(u64::MAX), max: 1, min: 1, peek: false, wait },

@@ -156,7 +156,8 @@ impl<'a> Exchange<'a> {
             self.peer.listen(PORT);
             self.socket = Some(socket);
             let remote = SocketAddr::new(their_address, PORT);
-            self.waits.open = self.park(Request::Connect { socket, remote, wait: Wait::Park })?;
+            self.waits.open =
+                self.park(Request::Connect { socket, remote, data: vec![], wait: Wait::Park })?;
         } else {
             self.call(Request::Bind { socket, local: SocketAddr::new(our_address, PORT) })?;
             self.call(Request::Listen { socket, backlog: 1 })?;

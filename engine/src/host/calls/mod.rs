@@ -67,10 +67,12 @@ impl Engine {
             Request::Bind { socket, local } => self.bind(now, socket, local),
             Request::Listen { socket, backlog } => self.listen(now, socket, backlog),
             Request::Accept { socket, wait } => return self.wait_for(now, op, socket, Waiting::Accept, wait),
-            Request::Connect { socket, remote, wait } => match self.connect(now, socket, remote, wait) {
-                Some(result) => result,
-                None => return self.wait_for(now, op, socket, Waiting::Connect, wait),
-            },
+            Request::Connect { socket, remote, data, wait } => {
+                match self.connect(now, socket, remote, &data, wait) {
+                    Some(result) => result,
+                    None => return self.wait_for(now, op, socket, Waiting::Connect, wait),
+                }
+            }
             Request::Send { socket, data, urgent, wait } => {
                 return self.wait_for(now, op, socket, Waiting::Send { data, urgent }, wait);
             }

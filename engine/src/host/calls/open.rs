@@ -14,8 +14,15 @@ use crate::tcp::state::State;
 
 impl Engine {
     /// Starts a connection; `None`: it has to be waited for.
-    pub(super) fn connect(&mut self, now: Instant, id: SocketId, remote: SocketAddr, wait: Wait) -> Attempt {
-        match self.begin_connect(now, id, canonical(remote), wait) {
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        remote: SocketAddr,
+        data: &[u8],
+        wait: Wait,
+    ) -> Attempt {
+        match self.begin_connect(now, id, canonical(remote), data, wait) {
             Ok(true) => self.try_connected(id),
             Ok(false) => None,
             Err(error) => Some(Err(error)),
@@ -28,9 +35,22 @@ impl Engine {
         now: Instant,
         id: SocketId,
         remote: SocketAddr,
+        data: &[u8],
         wait: Wait,
     ) -> Result<bool, OpError> {
         let socket = self.open_socket(id)?;
+        if !data.is_empty() && (socket.kind != SocketKind::Stream || !socket.options.fast_open) {
+            return Err(OpError {
+                detail: Some("Data goes with the SYN of a stream socket whose option fast_open is on."),
+                ..Errno::EOPNOTSUPP.into()
+            });
+        }
+        if data.len() > socket.options.send_buffer as usize {
+            return Err(OpError {
+                detail: Some("The data does not fit the send buffer."),
+                ..Errno::EMSGSIZE.into()
+            });
+        }
         match &socket.phase {
             Phase::Idle | Phase::Datagram(_) => {}
             Phase::Listener(_) => return Err(socket.refusal(Errno::EISCONN, "The socket is listening.")),
@@ -73,12 +93,18 @@ impl Engine {
             });
         }
         match kind {
-            SocketKind::Stream => self.open_stream(now, id, remote).map(|()| false),
+            SocketKind::Stream => self.open_stream(now, id, remote, data).map(|()| false),
             SocketKind::Datagram => self.set_peer(now, id, remote).map(|()| true),
         }
     }
 
-    fn open_stream(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<(), OpError> {
+    fn open_stream(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        remote: SocketAddr,
+        data: &[u8],
+    ) -> Result<(), OpError> {
         let local = self.local_for(now, id, remote)?;
         let tuple = Tuple { local, remote };
         if self.demux.connected(PortKind::Tcp, &tuple).is_some() || local == remote {
@@ -98,7 +124,11 @@ impl Engine {
         let sizes = SegmentSizes::new(mtu, local.is_ipv4(), &options);
         let mut cx = self.shared.cx(now);
         cx.tell(id, EventKind::Named { local, remote: Some(remote) });
-        let connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss, clock);
+        let fast_open = options.fast_open;
+        let mut connection = Connection::connect(&mut cx, id, tuple, options, sizes, iss, clock);
+        if fast_open {
+            connection.open_fast(&mut cx, data);
+        }
         self.demux.connect(PortKind::Tcp, tuple, id);
         self.open_socket(id)?.phase = Phase::Connection(Box::new(connection));
         self.touch(id);

@@ -21,9 +21,10 @@ impl Connection {
             //# TCP implementations SHOULD send an MSS Option in every SYN segment
             //# when its receive MSS differs from the default 536 for IPv4 or 1220
             //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
-            out.options = self.agreed.on_syn(self.rcv.mss, &self.clock, cx.now);
-            out.options.user_timeout = self.user_timeout_to_tell(true);
-            out.window = window::on_syn(self.options.receive_buffer);
+            out.options = TcpOptions { fast_open: out.options.fast_open, ..self.options_of_syn(cx.now) };
+            // Fast Open may have brought something already.
+            let taken = self.rcv.ready.len() as u32;
+            out.window = window::on_syn(self.options.receive_buffer.saturating_sub(taken));
         } else {
             out.options = self.options_of_segment(cx.now);
             self.user_timeout_told();
@@ -34,6 +35,11 @@ impl Connection {
         self.rcv.sack.sent();
         self.rcv.acks.sent();
         self.stop(cx, TimerKind::DelayedAck);
+    }
+
+    pub(super) fn options_of_syn(&self, now: Instant) -> TcpOptions {
+        let user_timeout = self.user_timeout_to_tell(true);
+        TcpOptions { user_timeout, ..self.agreed.on_syn(self.rcv.mss, &self.clock, now) }
     }
 
     //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2

@@ -29,6 +29,7 @@ impl Connection {
             ssthresh: self.congestion.ssthresh(),
             backoff: self.rtt.backoff().max(self.snd.persist.backoff()),
             peer_user_timeout: self.peer_user_timeout(),
+            fast_open: self.fast_opened(),
             totals: self.totals,
             shutdown_write: self.snd.fin,
             shutdown_read: self.shut_read,

@@ -14,6 +14,7 @@
 mod acknowledge;
 mod arrival;
 mod ecn;
+mod fast_open;
 mod icmp;
 mod info;
 mod invariants;
@@ -59,6 +60,7 @@ use crate::wire::{Flags, TcpOptions};
 
 use meters::Meters;
 
+use fast_open::FastOpen;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::SegmentSizes;
 pub(crate) use user::ReadyData;
@@ -109,6 +111,8 @@ struct Send {
     urgent: SendUrgent,
     /// The persist timer fired: the next segment goes whatever the window.
     probe: bool,
+    /// The SYN,ACK of a connection that Fast Open opened was asked for again.
+    syn_again: bool,
     /// A keep-alive probe is to go.
     keep_alive_probe: bool,
     /// Keep-alive probes sent without an answer.
@@ -168,6 +172,7 @@ pub(crate) struct Connection {
     path: PathMtu,
     timers: Timers,
     user_timeouts: UserTimeouts,
+    fast_open: FastOpen,
     totals: Totals,
     meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.

@@ -200,6 +200,7 @@ impl Connection {
                 persist: Persist::default(),
                 urgent: SendUrgent::default(),
                 probe: false,
+                syn_again: false,
                 keep_alive_probe: false,
                 keep_alive_unanswered: 0,
                 last_sent: now,
@@ -236,6 +237,7 @@ impl Connection {
             shut_read: false,
             orphan: false,
             user_timeouts: UserTimeouts::default(),
+            fast_open: FastOpen::default(),
             options,
         }
     }
@@ -270,7 +272,7 @@ impl Connection {
     //# (that reflects the available reassembly buffer size at the remote
     //# host, the EMTU_R [19]) and the largest transmission size permitted by
     //# the IP layer (EMTU_S [19]):
-    fn set_send_mss(&mut self, mss: u32) {
+    pub(super) fn set_send_mss(&mut self, mss: u32) {
         self.snd.peer_mss = mss;
         self.snd.mss = self.mss_of_path().saturating_sub(self.agreed.option_len()).max(1);
         self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));

@@ -497,6 +497,7 @@ impl Connection {
         let una = self.snd.una;
         let again = self.recovery.timed_out_at(una);
         let from_calm = !self.recovery.is_recovering();
+        self.on_fast_open_unanswered(cx);
         if self.snd.syn_acknowledged {
             if from_calm {
                 self.recovery.undo.begin(una);

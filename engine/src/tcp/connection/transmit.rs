@@ -98,6 +98,11 @@ impl Connection {
 
     fn next_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         if self.snd.nxt == self.snd.iss && !self.snd.syn_acknowledged {
+            let mut syn = self.syn();
+            self.fill_first_syn(cx.now, &mut syn);
+            return Some(syn);
+        }
+        if core::mem::take(&mut self.snd.syn_again) {
             return Some(self.syn());
         }
         self.loss_probe(cx)
@@ -331,7 +336,9 @@ impl Connection {
 
     /// New data, or the FIN alone, as the windows, Nagle and silly-window avoidance allow.
     fn new_data(&mut self, cx: &mut Cx<'_>, allowance: Allowance) -> Option<Outgoing> {
-        if matches!(self.state, State::SynSent | State::SynReceived) || self.snd.nxt == self.send_end() {
+        let opening =
+            self.state == State::SynSent || self.state == State::SynReceived && !self.serves_early();
+        if opening || self.snd.nxt == self.send_end() {
             self.note_app_limited();
             return None;
         }
@@ -469,7 +476,7 @@ impl Connection {
         self.totals.on_sent(out.len, self.snd.nxt.octets_since(out.seq).min(out.len));
         if end.after(self.snd.nxt) {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
-            let again = out.flags.contains(Flags::SYN | Flags::ACK);
+            let again = out.flags.contains(Flags::SYN | Flags::ACK) && !self.passive;
             self.note_sent(cx.now, self.snd.nxt, end, again.into());
             self.snd.nxt = end;
             self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);

@@ -32,7 +32,8 @@ impl Connection {
             return Some(Ok(0));
         }
         // While the handshake lasts the call waits, as `send(2)` does.
-        if matches!(self.state, State::SynSent | State::SynReceived) {
+        let opening = matches!(self.state, State::SynSent | State::SynReceived);
+        if opening && !self.serves_early() {
             return None;
         }
         let taken = self.snd.buffer.push(data, self.options.send_buffer);

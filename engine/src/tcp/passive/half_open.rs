@@ -18,7 +18,7 @@ use crate::tcp::throttle::Spacing;
 use crate::tcp::timers::TimerKind;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
-use crate::wire::{Flags, TcpOptions, TcpSegment};
+use crate::wire::{FastOpenCookie, Flags, TcpOptions, TcpSegment};
 
 /// A connection in SYN-RECEIVED.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct HalfOpen {
     pub(crate) ecn: EcnSetup,
     pub(crate) clock: Clock,
     pub(crate) replies: Spacing,
+    /// The Fast Open cookie that the first SYN,ACK brings.
+    pub(crate) cookie: Option<FastOpenCookie>,
     /// When the SYN,ACK last went.
     pub(crate) sent: Instant,
     pub(crate) retransmissions: u32,
@@ -73,6 +75,7 @@ impl HalfOpen {
             ecn,
             clock,
             replies: Spacing::default(),
+            cookie: None,
             sent: now,
             retransmissions: 0,
             retransmit_at: now + options.rto_initial.max(options.rto_min),
@@ -92,8 +95,14 @@ impl HalfOpen {
             ack: Some(self.irs + 1),
             flags,
             window: window::on_syn(self.options.receive_buffer),
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+            //# If the SYN-ACK timer fires, the server SHOULD retransmit a SYN-ACK
+            //# segment with neither data nor Fast Open options for compatibility
+            //# reasons.
             options: TcpOptions {
-                user_timeout: self.options.user_timeout_option.then_some(self.options.user_timeout),
+                fast_open: self.cookie.filter(|_| self.retransmissions == 0),
+                user_timeout: TcpOptions::tellable(self.options.user_timeout)
+                    .filter(|_| self.options.user_timeout_option),
                 ..self.agreed.on_syn(self.sizes.announce, &self.clock, now)
             },
             relative: Some(self.relative_out()),

@@ -18,6 +18,8 @@ pub(crate) struct Listener {
     pub(crate) half_open: BTreeSet<SocketId>,
     /// Connections waiting to be accepted, the oldest first.
     pub(crate) accept_queue: VecDeque<SocketId>,
+    /// Connections that Fast Open opened, some of them still in SYN-RECEIVED: PendingFastOpenRequests.
+    pub(crate) fast_open_pending: BTreeSet<SocketId>,
     /// SYNs and ACKs that found a queue full.
     pub(crate) overflows: u64,
 }

@@ -137,6 +137,11 @@ impl TcpOptions {
         Ok(())
     }
 
+    /// A user timeout as the option can tell it: no shorter than a second, and without what its unit leaves over.
+    pub(crate) fn tellable(timeout: Duration) -> Option<Duration> {
+        user_timeout(user_timeout_field(timeout))
+    }
+
     /// The length of the options as written, in octets: a multiple of 4, at most 40.
     #[allow(clippy::len_without_is_empty, reason = "`is_empty` would ask something else: see `NONE`")]
     pub fn len(&self) -> usize {

@@ -165,8 +165,10 @@ impl Service for SocketsService {
         let request = request.into_inner();
         let (socket, _) = self.find(request.socket)?;
         let remote = remote_address(request.remote.as_ref(), "remote")?;
-        let wait = wait(request.dont_wait);
-        let At { value, at } = self.call(socket.0, |socket| Op::Connect { socket, remote, wait }).await?;
+        data_up_to(request.data.len(), self.sizes.message, "data")?;
+        let (data, wait) = (request.data.into(), wait(request.dont_wait));
+        let At { value, at } =
+            self.call(socket.0, |socket| Op::Connect { socket, remote, data, wait }).await?;
         match value.reply {
             Reply::Connected { local, remote } => Ok(Response::new(pb::ConnectResponse {
                 local: Some(address_to_proto(local)),

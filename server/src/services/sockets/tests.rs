@@ -54,7 +54,7 @@ async fn listener(parts: &Parts) -> u64 {
 async fn connect(parts: &Parts) -> u64 {
     let socket = socket(parts, "lab/a").await;
     let remote = Some(pb::SocketAddress { ip: "10.0.0.2".to_owned(), port: 80 });
-    let request = pb::ConnectRequest { socket, remote, dont_wait: false };
+    let request = pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() };
     parts.sockets.connect(Request::new(request)).await.unwrap();
     socket
 }

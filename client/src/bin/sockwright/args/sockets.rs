@@ -56,6 +56,9 @@ pub(crate) enum SocketVerb {
         /// Send the SYN and fail with EINPROGRESS rather than wait
         #[arg(long)]
         dont_wait: bool,
+        /// The first bytes: with the SYN, where Fast Open is on and the server gave a cookie before
+        #[arg(long, value_name = "TEXT|-|@FILE", allow_hyphen_values = true)]
+        data: Option<String>,
     },
     /// Send bytes, and print how many the send buffer took
     Send {

@@ -23,8 +23,9 @@ pub(super) async fn run(cx: &mut Context, verb: SocketVerb) -> Result<(), Failur
             let response = cx.client.sockets.accept(request).await?;
             Ok(cx.out.message(response.get_ref(), |response| response.socket.to_string())?)
         }
-        SocketVerb::Connect { id, remote, dont_wait } => {
-            let request = v1::ConnectRequest { socket: id, remote: Some(remote), dont_wait };
+        SocketVerb::Connect { id, remote, dont_wait, data } => {
+            let data = data.map_or(Ok(Default::default()), |data| data::read(&data))?;
+            let request = v1::ConnectRequest { socket: id, remote: Some(remote), dont_wait, data };
             let response = cx.client.sockets.connect(request).await?;
             Ok(cx.out.message(response.get_ref(), |response| {
                 format!("{} > {}", address(response.local.as_ref()), address(response.remote.as_ref()))

@@ -59,8 +59,10 @@ impl Connection {
             //# (i.e., came from the LISTEN state), then return this
             //# connection to LISTEN state and return.  The user need not
             //# be informed.
-            State::SynReceived if self.passive => self.transition(cx, Trigger::Rst, cause),
-            State::SynReceived => self.fail(cx, Trigger::Rst, cause, Errno::ECONNREFUSED),
+            State::SynReceived if self.passive && !self.serves_early() => {
+                self.transition(cx, Trigger::Rst, cause)
+            }
+            State::SynReceived if !self.passive => self.fail(cx, Trigger::Rst, cause, Errno::ECONNREFUSED),
             // Nobody waits for anything any more in these.
             State::Closing | State::LastAck | State::TimeWait => self.transition(cx, Trigger::Rst, cause),
             _ => self.fail(cx, Trigger::Rst, cause, Errno::ECONNRESET),

@@ -18,7 +18,7 @@ impl Connection {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If the connection was initiated with a passive OPEN, then
         //# return this connection to the LISTEN state and return.
-        if self.state == State::SynReceived && self.passive {
+        if self.state == State::SynReceived && self.passive && !self.serves_early() {
             self.transition(cx, Trigger::Syn, Cause::Segment(segment.flags));
             return ControlFlow::Break(End::Processed);
         }

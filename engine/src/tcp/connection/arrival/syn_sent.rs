@@ -45,6 +45,7 @@ impl Connection {
         self.restart_send_timers(cx, false);
         self.transition(cx, Trigger::SynAck, cause);
         self.on_established(cx);
+        self.on_fast_open_answer(cx, segment);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
         //= type=exception
         //= reason=nothing is queued yet, as SEND waits until the connection is open

@@ -3,7 +3,11 @@
 use super::*;
 
 impl Connection {
-    pub(super) fn take_text(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+    pub(in crate::tcp::connection) fn take_text(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'_>,
+    ) -> ControlFlow<End> {
         if segment.payload.is_empty() {
             return ControlFlow::Continue(());
         }
