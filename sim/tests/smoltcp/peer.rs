@@ -86,7 +86,7 @@ impl Peer {
         let now = world.now();
         let micros = now.since(Instant::ZERO).as_micros() as i64;
         // From somewhere within its range, as any clock.
-        CLOCK.set((micros / 1000) as u32 ^ 0xffff_0000);
+        CLOCK.set(((micros / 1000) as u32).wrapping_add(0xffff_0000));
         while let Some(arrival) = world.poll_arrival(self.stack) {
             self.device.arrived.push_back(arrival.frame);
         }
