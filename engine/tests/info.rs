@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use common::Pair;
 use common::script::Script;
-use sockwright_engine::event::{DropReason, EventKind};
-use sockwright_engine::tcp::config::{KeepAlive, OptionsPatch};
-use sockwright_engine::tcp::info::{Dropped, OptionsInUse, StallTotals};
+use sockwright_engine::event::{CongestionPhase, DropReason, EventKind, RecoveryPhase};
+use sockwright_engine::tcp::config::{CongestionControl, KeepAlive, OptionsPatch};
+use sockwright_engine::tcp::info::{
+    CongestionVariables, Delivery, Dropped, OptionsInUse, RecoveryTimer, SentRange, StallTotals,
+};
 use sockwright_engine::time::Instant;
 
 fn at(millis: u64) -> Instant {
@@ -164,35 +166,22 @@ fn the_acknowledgment_may_wait_and_the_peers_segments_are_measured() {
 }
 
 #[test]
-fn windows_and_congestion_are_told_as_they_change() {
+fn windows_are_told_as_they_are_announced() {
     let mut pair = Pair::new();
     let (client, server) = pair.connected();
-    pair.a.events.clear();
     pair.b.events.clear();
-    pair.a.send(client, &[7; 20_000]);
-    pair.run();
-    let info = pair.a.engine.info(client).and_then(|info| info.tcp).unwrap();
-    let told = |events: &[sockwright_engine::event::Event], socket| -> Vec<EventKind> {
-        let of_it = events.iter().filter(|event| event.socket == Some(socket));
-        of_it.map(|event| event.kind.clone()).collect()
-    };
-    let congestion = told(&pair.a.events, client)
-        .into_iter()
-        .rfind(|kind| matches!(kind, EventKind::Congestion { .. }))
-        .expect("the window grew");
-    let (cwnd, ssthresh, phase) = (info.cwnd, info.ssthresh, info.congestion_phase);
-    assert_eq!(congestion, EventKind::Congestion { cwnd, ssthresh, phase });
-
-    // The reader is slow: what is announced shrinks, and opens again as it reads.
     let announced = |pair: &Pair| -> Vec<u32> {
-        told(&pair.b.events, server)
-            .iter()
-            .filter_map(|kind| match kind {
-                EventKind::Windows { rcv_wnd, .. } => Some(*rcv_wnd),
+        let of_it = pair.b.events.iter().filter(|event| event.socket == Some(server));
+        of_it
+            .filter_map(|event| match event.kind {
+                EventKind::Windows { rcv_wnd, .. } => Some(rcv_wnd),
                 _ => None,
             })
             .collect()
     };
+    // The reader is slow: what is announced shrinks, and opens again as it reads.
+    pair.a.send(client, &[7; 20_000]);
+    pair.run();
     let before = announced(&pair);
     assert!(before.windows(2).all(|pair| pair[0] > pair[1]), "{before:?}");
     pair.b.recv(server);
@@ -227,4 +216,121 @@ fn the_options_in_use_are_those_that_both_sides_have() {
         let options = info.and_then(|info| info.tcp).unwrap().options;
         assert_eq!(options, OptionsInUse { timestamps: true, sack: true, window_scaling: true });
     }
+}
+
+/// A connection with SACK and a round trip of 20 ms, whose peer's window is 60,000 and its MSS 1000, and ten segments
+/// under way.
+fn ten_under_way(options: OptionsPatch) -> Script {
+    let options = OptionsPatch { sack: Some(true), tail_loss_probe: Some(false), ..options };
+    let mut s = Script::listening(options);
+    s.inject("S 0:0(0) win 60000 <mss 1000,sackOK>");
+    s.sent();
+    s.advance(20);
+    s.inject(". 1:1(0) ack 1 win 60000");
+    s.socket = s.host.accept(s.listener.unwrap());
+    s.send(10_000);
+    s.sent();
+    s
+}
+
+/// What a range of the scoreboard says, in words, relative to the initial sequence number.
+fn board(s: &Script) -> Vec<String> {
+    let info = s.info();
+    let words = |range: &SentRange| {
+        let SentRange { range, sacked, lost, resent, retransmissions } = range;
+        let flags = [(*sacked, "sacked"), (*lost, "lost"), (*resent, "resent")];
+        let flags: Vec<_> = flags.iter().filter(|(so, _)| *so).map(|(_, word)| *word).collect();
+        format!("{}..{} {} x{retransmissions}", range.start - info.iss, range.end - info.iss, flags.join(" "))
+    };
+    info.scoreboard.iter().map(words).collect()
+}
+
+#[test]
+fn the_scoreboard_is_told_as_ranges_of_one_fate() {
+    let mut s = ten_under_way(OptionsPatch::default());
+    assert_eq!(board(&s), ["1..10001  x0"]);
+    s.advance(20);
+    s.inject(". 1:1(0) ack 1001 win 60000");
+    s.inject(". 1:1(0) ack 1001 win 60000 <sack 2001:3001>");
+    assert_eq!(board(&s), ["1001..2001  x0", "2001..3001 sacked x0", "3001..10001  x0"]);
+    let info = s.info();
+    assert_eq!(
+        (info.ca_state, info.unacked, info.sacked, info.lost),
+        (RecoveryPhase::Disorder, 9000, 1000, 0)
+    );
+    assert_eq!((info.pipe, info.delivered, info.totals.bytes_acked), (8000, 2000, 1000));
+    assert_eq!(info.recovery_timer, RecoveryTimer::Reordering);
+
+    s.inject(". 1:1(0) ack 1001 win 60000 <sack 2001:5001>");
+    let info = s.info();
+    assert_eq!(info.ca_state, RecoveryPhase::Recovery);
+    assert_eq!((info.unacked, info.sacked, info.lost, info.retrans), (9000, 3000, 1000, 1000));
+    assert_eq!(board(&s), ["1001..2001 lost resent x1", "2001..5001 sacked x0", "5001..10001  x0"]);
+    assert_eq!((info.totals.retransmissions, info.totals.bytes_retrans), (1, 1000));
+    assert_eq!(info.congestion_phase, CongestionPhase::Recovery);
+
+    s.advance(20);
+    s.inject(". 1:1(0) ack 10001 win 60000");
+    let info = s.info();
+    assert_eq!((info.ca_state, info.unacked, info.scoreboard.len()), (RecoveryPhase::Open, 0, 0));
+    assert_eq!(info.min_rtt, Some(ms(20)));
+}
+
+#[test]
+fn how_fast_data_is_delivered_is_told() {
+    let mut s = ten_under_way(OptionsPatch::default());
+    assert_eq!(s.info().delivery_rate, None);
+    s.advance(20);
+    s.inject(". 1:1(0) ack 10001 win 60000");
+    // Ten thousand octets in twenty milliseconds, and no more to send.
+    assert_eq!(s.info().delivery_rate, Some(Delivery { rate: 500_000, app_limited: true }));
+}
+
+#[test]
+fn what_timeouts_cost_is_told() {
+    let mut s = ten_under_way(OptionsPatch::default());
+    s.advance(20);
+    s.inject(". 1:1(0) ack 1001 win 60000");
+    let rto = s.info().rto;
+    s.host.advance(rto);
+    let totals = s.info().totals;
+    assert_eq!((s.info().ca_state, s.info().retransmits), (RecoveryPhase::Loss, 1));
+    assert_eq!((totals.total_rto, totals.total_rto_recoveries), (1, 1));
+    assert_eq!(totals.total_rto_time, Duration::ZERO, "it is not over");
+    s.host.advance(rto * 2);
+    let totals = s.info().totals;
+    assert_eq!((totals.total_rto, totals.total_rto_recoveries), (2, 1));
+    s.advance(30);
+    s.inject(". 1:1(0) ack 10001 win 60000");
+    assert_eq!(s.info().ca_state, RecoveryPhase::Open);
+    assert_eq!(s.info().totals.total_rto_time, rto * 2 + ms(30));
+}
+
+#[test]
+fn duplicates_that_the_peer_tells_of_are_counted() {
+    let mut s = ten_under_way(OptionsPatch::default());
+    s.inject(". 1:1(0) ack 2001 win 60000 <sack 1:1001>");
+    s.inject(". 1:1(0) ack 3001 win 60000 <sack 1001:2001>");
+    s.inject(". 1:1(0) ack 4001 win 60000");
+    assert_eq!(s.info().totals.dsack_dups, 2);
+}
+
+#[test]
+fn each_algorithm_tells_what_it_remembers() {
+    let with = |congestion| OptionsPatch { congestion: Some(congestion), ..OptionsPatch::default() };
+    let loses = |s: &mut Script| {
+        s.advance(20);
+        s.inject(". 1:1(0) ack 1 win 60000 <sack 1001:5001>");
+        s.advance(20);
+        s.inject(". 1:1(0) ack 10001 win 60000");
+    };
+    let mut s = ten_under_way(with(CongestionControl::NewReno));
+    loses(&mut s);
+    assert_eq!(s.info().congestion_variables, CongestionVariables::NewReno);
+
+    let mut s = ten_under_way(with(CongestionControl::Cubic));
+    assert_eq!(s.info().congestion_variables, CongestionVariables::Cubic { w_max: 0, epoch: None });
+    let before = s.info().cwnd;
+    loses(&mut s);
+    assert_eq!(s.info().congestion_variables, CongestionVariables::Cubic { w_max: before, epoch: None });
 }

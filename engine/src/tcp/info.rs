@@ -10,7 +10,7 @@ use core::time::Duration;
 use super::config::CongestionControl;
 use super::seq::Seq;
 use super::timers::TimerKind;
-use crate::event::{CongestionPhase, DropReason};
+use crate::event::{CongestionPhase, DropReason, RecoveryPhase};
 use crate::time::Instant;
 
 /// The variables of a connection.
@@ -68,6 +68,32 @@ pub struct TcpInfo {
     pub shutdown_read: bool,
     /// The timers that run, and when they fire.
     pub timers: Vec<(TimerKind, Instant)>,
+    /// The phase of loss recovery (`tcpi_ca_state`).
+    pub ca_state: RecoveryPhase,
+    /// What the RETRANSMIT timer means while it runs.
+    pub recovery_timer: RecoveryTimer,
+    /// Octets that are believed to be in the network (RFC 6675's pipe).
+    pub pipe: u32,
+    /// Octets outstanding (`tcpi_unacked`).
+    pub unacked: u32,
+    /// Those of them that the peer has, by its SACK (`tcpi_sacked`).
+    pub sacked: u32,
+    /// Those that count as lost (`tcpi_lost`), their retransmission under way or not.
+    pub lost: u32,
+    /// Those that were sent again and are under way (`tcpi_retrans`).
+    pub retrans: u32,
+    /// All that is outstanding, ascending and without a gap; neighbours of one fate are one range.
+    pub scoreboard: Vec<SentRange>,
+    /// The shortest round trip of late (`tcpi_min_rtt`).
+    pub min_rtt: Option<Duration>,
+    /// RACK's reordering window: how much later than it should a segment may arrive before it counts as lost.
+    pub reordering_window: Duration,
+    /// Segments were seen to arrive out of order (`tcpi_reord_seen` counts them).
+    pub reordering_seen: bool,
+    /// How fast data was delivered of late (`tcpi_delivery_rate`).
+    pub delivery_rate: Option<Delivery>,
+    /// Octets known to have arrived, sacked ones included (`tcpi_delivered`).
+    pub delivered: u64,
     /// Retransmission timeouts in a row for what is outstanding now (`tcpi_retransmits`).
     pub retransmits: u32,
     /// Zero-window or keep-alive probes that nothing answered (`tcpi_probes`).
@@ -96,6 +122,8 @@ pub struct TcpInfo {
     pub congestion: CongestionControl,
     /// What it is doing.
     pub congestion_phase: CongestionPhase,
+    /// What it remembers of the path.
+    pub congestion_variables: CongestionVariables,
     /// How fast it lets segments go, in octets a second (`tcpi_pacing_rate`); `None` where they are not paced.
     pub pacing_rate: Option<u64>,
 }
@@ -109,6 +137,84 @@ pub struct OptionsInUse {
     pub sack: bool,
     /// Window scaling (`TCPI_OPT_WSCALE`).
     pub window_scaling: bool,
+}
+
+/// What the RETRANSMIT timer means: loss recovery has three uses for it (RFC 8985 §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecoveryTimer {
+    /// The retransmission timeout (RFC 6298).
+    #[default]
+    Timeout,
+    /// The tail loss probe (RFC 8985 §7).
+    LossProbe,
+    /// RACK's reordering timer (RFC 8985 §6).
+    Reordering,
+}
+
+/// Octets outstanding that share a fate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRange {
+    /// Which.
+    pub range: Range<Seq>,
+    /// The peer has them, by its SACK.
+    pub sacked: bool,
+    /// They count as lost, if their retransmission is under way still.
+    pub lost: bool,
+    /// A retransmission of them is under way.
+    pub resent: bool,
+    /// How often they were sent again; 255 is that or more.
+    pub retransmissions: u8,
+}
+
+impl SentRange {
+    pub(crate) fn shares_fate_with(&self, other: &SentRange) -> bool {
+        let fate = |of: &SentRange| (of.sacked, of.lost, of.resent, of.retransmissions);
+        fate(self) == fate(other)
+    }
+}
+
+/// How fast data was delivered (draft-cheng-iccrg-delivery-rate-estimation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Octets a second.
+    pub rate: u64,
+    /// There was not always something to send: the path may be faster (`tcpi_delivery_rate_app_limited`).
+    pub app_limited: bool,
+}
+
+/// What an algorithm of congestion control remembers of the path. Windows are in octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CongestionVariables {
+    /// NewReno: nothing but the window and the threshold.
+    #[default]
+    NewReno,
+    /// CUBIC (RFC 8312).
+    Cubic {
+        /// W_max, the window at which congestion showed; 0 where that is not known.
+        w_max: u32,
+        /// The stage of congestion avoidance, while there is one.
+        epoch: Option<CubicEpoch>,
+    },
+    /// BBR.
+    Bbr {
+        /// The largest delivery rate of late, in octets a second; 0 before the first (`bbr_bw_lo`, `bbr_bw_hi`).
+        bandwidth: u64,
+        /// The shortest round trip of late (`bbr_min_rtt`).
+        min_rtt: Option<Duration>,
+    },
+}
+
+/// A stage of CUBIC's congestion avoidance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CubicEpoch {
+    /// When it began.
+    pub start: Instant,
+    /// K, the time from there to the plateau of the curve.
+    pub k: Duration,
+    /// The window at the plateau.
+    pub origin: u32,
+    /// W_est, what Reno's window would be.
+    pub w_est: u32,
 }
 
 /// When a connection last did what.
@@ -212,6 +318,14 @@ pub struct Totals {
     pub bytes_retrans: u64,
     /// Segments that came out of order (`tcpi_rcv_ooopack`).
     pub rcv_ooopack: u64,
+    /// Duplicates that the peer told of (`tcpi_dsack_dups`).
+    pub dsack_dups: u64,
+    /// Retransmission timeouts (`tcpi_total_rto`).
+    pub total_rto: u64,
+    /// Recoveries that such a timeout began (`tcpi_total_rto_recoveries`).
+    pub total_rto_recoveries: u64,
+    /// The time that those of them took that are over (`tcpi_total_rto_time`).
+    pub total_rto_time: Duration,
 }
 
 impl Totals {

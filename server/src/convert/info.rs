@@ -4,14 +4,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use sockwright_engine::host::{DatagramInfo, ListenerInfo, SocketInfo};
-use sockwright_engine::tcp::info::{OptionsInUse, TcpInfo, Totals};
+use sockwright_engine::tcp::info::{
+    CongestionVariables, CubicEpoch, OptionsInUse, RecoveryTimer, SentRange, TcpInfo, Totals,
+};
 use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 
 use super::{
     address_to_proto, congestion_control_to_proto, congestion_phase_to_proto, family_to_proto, kind_to_proto,
-    session_name, socket_state_to_proto, tcp_state_to_proto, timer_to_proto,
+    recovery_phase_to_proto, session_name, socket_state_to_proto, tcp_state_to_proto, timer_to_proto,
 };
 use crate::error::errno_to_proto;
 
@@ -96,6 +98,20 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         congestion,
         congestion_phase,
         pacing_rate,
+        ca_state,
+        recovery_timer,
+        pipe,
+        unacked,
+        sacked,
+        lost,
+        retrans,
+        ref scoreboard,
+        min_rtt,
+        reordering_window,
+        reordering_seen,
+        delivery_rate,
+        delivered,
+        congestion_variables,
     } = *info;
     let Totals {
         retransmissions,
@@ -108,6 +124,10 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         data_segs_in,
         bytes_retrans,
         rcv_ooopack,
+        dsack_dups,
+        total_rto,
+        total_rto_recoveries,
+        total_rto_time,
     } = totals;
     let since = |at: Option<Instant>| at.map(|at| micros(now - at));
     let stalls = stalls.until(now);
@@ -174,6 +194,60 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         data_segs_in,
         bytes_retrans,
         rcv_ooopack,
+        ca_state: recovery_phase_to_proto(ca_state).into(),
+        recovery_timer: recovery_timer_to_proto(recovery_timer).into(),
+        pipe,
+        unacked,
+        sacked,
+        lost,
+        retrans,
+        scoreboard: scoreboard.iter().map(sent_range_to_proto).collect(),
+        min_rtt_us: min_rtt.map(micros),
+        reordering_window_us: micros(reordering_window),
+        reordering_seen,
+        delivery_rate: delivery_rate.map(|delivery| delivery.rate),
+        delivery_rate_app_limited: delivery_rate.is_some_and(|delivery| delivery.app_limited),
+        delivered,
+        dsack_dups,
+        total_rto,
+        total_rto_recoveries,
+        total_rto_time_us: micros(total_rto_time),
+        congestion_variables: congestion_variables_to_proto(congestion_variables),
+    }
+}
+
+fn recovery_timer_to_proto(timer: RecoveryTimer) -> pb::RecoveryTimer {
+    match timer {
+        RecoveryTimer::Timeout => pb::RecoveryTimer::Timeout,
+        RecoveryTimer::LossProbe => pb::RecoveryTimer::LossProbe,
+        RecoveryTimer::Reordering => pb::RecoveryTimer::Reordering,
+    }
+}
+
+fn sent_range_to_proto(sent: &SentRange) -> pb::SentRange {
+    let SentRange { ref range, sacked, lost, resent, retransmissions } = *sent;
+    let range = Some(range_to_proto(range));
+    pb::SentRange { range, sacked, lost, resent, retransmissions: retransmissions.into() }
+}
+
+fn congestion_variables_to_proto(
+    variables: CongestionVariables,
+) -> Option<pb::tcp_info::CongestionVariables> {
+    match variables {
+        CongestionVariables::NewReno => None,
+        CongestionVariables::Cubic { w_max, epoch } => {
+            let epoch = epoch.map(|CubicEpoch { start, k, origin, w_est }| pb::CubicEpoch {
+                start_ns: start.as_nanos(),
+                k_us: micros(k),
+                origin,
+                w_est,
+            });
+            Some(pb::tcp_info::CongestionVariables::Cubic(pb::CubicInfo { w_max, epoch }))
+        }
+        CongestionVariables::Bbr { bandwidth, min_rtt } => {
+            let min_rtt_us = min_rtt.map(micros);
+            Some(pb::tcp_info::CongestionVariables::Bbr(pb::BbrInfo { bandwidth, min_rtt_us }))
+        }
     }
 }
 

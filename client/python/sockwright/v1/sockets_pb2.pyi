@@ -52,6 +52,13 @@ class ShutdownHow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHUTDOWN_HOW_READ: _ClassVar[ShutdownHow]
     SHUTDOWN_HOW_WRITE: _ClassVar[ShutdownHow]
     SHUTDOWN_HOW_BOTH: _ClassVar[ShutdownHow]
+
+class RecoveryTimer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RECOVERY_TIMER_UNSPECIFIED: _ClassVar[RecoveryTimer]
+    RECOVERY_TIMER_TIMEOUT: _ClassVar[RecoveryTimer]
+    RECOVERY_TIMER_LOSS_PROBE: _ClassVar[RecoveryTimer]
+    RECOVERY_TIMER_REORDERING: _ClassVar[RecoveryTimer]
 ECN_UNSPECIFIED: Ecn
 ECN_OFF: Ecn
 ECN_PASSIVE: Ecn
@@ -75,6 +82,10 @@ SHUTDOWN_HOW_UNSPECIFIED: ShutdownHow
 SHUTDOWN_HOW_READ: ShutdownHow
 SHUTDOWN_HOW_WRITE: ShutdownHow
 SHUTDOWN_HOW_BOTH: ShutdownHow
+RECOVERY_TIMER_UNSPECIFIED: RecoveryTimer
+RECOVERY_TIMER_TIMEOUT: RecoveryTimer
+RECOVERY_TIMER_LOSS_PROBE: RecoveryTimer
+RECOVERY_TIMER_REORDERING: RecoveryTimer
 
 class SocketOptions(_message.Message):
     __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number", "window_scaling", "timestamps", "sack", "ecn", "hystart", "pacing", "initial_window", "loss_detection", "tail_loss_probe", "fast_open", "user_timeout_option", "hop_limit", "dscp", "path_mtu_discovery", "syn_cookies")
@@ -239,14 +250,16 @@ class AcceptResponse(_message.Message):
     def __init__(self, socket: _Optional[int] = ..., local: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class ConnectRequest(_message.Message):
-    __slots__ = ("socket", "remote", "dont_wait")
+    __slots__ = ("socket", "remote", "dont_wait", "data")
     SOCKET_FIELD_NUMBER: _ClassVar[int]
     REMOTE_FIELD_NUMBER: _ClassVar[int]
     DONT_WAIT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     socket: int
     remote: _common_pb2.SocketAddress
     dont_wait: bool
-    def __init__(self, socket: _Optional[int] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., dont_wait: bool = ...) -> None: ...
+    data: bytes
+    def __init__(self, socket: _Optional[int] = ..., remote: _Optional[_Union[_common_pb2.SocketAddress, _Mapping]] = ..., dont_wait: bool = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ConnectResponse(_message.Message):
     __slots__ = ("local", "remote", "at")
@@ -443,7 +456,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, summary: _Optional[_Union[_common_pb2.SocketSummary, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., tcp: _Optional[_Union[TcpInfo, _Mapping]] = ..., listener: _Optional[_Union[ListenerInfo, _Mapping]] = ..., datagram: _Optional[_Union[DatagramInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class TcpInfo(_message.Message):
-    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers", "urgent", "retransmits", "probes", "options", "snd_wscale", "rcv_wscale", "ato_us", "rcv_mss_estimate", "notsent_bytes", "last_data_sent_us", "last_ack_sent_us", "last_data_recv_us", "last_ack_recv_us", "busy_time_us", "rwnd_limited_us", "sndbuf_limited_us", "last_drop", "reassembly", "congestion_control", "congestion_phase", "pacing_rate", "data_segs_out", "data_segs_in", "bytes_retrans", "rcv_ooopack", "peer_user_timeout_us", "pmtu")
+    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers", "urgent", "retransmits", "probes", "options", "snd_wscale", "rcv_wscale", "ato_us", "rcv_mss_estimate", "notsent_bytes", "last_data_sent_us", "last_ack_sent_us", "last_data_recv_us", "last_ack_recv_us", "busy_time_us", "rwnd_limited_us", "sndbuf_limited_us", "last_drop", "reassembly", "congestion_control", "congestion_phase", "pacing_rate", "data_segs_out", "data_segs_in", "bytes_retrans", "rcv_ooopack", "peer_user_timeout_us", "fast_open", "ca_state", "recovery_timer", "pipe", "unacked", "sacked", "lost", "retrans", "scoreboard", "min_rtt_us", "reordering_window_us", "reordering_seen", "delivery_rate", "delivery_rate_app_limited", "delivered", "dsack_dups", "total_rto", "total_rto_recoveries", "total_rto_time_us", "cubic", "bbr", "pmtu")
     ISS_FIELD_NUMBER: _ClassVar[int]
     SND_UNA_FIELD_NUMBER: _ClassVar[int]
     SND_NXT_FIELD_NUMBER: _ClassVar[int]
@@ -497,6 +510,27 @@ class TcpInfo(_message.Message):
     BYTES_RETRANS_FIELD_NUMBER: _ClassVar[int]
     RCV_OOOPACK_FIELD_NUMBER: _ClassVar[int]
     PEER_USER_TIMEOUT_US_FIELD_NUMBER: _ClassVar[int]
+    FAST_OPEN_FIELD_NUMBER: _ClassVar[int]
+    CA_STATE_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_TIMER_FIELD_NUMBER: _ClassVar[int]
+    PIPE_FIELD_NUMBER: _ClassVar[int]
+    UNACKED_FIELD_NUMBER: _ClassVar[int]
+    SACKED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    RETRANS_FIELD_NUMBER: _ClassVar[int]
+    SCOREBOARD_FIELD_NUMBER: _ClassVar[int]
+    MIN_RTT_US_FIELD_NUMBER: _ClassVar[int]
+    REORDERING_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
+    REORDERING_SEEN_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_RATE_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_RATE_APP_LIMITED_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_FIELD_NUMBER: _ClassVar[int]
+    DSACK_DUPS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_RTO_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_RTO_RECOVERIES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_RTO_TIME_US_FIELD_NUMBER: _ClassVar[int]
+    CUBIC_FIELD_NUMBER: _ClassVar[int]
+    BBR_FIELD_NUMBER: _ClassVar[int]
     PMTU_FIELD_NUMBER: _ClassVar[int]
     iss: int
     snd_una: int
@@ -551,8 +585,71 @@ class TcpInfo(_message.Message):
     bytes_retrans: int
     rcv_ooopack: int
     peer_user_timeout_us: int
+    fast_open: bool
+    ca_state: _events_pb2.RecoveryPhase
+    recovery_timer: RecoveryTimer
+    pipe: int
+    unacked: int
+    sacked: int
+    lost: int
+    retrans: int
+    scoreboard: _containers.RepeatedCompositeFieldContainer[SentRange]
+    min_rtt_us: int
+    reordering_window_us: int
+    reordering_seen: bool
+    delivery_rate: int
+    delivery_rate_app_limited: bool
+    delivered: int
+    dsack_dups: int
+    total_rto: int
+    total_rto_recoveries: int
+    total_rto_time_us: int
+    cubic: CubicInfo
+    bbr: BbrInfo
     pmtu: int
-    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ..., urgent: _Optional[int] = ..., retransmits: _Optional[int] = ..., probes: _Optional[int] = ..., options: _Optional[_Union[OptionsInUse, _Mapping]] = ..., snd_wscale: _Optional[int] = ..., rcv_wscale: _Optional[int] = ..., ato_us: _Optional[int] = ..., rcv_mss_estimate: _Optional[int] = ..., notsent_bytes: _Optional[int] = ..., last_data_sent_us: _Optional[int] = ..., last_ack_sent_us: _Optional[int] = ..., last_data_recv_us: _Optional[int] = ..., last_ack_recv_us: _Optional[int] = ..., busy_time_us: _Optional[int] = ..., rwnd_limited_us: _Optional[int] = ..., sndbuf_limited_us: _Optional[int] = ..., last_drop: _Optional[_Union[LastDrop, _Mapping]] = ..., reassembly: _Optional[_Iterable[_Union[SequenceRange, _Mapping]]] = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., congestion_phase: _Optional[_Union[_events_pb2.CongestionPhase, str]] = ..., pacing_rate: _Optional[int] = ..., data_segs_out: _Optional[int] = ..., data_segs_in: _Optional[int] = ..., bytes_retrans: _Optional[int] = ..., rcv_ooopack: _Optional[int] = ..., peer_user_timeout_us: _Optional[int] = ..., pmtu: _Optional[int] = ...) -> None: ...
+    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ..., urgent: _Optional[int] = ..., retransmits: _Optional[int] = ..., probes: _Optional[int] = ..., options: _Optional[_Union[OptionsInUse, _Mapping]] = ..., snd_wscale: _Optional[int] = ..., rcv_wscale: _Optional[int] = ..., ato_us: _Optional[int] = ..., rcv_mss_estimate: _Optional[int] = ..., notsent_bytes: _Optional[int] = ..., last_data_sent_us: _Optional[int] = ..., last_ack_sent_us: _Optional[int] = ..., last_data_recv_us: _Optional[int] = ..., last_ack_recv_us: _Optional[int] = ..., busy_time_us: _Optional[int] = ..., rwnd_limited_us: _Optional[int] = ..., sndbuf_limited_us: _Optional[int] = ..., last_drop: _Optional[_Union[LastDrop, _Mapping]] = ..., reassembly: _Optional[_Iterable[_Union[SequenceRange, _Mapping]]] = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., congestion_phase: _Optional[_Union[_events_pb2.CongestionPhase, str]] = ..., pacing_rate: _Optional[int] = ..., data_segs_out: _Optional[int] = ..., data_segs_in: _Optional[int] = ..., bytes_retrans: _Optional[int] = ..., rcv_ooopack: _Optional[int] = ..., peer_user_timeout_us: _Optional[int] = ..., fast_open: bool = ..., ca_state: _Optional[_Union[_events_pb2.RecoveryPhase, str]] = ..., recovery_timer: _Optional[_Union[RecoveryTimer, str]] = ..., pipe: _Optional[int] = ..., unacked: _Optional[int] = ..., sacked: _Optional[int] = ..., lost: _Optional[int] = ..., retrans: _Optional[int] = ..., scoreboard: _Optional[_Iterable[_Union[SentRange, _Mapping]]] = ..., min_rtt_us: _Optional[int] = ..., reordering_window_us: _Optional[int] = ..., reordering_seen: bool = ..., delivery_rate: _Optional[int] = ..., delivery_rate_app_limited: bool = ..., delivered: _Optional[int] = ..., dsack_dups: _Optional[int] = ..., total_rto: _Optional[int] = ..., total_rto_recoveries: _Optional[int] = ..., total_rto_time_us: _Optional[int] = ..., cubic: _Optional[_Union[CubicInfo, _Mapping]] = ..., bbr: _Optional[_Union[BbrInfo, _Mapping]] = ..., pmtu: _Optional[int] = ...) -> None: ...
+
+class SentRange(_message.Message):
+    __slots__ = ("range", "sacked", "lost", "resent", "retransmissions")
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    SACKED_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    RESENT_FIELD_NUMBER: _ClassVar[int]
+    RETRANSMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    range: SequenceRange
+    sacked: bool
+    lost: bool
+    resent: bool
+    retransmissions: int
+    def __init__(self, range: _Optional[_Union[SequenceRange, _Mapping]] = ..., sacked: bool = ..., lost: bool = ..., resent: bool = ..., retransmissions: _Optional[int] = ...) -> None: ...
+
+class CubicInfo(_message.Message):
+    __slots__ = ("w_max", "epoch")
+    W_MAX_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    w_max: int
+    epoch: CubicEpoch
+    def __init__(self, w_max: _Optional[int] = ..., epoch: _Optional[_Union[CubicEpoch, _Mapping]] = ...) -> None: ...
+
+class BbrInfo(_message.Message):
+    __slots__ = ("bandwidth", "min_rtt_us")
+    BANDWIDTH_FIELD_NUMBER: _ClassVar[int]
+    MIN_RTT_US_FIELD_NUMBER: _ClassVar[int]
+    bandwidth: int
+    min_rtt_us: int
+    def __init__(self, bandwidth: _Optional[int] = ..., min_rtt_us: _Optional[int] = ...) -> None: ...
+
+class CubicEpoch(_message.Message):
+    __slots__ = ("start_ns", "k_us", "origin", "w_est")
+    START_NS_FIELD_NUMBER: _ClassVar[int]
+    K_US_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    W_EST_FIELD_NUMBER: _ClassVar[int]
+    start_ns: int
+    k_us: int
+    origin: int
+    w_est: int
+    def __init__(self, start_ns: _Optional[int] = ..., k_us: _Optional[int] = ..., origin: _Optional[int] = ..., w_est: _Optional[int] = ...) -> None: ...
 
 class OptionsInUse(_message.Message):
     __slots__ = ("timestamps", "sack", "window_scaling")

@@ -215,7 +215,8 @@ class SocketsServicer(object):
         (connected already, listening, or over), FAILED_PRECONDITION `EALREADY` (connecting already, with `dont_wait` or to
         another peer),
         FAILED_PRECONDITION `EINPROGRESS` (started, with `dont_wait`), ALREADY_EXISTS `EADDRINUSE` (the same four-tuple
-        exists), FAILED_PRECONDITION `EADDRNOTAVAIL` (no free ephemeral port).
+        exists), FAILED_PRECONDITION `EADDRNOTAVAIL` (no free ephemeral port), UNIMPLEMENTED `EOPNOTSUPP` and INVALID_ARGUMENT
+        `EMSGSIZE` (see `data`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

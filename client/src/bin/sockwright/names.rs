@@ -14,8 +14,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
     AddressFamily, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, GapReason, LossDetection,
-    OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase, RetransmissionReason, ShutdownHow, SocketKind,
-    SocketState, SynCookies, TcpState, TimerAction, TimerKind, UndoCause,
+    OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase, RecoveryTimer, RetransmissionReason,
+    ShutdownHow, SocketKind, SocketState, SynCookies, TcpState, TimerAction, TimerKind, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -75,6 +75,7 @@ named! {
     RetransmissionReason "RETRANSMISSION_REASON_" false,
     TimerAction "TIMER_ACTION_" false,
     RecoveryPhase "RECOVERY_PHASE_" true,
+    RecoveryTimer "RECOVERY_TIMER_" false,
     RecoveryCause "RECOVERY_CAUSE_" false,
     UndoCause "UNDO_CAUSE_" false,
     CongestionPhase "CONGESTION_PHASE_" false,

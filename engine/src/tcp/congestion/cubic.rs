@@ -15,6 +15,7 @@
 use core::time::Duration;
 
 use super::cube_root::cube_root;
+use crate::tcp::info::{CongestionVariables, CubicEpoch};
 use crate::time::Instant;
 
 /// C, in segments a cubic second, is 0.4: as a fraction of cubic milliseconds.
@@ -94,6 +95,16 @@ impl Cubic {
         // RFC 9438 §4.2 holds the target between the window and one and a half of it.
         let target = epoch.window(t_ms + milliseconds(srtt), mss).clamp(cwnd, cwnd.saturating_add(cwnd / 2));
         epoch.grow(cwnd, target, mss, acked)
+    }
+
+    pub(super) fn variables(&self) -> CongestionVariables {
+        let epoch = self.epoch.as_ref().map(|epoch| CubicEpoch {
+            start: epoch.start,
+            k: Duration::from_millis(epoch.k_ms.unsigned_abs()),
+            origin: epoch.origin,
+            w_est: u32::try_from(epoch.w_est >> FRACTION_BITS).unwrap_or(u32::MAX),
+        });
+        CongestionVariables::Cubic { w_max: self.w_max, epoch }
     }
 
     /// The window was not in use until `now`.

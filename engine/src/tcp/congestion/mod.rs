@@ -35,6 +35,7 @@ use self::new_reno::NewReno;
 pub(crate) use self::sample::{CongestionCause, DeliveryRate, Sample};
 use super::config::CongestionControl;
 use crate::event::CongestionPhase;
+use crate::tcp::info::CongestionVariables;
 use crate::time::Instant;
 
 /// What a controller is made of.
@@ -100,6 +101,14 @@ impl Controller {
         match self {
             Controller::LossBased(c) => c.phase(),
             Controller::Bbr(c) => c.phase(),
+        }
+    }
+
+    /// What the algorithm remembers of the path.
+    pub(crate) fn variables(&self) -> CongestionVariables {
+        match self {
+            Controller::LossBased(c) => c.variables(),
+            Controller::Bbr(c) => c.variables(),
         }
     }
 

@@ -1,7 +1,10 @@
 //! What can be read of a connection: [`TcpInfo`], made of what its parts know, when somebody asks.
 
 use super::*;
-use crate::tcp::info::{OptionsInUse, TcpInfo};
+use alloc::vec::Vec;
+
+use crate::tcp::info::{OptionsInUse, RecoveryTimer, SentRange, TcpInfo};
+use crate::tcp::recovery::Slot;
 
 impl Connection {
     pub(crate) fn info(&self) -> TcpInfo {
@@ -34,6 +37,23 @@ impl Connection {
             shutdown_write: self.snd.fin,
             shutdown_read: self.shut_read,
             timers: self.timers.running().collect(),
+            ca_state: self.recovery.phase,
+            recovery_timer: match self.recovery.slot {
+                Slot::Timeout => RecoveryTimer::Timeout,
+                Slot::LossProbe => RecoveryTimer::LossProbe,
+                Slot::Reordering => RecoveryTimer::Reordering,
+            },
+            pipe: self.recovery.pipe(),
+            unacked: self.recovery.sent.outstanding(),
+            sacked: self.recovery.sent.sacked(),
+            lost: self.recovery.sent.lost(),
+            retrans: self.recovery.sent.resent(),
+            scoreboard: self.scoreboard(),
+            min_rtt: self.rtt.min_rtt(),
+            reordering_window: self.recovery.rack.reordering_window(self.circumstances()),
+            reordering_seen: self.recovery.rack.reordering_seen(),
+            delivery_rate: self.meters.delivery_rate,
+            delivered: self.recovery.rate.delivered(),
             retransmits: self.rtt.backoff(),
             probes: u32::from(self.snd.keep_alive_unanswered).max(self.snd.persist.unanswered()),
             options: OptionsInUse {
@@ -52,7 +72,25 @@ impl Connection {
             reassembly: self.rcv.assembler.ranges().collect(),
             congestion: self.options.congestion,
             congestion_phase: self.congestion.phase(),
+            congestion_variables: self.congestion.variables(),
             pacing_rate: self.congestion.pacing_rate(),
         }
+    }
+    fn scoreboard(&self) -> Vec<SentRange> {
+        let mut ranges: Vec<SentRange> = Vec::new();
+        for record in self.recovery.sent.iter() {
+            let next = SentRange {
+                range: record.start..record.end,
+                sacked: record.sacked,
+                lost: record.lost.is_some(),
+                resent: record.resent,
+                retransmissions: record.retransmissions,
+            };
+            match ranges.last_mut() {
+                Some(last) if last.shares_fate_with(&next) => last.range.end = next.range.end,
+                _ => ranges.push(next),
+            }
+        }
+        ranges
     }
 }

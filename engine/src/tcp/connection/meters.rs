@@ -4,8 +4,9 @@
 //! Owns: [`Meters`]. Nothing here decides anything; `info.rs` reads it. Never touches a segment.
 
 use super::*;
-use crate::event::{CongestionPhase, DropReason};
-use crate::tcp::info::{Dropped, LastTimes, Stall, Stalls};
+use crate::event::{CongestionPhase, DropReason, RecoveryPhase};
+use crate::tcp::congestion::DeliveryRate;
+use crate::tcp::info::{Delivery, Dropped, LastTimes, Stall, Stalls};
 
 /// What is measured.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,9 @@ pub(super) struct Meters {
     pub(super) refused_room: bool,
     /// The window as last announced: RCV.WND shrinks without anything being told as data comes.
     announced: u32,
+    pub(super) delivery_rate: Option<Delivery>,
+    /// When the recovery from a timeout began that is under way.
+    timed_out_at: Option<Instant>,
     told: Told,
 }
 
@@ -46,6 +50,26 @@ impl Meters {
         }
         if ack {
             self.last.ack_recv = Some(now);
+        }
+    }
+
+    /// An acknowledgment told how fast data was delivered. What the sender held back says nothing, unless it was more.
+    pub(super) fn on_rate(&mut self, rate: Option<DeliveryRate>) {
+        let Some(DeliveryRate { delivered, interval, app_limited, .. }) = rate else { return };
+        let rate = u128::from(delivered) * 1_000_000_000 / interval.as_nanos().max(1);
+        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+        if !app_limited || self.delivery_rate.is_none_or(|known| rate >= known.rate) {
+            self.delivery_rate = Some(Delivery { rate, app_limited });
+        }
+    }
+
+    /// Loss recovery is in another phase now.
+    pub(super) fn on_phase(&mut self, now: Instant, phase: RecoveryPhase, totals: &mut Totals) {
+        if phase == RecoveryPhase::Loss {
+            totals.total_rto_recoveries += 1;
+            self.timed_out_at = Some(now);
+        } else if let Some(began) = self.timed_out_at.take() {
+            totals.total_rto_time += now - began;
         }
     }
 

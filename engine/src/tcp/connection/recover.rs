@@ -101,6 +101,7 @@ impl Connection {
         let report = Report::read(&segment.options.sack, ack, una, self.snd.nxt);
         cx.counters.sack_blocks_ignored += u64::from(report.ignored);
         news.dsack = report.dsack;
+        self.totals.dsack_dups += u64::from(report.dsack.is_some());
 
         let recovery = &mut self.recovery;
         let rack = &mut recovery.rack;
@@ -310,7 +311,7 @@ impl Connection {
     }
 
     /// What RACK's reordering window follows from.
-    fn circumstances(&self) -> Circumstances {
+    pub(super) fn circumstances(&self) -> Circumstances {
         Circumstances {
             min_rtt: self.rtt.min_rtt(),
             srtt: self.rtt.srtt(),
@@ -432,6 +433,7 @@ impl Connection {
     fn enter_phase(&mut self, cx: &mut Cx<'_>, to: RecoveryPhase, cause: RecoveryCause) {
         let from = core::mem::replace(&mut self.recovery.phase, to);
         if from != to {
+            self.meters.on_phase(cx.now, to, &mut self.totals);
             cx.tell_if(Interest::RECOVERY, self.id, || EventKind::Recovery { from, to, cause });
         }
     }
@@ -440,6 +442,7 @@ impl Connection {
     fn tell_congestion(&mut self, cx: &mut Cx<'_>, news: &News) {
         let (now, pipe, min_rtt) = (cx.now, self.recovery.pipe(), self.rtt.min_rtt());
         let rate = self.recovery.rate.on_ack(now, news.delivered, news.latest, min_rtt);
+        self.meters.on_rate(rate);
         let window_limited = self.recovery.limited_until.is_some_and(|until| news.una.before(until));
         self.recovery.limited_until = self.recovery.limited_until.filter(|_| window_limited);
         if self.recovery.is_reducing() && self.congestion.uses_prr() {
@@ -494,6 +497,7 @@ impl Connection {
     //# by the TCP receiver.
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
         self.path_timed_out(cx);
+        self.totals.total_rto += 1;
         let una = self.snd.una;
         let again = self.recovery.timed_out_at(una);
         let from_calm = !self.recovery.is_recovering();

@@ -64,6 +64,10 @@ impl Rack {
         }
     }
 
+    pub(crate) fn reordering_seen(&self) -> bool {
+        self.reordering_seen
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

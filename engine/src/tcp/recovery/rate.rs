@@ -58,6 +58,11 @@ impl Rate {
         }
     }
 
+    /// Octets delivered in the life of the connection.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
     /// There is nothing to send though the window would let it, with `in_flight` octets under way.
     pub(crate) fn on_app_limited(&mut self, in_flight: u32) {
         self.app_limited_until = (self.delivered + u64::from(in_flight)).max(1);

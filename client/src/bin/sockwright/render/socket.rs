@@ -1,8 +1,10 @@
 //! Sockets as text: lists, details, options.
 
+use sockwright_client::v1::tcp_info::CongestionVariables;
 use sockwright_client::v1::{
-    DatagramInfo, GetInfoResponse, KeepAlive, ListenerInfo, SocketAddress, SocketOptions, SocketSummary,
-    TcpInfo, TcpState,
+    BbrInfo, CubicInfo, DatagramInfo, GetInfoResponse, KeepAlive, ListenerInfo, OptionsInUse, RecoveryTimer,
+    RunningTimer, SentRange, SequenceRange, SocketAddress, SocketOptions, SocketSummary, TcpInfo, TcpState,
+    TimerKind,
 };
 
 use super::table::{pairs, table};
@@ -204,7 +206,7 @@ fn sequence_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("rcv.wnd", tcp.rcv_wnd.to_string()),
         ("rcv.mss", tcp.rcv_mss.to_string()),
         ("largest segment", tcp.rcv_mss_estimate.to_string()),
-        ("options", words(&[("timestamps", options.timestamps), ("sack", options.sack)])),
+        ("options", options_in_use(options)),
         ("window scale", if options.window_scaling { scale } else { String::new() }),
         ("shut down", shut.to_string()),
         ("send queue", tcp.send_queue.to_string()),
@@ -220,9 +222,20 @@ fn sequence_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
 /// How the sender does, and its timers.
 fn sender_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
     let ssthresh = if tcp.ssthresh == u32::MAX { "infinite".to_string() } else { tcp.ssthresh.to_string() };
+    let rate = |rate: Option<u64>| rate.map(|rate| format!("{rate}/s")).unwrap_or_default();
+    let limited = if tcp.delivery_rate_app_limited { ", at least" } else { "" };
     let mut rows = vec![
+        ("recovery", tcp.ca_state().word()),
+        ("pipe", tcp.pipe.to_string()),
+        ("unacked", tcp.unacked.to_string()),
+        ("sacked", tcp.sacked.to_string()),
+        ("lost", tcp.lost.to_string()),
+        ("under way again", tcp.retrans.to_string()),
+        ("reordering", if tcp.reordering_seen { "seen" } else { "" }.to_string()),
+        ("reordering window", micros(tcp.reordering_window_us)),
         ("rtt", micros(tcp.rtt_us)),
         ("rttvar", micros(tcp.rttvar_us)),
+        ("min rtt", tcp.min_rtt_us.map(micros_or_zero).unwrap_or_default()),
         ("rto", micros(tcp.rto_us)),
         ("ato", micros(tcp.ato_us)),
         ("backoff", tcp.backoff.to_string()),
@@ -232,14 +245,27 @@ fn sender_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("phase", tcp.congestion_phase().word()),
         ("cwnd", tcp.cwnd.to_string()),
         ("ssthresh", ssthresh),
-        ("pacing rate", tcp.pacing_rate.map(|rate| format!("{rate}/s")).unwrap_or_default()),
+        ("pacing rate", rate(tcp.pacing_rate)),
+        ("delivery rate", rate(tcp.delivery_rate) + limited),
     ];
-    rows.extend(
-        tcp.timers
-            .iter()
-            .map(|timer| ("timer", format!("{} at {}", timer.timer().word(), time(timer.deadline_ns)))),
-    );
+    rows.extend(match &tcp.congestion_variables {
+        Some(CongestionVariables::Cubic(cubic)) => cubic_rows(cubic),
+        Some(CongestionVariables::Bbr(bbr)) => bbr_rows(bbr),
+        None => Vec::new(),
+    });
+    rows.extend(tcp.scoreboard.iter().map(|range| ("sent", sent(range))));
+    rows.extend(tcp.timers.iter().map(|timer| ("timer", running(timer, tcp.recovery_timer()))));
     rows
+}
+
+/// A timer, and what that of loss recovery means.
+fn running(timer: &RunningTimer, meaning: RecoveryTimer) -> String {
+    let name = timer.timer().word();
+    let meaning = match timer.timer() {
+        TimerKind::Retransmit => format!(" ({})", meaning.word()),
+        _ => String::new(),
+    };
+    format!("{name}{meaning} at {}", time(timer.deadline_ns))
 }
 
 fn total_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
@@ -254,6 +280,11 @@ fn total_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("segments in", tcp.segments_in.to_string()),
         ("with data", tcp.data_segs_in.to_string()),
         ("out of order, ever", tcp.rcv_ooopack.to_string()),
+        ("bytes delivered", tcp.delivered.to_string()),
+        ("duplicates told", tcp.dsack_dups.to_string()),
+        ("timeouts", tcp.total_rto.to_string()),
+        ("recoveries from them", tcp.total_rto_recoveries.to_string()),
+        ("time in those", micros(tcp.total_rto_time_us)),
     ]
 }
 
@@ -278,9 +309,40 @@ fn past_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn options_in_use(options: OptionsInUse) -> String {
+    words(&[("timestamps", options.timestamps), ("sack", options.sack)], ", ")
+}
+
 /// Those words that are so.
-fn words(all: &[(&str, bool)]) -> String {
-    all.iter().filter(|(_, so)| *so).map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+fn words(all: &[(&str, bool)], between: &str) -> String {
+    all.iter().filter(|(_, so)| *so).map(|(word, _)| *word).collect::<Vec<_>>().join(between)
+}
+
+/// A range of the scoreboard: `1001:2001 lost resent x1`.
+fn sent(sent: &SentRange) -> String {
+    let SequenceRange { start, end } = sent.range.unwrap_or_default();
+    let fate = words(&[("sacked", sent.sacked), ("lost", sent.lost), ("resent", sent.resent)], " ");
+    let times = if sent.retransmissions == 0 { String::new() } else { format!("x{}", sent.retransmissions) };
+    format!("{start}:{end} {fate} {times}").trim_end().replace("  ", " ")
+}
+
+fn cubic_rows(cubic: &CubicInfo) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("w_max", cubic.w_max.to_string())];
+    rows.extend(cubic.epoch.iter().flat_map(|epoch| {
+        [
+            ("epoch began at", time(epoch.start_ns)),
+            ("k", micros_or_zero(epoch.k_us)),
+            ("origin", epoch.origin.to_string()),
+            ("w_est", epoch.w_est.to_string()),
+        ]
+    }));
+    rows
+}
+
+fn bbr_rows(bbr: &BbrInfo) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("bandwidth", format!("{}/s", bbr.bandwidth))];
+    rows.extend(bbr.min_rtt_us.map(|us| ("bbr min rtt", micros_or_zero(us))));
+    rows
 }
 
 fn micros(us: u64) -> String {
@@ -294,9 +356,8 @@ fn micros_or_zero(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use sockwright_client::v1::{
-        AddressFamily, CongestionControl, CongestionPhase, Ecn, LastDrop, Linger, LossDetection,
-        OptionsInUse, PathMtuDiscovery, RunningTimer, SequenceRange, SocketKind, SocketState, SynCookies,
-        TimerKind,
+        AddressFamily, CongestionControl, CongestionPhase, CubicEpoch, Ecn, LastDrop, Linger, LossDetection,
+        PathMtuDiscovery, RecoveryPhase, SocketKind, SocketState, SynCookies,
     };
 
     use super::*;
@@ -414,7 +475,27 @@ syn-cookies              when-full"
             rtt_us: 10_500,
             ssthresh: u32::MAX,
             shutdown_write: true,
-            timers: vec![RunningTimer { timer: TimerKind::TimeWait.into(), deadline_ns: 60_000_000_000 }],
+            timers: [(TimerKind::TimeWait, 60_000_000_000), (TimerKind::Retransmit, 1_000_000)]
+                .map(|(timer, deadline_ns)| RunningTimer { timer: timer.into(), deadline_ns })
+                .to_vec(),
+            ca_state: RecoveryPhase::Recovery.into(),
+            recovery_timer: RecoveryTimer::LossProbe.into(),
+            scoreboard: vec![
+                SentRange {
+                    range: Some(SequenceRange { start: 1, end: 1001 }),
+                    lost: true,
+                    resent: true,
+                    retransmissions: 2,
+                    ..Default::default()
+                },
+                SentRange { range: Some(SequenceRange { start: 1001, end: 2001 }), ..Default::default() },
+            ],
+            delivery_rate: Some(500_000),
+            delivery_rate_app_limited: true,
+            congestion_variables: Some(CongestionVariables::Cubic(CubicInfo {
+                w_max: 14_600,
+                epoch: Some(CubicEpoch { start_ns: 2_000_000, k_us: 1_500, origin: 14_600, w_est: 7_300 }),
+            })),
             options: Some(OptionsInUse { timestamps: true, sack: true, window_scaling: true }),
             snd_wscale: 7,
             rcv_wscale: 5,
@@ -453,6 +534,14 @@ syn-cookies              when-full"
             "held up by the window 20ms",
             "last drop OUTSIDE_WINDOW at 0.001000",
             "waits 101:201",
+            "timer RETRANSMIT (loss-probe) at 0.001000",
+            "recovery RECOVERY",
+            "sent 1:1001 lost resent x2",
+            "sent 1001:2001",
+            "delivery rate 500000/s, at least",
+            "w_max 14600",
+            "epoch began at 0.002000",
+            "k 1ms 500us",
         ] {
             assert!(squeezed.iter().any(|other| other == line), "{line}\n{text}");
         }

@@ -27,6 +27,7 @@ use crate::tcp::congestion::Config;
 use crate::tcp::congestion::initial_window::initial_window;
 use crate::tcp::congestion::repair::Repair;
 use crate::tcp::congestion::sample::{DeliveryRate, Sample};
+use crate::tcp::info::CongestionVariables;
 use crate::time::Instant;
 
 /// Gains are in 256ths.
@@ -159,6 +160,10 @@ impl Bbr {
             Mode::ProbeBandwidth => CongestionPhase::ProbeBandwidth,
             Mode::ProbeRtt => CongestionPhase::ProbeRtt,
         }
+    }
+
+    pub(super) fn variables(&self) -> CongestionVariables {
+        CongestionVariables::Bbr { bandwidth: self.bandwidth.max(), min_rtt: self.min_rtt }
     }
 
     pub(super) fn pacing_rate(&self) -> u64 {

@@ -21,6 +21,7 @@ use crate::tcp::congestion::repair::Repair;
 use crate::tcp::congestion::sample::Sample;
 use crate::tcp::congestion::usage::Usage;
 use crate::tcp::congestion::{Config, pacing};
+use crate::tcp::info::CongestionVariables;
 use crate::time::Instant;
 
 /// Congestion avoidance.
@@ -117,6 +118,13 @@ impl LossBased {
             _ if !self.in_slow_start() => CongestionPhase::CongestionAvoidance,
             Some(hystart) if hystart.is_conservative() => CongestionPhase::ConservativeSlowStart,
             _ => CongestionPhase::SlowStart,
+        }
+    }
+
+    pub(super) fn variables(&self) -> CongestionVariables {
+        match &self.avoidance {
+            Avoidance::NewReno(_) => CongestionVariables::NewReno,
+            Avoidance::Cubic(cubic) => cubic.variables(),
         }
     }
 
