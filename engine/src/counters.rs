@@ -16,6 +16,12 @@ pub struct Counters {
     pub drops: BTreeMap<DropReason, u64>,
     /// Limits hit, by name.
     pub limits_hit: BTreeMap<Limit, u64>,
+    /// Handshakes that were kept in a SYN cookie alone.
+    pub cookies_sent: u64,
+    /// Cookies that came back in time, and made connections.
+    pub cookies_accepted: u64,
+    /// Acknowledgments of no cookie, or of one that is too old.
+    pub cookies_refused: u64,
     /// ACKs that were not sent because another went less than half a second before: in reply to segments of no use.
     pub acks_withheld: u64,
     /// SYNs with a window scale above 14, which was used as 14 (RFC 7323 §2.3).

@@ -16,6 +16,16 @@ fn open() -> Script {
 //= type=test
 //# As specified in [RFC3390], the SYN/ACK and the acknowledgment of the
 //# SYN/ACK MUST NOT increase the size of the congestion window.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-2
+//= type=test
+//# At any given time, a TCP MUST NOT send data with a sequence number higher than the sum of
+//# the highest acknowledged sequence number and the minimum of cwnd and rwnd.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3
+//= type=test
+//# In some situations, it may be beneficial for a TCP sender to be more conservative than the
+//# algorithms allow; however, a TCP MUST NOT be more aggressive than the following algorithms
+//# allow (that is, MUST NOT send data when the value of cwnd computed by the following
+//# algorithms would not allow the data to be sent).
 #[test]
 fn the_handshake_grows_no_window() {
     let mut s = open();

@@ -9,7 +9,7 @@ use sockwright_engine::host::op::{Outcome, Reply, Request, SocketKind, Wait};
 use sockwright_engine::host::{Config, Errno, Interface, ListenerInfo};
 use sockwright_engine::id::{LinkId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
-use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::config::{OptionsPatch, SynCookies};
 use sockwright_engine::wire::ChecksumPolicy;
 use std::time::Duration;
 
@@ -104,7 +104,8 @@ fn data_for_a_handshake_that_found_no_room_comes_again() {
 fn the_limit_of_handshakes_under_way_drops_syns() {
     let limits = Limits { half_open: 2, ..Limits::default() };
     let host = Host::with_config("10.0.0.1", 1, Config { limits, ..Config::default() });
-    let mut s = Script::listening_on(host, patch());
+    let options = OptionsPatch { syn_cookies: Some(SynCookies::Off), ..patch() };
+    let mut s = Script::listening_on(host, options);
     for port in [4000, 4001] {
         s.remote.set_port(port);
         s.inject("S 0:0(0) win 100");

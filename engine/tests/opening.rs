@@ -61,6 +61,11 @@ fn the_ack_of_the_handshake_may_carry_data_and_fin() {
 //= type=test
 //# SYN retransmissions MUST be handled in the general way just described for data
 //# retransmissions, including notification of the application layer.
+//= https://www.rfc-editor.org/rfc/rfc6298#section-2
+//= type=test
+//# Until a round-trip time (RTT) measurement has been made for a segment sent between the
+//# sender and receiver, the sender SHOULD set RTO <- 1 second, though the "backing off" on
+//# repeated retransmission discussed in (5.5) still applies.
 #[test]
 fn a_lost_syn_goes_again_twice_as_late_each_time() {
     let mut s = Script::connecting(OptionsPatch::default());

@@ -164,6 +164,10 @@ fn a_connection_follows_the_path_at_once_and_loses_no_time() {
 //= type=test
 //# Unlike a retransmission caused by a TCP retransmission timeout, a retransmission caused by
 //# a Datagram Too Big message should not change the congestion window.
+//= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+//= type=test
+//# Retransmission should be done for only for those packets that are known to be dropped, as
+//# indicated by a Datagram Too Big message.
 #[test]
 fn a_packet_that_was_too_big_is_no_sign_of_congestion() {
     let mut pair = Pair::new();

@@ -101,6 +101,22 @@ fn undone(s: &Script) -> Vec<UndoCause> {
 //# An incoming cumulative ACK for a sequence number greater than
 //# RecoveryPoint signals the end of loss recovery, and the loss
 //# recovery phase MUST be terminated.
+//= https://www.rfc-editor.org/rfc/rfc2018#section-5
+//= type=test
+//# When receiving an ACK containing a SACK option, the data sender SHOULD record the
+//# selective acknowledgment for future reference.
+//= https://www.rfc-editor.org/rfc/rfc2018#section-5.1
+//= type=test
+//# However, the congestion control algorithms present in the de facto standard TCP
+//# implementations MUST be preserved [Stevens94].
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# (A) An incoming cumulative ACK for a sequence number greater than RecoveryPoint signals
+//# the end of loss recovery, and the loss recovery phase MUST be terminated.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# Any information contained in the scoreboard for sequence numbers greater than the new
+//# value of HighACK SHOULD NOT be cleared when leaving the loss recovery phase.
 #[test]
 fn holes_below_three_sacked_segments_go_again_and_what_is_sacked_does_not() {
     let mut s = open(options());
@@ -153,6 +169,19 @@ fn a_lost_retransmission_is_found_without_a_timeout() {
 //= type=test
 //# For timely loss detection, it is RECOMMENDED that the
 //# sender install a reordering timer.
+//= https://www.rfc-editor.org/rfc/rfc8985#section-4
+//= type=test
+//# 1. The connection MUST use selective acknowledgment (SACK) options [RFC2018], and the
+//# sender MUST keep SACK scoreboard information on a per-connection basis ("SACK scoreboard"
+//# has the same meaning here as in [RFC6675], Section 3).
+//= https://www.rfc-editor.org/rfc/rfc8985#section-8
+//= type=test
+//# When arming a RACK reordering timer or TLP PTO timer, the sender SHOULD cancel any other
+//# pending timers.
+//= https://www.rfc-editor.org/rfc/rfc8985#section-9.2
+//= type=test
+//# Therefore, the algorithm [RFC6675] MUST NOT be used with RACK-TLP; instead, a modified
+//# recovery algorithm that carefully addresses such a case is needed.
 #[test]
 fn fewer_than_three_sacked_segments_wait_for_the_reordering_timer() {
     let mut s = open(options());
@@ -194,6 +223,15 @@ fn reordering_within_the_window_sends_nothing_again() {
 //# The sender then
 //# SHOULD invoke a congestion control response equivalent to a fast
 //# recovery.
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+//= type=test
+//# If both conditions are met, then the sender SHOULD transmit a previously unsent data
+//# segment, if one exists and the receive window allows, and increment the FlightSize
+//# accordingly.
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+//= type=test
+//# After attempting to send a loss probe, regardless of whether a loss probe was sent, the
+//# sender MUST re-arm the RTO timer, not the PTO timer, if the FlightSize is not zero.
 #[test]
 fn a_lost_tail_is_repaired_by_a_probe_and_the_window_shrinks_for_it() {
     let mut s = open(options());
@@ -228,6 +266,10 @@ fn a_lost_tail_is_repaired_by_a_probe_and_the_window_shrinks_for_it() {
 //# acknowledges new data unless it is already in fast recovery, RTO
 //# recovery, or segments have been SACKed (i.e., RACK.segs_sacked is not
 //# zero).
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+//= type=test
+//# The sender MUST follow the RACK transmission procedures in the "Upon Transmitting a Data
+//# Segment" section upon sending either a retransmission or a new data loss probe.
 #[test]
 fn a_probe_goes_two_round_trips_after_the_last_segment_and_rack_repairs_what_was_lost_before_it() {
     let mut s = open(options());
@@ -252,6 +294,9 @@ fn a_probe_goes_two_round_trips_after_the_last_segment_and_rack_repairs_what_was
 //# This algorithm
 //# SHOULD NOT be applied if the TCP sender is already in loss recovery
 //# when a retransmission timeout occurs.
+//= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+//= type=test
+//# If the sender applies the SACK-enhanced F-RTO algorithm, it MUST follow the steps below.
 #[test]
 fn a_delay_spike_is_recognised_by_new_data_and_the_window_comes_back() {
     let mut s = open(OptionsPatch { tail_loss_probe: Some(false), ..options() });
@@ -279,6 +324,10 @@ fn a_delay_spike_is_recognised_by_new_data_and_the_window_comes_back() {
 //# SRTT   <- max (SRTT_prev, RTT-SAMPLE)
 //# RTTVAR <- max (RTTVAR_prev, RTT-SAMPLE/2)
 //# RTO    <- SRTT + max (G, 4*RTTVAR)
+//= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+//= type=test
+//# The algorithm MUST NOT be reinitiated after a timeout-based loss recovery has already been
+//# started but not completed.
 #[test]
 fn after_a_spurious_timeout_the_timer_is_more_patient() {
     let mut s = open(OptionsPatch { tail_loss_probe: Some(false), ..options() });
@@ -305,6 +354,15 @@ fn after_a_spurious_timeout_the_timer_is_more_patient() {
 //# This is unless the acceptable ACK signals
 //# congestion through the ECN-Echo flag [RFC3168].  In that case, the
 //# TCP sender MUST refrain from reversing congestion control state.
+//= https://www.rfc-editor.org/rfc/rfc4015#section-2
+//= type=test
+//# If the Eifel response algorithm is implemented at the TCP sender, it MUST be implemented
+//# together with a detection algorithm that is specified in a standards track or experimental
+//# RFC.
+//= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+//= type=test
+//# If the Eifel response algorithm is used, the following steps MUST be taken by the TCP
+//# sender, but only upon initiation of a timeout-based loss recovery.
 #[test]
 fn an_echo_from_before_the_retransmission_undoes_the_timeout_unless_the_network_marked() {
     for ecn_echo in [false, true] {
@@ -350,6 +408,15 @@ fn when_every_retransmission_came_twice_the_recovery_is_undone() {
 //# The data sender MUST retransmit the segment at the left
 //# edge of the window after a retransmit timeout, whether or not the
 //# SACKed bit is on for that segment.
+//= https://www.rfc-editor.org/rfc/rfc2018#section-8
+//= type=test
+//# Since the data receiver may later discard data reported in a SACK option, the sender MUST
+//# NOT discard data before it is acknowledged by the Acknowledgment Number field in the TCP
+//# header.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# Note: SACK information is advisory and therefore SACKed data MUST NOT be removed from the
+//# TCP's retransmission buffer until the data is cumulatively acknowledged [RFC2018].
 #[test]
 fn a_peer_that_takes_back_what_it_sacked_gets_it_again() {
     let mut s = open(options());
@@ -396,6 +463,62 @@ fn by_count() -> OptionsPatch {
 //# If the connection is using selective acknowledgments [RFC2018],
 //# the data sender MUST NOT send new segments in response to duplicate
 //# ACKs that contain no new SACK information
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# Note that a sender using SACK [RFC2018] MUST NOT send new data unless the incoming
+//# duplicate acknowledgment contains new SACK information.
+//= https://www.rfc-editor.org/rfc/rfc3042#section-2
+//= type=test
+//# Note: If the connection is using selective acknowledgments [RFC2018], the data sender MUST
+//# NOT send new segments in response to duplicate ACKs that contain no new SACK information,
+//# as a misbehaving receiver can generate such ACKs to trigger inappropriate transmission of
+//# data segments.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# NextSeg () MUST return the sequence number range of the next segment that is to be
+//# transmitted, per the following rules:
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# If there exists a smallest unSACKed sequence number 'S2' that meets the following three
+//# criteria for determining loss, the sequence range of one segment of up to SMSS octets
+//# starting with S2 MUST be returned.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# If no sequence number 'S2' per rule (1) exists but there exists available unsent data and
+//# the receiver's advertised window allows, the sequence range of one segment of up to SMSS
+//# octets of previously unsent data starting with sequence number HighData+1 MUST be
+//# returned.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# If the conditions for each of (1), (2), (3), and (4) are not met, then NextSeg () MUST
+//# indicate failure, and no segment is returned.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# Upon the receipt of any ACK containing SACK information, the scoreboard MUST be updated
+//# via the Update () routine.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# If the incoming ACK is a cumulative acknowledgment, the TCP MUST reset DupAcks to zero.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# If the incoming ACK is a duplicate acknowledgment per the definition in Section 2
+//# (regardless of its status as a cumulative acknowledgment), and the TCP is not currently in
+//# loss recovery, the TCP MUST increase DupAcks by one and take the following steps:
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# Once a TCP is in the loss recovery phase, the following procedure MUST be used for each
+//# arriving ACK:
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# (B) Upon receipt of an ACK that does not cover RecoveryPoint, the following actions MUST
+//# be taken:
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# (C) If cwnd - pipe >= 1 SMSS, the sender SHOULD transmit one or more segments as follows:
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=test
+//# (C.1) The scoreboard MUST be queried via NextSeg () for the sequence number range of the
+//# next segment to transmit (if any), and the given segment sent.
 #[test]
 fn by_count_three_sacked_segments_are_a_loss_and_what_repeats_them_is_not() {
     let mut s = open(by_count());
@@ -416,6 +539,17 @@ fn by_count_three_sacked_segments_are_a_loss_and_what_repeats_them_is_not() {
 //# then one segment of up to SMSS octets that MUST
 //# include the highest outstanding unSACKed sequence number
 //# SHOULD be returned, and RescueRxt set to RecoveryPoint.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# If the conditions for rules (1) and (2) fail, but there exists an unSACKed sequence number
+//# 'S3' that meets the criteria for detecting loss given in steps (1.a) and (1.b) above
+//# (specifically excluding step (1.c)), then one segment of up to SMSS octets starting with
+//# S3 SHOULD be returned.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# If HighACK is greater than RescueRxt (or RescueRxt is undefined), then one segment of up
+//# to SMSS octets that MUST include the highest outstanding unSACKed sequence number SHOULD
+//# be returned, and RescueRxt set to RecoveryPoint.
 #[test]
 fn by_count_the_last_segment_is_rescued_once() {
     let mut s = open(by_count());
@@ -440,6 +574,26 @@ fn by_count_the_last_segment_is_rescued_once() {
 //# recovery phase (as described in Section 5) MUST NOT be initiated
 //# until HighACK is greater than or equal to the new value of
 //# RecoveryPoint.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+//= type=test
+//# Further, a SACK TCP sender SHOULD utilize all SACK information made available during the
+//# loss recovery following an RTO.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+//= type=test
+//# If an RTO occurs during loss recovery as specified in this document, RecoveryPoint MUST be
+//# set to HighData.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+//= type=test
+//# Further, the new value of RecoveryPoint MUST be preserved and the loss recovery algorithm
+//# outlined in this document MUST be terminated.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+//= type=test
+//# As described in Sections 4 and 5, Update () SHOULD continue to be used appropriately upon
+//# receipt of ACKs.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+//= type=test
+//# In this case, a TCP sender SHOULD use this SACK information when determining what data
+//# should be sent in each segment following an RTO.
 #[test]
 fn by_count_no_recovery_begins_before_that_of_a_timeout_is_over() {
     let mut s = open(by_count());

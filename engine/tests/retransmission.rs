@@ -36,6 +36,21 @@ fn una(s: &Script) -> u32 {
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
 //# The value of R2 SHOULD correspond to at least 100 seconds (SHLD-11).
+//= https://www.rfc-editor.org/rfc/rfc6298#section-5
+//= type=test
+//# An implementation MUST manage the retransmission timer(s) in such a way that a segment is
+//# never retransmitted too early, i.e., less than one RTO after the previous transmission of
+//# that segment.
+//= https://www.rfc-editor.org/rfc/rfc6298#section-5
+//= type=test
+//# The following is the RECOMMENDED algorithm for managing the retransmission timer:
+//= https://www.rfc-editor.org/rfc/rfc6298#section-5
+//= type=test
+//# The host MUST set RTO <- RTO * 2 ("back off the timer").
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The following procedure MUST be used to handle excessive retransmissions of data segments
+//# (MUST-20):
 #[test]
 fn unacknowledged_data_goes_again_twice_as_late_each_time_until_the_user_timeout() {
     let mut s = Script::accepted();
@@ -82,6 +97,22 @@ fn a_duplicate_is_no_progress() {
     assert_eq!(s.state(), "CLOSED");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6928#section-9
+//= type=test
+//# To minimize spurious retransmissions, implementations MUST follow RFC 6298 [RFC6298] to
+//# restart the retransmission timer with the current value of RTO for each ACK received that
+//# acknowledges new data.
+#[test]
+fn an_acknowledgment_of_new_data_restarts_the_timer() {
+    let mut s = Script::accepted();
+    s.send(2000);
+    s.sent();
+    s.advance(150);
+    s.exchange(". 1:1(0) ack 1001 win 10000", &[]);
+    assert_eq!(s.info().rto, Duration::from_millis(200));
+    s.expect_after(200, &["P. 1001:2001(1000) ack 1 win 65535"]);
+}
+
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
 //# TCP implementations SHOULD inform the application of the delivery problem (unless such
@@ -114,6 +145,10 @@ fn retransmissions_are_told_to_whoever_asks_long_before_the_connection_is_given_
 //= https://www.rfc-editor.org/rfc/rfc6298#section-2
 //= type=test
 //# RTO <- SRTT + max (G, K*RTTVAR)
+//= https://www.rfc-editor.org/rfc/rfc6298#section-3
+//= type=test
+//# A TCP implementation MUST take at least one RTT measurement per RTT (unless that is not
+//# possible per Karn's algorithm).
 #[test]
 fn the_timeout_follows_the_measured_round_trips() {
     let mut s = Script::accepted();
@@ -137,6 +172,9 @@ fn the_timeout_follows_the_measured_round_trips() {
 //= type=test
 //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
 //# for taking RTT samples (MUST-18).
+//= https://www.rfc-editor.org/rfc/rfc6298#section-3
+//= type=test
+//# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.
 #[test]
 fn what_was_sent_twice_is_not_measured_and_the_backoff_stays_until_something_is() {
     let mut s = Script::accepted();
@@ -213,6 +251,27 @@ fn a_second_timeout_of_one_segment_keeps_ssthresh_and_one_of_another_halves_it()
 //# The fast retransmit algorithm uses the arrival of 3 duplicate ACKs
 //# (as defined in section 2, without any intervening ACKs which move
 //# SND.UNA) as an indication that a segment has been lost.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# The TCP sender SHOULD use the "fast retransmit" algorithm to detect and repair loss, based
+//# on incoming duplicate ACKs.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# 2. When the third duplicate ACK is received, a TCP MUST set ssthresh to no more than the
+//# value given in equation (4).
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# 6. When the next ACK arrives that acknowledges previously unacknowledged data, a TCP MUST
+//# set cwnd to ssthresh (the value set in step 2).
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+//= type=test
+//# That is, when the first loss in a window of data is detected, ssthresh MUST be set to no
+//# more than the value given by equation (4).
+//= https://www.rfc-editor.org/rfc/rfc6582#section-6
+//= type=test
+//# Note that after cwnd is set based on the procedure for exiting fast recovery (Section 3.2,
+//# step 3), cwnd should not be updated until a further event occurs (e.g., arrival of an ack,
+//# or timeout) after this adjustment.
 #[test]
 fn the_third_duplicate_sends_the_missing_segment_again_and_partial_acks_the_next() {
     let mut s = grown(10);
@@ -237,6 +296,45 @@ fn the_third_duplicate_sends_the_missing_segment_again_and_partial_acks_the_next
     // RFC 6582 §3.2, step 3, option 2.
     assert_eq!((s.info().cwnd, s.info().ssthresh), (5000, 5000));
     assert_eq!(reasons(&s), [RetransmissionReason::Fast, RetransmissionReason::Recovery]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# 1. On the first and second duplicate ACKs received at a sender, a TCP SHOULD send a
+//# segment of previously unsent data per [RFC3042] provided that the receiver's advertised
+//# window allows, the total FlightSize would remain less than or equal to cwnd plus 2*SMSS,
+//# and that new data is available for transmission.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# Further, the TCP sender MUST NOT change cwnd to reflect these two segments [RFC3042].
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# When [RFC3042] is in use, additional data sent in limited transmit MUST NOT be included in
+//# this calculation.
+//= https://www.rfc-editor.org/rfc/rfc3042#section-2
+//= type=test
+//# When a TCP sender has previously unsent data queued for transmission it SHOULD use the
+//# Limited Transmit algorithm, which calls for a TCP sender to transmit new data upon the
+//# arrival of the first two consecutive duplicate ACKs when the following conditions are
+//# satisfied:
+//= https://www.rfc-editor.org/rfc/rfc3042#section-2
+//= type=test
+//# The congestion window (cwnd) MUST NOT be changed when these new segments are transmitted.
+#[test]
+fn limited_transmit_sends_two_new_segments_and_changes_no_window() {
+    let mut s = grown(10);
+    let start = una(&s);
+    s.send(13_000);
+    assert_eq!(s.sent().len(), 10);
+    let at = |n: u32| start + n * 1000;
+    let new = |n: u32| format!(". {}:{}(1000) ack 1 win 65535", at(n), at(n + 1));
+    let dup = format!(". 1:1(0) ack {start} win 60000");
+    for n in [10, 11] {
+        s.exchange(&dup, &[&new(n)]);
+        assert_eq!(s.info().cwnd, 10_000);
+    }
+    s.inject(&dup);
+    assert_eq!(s.info().ssthresh, 5000, "of ten segments, not of the twelve that were sent");
 }
 
 #[test]
@@ -275,6 +373,11 @@ fn what_is_no_duplicate_counts_for_none() {
     assert_eq!(reasons(&s), [RetransmissionReason::Fast]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6582#section-6
+//= type=test
+//# When three or more duplicate acknowledgments are received, the Cumulative Acknowledgment
+//# field doesn't cover more than recover, and a new fast recovery is not invoked, the sender
+//# should follow the guidance in Section 4.
 #[test]
 fn duplicates_of_a_recovery_that_is_over_start_no_new_one() {
     let mut s = grown(8);

@@ -230,6 +230,10 @@ fn a_user_that_never_reads_keeps_the_window_closed() {
 //# If this happens, the sender SHOULD NOT send new data
 //# (SHLD-15), but SHOULD retransmit normally the old unacknowledged data
 //# between SND.UNA and SND.UNA+SND.WND (SHLD-16).
+//= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+//= type=test
+//# Implementations MUST ensure that they handle a shrinking window, as specified in Section
+//# 4.2.2.16 of [RFC1122].
 #[test]
 fn what_is_sent_again_stays_inside_a_window_that_shrank() {
     let mut s = Script::accepted();

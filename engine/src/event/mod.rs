@@ -302,6 +302,7 @@ drop_reasons! {
     Vanished = "VANISHED", "The connection vanished by request; nothing is answered.";
     ListenerWantsSyn = "LISTENER_WANTS_SYN", "A segment without a SYN came for a listener. One with an ACK was answered with a reset.";
     SynQueueFull = "SYN_QUEUE_FULL", "The listener has as many handshakes under way as its limit allows.";
+    CookieRefused = "COOKIE_REFUSED", "It acknowledges no SYN cookie of ours, or one that is too old. It was answered with a reset.";
     AcceptQueueFull = "ACCEPT_QUEUE_FULL", "The listener's backlog is full of connections that nobody accepted.";
     SocketLimit = "SOCKET_LIMIT", "The stack has as many sockets as its limit allows.";
     UnacceptableAck = "UNACCEPTABLE_ACK", "In SYN-SENT or SYN-RECEIVED, an ACK of something never sent. It was answered with a reset.";
@@ -319,7 +320,7 @@ drop_reasons! {
     DataAfterClose = "DATA_AFTER_CLOSE", "Data for a socket that its caller closed. It was answered with a reset.";
     OutOfOrderLimit = "OUT_OF_ORDER_LIMIT", "Out of order, and the limit of pieces held is reached.";
     DatagramQueueFull = "DATAGRAM_QUEUE_FULL", "The datagram socket's queue is full.";
-    TimeWait = "TIME_WAIT", "The connection is in TIME-WAIT; nothing but a FIN or a reset matters to it.";
+    TimeWait = "TIME_WAIT", "The connection is in TIME-WAIT; nothing but a FIN, and a SYN that begins the next one, matters to it.";
     ConnectionClosed = "CONNECTION_CLOSED", "The connection ended while the segment was being processed.";
 }
 

@@ -1,9 +1,13 @@
 //! TCP Fast Open at a listener (RFC 7413 §4.2): which SYN opens a connection at once, and who gets a cookie.
 
+use alloc::boxed::Box;
+
 use super::Engine;
 use super::socket::Phase;
+use crate::event::EventKind;
 use crate::id::SocketId;
 use crate::limits::Limit;
+use crate::tcp::connection::Connection;
 use crate::tcp::cx::Tuple;
 use crate::tcp::fast_open::Path;
 use crate::tcp::state::State;
@@ -46,6 +50,23 @@ impl Engine {
         } else {
             Answer::Give(self.fast_open.cookie(now, path))
         }
+    }
+
+    /// Opens the connection of `child`, whose record stands, at once: its user takes the data of `syn` and may answer before
+    /// the handshake is over.
+    pub(super) fn open_fast(&mut self, now: Instant, id: SocketId, child: SocketId, syn: &TcpSegment<'_>) {
+        let Some(socket) = self.sockets.get_mut(&child) else { return };
+        let Phase::HalfOpen(half) = &socket.phase else { return };
+        let connection = Connection::open_fast_from(&mut self.shared.cx(now), half, syn);
+        socket.phase = Phase::Connection(Box::new(connection));
+        let Some(Phase::Listener(listener)) = self.sockets.get_mut(&id).map(|s| &mut s.phase) else { return };
+        listener.half_open.remove(&child);
+        listener.fast_open_pending.insert(child);
+        listener.accept_queue.push_back(child);
+        let queued = listener.accept_queue.len() as u32;
+        self.shared.cx(now).tell(id, EventKind::AcceptReady { child, queued });
+        self.touch(child);
+        self.touch(id);
     }
 
     /// How many connections that Fast Open opened at the listener are in SYN-RECEIVED.

@@ -3,20 +3,20 @@
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
-use super::fast_open;
-use super::op::SocketState;
-use super::ports::Hold;
 use super::settle::flush_thawed;
-use super::socket::{Phase, Socket};
+use super::socket::Phase;
 use super::{Engine, Interface, PortKind, is_unicast};
-use crate::event::{Cause, DropReason, EventKind, Interest, TimerAction};
+use crate::event::{DropReason, EventKind, Interest};
 use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
-use crate::tcp::connection::{Connection, SegmentSizes};
+use crate::tcp::connection::Connection;
 use crate::tcp::cx::{Tuple, arriving};
+<<<<<<< HEAD
 use crate::tcp::ecn::Codepoint;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::state::State;
+=======
+>>>>>>> refs/heads/main
 use crate::time::Instant;
 use crate::udp::Received;
 use crate::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment, UdpDatagram};
@@ -172,6 +172,9 @@ impl Engine {
         segment: &TcpSegment<'_>,
     ) {
         self.touch(id);
+        if self.follow_time_wait(now, id, tuple, segment) {
+            return;
+        }
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
@@ -192,6 +195,7 @@ impl Engine {
         }
     }
 
+<<<<<<< HEAD
     /// RFC 9293 §3.10.7.2: LISTEN.
     fn segment_at_listener(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) {
         let record = arriving(&tuple, segment, None);
@@ -390,6 +394,8 @@ impl Engine {
         }
     }
 
+=======
+>>>>>>> refs/heads/main
     fn take_datagram(
         &mut self,
         now: Instant,

@@ -31,6 +31,7 @@ mod egress;
 mod errno;
 mod fast_open;
 mod fragments;
+mod handshake;
 mod icmp;
 mod info;
 mod ingress;
@@ -67,6 +68,7 @@ use crate::rng::Rng;
 use crate::tcp::config::Options;
 use crate::tcp::cx::{Cx, Stray};
 use crate::tcp::fast_open::{CookieCache, CookieSecret};
+use crate::tcp::passive::cookie::Cookies;
 use crate::tcp::passive::isn::IsnSecret;
 use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
@@ -86,6 +88,7 @@ pub struct Engine {
     /// What the Fast Open cookies of our listeners follow from.
     fast_open: CookieSecret,
     timestamp_offsets: OffsetSecret,
+    cookies: Cookies,
     timers: Agenda,
     shared: Shared,
     /// Sockets that an input touched and that are to be settled.
@@ -156,6 +159,7 @@ impl Engine {
             isn: IsnSecret::new(&mut rng),
             fast_open: CookieSecret::new(&mut rng),
             timestamp_offsets: OffsetSecret::new(&mut rng),
+            cookies: Cookies::default(),
             timers: Agenda::default(),
             shared: Shared {
                 rng,

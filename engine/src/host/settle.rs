@@ -143,6 +143,9 @@ impl Engine {
         self.free_tuple(id);
         self.write_strays_of(now, id);
         let Some(socket) = self.sockets.remove(&id) else { return };
+        if let Some(before) = socket.supersedes {
+            self.return_to_time_wait(before);
+        }
         if let Some(since) = socket.frozen {
             self.time_waits.remove(&(since, id));
         }

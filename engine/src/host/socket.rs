@@ -32,6 +32,8 @@ pub(crate) struct Socket {
     pub(crate) local: Option<SocketAddr>,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) listener: Option<SocketId>,
+    /// The connection in TIME-WAIT that had its addresses before, until it is open.
+    pub(crate) supersedes: Option<SocketId>,
     pub(crate) opened: Instant,
     /// A datagram socket's pending error. A connection keeps its own.
     pub(crate) error: Option<Errno>,

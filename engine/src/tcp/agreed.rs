@@ -19,6 +19,13 @@ use crate::wire::TcpOptions;
 //# MUST be limited to 14 (which allows windows of 2^30 = 1 GiB).
 pub(crate) const SHIFT_MAX: u8 = 14;
 
+/// In a packed agreement: windows are not scaled.
+const NO_SCALE: u8 = 0xf;
+/// In a packed agreement: the bit of SACK.
+const SACK_BIT: u32 = 4;
+/// How many bits a packed agreement has.
+pub(crate) const PACKED_BITS: u32 = 6;
+
 /// The shift counts of window scaling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shifts {
@@ -106,6 +113,22 @@ impl Agreed {
             sack_permitted: self.sack,
             timestamps: self.timestamps.then(|| clock.option(now)),
             ..TcpOptions::NONE
+        }
+    }
+
+    /// What the low bits of a timestamp keep of a handshake that is kept nowhere else: four bits of Snd.Wind.Shift and one of
+    /// SACK, as in Linux.
+    pub(crate) fn pack(self) -> u32 {
+        u32::from(self.window_scale.map_or(NO_SCALE, |shifts| shifts.snd)) | u32::from(self.sack) << SACK_BIT
+    }
+
+    /// What `packed` says was agreed, as far as our offer goes.
+    pub(crate) fn unpack(self, packed: u32) -> Self {
+        let snd = (packed & u32::from(NO_SCALE)) as u8;
+        Agreed {
+            window_scale: self.window_scale.filter(|_| snd <= SHIFT_MAX).map(|ours| Shifts { snd, ..ours }),
+            timestamps: true,
+            sack: self.sack && packed >> SACK_BIT & 1 == 1,
         }
     }
 

@@ -8,6 +8,9 @@
 //! SEND in LISTEN (`connect` on a listening socket gives EISCONN). One is drawn for the child, not the listener:
 //! a connection that a listener accepted leaves SYN-RECEIVED for CLOSED where the figure returns to LISTEN, since
 //! the listener never left it.
+//!
+//! And two are different in TIME-WAIT: a RST does not end it (RFC 1337), and a SYN that opens the next connection with the
+//! same addresses does (RFC 6191).
 
 use core::fmt;
 
@@ -138,7 +141,7 @@ pub const TRANSITIONS: &[(State, Trigger, State)] = &[
     (LastAck, T::Limit, Closed),
     (TimeWait, T::TwoMslTimeout, Closed),
     (TimeWait, T::Abort, Closed),
-    (TimeWait, T::Rst, Closed),
+    (TimeWait, T::Syn, Closed),
     (TimeWait, T::Limit, Closed),
 ];
 

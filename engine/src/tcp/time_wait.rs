@@ -14,6 +14,42 @@ use crate::tcp::seq::Seq;
 use crate::tcp::throttle::Spacing;
 use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
+use crate::wire::TcpSegment;
+
+/// What of a connection in TIME-WAIT says whether another may follow it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    pub(crate) snd_nxt: Seq,
+    pub(crate) rcv_nxt: Seq,
+    pub(crate) timestamps: bool,
+    /// TS.Recent.
+    pub(crate) ts_recent: u32,
+}
+
+impl Past {
+    /// Whether `syn` begins the next connection with the same addresses: it is newer than anything of the last one. With
+    /// `timestamps` the next one would use them if the SYN has some. Any other SYN is challenged, as RFC 9293 §3.10.7.4
+    /// has it, and not dropped in silence.
+    //= https://www.rfc-editor.org/rfc/rfc6191#section-2
+    //# Processing of SYN segments received for connections in the TIME-WAIT
+    //# state SHOULD occur as follows:
+    pub(crate) fn may_be_followed_by(&self, syn: &TcpSegment<'_>, timestamps: bool) -> bool {
+        let newer = syn.seq.at_or_after(self.rcv_nxt);
+        match (self.timestamps, syn.options.timestamps.filter(|_| timestamps)) {
+            (true, Some(stamp)) => {
+                Seq(stamp.value).after(Seq(self.ts_recent)) || stamp.value == self.ts_recent && newer
+            }
+            (false, Some(_)) => true,
+            (_, None) => newer,
+        }
+    }
+
+    /// The initial sequence number of the next connection, given the one that the clock says: beyond what this one used.
+    pub(crate) fn next_iss(&self, clocked: Seq) -> Seq {
+        // As far beyond as Linux goes: the largest window without scaling, and more.
+        clocked.max(self.snd_nxt + 65_537)
+    }
+}
 
 /// A connection in TIME-WAIT.
 #[derive(Clone, Copy, Debug)]
@@ -32,4 +68,15 @@ pub(crate) struct TimeWait {
     pub(crate) msl: Duration,
     /// When 2·MSL are over.
     pub(crate) deadline: Instant,
+}
+
+impl TimeWait {
+    pub(crate) fn past(&self) -> Past {
+        Past {
+            snd_nxt: self.snd_nxt,
+            rcv_nxt: self.rcv_nxt,
+            timestamps: self.agreed.timestamps,
+            ts_recent: self.clock.recent(),
+        }
+    }
 }

@@ -13,6 +13,7 @@ use core::time::Duration;
 
 use siphasher::sip::SipHasher24;
 
+use super::agreed::PACKED_BITS;
 use super::cx::Tuple;
 use super::seq::Seq;
 use crate::rng::Rng;
@@ -25,6 +26,8 @@ use crate::wire::Timestamps;
 //# mechanism to "invalidate" the TS.Recent value when a connection is
 //# idle for more than 24 days.
 const RECENT_FOR: Duration = Duration::from_secs(24 * 86_400);
+
+const PACKED_MASK: u32 = (1 << PACKED_BITS) - 1;
 
 /// The secret that the offsets of timestamp clocks follow from.
 #[derive(Clone, Debug)]
@@ -77,6 +80,24 @@ impl Clock {
         Timestamps { value: self.value(now), echo: self.recent }
     }
 
+    /// The option of a SYN,ACK of which nothing is kept: its low bits hold what was agreed on, and so its TSval is a little
+    /// less than the clock says, never more.
+    pub(crate) fn option_with(&self, packed: u32, now: Instant) -> Timestamps {
+        let millis = millis(now) as u32;
+        let stamped = millis & !PACKED_MASK | packed;
+        let stamped = if stamped > millis { stamped.wrapping_sub(1 << PACKED_BITS) } else { stamped };
+        Timestamps { value: self.offset.wrapping_add(stamped), echo: self.recent }
+    }
+
+    /// What the echo of such a TSval holds; and the clock of the connection began when it was sent, `lifetime` ago at most.
+    pub(crate) fn begin_from_echo(&mut self, echo: u32, now: Instant, lifetime: Duration) -> u32 {
+        let stamped = echo.wrapping_sub(self.offset);
+        let age = Duration::from_millis(u64::from((millis(now) as u32).wrapping_sub(stamped)));
+        let age = age.min(lifetime).min(Duration::from_nanos(now.as_nanos()));
+        self.began = Instant::from_nanos(now.as_nanos() - age.as_nanos() as u64);
+        stamped & PACKED_MASK
+    }
+
     /// TSval: milliseconds.
     //= https://www.rfc-editor.org/rfc/rfc7323#section-4.1
     //# Values of this
@@ -93,6 +114,11 @@ impl Clock {
     //# Section 2.2, 2^31 bytes must be at least two windows.
     fn value(&self, now: Instant) -> u32 {
         self.offset.wrapping_add(millis(now) as u32)
+    }
+
+    /// TS.Recent.
+    pub(crate) fn recent(&self) -> u32 {
+        self.recent
     }
 
     /// The peer's SYN began its clock at `value`.

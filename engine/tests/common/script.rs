@@ -84,6 +84,12 @@ impl Script {
         Self::on(host, listener, Some(listener), local, remote.parse().unwrap())
     }
 
+    /// The peer of a listener on port 80 that is there already.
+    pub(crate) fn listening_at(host: Host, listener: SocketId) -> Self {
+        let local = host.at(80);
+        Self::on(host, listener, Some(listener), local, "10.0.0.9:4000".parse().unwrap())
+    }
+
     fn on(
         host: Host,
         socket: SocketId,

@@ -403,7 +403,8 @@ fn options(dice: &mut Rng) -> OptionsPatch {
         path_mtu_discovery: dice
             .chance(0.5)
             .then(|| *dice.pick(&[PathMtuDiscovery::Off, PathMtuDiscovery::Probe])),
-        syn_cookies: dice.chance(0.4).then(|| *dice.pick(&[SynCookies::Off, SynCookies::Always])),
+        // A handshake in a cookie fails where its last segment is lost, as the wire of this world may lose it.
+        syn_cookies: dice.chance(0.4).then_some(SynCookies::Off),
     }
 }
 

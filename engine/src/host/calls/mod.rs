@@ -178,6 +178,7 @@ impl Engine {
             held: true,
             phase: initial_phase(kind),
             parked: Default::default(),
+            supersedes: None,
             frozen: None,
             in_ready_queue: false,
             registered: None,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::tcp::congestion;
 use crate::tcp::passive::half_open::HalfOpen;
-use crate::tcp::time_wait::TimeWait;
+use crate::tcp::time_wait::{Past, TimeWait};
 use crate::wire::TcpSegment;
 
 /// What the link and the options say of segment sizes.
@@ -98,7 +98,9 @@ impl Connection {
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
-        connection.note_sent(half.sent, half.iss, half.iss + 1, half.retransmissions.min(1) as u8);
+        // A cookie does not say when it was baked: as if it had been sent twice, nothing is measured by it.
+        let again = half.retransmissions > 0 || half.sent.is_none();
+        connection.note_sent(half.sent.unwrap_or(now), half.iss, half.iss + 1, u8::from(again));
         if half.retransmissions > 0 {
             connection.rtt.on_timeout();
         }
@@ -136,6 +138,21 @@ impl Connection {
             msl: self.options.msl,
             deadline,
         })
+    }
+
+    /// What there is to know before another connection follows this one; `None` before TIME-WAIT.
+    pub(crate) fn past(&self) -> Option<Past> {
+        (self.state == State::TimeWait).then(|| Past {
+            snd_nxt: self.snd.nxt,
+            rcv_nxt: self.rcv.nxt,
+            timestamps: self.agreed.timestamps,
+            ts_recent: self.clock.recent(),
+        })
+    }
+
+    /// The next connection with the same addresses is open: this one has waited long enough.
+    pub(crate) fn supersede(&mut self, cx: &mut Cx<'_>, flags: Flags) {
+        self.transition(cx, Trigger::Syn, Cause::Segment(flags));
     }
 
     /// A connection in TIME-WAIT, from its record.

@@ -213,16 +213,14 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
     //# Unlike a retransmission caused by a TCP retransmission timeout, a retransmission caused by
     //# a Datagram Too Big message should not change the congestion window.
-    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
-    //= type=exception
-    //= reason=what follows the segment that was too large was as large, and is lost with it
-    //# Retransmission should be done for only for those packets that are known to be dropped, as
-    //# indicated by a Datagram Too Big message.
     //= https://www.rfc-editor.org/rfc/rfc1191#section-6.4
     //= type=exception
     //= reason=RFC 8201 has the window stay as it is
     //# It should, however, trigger the slow-start mechanism (i.e., only one segment should be
     //# retransmitted until acknowledgements begin to arrive again).
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-6.2
+    //# Retransmission should be done for only for those packets that are known to be dropped, as
+    //# indicated by a Datagram Too Big message.
     fn resend_too_large(&mut self) {
         let mss = self.snd.mss;
         self.resend_where(|record| record.len() > mss);

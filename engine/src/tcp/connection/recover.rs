@@ -62,6 +62,9 @@ impl Connection {
         self.measure(cx, &news, segment);
         // The SYN's acknowledgment grows no window.
         if !self.snd.syn_acknowledged {
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+            //# As specified in [RFC3390], the SYN/ACK and the acknowledgment of the SYN/ACK MUST NOT
+            //# increase the size of the congestion window.
             self.snd.syn_acknowledged = news.advances;
             return;
         }
@@ -139,6 +142,14 @@ impl Connection {
         //# If the connection is using selective acknowledgments [RFC2018],
         //# the data sender MUST NOT send new segments in response to duplicate
         //# ACKs that contain no new SACK information
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# Note that a sender using SACK [RFC2018] MUST NOT send new data unless the incoming
+        //# duplicate acknowledgment contains new SACK information.
+        //= https://www.rfc-editor.org/rfc/rfc3042#section-2
+        //# Note: If the connection is using selective acknowledgments [RFC2018], the data sender MUST
+        //# NOT send new segments in response to duplicate ACKs that contain no new SACK information,
+        //# as a misbehaving receiver can generate such ACKs to trigger inappropriate transmission of
+        //# data segments.
         news.duplicate = if sack { news.sacked > 0 } else { repeats };
         let unknown = recovery.sent.outstanding() - recovery.sent.lost();
         if news.advances {
@@ -168,6 +179,9 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
     //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm
     //# for taking RTT samples (MUST-18).
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+    //# A TCP implementation MUST take at least one RTT measurement per RTT (unless that is not
+    //# possible per Karn's algorithm).
     fn measure(&mut self, cx: &mut Cx<'_>, news: &News, segment: &TcpSegment<'_>) {
         // After a lost SYN there is to be no measurement (RFC 6298 (5.7)).
         let lost_syn = !self.snd.syn_acknowledged && self.rtt.backoff() > 0;
@@ -192,6 +206,9 @@ impl Connection {
         if repaired && !self.recovery.is_recovering() && !self.recovery.is_reducing() {
             self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::TailLossProbe);
             self.congestion.on_congestion(cx.now, self.flight() + news.acked, CongestionCause::Loss);
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+            //# 6. When the next ACK arrives that acknowledges previously unacknowledged data, a TCP
+            //# MUST set cwnd to ssthresh (the value set in step 2).
             self.congestion.on_recovered(cx.now);
             self.ecn.on_reduced();
             self.enter_phase(cx, RecoveryPhase::Open, RecoveryCause::Acknowledged);
@@ -200,6 +217,12 @@ impl Connection {
     }
 
     /// What the acknowledgment means for the phase under way.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# Once a TCP is in the loss recovery phase, the following procedure MUST be used for each
+    //# arriving ACK:
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# (B) Upon receipt of an ACK that does not cover RecoveryPoint, the following actions MUST
+    //# be taken:
     fn follow_phase(&mut self, cx: &mut Cx<'_>, news: &mut News) {
         let over = news.advances && self.snd.una.at_or_after(self.recovery.high);
         //= https://www.rfc-editor.org/rfc/rfc4015#section-3.4
@@ -221,6 +244,10 @@ impl Connection {
                 //# RecoveryPoint signals the end of loss recovery, and the loss
                 //# recovery phase MUST be terminated.
                 self.congestion.on_recovered(cx.now);
+                //= https://www.rfc-editor.org/rfc/rfc6582#section-6
+                //# Note that after cwnd is set based on the procedure for exiting fast recovery
+                //# (Section 3.2, step 3), cwnd should not be updated until a further event occurs
+                //# (e.g., arrival of an ack, or timeout) after this adjustment.
                 self.end_recovery(cx, RecoveryCause::Acknowledged);
                 news.settled = true;
             }
@@ -275,6 +302,13 @@ impl Connection {
         let (lost, resent_lost, cause) = self.mark_losses(cx, news.duplicate);
         news.lost += lost;
         match self.recovery.phase {
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+            //= type=exception
+            //= reason=a retransmission that is lost again takes its octets from the pipe, and so from what
+            //= proportional rate reduction lets go; the window is reduced once for a recovery, as in Linux
+            //# Loss in two successive windows of data, or the loss of a retransmission, should be taken
+            //# as two indications of congestion and, therefore, cwnd (and ssthresh) MUST be lowered
+            //# twice in this case.
             RecoveryPhase::Recovery => {}
             //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
             //# In addition, a new
@@ -291,6 +325,13 @@ impl Connection {
     /// Marks what is newly lost: how many octets, whether a retransmission is among them, and by which rule.
     fn mark_losses(&mut self, cx: &Cx<'_>, duplicate: bool) -> (u32, bool, RecoveryCause) {
         let mss = self.snd.mss;
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+        //# 1. The connection MUST use selective acknowledgment (SACK) options [RFC2018], and the
+        //# sender MUST keep SACK scoreboard information on a per-connection basis ("SACK scoreboard"
+        //# has the same meaning here as in [RFC6675], Section 3).
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-9.2
+        //# Therefore, the algorithm [RFC6675] MUST NOT be used with RACK-TLP; instead, a modified
+        //# recovery algorithm that carefully addresses such a case is needed.
         if self.loses_by_time() {
             let is = self.circumstances();
             let resent = self.recovery.sent.resent();
@@ -321,10 +362,19 @@ impl Connection {
     }
 
     /// Something was lost: the window is reduced, once for all that was lost of this flight.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-5.1
+    //# However, the congestion control algorithms present in the de facto standard TCP
+    //# implementations MUST be preserved [Stevens94].
     fn begin_recovery(&mut self, cx: &mut Cx<'_>, news: &News, cause: RecoveryCause) {
         if self.recovery.phase != RecoveryPhase::Cwr {
             self.recovery.undo.begin(self.snd.una);
             let flight = self.flight_before_disorder();
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+            //# 2. When the third duplicate ACK is received, a TCP MUST set ssthresh to no more than the
+            //# value given in equation (4).
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+            //# That is, when the first loss in a window of data is detected, ssthresh MUST be set to no
+            //# more than the value given by equation (4).
             self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss);
             self.ecn.on_reduced();
             // What was sacked before is not delivered again, and what this acknowledgment tells of is.
@@ -378,6 +428,9 @@ impl Connection {
     //# segments sent as part of the Limited Transmit mechanism not
     //# be counted in FlightSize for the purpose of the above
     //# equation.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# When [RFC3042] is in use, additional data sent in limited transmit MUST NOT be included in
+    //# this calculation.
     fn flight_before_disorder(&self) -> u32 {
         match self.recovery.phase {
             RecoveryPhase::Disorder => self.recovery.disorder_from.octets_since(self.snd.una),
@@ -402,6 +455,9 @@ impl Connection {
     }
 
     /// What a recovery was for is acknowledged.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# Any information contained in the scoreboard for sequence numbers greater than the new
+    //# value of HighACK SHOULD NOT be cleared when leaving the loss recovery phase.
     fn end_recovery(&mut self, cx: &mut Cx<'_>, cause: RecoveryCause) {
         if self.recovery.is_recovering() {
             self.recovery.rack.on_recovered();
@@ -425,6 +481,9 @@ impl Connection {
     /// The timeout was spurious: the timer is to become more patient, too.
     //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
     //# (11)    Adapt the conservativeness of the retransmission timer:
+    //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+    //# If the Eifel response algorithm is used, the following steps MUST be taken by the TCP
+    //# sender, but only upon initiation of a timeout-based loss recovery.
     fn undo_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
         self.rtt.on_spurious_timeout();
         self.undo(cx, news, cause);
@@ -495,6 +554,11 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc6298#section-5
     //# (5.4) Retransmit the earliest segment that has not been acknowledged
     //# by the TCP receiver.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# The following is the RECOMMENDED algorithm for managing the retransmission timer:
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# SYN retransmissions MUST be handled in the general way just described for data
+    //# retransmissions, including notification of the application layer.
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
         self.path_timed_out(cx);
         self.totals.total_rto += 1;
@@ -503,6 +567,9 @@ impl Connection {
         let from_calm = !self.recovery.is_recovering();
         self.on_fast_open_unanswered(cx);
         if self.snd.syn_acknowledged {
+            //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
+            //# The algorithm MUST NOT be reinitiated after a timeout-based loss recovery has already
+            //# been started but not completed.
             if from_calm {
                 self.recovery.undo.begin(una);
             }
@@ -513,9 +580,24 @@ impl Connection {
             self.congestion.on_timeout(cx.now, self.flight(), again);
             self.ecn.on_reduced();
             self.recovery.timed_out = una;
+            //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+            //# If an RTO occurs during loss recovery as specified in this document, RecoveryPoint MUST
+            //# be set to HighData.
+            //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+            //# Further, the new value of RecoveryPoint MUST be preserved and the loss recovery
+            //# algorithm outlined in this document MUST be terminated.
             self.recovery.high = self.snd.nxt;
             self.recovery.recovered_before = true;
         }
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+        //# Further, a SACK TCP sender SHOULD utilize all SACK information made available during the
+        //# loss recovery following an RTO.
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+        //# As described in Sections 4 and 5, Update () SHOULD continue to be used appropriately upon
+        //# receipt of ACKs.
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+        //# In this case, a TCP sender SHOULD use this SACK information when determining what data
+        //# should be sent in each segment following an RTO.
         self.mark_lost_by_timeout(cx);
         self.recovery.duplicates.reset();
         self.recovery.tlp.reset();
@@ -535,6 +617,13 @@ impl Connection {
     //# After a retransmit timeout the data sender SHOULD turn off all of the
     //# SACKed bits, since the timeout might indicate that the data receiver
     //# has reneged.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-5.1
+    //= type=exception
+    //= reason=as in Linux, what is sacked stays so unless the peer shows that it reneged: its first segment
+    //= is sacked and still not acknowledged
+    //# Because the data receiver is allowed to discard SACKed data, when a retransmit timeout
+    //# occurs the data sender MUST ignore prior SACK information in determining which data to
+    //# retransmit.
     fn mark_lost_by_timeout(&mut self, cx: &mut Cx<'_>) {
         let is = Circumstances { recovering: true, ..self.circumstances() };
         let by_time = self.loses_by_time();

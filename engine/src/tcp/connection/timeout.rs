@@ -54,6 +54,14 @@ impl Connection {
     //# signal the user "error: connection aborted due to user timeout" in
     //# general and for any outstanding calls, delete the TCB, enter the
     //# CLOSED state, and return.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# The following procedure MUST be used to handle excessive retransmissions of data segments
+    //# (MUST-20):
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //= type=exception
+    //= reason=of the procedure, R2 is the user timeout; there is no R1 at which the IP layer is advised
+    //# The following procedure MUST be used to handle excessive retransmissions of data segments
+    //# (MUST-20):
     fn give_up(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
         let error = self.soft_error.take().unwrap_or(Errno::ETIMEDOUT);
         self.fail(cx, Trigger::GiveUpTimeout, Cause::Timer(timer), error);
@@ -204,6 +212,10 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
     //# For the first partial ACK that arrives during fast recovery, also
     //# reset the retransmit timer.
+    //= https://www.rfc-editor.org/rfc/rfc6928#section-9
+    //# To minimize spurious retransmissions, implementations MUST follow RFC 6298 [RFC6298] to
+    //# restart the retransmission timer with the current value of RTO for each ACK received that
+    //# acknowledges new data.
     pub(super) fn restart_send_timers(&mut self, cx: &mut Cx<'_>, partial: bool) {
         self.stop(cx, TimerKind::UserTimeout);
         let impatient = partial && !self.agreed.sack;

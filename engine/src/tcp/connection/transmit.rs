@@ -117,6 +117,23 @@ impl Connection {
     //# The scoreboard MUST be queried via NextSeg () for the
     //# sequence number range of the next segment to transmit (if
     //# any), and the given segment sent.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# NextSeg () MUST return the sequence number range of the next segment that is to be
+    //# transmitted, per the following rules:
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# If there exists a smallest unSACKed sequence number 'S2' that meets the following three
+    //# criteria for determining loss, the sequence range of one segment of up to SMSS octets
+    //# starting with S2 MUST be returned.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# If no sequence number 'S2' per rule (1) exists but there exists available unsent data and
+    //# the receiver's advertised window allows, the sequence range of one segment of up to SMSS
+    //# octets of previously unsent data starting with sequence number HighData+1 MUST be
+    //# returned.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# If the conditions for each of (1), (2), (3), and (4) are not met, then NextSeg () MUST
+    //# indicate failure, and no segment is returned.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# (C) If cwnd - pipe >= 1 SMSS, the sender SHOULD transmit one or more segments as follows:
     fn lost_or_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         if self.waits_for_its_pace(cx) {
             return None;
@@ -189,6 +206,14 @@ impl Connection {
     //# A segment marked
     //# as lost by RACK-TLP MUST NOT be retransmitted until congestion
     //# control deems this appropriate.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-2
+    //# At any given time, a TCP MUST NOT send data with a sequence number higher than the sum of
+    //# the highest acknowledged sequence number and the minimum of cwnd and rwnd.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3
+    //# In some situations, it may be beneficial for a TCP sender to be more conservative than the
+    //# algorithms allow; however, a TCP MUST NOT be more aggressive than the following algorithms
+    //# allow (that is, MUST NOT send data when the value of cwnd computed by the following
+    //# algorithms would not allow the data to be sent).
     fn quota(&self) -> u32 {
         self.congestion_window().saturating_sub(self.recovery.pipe())
     }
@@ -250,6 +275,9 @@ impl Connection {
             self.recovery.sent.cut(index, start + len);
         }
         let out = self.segment_again(start, len);
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+        //# The sender MUST follow the RACK transmission procedures in the "Upon Transmitting a Data
+        //# Segment" section upon sending either a retransmission or a new data loss probe.
         let stamp = self.recovery.rate.stamp(cx.now, self.recovery.pipe());
         self.recovery.sent.on_resent(index, cx.now, stamp);
         self.recovery.undo.on_resent(cx.now);
@@ -326,6 +354,15 @@ impl Connection {
     //# If this happens, the sender SHOULD NOT send new data
     //# (SHLD-15), but SHOULD retransmit normally the old unacknowledged data
     //# between SND.UNA and SND.UNA+SND.WND (SHLD-16).
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //# Implementations MUST ensure that they handle a shrinking window, as specified in Section
+    //# 4.2.2.16 of [RFC1122].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+    //= type=exception
+    //= reason=what lies beyond the window would not be taken
+    //# The sender MAY also retransmit old data beyond SND.UNA+SND.WND (MAY-7), but SHOULD NOT
+    //# time out the connection if data beyond the right window edge is not acknowledged
+    //# (SHLD-17).
     fn resend_room(&self, seq: Seq) -> Option<u32> {
         match self.honoured_edge().octets_since(seq) {
             0 if seq == self.snd.una => Some(self.snd.mss),
@@ -351,6 +388,11 @@ impl Connection {
         }
         let mss = self.effective_send_mss();
         let waiting = self.snd.buffer.end().octets_since(self.snd.nxt);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //# However, a sending TCP peer MUST be robust against window shrinking, which may cause the
+        //# "usable window" (see Section 3.8.6.2.1) to become negative (MUST-34).
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //# The initial transmission MUST be within the window announced by the most recent <ACK>.
         let by_peer = (self.snd.una + self.snd.wnd).octets_since(self.snd.nxt);
         let by_path = match allowance {
             Allowance::Quota => self.quota(),

@@ -11,7 +11,11 @@ use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
 use crate::tcp::cx::{Stray, Tuple};
+<<<<<<< HEAD
 use crate::tcp::ecn::EcnSetup;
+=======
+use crate::tcp::passive::cookie;
+>>>>>>> refs/heads/main
 use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
 use crate::tcp::throttle::Spacing;
@@ -38,8 +42,8 @@ pub(crate) struct HalfOpen {
     pub(crate) replies: Spacing,
     /// The Fast Open cookie that the first SYN,ACK brings.
     pub(crate) cookie: Option<FastOpenCookie>,
-    /// When the SYN,ACK last went.
-    pub(crate) sent: Instant,
+    /// When the SYN,ACK last went, where that is known.
+    pub(crate) sent: Option<Instant>,
     pub(crate) retransmissions: u32,
     pub(crate) retransmit_at: Instant,
     pub(crate) give_up_at: Instant,
@@ -76,12 +80,56 @@ impl HalfOpen {
             clock,
             replies: Spacing::default(),
             cookie: None,
-            sent: now,
+            sent: Some(now),
             retransmissions: 0,
             retransmit_at: now + options.rto_initial.max(options.rto_min),
             give_up_at: now + options.user_timeout,
             options,
         }
+    }
+
+    /// The record of a handshake that was kept in a cookie, from the acknowledgment that brings it back.
+    #[allow(clippy::too_many_arguments)] // The fields of a record, given once.
+    pub(crate) fn from_cookie(
+        now: Instant,
+        id: SocketId,
+        listener: SocketId,
+        tuple: Tuple,
+        options: Options,
+        sizes: SegmentSizes,
+        clock: Clock,
+        mss: u16,
+        ack: &TcpSegment<'_>,
+    ) -> Self {
+        let irs = ack.seq - 1;
+        let syn = TcpSegment { seq: irs, ..TcpSegment::default() };
+        let mut half = Self::new(now, id, listener, tuple, options, sizes, ack.ack - 1, clock, &syn);
+        half.peer_mss = Some(mss);
+        half.sent = None;
+        if let Some(timestamps) = ack.options.timestamps.filter(|_| half.options.timestamps) {
+            let packed = half.clock.begin_from_echo(timestamps.echo, now, cookie::LIFETIME);
+            half.agreed = Agreed::offered(&half.options).unpack(packed);
+            half.clock.begin(timestamps.value, now);
+        }
+        half
+    }
+
+    /// The SYN,ACK of a handshake that only a cookie keeps: `iss`. Without timestamps nothing can be agreed on.
+    //= https://www.rfc-editor.org/rfc/rfc4987#section-3.6
+    //= type=exception
+    //= reason=where SACK was agreed on the timestamps say so, and where they do not it is never offered
+    //# Note that SACK blocks should normally not be sent by a host using TCP
+    //# cookies unless they are first received.
+    pub(crate) fn syn_ack_with_cookie(mut self, now: Instant) -> Stray {
+        if !self.agreed.timestamps {
+            self.agreed = Agreed::default();
+        }
+        let mut syn_ack = self.syn_ack(now);
+        syn_ack.socket = Some(self.listener);
+        if let Some(timestamps) = &mut syn_ack.options.timestamps {
+            *timestamps = self.clock.option_with(self.agreed.pack(), now);
+        }
+        syn_ack
     }
 
     /// `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
@@ -143,7 +191,7 @@ impl HalfOpen {
     /// The SYN,ACK goes again, twice as late the next time.
     pub(crate) fn on_retransmit(&mut self, now: Instant) {
         self.retransmissions += 1;
-        self.sent = now;
+        self.sent = Some(now);
         let rto = self.options.rto_initial.max(self.options.rto_min);
         self.retransmit_at =
             now + rto.saturating_mul(1 << self.retransmissions.min(16)).min(Duration::from_secs(120));

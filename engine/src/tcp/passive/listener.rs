@@ -8,6 +8,8 @@ use alloc::collections::{BTreeSet, VecDeque};
 use crate::event::DropReason;
 use crate::id::SocketId;
 use crate::limits::{Limit, Limits};
+use crate::tcp::config::SynCookies;
+use crate::time::Instant;
 
 /// The queues of a listener.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,8 @@ pub(crate) struct Listener {
     pub(crate) fast_open_pending: BTreeSet<SocketId>,
     /// SYNs and ACKs that found a queue full.
     pub(crate) overflows: u64,
+    /// Until when acknowledgments may bring back a cookie.
+    pub(crate) cookies_until: Option<Instant>,
 }
 
 impl Listener {
@@ -40,6 +44,21 @@ impl Listener {
         };
         self.overflows += 1;
         Some(reason)
+    }
+
+    /// Whether a SYN is answered with a cookie: `refused` is why it cannot be taken otherwise.
+    //= https://www.rfc-editor.org/rfc/rfc4987#section-4
+    //= type=exception
+    //= reason=the default is to use them while the queue of handshakes is full, and else every SYN would be dropped then
+    //# For these reasons, SYN cookies should not be enabled by default on
+    //# systems that provide them.
+    pub(crate) fn bakes(&self, cookies: SynCookies, refused: Option<DropReason>) -> bool {
+        match (cookies, refused) {
+            (SynCookies::Off, _) => false,
+            (_, Some(reason)) => reason == DropReason::SynQueueFull,
+            (SynCookies::WhenFull, None) => false,
+            (SynCookies::Always, None) => true,
+        }
     }
 
     /// Whether a finished handshake finds no place. The connection then stays half open, and its SYN,ACK goes again.

@@ -27,6 +27,10 @@ impl Duplicates {
     }
 
     /// A duplicate came.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+    //# If the incoming ACK is a duplicate acknowledgment per the definition in Section 2
+    //# (regardless of its status as a cumulative acknowledgment), and the TCP is not currently in
+    //# loss recovery, the TCP MUST increase DupAcks by one and take the following steps:
     pub(crate) fn on_duplicate(&mut self) {
         self.count = self.count.saturating_add(1);
     }
@@ -39,6 +43,20 @@ impl Duplicates {
     //# acknowledgements, and on a subsequent partial or full ACK,
     //# DeliveredData is estimated to be the change in snd.una, minus 1
     //# SMSS for each preceding duplicate ACK.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# 1. On the first and second duplicate ACKs received at a sender, a TCP SHOULD send a
+    //# segment of previously unsent data per [RFC3042] provided that the receiver's advertised
+    //# window allows, the total FlightSize would remain less than or equal to cwnd plus 2*SMSS,
+    //# and that new data is available for transmission.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# Further, the TCP sender MUST NOT change cwnd to reflect these two segments [RFC3042].
+    //= https://www.rfc-editor.org/rfc/rfc3042#section-2
+    //# When a TCP sender has previously unsent data queued for transmission it SHOULD use the
+    //# Limited Transmit algorithm, which calls for a TCP sender to transmit new data upon the
+    //# arrival of the first two consecutive duplicate ACKs when the following conditions are
+    //# satisfied:
+    //= https://www.rfc-editor.org/rfc/rfc3042#section-2
+    //# The congestion window (cwnd) MUST NOT be changed when these new segments are transmitted.
     pub(crate) fn credit_one(&mut self, outstanding: u32, mss: u32) -> u32 {
         let octets = mss.min(outstanding.saturating_sub(self.credit));
         self.credit += octets;
@@ -50,6 +68,9 @@ impl Duplicates {
     //= https://www.rfc-editor.org/rfc/rfc6675#section-5
     //# If the incoming ACK is a cumulative acknowledgment, the TCP MUST
     //# reset DupAcks to zero.
+    //= https://www.rfc-editor.org/rfc/rfc6937#section-2
+    //# Furthermore, for any TCP (with or without SACK), the sum of DeliveredData must agree with
+    //# the forward progress over the same time interval.
     pub(crate) fn on_advance(&mut self, acked: u32, unknown: u32, mss: u32) -> u32 {
         let told = self.credit.min(acked.saturating_sub(mss));
         self.count = 0;
@@ -98,6 +119,9 @@ pub(crate) fn mark_lost_below_sacked(sent: &mut Sent, mss: u32) -> u32 {
 }
 
 /// The first segment is lost: three duplicates, or a partial acknowledgment, say so. Says how many octets that are.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//# The TCP sender SHOULD use the "fast retransmit" algorithm to detect and repair loss, based
+//# on incoming duplicate ACKs.
 pub(crate) fn mark_first_lost(sent: &mut Sent, mss: u32, reason: RetransmissionReason) -> u32 {
     let Some(first) = sent.first().copied().filter(|first| first.lost.is_none() && !first.sacked) else {
         return 0;
@@ -123,6 +147,16 @@ pub(crate) fn below_sacked(sent: &Sent) -> Option<usize> {
 //# then one segment of up to SMSS octets that MUST
 //# include the highest outstanding unSACKed sequence number
 //# SHOULD be returned, and RescueRxt set to RecoveryPoint.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=exception
+//= reason=there is no HighRxt: each record of the scoreboard knows whether it was sent again
+//# HighRxt MUST NOT be updated.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-5
+//= type=exception
+//= reason=there is no HighRxt: each record of the scoreboard knows whether it was sent again
+//# (C.2) If any of the data octets sent in (C.1) are below HighData, HighRxt MUST be set to
+//# the highest sequence number of the retransmitted segment unless NextSeg () rule (4) was
+//# invoked for this retransmission.
 pub(crate) fn rescue(sent: &Sent) -> Option<usize> {
     let behind = sent.iter().rev().position(|record| !record.sacked)?;
     Some(sent.len() - 1 - behind)
@@ -169,6 +203,17 @@ mod tests {
         assert_eq!(mark_lost_below_sacked(&mut sent, MSS), 3000);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //= type=test
+    //# If the conditions for rules (1) and (2) fail, but there exists an unSACKed sequence number
+    //# 'S3' that meets the criteria for detecting loss given in steps (1.a) and (1.b) above
+    //# (specifically excluding step (1.c)), then one segment of up to SMSS octets starting with
+    //# S3 SHOULD be returned.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //= type=test
+    //# If HighACK is greater than RescueRxt (or RescueRxt is undefined), then one segment of up
+    //# to SMSS octets that MUST include the highest outstanding unSACKed sequence number SHOULD
+    //# be returned, and RescueRxt set to RecoveryPoint.
     #[test]
     fn the_last_resort_is_below_what_is_sacked_and_then_the_last_segment_once() {
         let mut sent = flight(&[2, 8]);
@@ -179,6 +224,10 @@ mod tests {
         assert_eq!(rescue(&sent), Some(7));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6937#section-2
+    //= type=test
+    //# Furthermore, for any TCP (with or without SACK), the sum of DeliveredData must agree with
+    //# the forward progress over the same time interval.
     #[test]
     fn a_duplicate_stands_for_a_segment_until_an_acknowledgment_names_it() {
         let mut duplicates = Duplicates::default();

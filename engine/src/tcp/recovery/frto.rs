@@ -59,11 +59,22 @@ impl Frto {
     //# If the retransmission timer expires again during the
     //# execution of the SACK-enhanced F-RTO algorithm, the TCP sender MUST
     //# re-start the algorithm processing from step 1.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //# If the retransmission timer expires again during the execution of the F-RTO algorithm, the
+    //# TCP sender MUST re-start the algorithm processing from step 1.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //# If the sender implements some loss recovery algorithm other than Reno or NewReno [FHG04],
+    //# the F-RTO algorithm SHOULD NOT be entered when earlier fast recovery is underway.
     pub(crate) fn on_timeout(&mut self, eligible: bool) {
         *self = if eligible { Frto::Waiting } else { Frto::Off };
     }
 
     /// Steps 2 and 3.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //# A TCP sender implementing the basic F-RTO algorithm MUST take the following steps after
+    //# the retransmission timer expires.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+    //# If the sender applies the SACK-enhanced F-RTO algorithm, it MUST follow the steps below.
     pub(crate) fn on_ack(&mut self, news: News) -> Verdict {
         match *self {
             Frto::Off => Verdict::Conventional,
@@ -119,6 +130,13 @@ mod tests {
         news.iter().map(|news| frto.on_ack(*news)).collect()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //= type=test
+    //# A TCP sender implementing the basic F-RTO algorithm MUST take the following steps after
+    //# the retransmission timer expires.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+    //= type=test
+    //# If the sender applies the SACK-enhanced F-RTO algorithm, it MUST follow the steps below.
     #[test]
     fn two_acknowledgments_that_advance_show_a_spurious_timeout() {
         let second = News { original: true, ..ADVANCE };
@@ -144,6 +162,34 @@ mod tests {
         );
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //= type=test
+    //# If the retransmission timer expires again during the execution of the F-RTO algorithm, the
+    //# TCP sender MUST re-start the algorithm processing from step 1.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //= type=test
+    //# If the sender implements some loss recovery algorithm other than Reno or NewReno [FHG04],
+    //# the F-RTO algorithm SHOULD NOT be entered when earlier fast recovery is underway.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+    //= type=test
+    //# This algorithm SHOULD NOT be applied if the TCP sender is already in loss recovery when a
+    //# retransmission timeout occurs.
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+    //= type=test
+    //# If the retransmission timer expires again during the execution of the SACK-enhanced F-RTO
+    //# algorithm, the TCP sender MUST re-start the algorithm processing from step 1.
+    #[test]
+    fn a_timeout_within_a_recovery_is_taken_for_a_loss_and_one_that_repeats_begins_anew() {
+        let late = News { original: true, ..ADVANCE };
+        let mut frto = Frto::default();
+        frto.on_timeout(false);
+        assert_eq!([frto.on_ack(ADVANCE), frto.on_ack(late)], [Verdict::Conventional; 2]);
+        frto.on_timeout(true);
+        assert_eq!(frto.on_ack(ADVANCE), Verdict::SendNew);
+        frto.on_timeout(true);
+        assert_eq!([frto.on_ack(late), frto.on_ack(late)], [Verdict::SendNew, Verdict::Spurious]);
+    }
+
     #[test]
     fn without_new_data_or_with_all_acknowledged_the_recovery_is_the_usual_one() {
         let late = News { original: true, ..ADVANCE };
@@ -151,6 +197,10 @@ mod tests {
         assert_eq!(play(&[News { covers_all: true, ..ADVANCE }, late]), [Verdict::Conventional; 2]);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-2.1
+    //= type=test
+    //# The TCP sender SHOULD ignore such segments and wait for a segment that either acknowledges
+    //# new data or is a duplicate acknowledgment.
     #[test]
     fn a_window_update_is_waited_through() {
         let late = News { original: true, ..ADVANCE };

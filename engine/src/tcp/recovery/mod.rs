@@ -136,6 +136,10 @@ impl Recovery {
     //# When the third duplicate ACK is received, the TCP sender first
     //# checks the value of recover to see if the Cumulative
     //# Acknowledgment field covers more than recover.
+    //= https://www.rfc-editor.org/rfc/rfc6582#section-6
+    //# When three or more duplicate acknowledgments are received, the Cumulative Acknowledgment
+    //# field doesn't cover more than recover, and a new fast recovery is not invoked, the sender
+    //# should follow the guidance in Section 4.
     pub(crate) fn believes_duplicates(&self, una: Seq) -> bool {
         self.is_recovering() || !self.recovered_before || una.after(self.high)
     }

@@ -16,6 +16,9 @@ pub(crate) struct Progress {
 }
 
 /// The state of one reduction. The names are those of RFC 6937 §2.
+//= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
+//# The Proportional Rate Reduction (PRR) algorithm [RFC6937] is RECOMMENDED for the specific
+//# congestion control actions taken upon the losses detected by RACK- TLP.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Prr {
     ssthresh: u32,
@@ -38,6 +41,24 @@ impl Prr {
     }
 
     /// An acknowledgment came, the one with which the reduction began included.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //= type=exception
+    //= reason=proportional rate reduction (RFC 6937) decides in their place what goes while a loss is
+    //= repaired
+    //# 3. The lost segment starting at SND.UNA MUST be retransmitted and cwnd set to ssthresh
+    //# plus 3*SMSS.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //= type=exception
+    //= reason=proportional rate reduction (RFC 6937) decides in their place what goes while a loss is
+    //= repaired
+    //# 4. For each additional duplicate ACK received (after the third), cwnd MUST be incremented
+    //# by SMSS.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //= type=exception
+    //= reason=proportional rate reduction (RFC 6937) decides in their place what goes while a loss is
+    //= repaired
+    //# 5. When previously unsent data is available and the new value of cwnd and the receiver's
+    //# advertised window allow, a TCP SHOULD send 1*SMSS bytes of previously unsent data.
     pub(crate) fn on_ack(&mut self, ack: Progress, mss: u32) {
         self.delivered = self.delivered.saturating_add(ack.delivered);
         let mut quota = if ack.pipe > self.ssthresh {
@@ -61,6 +82,10 @@ impl Prr {
 
     //= https://www.rfc-editor.org/rfc/rfc6937#section-3
     //# sndcnt = CEIL(prr_delivered * ssthresh / RecoverFS) - prr_out
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+    //# Second, until all lost segments in the window of data in question are repaired, the number
+    //# of segments transmitted in each RTT MUST be no more than half the number of outstanding
+    //# segments when the loss was detected.
     fn proportional(&self) -> u32 {
         let target = (u64::from(self.delivered) * u64::from(self.ssthresh)).div_ceil(self.recover_fs.into());
         u32::try_from(target).unwrap_or(u32::MAX).saturating_sub(self.out)
@@ -97,11 +122,24 @@ mod tests {
             .collect()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+    //= type=test
+    //# Second, until all lost segments in the window of data in question are repaired, the number
+    //# of segments transmitted in each RTT MUST be no more than half the number of outstanding
+    //# segments when the loss was detected.
     #[test]
     fn one_loss_halves_by_sending_for_every_second_acknowledgment() {
         assert_eq!(curve(1, 10, false), [1, 0, 0, 1, 0, 1, 0, 1, 0, 1]);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
+    //= type=test
+    //# A segment marked as lost by RACK-TLP MUST NOT be retransmitted until congestion control
+    //# deems this appropriate.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
+    //= type=test
+    //# The Proportional Rate Reduction (PRR) algorithm [RFC6937] is RECOMMENDED for the specific
+    //# congestion control actions taken upon the losses detected by RACK- TLP.
     #[test]
     fn a_burst_of_losses_falls_to_packet_conservation_and_grows_only_with_progress() {
         // Fifteen of twenty: below ssthresh from the beginning.

@@ -114,6 +114,12 @@ impl Rack {
     //# algorithm in "Step 4: Update RACK reordering window" below) if
     //# the sender receives a Duplicate Selective Acknowledgment (DSACK)
     //# option [RFC2883].
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //# 2. The RACK reordering window SHOULD adaptively increase (using the algorithm in "Step 4:
+    //# Update RACK reordering window" below) if the sender receives a Duplicate Selective
+    //# Acknowledgment (DSACK) option [RFC2883].
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+    //# 3. RACK DSACK-based reordering window adaptation is RECOMMENDED but is not required.
     pub(crate) fn on_ack(&mut self, una: Seq, nxt: Seq, dsack: bool) {
         if self.dsack_round.is_some_and(|round| una.at_or_after(round)) {
             self.dsack_round = None;
@@ -139,6 +145,15 @@ impl Rack {
     //# been observed on the connection so far, and either (a) three
     //# segments have been SACKed since the last recovery or (b) the
     //# sender is already in fast or RTO recovery.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //# 1. The reordering window SHOULD be set to zero if no reordering has been observed on the
+    //# connection so far, and either (a) three segments have been SACKed since the last recovery
+    //# or (b) the sender is already in fast or RTO recovery.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //# Otherwise, the reordering window SHOULD start from a small fraction of the round-trip time
+    //# or zero if no round-trip time estimate is available.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //# 3. The RACK reordering window MUST be bounded, and this bound SHOULD be SRTT.
     pub(crate) fn reordering_window(&self, is: Circumstances) -> Duration {
         if !self.reordering_seen && (is.recovering || is.segs_sacked >= super::DUPLICATE_THRESHOLD) {
             return Duration::ZERO;
@@ -249,6 +264,14 @@ mod tests {
         sent.iter().filter(|r| r.lost.is_some()).map(|r| r.start.0 / 1000).collect()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //= type=test
+    //# Otherwise, the reordering window SHOULD start from a small fraction of the round-trip time
+    //# or zero if no round-trip time estimate is available.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+    //= type=test
+    //# 2. For each data segment sent, the sender MUST store its most recent transmission time
+    //# with a timestamp whose granularity is finer than 1/4 of the minimum RTT of the connection.
     #[test]
     fn what_was_sent_before_what_arrived_is_lost_when_the_window_has_passed() {
         let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(4));
@@ -260,6 +283,11 @@ mod tests {
         assert_eq!((lost(&sent), rack.deadline()), (Vec::from([0, 1]), None));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //= type=test
+    //# 1. The reordering window SHOULD be set to zero if no reordering has been observed on the
+    //# connection so far, and either (a) three segments have been SACKed since the last recovery
+    //# or (b) the sender is already in fast or RTO recovery.
     #[test]
     fn three_sacked_segments_close_the_window_until_reordering_shows() {
         let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(4));
@@ -299,6 +327,17 @@ mod tests {
         assert_eq!((rack.latest, rack.rtt), (Some((at(10), Seq(1000))), MS * 30));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //= type=test
+    //# 2. The RACK reordering window SHOULD adaptively increase (using the algorithm in "Step 4:
+    //# Update RACK reordering window" below) if the sender receives a Duplicate Selective
+    //# Acknowledgment (DSACK) option [RFC2883].
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //= type=test
+    //# 3. The RACK reordering window MUST be bounded, and this bound SHOULD be SRTT.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+    //= type=test
+    //# 3. RACK DSACK-based reordering window adaptation is RECOMMENDED but is not required.
     #[test]
     fn each_round_with_a_dsack_widens_the_window_and_sixteen_recoveries_reset_it() {
         let mut rack = Rack::new(Seq(0));

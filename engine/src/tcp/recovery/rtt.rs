@@ -63,6 +63,13 @@ impl RttEstimator {
     }
 
     /// The timeout, doubled for each time it fired in a row.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-1
+    //# However, a TCP MUST NOT be more aggressive than the following algorithms allow.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=exception
+    //= reason=the floor is 200 ms by default, as in Linux (decision 0002), and can be set
+    //# Whenever RTO is computed, if it is less than 1 second, then the RTO SHOULD be rounded up
+    //# to 1 second.
     pub(crate) fn rto(&self) -> Duration {
         self.rto.max(self.min).saturating_mul(1 << self.backoff.min(16)).min(RTO_MAX)
     }
@@ -102,6 +109,10 @@ impl RttEstimator {
             }
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# The above SHOULD be computed using alpha=1/8 and beta=1/4
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+            //# When a subsequent RTT measurement R' is made, a host MUST set
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+            //# That is, updating RTTVAR and SRTT MUST be computed in the above order.
             (Some(srtt), None) => {
                 self.rttvar = (self.rttvar * (beta - 1) + srtt.abs_diff(r)) / beta;
                 self.srtt = Some((srtt * (alpha - 1) + r) / alpha);
@@ -109,6 +120,9 @@ impl RttEstimator {
         }
         //= https://www.rfc-editor.org/rfc/rfc6298#section-2
         //# RTO <- SRTT + max (G, K*RTTVAR)
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-4
+        //# However, if the K*RTTVAR term in the RTO calculation equals zero, the variance term MUST
+        //# be rounded to G seconds (i.e., use the equation given in step 2.3).
         self.rto = self.srtt.unwrap_or_default() + GRANULARITY.max(self.rttvar * 4);
         self.backoff = 0;
         self.shortest.sample(now, r);
@@ -194,6 +208,9 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
     const NOW: Instant = Instant::ZERO;
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=test
+    //# When the first RTT measurement R is made, the host MUST set
     #[test]
     fn the_first_sample_sets_the_estimate() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
@@ -202,6 +219,15 @@ mod tests {
         assert_eq!((rtt.srtt(), rtt.rttvar(), rtt.rto()), (Some(MS * 100), MS * 50, MS * 300));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=test
+    //# When a subsequent RTT measurement R' is made, a host MUST set
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=test
+    //# That is, updating RTTVAR and SRTT MUST be computed in the above order.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=test
+    //# The above SHOULD be computed using alpha=1/8 and beta=1/4 (as suggested in [JK88]).
     #[test]
     fn later_samples_are_smoothed() {
         let mut rtt = RttEstimator::new(MS * 1000, MS);
@@ -211,6 +237,24 @@ mod tests {
         assert_eq!(rtt.rttvar(), (MS * 150 + MS * 80) / 4);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-4
+    //= type=test
+    //# However, if the K*RTTVAR term in the RTO calculation equals zero, the variance term MUST
+    //# be rounded to G seconds (i.e., use the equation given in step 2.3).
+    #[test]
+    fn a_round_trip_that_does_not_vary_leaves_one_tick() {
+        let mut rtt = RttEstimator::new(MS * 1000, MS);
+        (0..200).for_each(|_| rtt.sample(NOW, MS * 100, 1, true));
+        assert!(rtt.rttvar() < MS / 4);
+        assert_eq!(rtt.rto(), MS * 101);
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-1
+    //= type=test
+    //# However, a TCP MUST NOT be more aggressive than the following algorithms allow.
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //= type=test
+    //# The host MUST set RTO <- RTO * 2 ("back off the timer").
     #[test]
     fn the_floor_holds_and_backoff_doubles_from_it() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
@@ -235,6 +279,11 @@ mod tests {
         assert_eq!(rtt.rttvar(), MS * 150, "smoothed again");
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
+    //= type=test
+    //# The sender SHOULD track a windowed min-filtered estimate of recent RTT measurements that
+    //# can adapt when migrating to significantly longer paths rather than tracking a simple
+    //# global minimum of all RTT measurements.
     #[test]
     fn the_shortest_round_trip_is_forgotten_after_five_minutes() {
         let mut rtt = RttEstimator::new(MS * 1000, MS * 200);
@@ -249,6 +298,10 @@ mod tests {
         assert_eq!(rtt.min_rtt(), Some(MS * 20));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.2
+    //= type=test
+    //# When multiple RTTMs per RTT are available to update the RTT estimator, an implementation
+    //# SHOULD try to adhere to the spirit of the history specified in [RFC6298].
     #[test]
     fn many_samples_in_a_round_trip_count_together_as_one() {
         let run = |samples: u32| {

@@ -56,6 +56,10 @@ impl Report {
 }
 
 /// Whether the first block reports a duplicate: by RFC 2883 it lies below the acknowledgment, or within the second block.
+//= https://www.rfc-editor.org/rfc/rfc2883#section-5
+//# An implementation MUST NOT compare the sequence space in the SACK block to the TCP state
+//# variable snd.una (which carries the total cumulative ACK), as this may result in the wrong
+//# conclusion if ACK packets are reordered.
 fn is_duplicate((left, right): Block, second: Option<Block>, ack: Seq) -> bool {
     //= https://www.rfc-editor.org/rfc/rfc2883#section-5
     //# In order for the sender to check that the first (D)SACK block of an
@@ -99,6 +103,11 @@ mod tests {
         assert_eq!(read(&[(3000, 4000), (500, 600)], 1000).ignored, 1);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2883#section-5
+    //= type=test
+    //# An implementation MUST NOT compare the sequence space in the SACK block to the TCP state
+    //# variable snd.una (which carries the total cumulative ACK), as this may result in the wrong
+    //# conclusion if ACK packets are reordered.
     #[test]
     fn a_late_acknowledgment_is_measured_by_its_own_number() {
         // Sent when 700 was acknowledged: what lay beyond that is acknowledged by now, and no duplicate.

@@ -23,6 +23,9 @@ pub(crate) struct Record {
     pub(crate) start: Seq,
     pub(crate) end: Seq,
     /// When it was last sent.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-4
+    //# 2. For each data segment sent, the sender MUST store its most recent transmission time
+    //# with a timestamp whose granularity is finer than 1/4 of the minimum RTT of the connection.
     pub(crate) sent_at: Instant,
     /// What had been delivered when it was last sent.
     pub(crate) stamp: Stamp,
@@ -59,6 +62,9 @@ pub(crate) struct Sacked {
 }
 
 /// The records of everything outstanding. Without any it holds no memory.
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//# For the purposes of the algorithm defined in this document, the scoreboard SHOULD
+//# implement the following functions:
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     records: VecDeque<Record>,
@@ -192,6 +198,9 @@ impl Sent {
     //# cumulatively ACKed or SACKed should be marked accordingly in the
     //# scoreboard data structure, and the total number of octets SACKed
     //# should be recorded.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+    //# When receiving an ACK containing a SACK option, the data sender SHOULD record the
+    //# selective acknowledgment for future reference.
     pub(crate) fn sack(
         &mut self,
         left: Seq,
@@ -378,6 +387,11 @@ mod tests {
         sent
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //= type=test
+    //# This routine traverses the sequence space from HighACK to HighData and MUST set the "pipe"
+    //# variable to an estimate of the number of octets that are currently in transit between the
+    //# TCP sender and the TCP receiver.
     #[test]
     fn pipe_leaves_out_what_is_sacked_or_lost_and_counts_what_went_again() {
         let mut sent = flight();
@@ -461,6 +475,10 @@ mod tests {
 
     proptest! {
         /// Against a list of single octets; sequence numbers wrap on the way.
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+        //= type=test
+        //# For the purposes of the algorithm defined in this document, the scoreboard SHOULD
+        //# implement the following functions:
         #[test]
         fn the_records_say_of_each_octet_what_a_list_of_octets_does(
             start: u32,

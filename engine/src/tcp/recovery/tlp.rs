@@ -89,6 +89,9 @@ impl Tlp {
     //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
     //# When the PTO timer expires, the sender MUST check whether both of the
     //# following conditions are met before sending a loss probe:
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //# If either one of these two conditions is not met, then the sender MUST skip sending a loss
+    //# probe and MUST proceed to re-arm the RTO timer, as specified at the end of this section.
     pub(crate) fn on_timer(&mut self) -> bool {
         self.deadline = None;
         self.probe.is_none() && self.measured
@@ -126,6 +129,9 @@ impl Tlp {
 //= https://www.rfc-editor.org/rfc/rfc8985#section-7.2
 //# Second, when there is no SRTT estimate available, the PTO SHOULD be 1
 //# second.
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.2
+//# Summarizing these considerations in pseudocode form, a sender SHOULD use the following
+//# logic to select the duration of a PTO:
 fn pto(srtt: Option<Duration>, one_segment: bool) -> Duration {
     match srtt {
         None => PTO_INITIAL,
@@ -152,6 +158,13 @@ mod tests {
         tlp
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.2
+    //= type=test
+    //# Second, when there is no SRTT estimate available, the PTO SHOULD be 1 second.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.2
+    //= type=test
+    //# Summarizing these considerations in pseudocode form, a sender SHOULD use the following
+    //# logic to select the duration of a PTO:
     #[test]
     fn the_probe_goes_after_two_round_trips_or_with_the_timeout() {
         let mut tlp = Tlp::default();
@@ -167,6 +180,14 @@ mod tests {
         assert_eq!(pto(None, true), MS * 1000);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //= type=test
+    //# When the PTO timer expires, the sender MUST check whether both of the following conditions
+    //# are met before sending a loss probe:
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //= type=test
+    //# If either one of these two conditions is not met, then the sender MUST skip sending a loss
+    //# probe and MUST proceed to re-arm the RTO timer, as specified at the end of this section.
     #[test]
     fn one_probe_for_each_tail_and_none_without_a_new_measurement() {
         let mut tlp = Tlp::default();
@@ -178,6 +199,11 @@ mod tests {
         assert!(tlp.on_timer());
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2
+    //= type=test
+    //# If the TLP sender does not receive such an indication, then it MUST assume that the
+    //# original data segment, the TLP retransmission, or a corresponding ACK was lost for
+    //# congestion control purposes.
     #[test]
     fn a_probe_that_repaired_a_loss_is_found_out_by_what_follows() {
         let mut tlp = probing(true);
@@ -198,6 +224,11 @@ mod tests {
         assert!(!tlp.on_ack(answer(6000)));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //= type=test
+    //# If both conditions are met, then the sender SHOULD transmit a previously unsent data
+    //# segment, if one exists and the receive window allows, and increment the FlightSize
+    //# accordingly.
     #[test]
     fn new_data_as_a_probe_repairs_nothing() {
         let mut tlp = probing(false);

@@ -10,6 +10,10 @@ use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
 /// What is known of the recovery under way, or the last one while it may still turn out spurious.
+//= https://www.rfc-editor.org/rfc/rfc4015#section-2
+//# If the Eifel response algorithm is implemented at the TCP sender, it MUST be implemented
+//# together with a detection algorithm that is specified in a standards track or experimental
+//# RFC.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Undo {
     episode: Option<Episode>,

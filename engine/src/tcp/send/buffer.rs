@@ -39,6 +39,13 @@ impl SendBuffer {
     }
 
     /// Forgets what is before `una`, and says how many octets that were.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-8
+    //# Since the data receiver may later discard data reported in a SACK option, the sender MUST
+    //# NOT discard data before it is acknowledged by the Acknowledgment Number field in the TCP
+    //# header.
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# Note: SACK information is advisory and therefore SACKed data MUST NOT be removed from the
+    //# TCP's retransmission buffer until the data is cumulatively acknowledged [RFC2018].
     pub(crate) fn acknowledge(&mut self, una: Seq) -> u32 {
         let acked = una.octets_since(self.start).min(self.len());
         self.octets.drain(..acked as usize);

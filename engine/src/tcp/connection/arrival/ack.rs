@@ -27,6 +27,18 @@ impl Connection {
             self.challenge(cx);
             return drop_segment(DropReason::AckOfUnsent);
         }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# RFC 5961 [9], Section 5 describes a potential blind data injection attack, and mitigation
+        //# that implementations MAY choose to include (MAY-12).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# All incoming segments whose ACK value doesn't satisfy the above condition MUST be
+        //# discarded and an ACK sent back.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+        //# TCP stacks that implement this mitigation MUST add an additional input check to any
+        //# incoming segment.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+        //# All incoming segments whose ACK value doesn't satisfy the above condition MUST be
+        //# discarded and an ACK sent back.
         if segment.ack.before(self.snd.una - self.snd.max_wnd) {
             self.challenge(cx);
             return drop_segment(DropReason::AckTooOld);
@@ -130,6 +142,10 @@ impl Connection {
         }
         let was_closed = self.snd.wnd == 0;
         self.set_send_window(window, segment.seq, segment.ack);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //# The sender MAY also retransmit old data beyond SND.UNA+SND.WND (MAY-7), but SHOULD NOT
+        //# time out the connection if data beyond the right window edge is not acknowledged
+        //# (SHLD-17).
         if self.snd.wnd == 0 && !self.orphan {
             // Of a connection that nobody has, resource management may think otherwise.
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1

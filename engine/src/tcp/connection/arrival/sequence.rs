@@ -66,6 +66,11 @@ impl Connection {
             self.on_heard(cx);
             self.recognise_repeated_fin(cx, &segment);
         }
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //# In all other cases, where the SEQ-field does not match and is outside the window, the
+        //# receiver MUST silently discard the segment.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //# In all other cases the receiver MUST silently discard the segment.
         drop_segment(DropReason::OutsideWindow)
     }
 
