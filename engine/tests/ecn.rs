@@ -5,7 +5,7 @@ mod common;
 use common::Pair;
 use common::script::Script;
 use sockwright_engine::event::{EventKind, RecoveryCause, RecoveryPhase};
-use sockwright_engine::tcp::config::{CongestionControl, Ecn, OptionsPatch};
+use sockwright_engine::tcp::config::{CongestionControl, Ecn, OptionsPatch, SynCookies};
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, IpPacket, TcpSegment};
 use std::time::Duration;
@@ -148,6 +148,30 @@ fn a_peer_that_asks_once_and_then_does_not_is_not_marked_for() {
     s.socket = s.host.accept(s.listener.unwrap());
     s.send(100);
     assert_eq!(lines(s.sent_marked()), [line("P. 1:101(100) ack 1", NOT_ECT)]);
+}
+
+#[test]
+fn a_cookie_keeps_the_agreement_in_the_timestamps_and_offers_none_without_them() {
+    let always = |timestamps| OptionsPatch {
+        syn_cookies: Some(SynCookies::Always),
+        timestamps: Some(timestamps),
+        ..option(Ecn::Passive)
+    };
+    for (syn, syn_ack, mark) in [("SEW", "S.E ", ECT0), ("S", "S. ", NOT_ECT)] {
+        let mut s = Script::listening(always(true));
+        s.advance(10_000);
+        s.inject(&format!("{syn} 0:0(0) win 60000 <mss 1000,TS val 1 ecr 0>"));
+        let sent = s.sent().remove(0);
+        assert!(sent.starts_with(syn_ack), "{sent}");
+        let echo = sent.split("TS val ").nth(1).unwrap().split(' ').next().unwrap();
+        s.inject(&format!(". 1:1(0) ack 1 win 60000 <TS val 2 ecr {echo}>"));
+        s.socket = s.host.accept(s.listener.unwrap());
+        s.send(100);
+        assert_eq!(s.sent_marked()[0].1, mark);
+    }
+    let mut s = Script::listening(always(false));
+    s.inject("SEW 0:0(0) win 60000 <mss 1000>");
+    assert!(s.sent()[0].starts_with("S. "));
 }
 
 //= https://www.rfc-editor.org/rfc/rfc3168#section-5.2

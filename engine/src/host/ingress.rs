@@ -11,12 +11,7 @@ use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::Connection;
 use crate::tcp::cx::{Tuple, arriving};
-<<<<<<< HEAD
 use crate::tcp::ecn::Codepoint;
-use crate::tcp::passive::half_open::HalfOpen;
-use crate::tcp::state::State;
-=======
->>>>>>> refs/heads/main
 use crate::time::Instant;
 use crate::udp::Received;
 use crate::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment, UdpDatagram};
@@ -179,7 +174,7 @@ impl Engine {
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
             Phase::Connection(connection) => connection.on_segment(&mut cx, segment, codepoint),
-            Phase::Listener(_) => self.segment_at_listener(now, id, tuple, segment),
+            Phase::Listener(_) => self.segment_at_listener(now, id, tuple, codepoint, segment),
             Phase::HalfOpen(_) => self.segment_at_half_open(now, id, codepoint, segment),
             Phase::TimeWait(record) => {
                 let mut connection = Connection::thaw_time_wait(record, now);
@@ -195,207 +190,6 @@ impl Engine {
         }
     }
 
-<<<<<<< HEAD
-    /// RFC 9293 §3.10.7.2: LISTEN.
-    fn segment_at_listener(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) {
-        let record = arriving(&tuple, segment, None);
-        let mut cx = self.shared.cx(now);
-        if segment.rst() || segment.ack() || !segment.syn() {
-            cx.dropped(Some(id), DropReason::ListenerWantsSyn, record);
-            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.2
-            //# Any acknowledgment is bad if it arrives on a connection still
-            //# in the LISTEN state.  An acceptable reset segment should be
-            //# formed for any arriving ACK-bearing segment.
-            if segment.ack() {
-                cx.refuse(tuple, None, segment);
-            }
-            return;
-        }
-        let limits = cx.limits;
-        let sockets_full = self.sockets.len() >= limits.sockets;
-        let Some(Phase::Listener(listener)) = self.sockets.get_mut(&id).map(|s| &mut s.phase) else { return };
-        let refused = if sockets_full {
-            Some((DropReason::SocketLimit, Some(Limit::Sockets)))
-        } else {
-            listener.refuses_syn(limits)
-        };
-        if let Some((reason, limit)) = refused {
-            cx.dropped(Some(id), reason, record);
-            if let Some(limit) = limit {
-                cx.limit_hit(Some(id), limit);
-            }
-            return;
-        }
-        self.begin_handshake(now, id, tuple, segment);
-    }
-
-    /// A SYN that a listener takes: the child is half open, and its SYN,ACK goes.
-    fn begin_handshake(
-        &mut self,
-        now: Instant,
-        listener_id: SocketId,
-        tuple: Tuple,
-        segment: &TcpSegment<'_>,
-    ) {
-        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2
-        //# FastOpenEnabled: default is off.  It MUST be turned on explicitly by
-        //# the application.  When this flag is off, the server does not
-        //# perform any TFO-related operations and MUST ignore all cookie
-        //# options.
-        let fast_open = match self.sockets.get(&listener_id).is_some_and(|parent| parent.options.fast_open) {
-            true => self.answer_fast_open(now, listener_id, tuple, segment),
-            false => fast_open::Answer::Ignore,
-        };
-        let child = self.ids.next_socket();
-        let mtu = self.mtu_to(tuple.remote.ip());
-        let Some(parent) = self.sockets.get_mut(&listener_id) else { return };
-        let options = parent.options.clone();
-        let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
-        let iss = match options.initial_sequence_number {
-            Some(iss) => crate::tcp::seq::Seq(iss),
-            None => self.isn.isn(now, &tuple),
-        };
-        let clock = self.timestamp_offsets.clock(now, &tuple);
-        let mut half =
-            HalfOpen::new(now, child, listener_id, tuple, options.clone(), sizes, iss, clock, segment);
-        if let fast_open::Answer::Give(cookie) = fast_open {
-            half.cookie = Some(cookie);
-        }
-        let socket = Socket {
-            id: child,
-            session: parent.session,
-            label: parent.label.clone(),
-            kind: parent.kind,
-            family: parent.family,
-            state: SocketState::Connecting,
-            options,
-            local: Some(tuple.local),
-            remote: Some(tuple.remote),
-            listener: Some(listener_id),
-            opened: now,
-            error: None,
-            held: false,
-            phase: Phase::Gone,
-            parked: Default::default(),
-            frozen: None,
-            in_ready_queue: false,
-            registered: None,
-        };
-        let opens_fast = fast_open == fast_open::Answer::Open;
-        let mut queued = 0;
-        if let Phase::Listener(listener) = &mut parent.phase {
-            if opens_fast {
-                listener.fast_open_pending.insert(child);
-                listener.accept_queue.push_back(child);
-            } else {
-                listener.half_open.insert(child);
-            }
-            queued = listener.accept_queue.len() as u32;
-        }
-        let hold = Hold::Bound { reuse: socket.options.reuse_address, listening: false };
-        self.ports.hold(PortKind::Tcp, tuple.local, child, hold);
-        self.demux.connect(PortKind::Tcp, tuple, child);
-
-        let mut cx = self.shared.cx(now);
-        let Tuple { local, remote } = tuple;
-        cx.tell(
-            child,
-            EventKind::Opened {
-                kind: socket.kind,
-                family: socket.family,
-                session: socket.session,
-                label: socket.label.clone(),
-                listener: Some(listener_id),
-            },
-        );
-        cx.tell(child, EventKind::Named { local, remote: Some(remote) });
-        let record = arriving(&tuple, segment, Some(half.relative_in()));
-        cx.tell_if(Interest::SEGMENTS, child, || EventKind::SegmentReceived(record));
-        cx.tell(child, EventKind::SocketState { from: SocketState::Unbound, to: SocketState::Connecting });
-        let cause = Cause::Segment(segment.flags);
-        cx.tell(
-            child,
-            EventKind::TcpState {
-                from: State::Listen,
-                to: State::SynReceived,
-                cause,
-                local,
-                remote: Some(remote),
-            },
-        );
-        cx.note_window_scale(&segment.options);
-        if opens_fast {
-            let connection = Connection::open_fast_from(&mut cx, &half, segment);
-            cx.tell(listener_id, EventKind::AcceptReady { child, queued });
-            self.sockets.insert(child, Socket { phase: Phase::Connection(Box::new(connection)), ..socket });
-            self.touch(child);
-            return self.touch(listener_id);
-        }
-        for (timer, at) in half.timers() {
-            cx.tell_timer(child, timer, TimerAction::Started(at));
-        }
-        cx.send_stray(half.syn_ack(now));
-        self.sockets.insert(child, Socket { phase: Phase::HalfOpen(Box::new(half)), ..socket });
-        self.touch(child);
-    }
-
-    /// A segment for a handshake under way.
-    fn segment_at_half_open(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        codepoint: Codepoint,
-        segment: &TcpSegment<'_>,
-    ) {
-        let Some(socket) = self.sockets.get(&id) else { return };
-        let Phase::HalfOpen(half) = &socket.phase else { return };
-        let (mut half, listener_id) = ((**half).clone(), half.listener);
-        let record = arriving(&half.tuple, segment, Some(half.relative_in()));
-        let Some(Phase::Listener(listener)) = self.sockets.get_mut(&listener_id).map(|s| &mut s.phase) else {
-            return;
-        };
-        let mut cx = self.shared.cx(now);
-        if half.is_repeated_syn(segment) {
-            // Our SYN,ACK was lost, or is late.
-            cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
-            cx.dropped(Some(id), DropReason::DuplicateSyn, record);
-            half.on_repeated_syn(segment, now);
-            cx.send_stray(half.syn_ack(now));
-            return self.set_phase(id, Phase::HalfOpen(Box::new(half)));
-        }
-        let opens = segment.ack() && !segment.rst() && !segment.syn();
-        if opens && listener.refuses_connection() {
-            cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
-            return cx.dropped(Some(id), DropReason::AcceptQueueFull, record);
-        }
-        let mut connection = Connection::thaw(&half, now);
-        connection.on_segment(&mut cx, segment, codepoint);
-        let after = connection.state();
-        if after == State::SynReceived {
-            flush_thawed(&mut connection, &mut cx);
-            connection.refreeze(&mut half);
-            return self.set_phase(id, Phase::HalfOpen(Box::new(half)));
-        }
-        listener.half_open.remove(&id);
-        if after == State::Closed {
-            // Back to LISTEN, which the listener never left: the child is no more.
-            return self.set_phase(id, Phase::Gone);
-        }
-        listener.accept_queue.push_back(id);
-        let queued = listener.accept_queue.len() as u32;
-        cx.tell(listener_id, EventKind::AcceptReady { child: id, queued });
-        self.set_phase(id, Phase::Connection(Box::new(connection)));
-        self.touch(listener_id);
-    }
-
-    fn set_phase(&mut self, id: SocketId, phase: Phase) {
-        if let Some(socket) = self.sockets.get_mut(&id) {
-            socket.phase = phase;
-        }
-    }
-
-=======
->>>>>>> refs/heads/main
     fn take_datagram(
         &mut self,
         now: Instant,

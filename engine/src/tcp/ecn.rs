@@ -12,6 +12,7 @@
 //!    | new data, CWR ----------------------------------> CWR |
 //! ```
 
+use super::agreed::ECN_BIT;
 use super::config::Ecn;
 use crate::wire::Flags;
 
@@ -97,6 +98,18 @@ impl EcnSetup {
     //# SYN and SYN-ACK packets.
     pub(crate) fn on_received(&mut self, flags: Flags) {
         self.received.note(flags);
+    }
+
+    /// The bit that a timestamp keeps of an agreement that is kept nowhere else (`Agreed::pack` has the lower ones).
+    pub(crate) fn pack(&self) -> u32 {
+        u32::from(self.may_mark()) << ECN_BIT
+    }
+
+    /// What `packed` says was agreed on, as far as we do at all.
+    pub(crate) fn unpack(packed: u32, option: Ecn) -> Self {
+        let setup = packed >> ECN_BIT & 1 == 1 && option != Ecn::Off;
+        let seen = Seen { setup, plain: !setup };
+        EcnSetup { sent: seen, received: seen }
     }
 
     /// Our data may say that it is ECN-capable.

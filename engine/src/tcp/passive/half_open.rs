@@ -11,11 +11,8 @@ use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
 use crate::tcp::cx::{Stray, Tuple};
-<<<<<<< HEAD
 use crate::tcp::ecn::EcnSetup;
-=======
 use crate::tcp::passive::cookie;
->>>>>>> refs/heads/main
 use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
 use crate::tcp::throttle::Spacing;
@@ -105,10 +102,12 @@ impl HalfOpen {
         let syn = TcpSegment { seq: irs, ..TcpSegment::default() };
         let mut half = Self::new(now, id, listener, tuple, options, sizes, ack.ack - 1, clock, &syn);
         half.peer_mss = Some(mss);
+        half.ecn = EcnSetup::default();
         half.sent = None;
         if let Some(timestamps) = ack.options.timestamps.filter(|_| half.options.timestamps) {
             let packed = half.clock.begin_from_echo(timestamps.echo, now, cookie::LIFETIME);
             half.agreed = Agreed::offered(&half.options).unpack(packed);
+            half.ecn = EcnSetup::unpack(packed, half.options.ecn);
             half.clock.begin(timestamps.value, now);
         }
         half
@@ -123,11 +122,12 @@ impl HalfOpen {
     pub(crate) fn syn_ack_with_cookie(mut self, now: Instant) -> Stray {
         if !self.agreed.timestamps {
             self.agreed = Agreed::default();
+            self.ecn = EcnSetup::default();
         }
         let mut syn_ack = self.syn_ack(now);
         syn_ack.socket = Some(self.listener);
         if let Some(timestamps) = &mut syn_ack.options.timestamps {
-            *timestamps = self.clock.option_with(self.agreed.pack(), now);
+            *timestamps = self.clock.option_with(self.agreed.pack() | self.ecn.pack(), now);
         }
         syn_ack
     }
