@@ -55,6 +55,11 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
     //# The following procedure MUST be used to handle excessive retransmissions of data segments
     //# (MUST-20):
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //= type=exception
+    //= reason=of the procedure, R2 is the user timeout; there is no R1 at which the IP layer is advised
+    //# The following procedure MUST be used to handle excessive retransmissions of data segments
+    //# (MUST-20):
     fn give_up(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
         let error = self.soft_error.take().unwrap_or(Errno::ETIMEDOUT);
         self.fail(cx, Trigger::GiveUpTimeout, Cause::Timer(timer), error);
