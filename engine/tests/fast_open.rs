@@ -270,6 +270,46 @@ fn a_reset_before_the_handshake_is_over_reaches_the_user() {
     assert_eq!(s.host.errno(send), Errno::ECONNRESET);
 }
 
+#[test]
+fn a_small_answer_goes_before_the_handshake_is_over_and_a_second_waits_for_it() {
+    let (mut s, cookie) = server(Config::default());
+    s.inject(&format!("S 0:100(100) win 10000 <mss 1000,FO {cookie}>"));
+    s.sent();
+    accept(&mut s);
+    s.recv(1, 100);
+    s.send(10);
+    s.expect(&["P. 1:11(10) ack 101 win 65435"]);
+    // Nagle's algorithm: now there is data under way.
+    s.send(10);
+    s.expect_nothing();
+    s.exchange(". 101:101(0) ack 11 win 10000", &["P. 11:21(10) ack 101 win 65435"]);
+}
+
+#[test]
+fn a_lost_answer_goes_again_beside_its_syn_ack() {
+    let (mut s, cookie) = server(Config::default());
+    s.inject(&format!("S 0:100(100) win 10000 <mss 1000,FO {cookie}>"));
+    s.sent();
+    accept(&mut s);
+    s.recv(1, 100);
+    s.send(10);
+    s.sent();
+    let both = ["S. 0:0(0) ack 101 win 65535 <mss 1460>", "P. 1:11(10) ack 101 win 65435"];
+    s.expect_after(1000, &both);
+    s.expect_after(2000, &both);
+    s.exchange(". 101:101(0) ack 11 win 10000", &[]);
+    assert_eq!((s.state(), s.info().send_queue), ("ESTABLISHED", 0));
+}
+
+#[test]
+fn the_syn_ack_of_a_simultaneous_open_gives_no_cookie() {
+    let mut s = client(Some("0102030405060708"), 100);
+    s.expect(&["S 0:100(100) win 65535 <mss 1460,FO 0102030405060708>"]);
+    s.exchange("S 0:0(0) win 10000 <mss 1000>", &["S. 0:100(100) ack 1 win 65535 <mss 1460>"]);
+    s.exchange("S. 0:0(0) ack 101 win 10000 <mss 1000>", &[]);
+    assert_eq!((s.state(), s.info().send_queue), ("ESTABLISHED", 0));
+}
+
 //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2
 //= type=test
 //# PendingFastOpenRequests: tracks the number of TFO connections in SYN-

@@ -607,3 +607,19 @@ fn by_count_no_recovery_begins_before_that_of_a_timeout_is_over() {
     s.inject(&ack(7, &[]));
     assert_eq!(phases(&s), ["LOSS", "OPEN"]);
 }
+
+#[test]
+fn a_probe_of_a_closed_window_may_be_of_what_was_sacked() {
+    let mut s = open(options());
+    s.send(1000);
+    s.send(1);
+    s.sent();
+    s.exchange(". 1:1(0) ack 1001 win 60000 <sack 2001:2002>", &[&again(1)]);
+    // The peer acknowledges up to what it said that it has, and no further: it dropped that.
+    s.exchange(". 1:1(0) ack 2001 win 0", &[]);
+    let rto = s.info().rto;
+    s.host.advance(rto);
+    s.expect(&["P. 2001:2002(1) ack 1 win 65535"]);
+    s.exchange(". 1:1(0) ack 2002 win 60000", &[]);
+    assert_eq!((s.state(), s.info().send_queue), ("ESTABLISHED", 0));
+}

@@ -74,7 +74,8 @@ impl Connection {
             self.fast_open = FastOpen::Off;
             return;
         }
-        syn.options.fast_open = Some(cookie);
+        // On the SYN,ACK of a simultaneous open it would be a cookie that we give.
+        syn.options.fast_open = Some(cookie).filter(|_| self.state == State::SynSent);
         if !cookie.is_request() {
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
             //# Include any data up to the cached server MSS or

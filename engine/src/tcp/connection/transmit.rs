@@ -222,7 +222,10 @@ impl Connection {
     fn resend(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         let index = self.recovery.sent.next_due()?;
         let mss = self.effective_send_mss();
-        self.recovery.sent.fill(index, mss);
+        // A SYN goes alone: what follows it would count as sent again with it.
+        if self.snd.syn_acknowledged || index > 0 {
+            self.recovery.sent.fill(index, mss);
+        }
         let record = *self.recovery.sent.get(index)?;
         let reason = record.lost?;
         let forced = index == 0 && self.recovery.first_goes;
@@ -403,7 +406,8 @@ impl Connection {
             usable: by_peer.min(by_path),
             mss,
             max_window: self.snd.max_wnd,
-            in_flight: self.flight() > 0,
+            // A SYN that is not acknowledged is no data: the answer to Fast Open's goes at once.
+            in_flight: self.snd.nxt.after(self.snd.buffer.start()),
             no_delay: self.options.no_delay
                 || self.snd.urgent.is_ahead_of(self.snd.nxt)
                 || allowance == Allowance::Segment,

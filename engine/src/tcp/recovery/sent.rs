@@ -154,13 +154,14 @@ impl Sent {
         });
     }
 
-    /// Takes down that the record was sent again.
+    /// Takes down that the record was sent again. Of one that was sacked the peer is not believed any more to have it.
     //= https://www.rfc-editor.org/rfc/rfc8985#section-6.1
     //# Upon transmitting a new segment or retransmitting an old segment,
     //# record the time in Segment.xmit_ts and set Segment.lost to FALSE.
     //# Upon retransmitting a segment, set Segment.retransmitted to TRUE.
     pub(crate) fn on_resent(&mut self, index: usize, now: Instant, stamp: Stamp) {
         self.change(index, |record| {
+            record.sacked = false;
             record.resent = true;
             record.retransmissions = record.retransmissions.saturating_add(1);
             record.sent_at = now;
