@@ -368,7 +368,7 @@ fn an_echo_from_before_the_retransmission_undoes_the_timeout_unless_the_network_
     for ecn_echo in [false, true] {
         let options = OptionsPatch { timestamps: Some(true), tail_loss_probe: Some(false), ..options() };
         let mut s = Script::listening(options);
-        s.inject("S 0:0(0) win 60000 <mss 1012,sackOK,TS val 1 ecr 0>");
+        s.inject("SEW 0:0(0) win 60000 <mss 1012,sackOK,TS val 1 ecr 0>");
         s.sent();
         s.inject(". 1:1(0) ack 1 win 60000 <TS val 1 ecr 0>");
         s.socket = s.host.accept(s.listener.unwrap());

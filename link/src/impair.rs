@@ -3,8 +3,8 @@
 //! An [`Impairer`] stands for one direction of one line. A packet passes these stages in this order:
 //!
 //! ```text
-//! mtu ─> queue ─> rate ─> loss ─> duplicate ─┬─> corrupt ─> delay + jitter ─> reorder ─> delivery
-//!  │       │                │                └─> the same for the copy, with dice of its own
+//! mtu ─> queue ─> rate ─> loss ─> mark ─> duplicate ─┬─> corrupt ─> delay + jitter ─> reorder ─> delivery
+//!  │       │                │                        └─> the same for the copy, with dice of its own
 //! TooBig  QueueFull        Lost
 //! ```
 //!
@@ -13,6 +13,8 @@
 //!   later ones pass.
 //! - **Each packet costs the same number of dice**, whatever is set. So changing one impairment leaves the others
 //!   as they were: the packets lost at a loss of 10 % are among those lost at 20 %, with or without jitter.
+
+mod congestion;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -33,6 +35,9 @@ pub struct Impairments {
     pub loss: f64,
     /// Losses that come in bursts, on top of `loss`.
     pub bursts: Option<Bursts>,
+    /// The probability that a packet is marked as having met congestion (CE, RFC 3168), where it says that it may be;
+    /// others pass as they are.
+    pub mark: f64,
     /// The least time a packet is under way.
     pub delay: Duration,
     /// The most that is added to `delay`: each packet draws from 0 to this, uniformly.
@@ -70,6 +75,7 @@ impl Default for Impairments {
         Impairments {
             loss: 0.0,
             bursts: None,
+            mark: 0.0,
             delay: Duration::ZERO,
             jitter: Duration::ZERO,
             reorder: 0.0,
@@ -88,6 +94,7 @@ impl Impairments {
     pub fn validate(&self) -> Result<(), InvalidImpairment> {
         let probabilities = [
             ("loss", self.loss),
+            ("mark", self.mark),
             ("reorder", self.reorder),
             ("duplicate", self.duplicate),
             ("corrupt", self.corrupt),
@@ -181,6 +188,8 @@ pub struct Delivery<'a> {
 pub struct Marks {
     /// The bit that was flipped, counted from the first bit on the wire.
     pub corrupted_bit: Option<usize>,
+    /// It was marked as having met congestion.
+    pub marked: bool,
     /// It was held back, so that later packets could overtake it.
     pub reordered: bool,
     /// It is the copy of another.
@@ -247,9 +256,10 @@ impl Impairer {
         if in_burst || dice.loss < self.impairments.loss {
             return Verdict::Dropped(DropCause::Lost);
         }
-        let original = self.propagate(departure, frame, dice.original);
+        let marks = dice.mark < self.impairments.mark;
+        let original = self.propagate(departure, frame, marks, dice.original);
         let copy = (dice.duplicate < self.impairments.duplicate).then(|| {
-            let mut copy = self.propagate(departure, frame, dice.copy);
+            let mut copy = self.propagate(departure, frame, marks, dice.copy);
             copy.marks.duplicate = true;
             copy
         });
@@ -285,7 +295,13 @@ impl Impairer {
     }
 
     /// Sends one packet from the end of the queue to the far end of the line.
-    fn propagate<'a>(&mut self, departure: Instant, frame: &'a [u8], dice: PathDice) -> Delivery<'a> {
+    fn propagate<'a>(
+        &mut self,
+        departure: Instant,
+        frame: &'a [u8],
+        marks: bool,
+        dice: PathDice,
+    ) -> Delivery<'a> {
         let Impairments { delay, jitter, reorder, reorder_by, corrupt, .. } = self.impairments;
         let in_order = self.last_arrival.max(departure + delay + jitter.mul_f64(dice.jitter));
         let mut delivery = Delivery { at: in_order, frame: Cow::Borrowed(frame), marks: Marks::default() };
@@ -294,6 +310,9 @@ impl Impairer {
             delivery.marks.reordered = true;
         } else {
             self.last_arrival = in_order;
+        }
+        if marks {
+            delivery.marks.marked = congestion::mark(delivery.frame.to_mut());
         }
         if dice.corrupt < corrupt && !frame.is_empty() {
             let bit = (dice.corrupt_where * (frame.len() * 8) as f64) as usize;
@@ -313,6 +332,7 @@ fn time_on_line(length: usize, rate_bps: u64) -> Duration {
 /// The chances of one packet, each from 0 up to 1, all thrown before any is looked at.
 struct Dice {
     loss: f64,
+    mark: f64,
     duplicate: f64,
     original: PathDice,
     copy: PathDice,
@@ -329,6 +349,7 @@ impl Dice {
     fn throw(rng: &mut Rng) -> Dice {
         Dice {
             loss: rng.next_unit(),
+            mark: rng.next_unit(),
             duplicate: rng.next_unit(),
             original: PathDice::throw(rng),
             copy: PathDice::throw(rng),

@@ -143,6 +143,8 @@ pub struct Counters {
     pub queue_full: u64,
     /// Dropped as [`impair::DropCause::TooBig`].
     pub too_big: u64,
+    /// Frames and copies marked as having met congestion.
+    pub marked: u64,
     /// Frames and copies with a bit flipped.
     pub corrupted: u64,
     /// Frames and copies held back.
@@ -287,6 +289,7 @@ impl VirtualLink {
             return None;
         }
         let Delivery { at, frame, marks } = delivery;
+        self.counters.marked += u64::from(marks.marked);
         self.counters.corrupted += u64::from(marks.corrupted_bit.is_some());
         self.counters.reordered += u64::from(marks.reordered);
         let mut buffer = self.spare.pop().unwrap_or_default();

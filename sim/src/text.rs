@@ -103,6 +103,9 @@ fn fmt_path(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
     if path.marks.reordered {
         f.write_str(" held back")?;
     }
+    if path.marks.marked {
+        f.write_str(" marked")?;
+    }
     if let Some(bit) = path.marks.corrupted_bit {
         write!(f, " bit {bit} flipped")?;
     }

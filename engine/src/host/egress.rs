@@ -134,7 +134,8 @@ impl Engine {
             };
             let (src, dst) = (connection.tuple.local.ip(), connection.tuple.remote.ip());
             let segment = connection.segment(&out);
-            let header = header((src, dst), Protocol::Tcp, &connection.options);
+            let ecn = out.codepoint.bits();
+            let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
             let len = segment.header_len() + out.len as usize;
             if connection.may_be_cut() {
                 let burst = self.shared.limits.identifications;

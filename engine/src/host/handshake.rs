@@ -19,6 +19,7 @@ use crate::id::SocketId;
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, SegmentSizes};
 use crate::tcp::cx::{Tuple, arriving};
+use crate::tcp::ecn::Codepoint;
 use crate::tcp::passive::cookie;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::passive::listener::Listener;
@@ -34,11 +35,12 @@ impl Engine {
         now: Instant,
         id: SocketId,
         tuple: Tuple,
+        codepoint: Codepoint,
         segment: &TcpSegment<'_>,
     ) {
         let record = arriving(&tuple, segment, None);
         if segment.rst() || segment.ack() || !segment.syn() {
-            if self.take_cookie(now, id, tuple, segment) {
+            if self.take_cookie(now, id, tuple, codepoint, segment) {
                 return;
             }
             let mut cx = self.shared.cx(now);
@@ -111,7 +113,14 @@ impl Engine {
     }
 
     /// Takes an acknowledgment that may bring back a cookie; says whether it was one to judge.
-    fn take_cookie(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) -> bool {
+    fn take_cookie(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        tuple: Tuple,
+        codepoint: Codepoint,
+        segment: &TcpSegment<'_>,
+    ) -> bool {
         let mtu = self.mtu_to(tuple.remote.ip());
         let full = self.sockets.len() >= self.shared.limits.sockets;
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
@@ -144,7 +153,7 @@ impl Engine {
         let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
         let half = HalfOpen::from_cookie(now, child, id, tuple, options, sizes, clock, mss, segment);
         self.add_child(now, half, segment.flags, None, None);
-        self.segment_at_half_open(now, child, segment);
+        self.segment_at_half_open(now, child, codepoint, segment);
         // Whatever was wrong with it: a record that no SYN,ACK will follow is of no use.
         if let Some(Phase::HalfOpen(half)) = self.sockets.get(&child).map(|socket| &socket.phase) {
             let (cause, tuple) = (Cause::Segment(segment.flags), half.tuple);
@@ -328,7 +337,13 @@ impl Engine {
     }
 
     /// A segment for a handshake under way.
-    pub(super) fn segment_at_half_open(&mut self, now: Instant, id: SocketId, segment: &TcpSegment<'_>) {
+    pub(super) fn segment_at_half_open(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        codepoint: Codepoint,
+        segment: &TcpSegment<'_>,
+    ) {
         let Some(socket) = self.sockets.get(&id) else { return };
         let Phase::HalfOpen(half) = &socket.phase else { return };
         let (mut half, listener_id) = ((**half).clone(), half.listener);
@@ -351,7 +366,7 @@ impl Engine {
             return cx.dropped(Some(id), DropReason::AcceptQueueFull, record);
         }
         let mut connection = Connection::thaw(&half, now);
-        connection.on_segment(&mut cx, segment);
+        connection.on_segment(&mut cx, segment, codepoint);
         let after = connection.state();
         if after == State::SynReceived {
             flush_thawed(&mut connection, &mut cx);

@@ -13,6 +13,7 @@ use crate::id::{LinkId, SocketId};
 use crate::limits::Limit;
 use crate::tcp::connection::Connection;
 use crate::tcp::cx::{Tuple, arriving};
+use crate::tcp::ecn::Codepoint;
 use crate::tcp::seq::Seq;
 use crate::time::Instant;
 use crate::udp::Received;
@@ -128,7 +129,9 @@ impl Engine {
         let ends = (packet.src, packet.dst);
         match packet.protocol {
             Protocol::Tcp => match TcpSegment::parse(packet.payload, ends, arrived.checksums) {
-                Ok(segment) => self.take_segment(now, arrived, ends, &segment),
+                Ok(segment) => {
+                    self.take_segment(now, arrived, ends, Codepoint::from_bits(packet.ecn), &segment);
+                }
                 Err(malformed) => self.drop_frame(now, malformed.into()),
             },
             Protocol::Udp => match UdpDatagram::parse(packet.payload, ends, arrived.checksums) {
@@ -146,6 +149,7 @@ impl Engine {
         now: Instant,
         arrived: Arrived,
         (src, dst): (IpAddr, IpAddr),
+        codepoint: Codepoint,
         segment: &TcpSegment<'_>,
     ) {
         let tuple = Tuple {
@@ -163,7 +167,7 @@ impl Engine {
         match found {
             Some(id) => {
                 let before = self.progress(id);
-                self.deliver_segment(now, id, tuple, segment);
+                self.deliver_segment(now, id, tuple, codepoint, segment);
                 if self.progress(id).is_some_and(|after| before != Some(after)) {
                     self.confirm_path(now, src);
                 }
@@ -194,7 +198,14 @@ impl Engine {
         cx.refuse(tuple, None, segment);
     }
 
-    fn deliver_segment(&mut self, now: Instant, id: SocketId, tuple: Tuple, segment: &TcpSegment<'_>) {
+    fn deliver_segment(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        tuple: Tuple,
+        codepoint: Codepoint,
+        segment: &TcpSegment<'_>,
+    ) {
         self.touch(id);
         if self.follow_time_wait(now, id, tuple, segment) {
             return;
@@ -202,12 +213,12 @@ impl Engine {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
-            Phase::Connection(connection) => connection.on_segment(&mut cx, segment),
-            Phase::Listener(_) => self.segment_at_listener(now, id, tuple, segment),
-            Phase::HalfOpen(_) => self.segment_at_half_open(now, id, segment),
+            Phase::Connection(connection) => connection.on_segment(&mut cx, segment, codepoint),
+            Phase::Listener(_) => self.segment_at_listener(now, id, tuple, codepoint, segment),
+            Phase::HalfOpen(_) => self.segment_at_half_open(now, id, codepoint, segment),
             Phase::TimeWait(record) => {
                 let mut connection = Connection::thaw_time_wait(record, now);
-                connection.on_segment(&mut cx, segment);
+                connection.on_segment(&mut cx, segment, codepoint);
                 flush_thawed(&mut connection, &mut cx);
                 match connection.freeze() {
                     Some(frozen) => **record = frozen,

@@ -23,6 +23,8 @@ pub(crate) const SHIFT_MAX: u8 = 14;
 const NO_SCALE: u8 = 0xf;
 /// In a packed agreement: the bit of SACK.
 const SACK_BIT: u32 = 4;
+/// In a packed agreement: the bit of ECN, which `ecn.rs` sets and reads.
+pub(crate) const ECN_BIT: u32 = 5;
 /// How many bits a packed agreement has.
 pub(crate) const PACKED_BITS: u32 = 6;
 

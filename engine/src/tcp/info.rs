@@ -195,6 +195,13 @@ pub enum CongestionVariables {
         /// The stage of congestion avoidance, while there is one.
         epoch: Option<CubicEpoch>,
     },
+    /// BBR.
+    Bbr {
+        /// The largest delivery rate of late, in octets a second; 0 before the first (`bbr_bw_lo`, `bbr_bw_hi`).
+        bandwidth: u64,
+        /// The shortest round trip of late (`bbr_min_rtt`).
+        min_rtt: Option<Duration>,
+    },
 }
 
 /// A stage of CUBIC's congestion avoidance.

@@ -7,10 +7,10 @@ pub mod state;
 pub mod timers;
 
 pub(crate) mod agreed;
-#[allow(dead_code, unused_imports, reason = "recovery and the algorithms to come use the rest")]
 mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cx;
+pub(crate) mod ecn;
 pub(crate) mod fast_open;
 pub(crate) mod passive;
 mod path_mtu;

@@ -26,11 +26,13 @@ pub enum TimerKind {
     TimeWait,
     /// How long `close` waits.
     Linger,
+    /// When the next segment may go, of a sender that paces.
+    Pacing,
 }
 
 impl TimerKind {
     /// Every kind.
-    pub const ALL: [TimerKind; 8] = [
+    pub const ALL: [TimerKind; 9] = [
         TimerKind::Retransmit,
         TimerKind::Persist,
         TimerKind::DelayedAck,
@@ -39,6 +41,7 @@ impl TimerKind {
         TimerKind::FinWait2,
         TimerKind::TimeWait,
         TimerKind::Linger,
+        TimerKind::Pacing,
     ];
 
     /// The name in events.
@@ -52,6 +55,7 @@ impl TimerKind {
             TimerKind::FinWait2 => "FIN_WAIT_2",
             TimerKind::TimeWait => "TIME_WAIT",
             TimerKind::Linger => "LINGER",
+            TimerKind::Pacing => "PACING",
         }
     }
 }

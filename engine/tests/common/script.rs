@@ -163,6 +163,22 @@ impl Script {
         self.host.frame(&frame);
     }
 
+    /// Gives the engine a segment of the peer's with these bits of ECN in its IP header.
+    pub(crate) fn inject_marked(&mut self, line: &str, ecn: u8) {
+        let frame = self.frame(line);
+        let IpPacket { src, dst, protocol, hop_limit, dscp, payload, .. } = IpPacket::parse(&frame).unwrap();
+        let mut marked = Vec::new();
+        IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident: 0 }.emit(payload.len(), &mut marked);
+        marked.extend(payload);
+        self.host.frame(&marked);
+    }
+
+    /// Everything that the engine sent since the last look, each with the bits of ECN in its IP header.
+    pub(crate) fn sent_marked(&mut self) -> Vec<(String, u8)> {
+        let frames: Vec<Vec<u8>> = self.host.sent.drain(..).collect();
+        frames.iter().map(|frame| (self.print(frame), IpPacket::parse(frame).unwrap().ecn)).collect()
+    }
+
     /// The packet of a segment of the peer's.
     pub(crate) fn frame(&self, line: &str) -> Vec<u8> {
         let Line { flags, seq, len, ack, window, urgent, mut options } = Line::parse(line);
@@ -351,6 +367,7 @@ impl Line {
                     '.' => Flags::ACK,
                     'U' => Flags::URG,
                     'E' => Flags::ECE,
+                    'W' => Flags::CWR,
                     '-' => Flags::NONE,
                     other => panic!("{other} is no flag: {line}"),
                 }

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use sockwright_engine::wire::{IpHeader, Protocol};
 
 const FRAME: [u8; 100] = [0x55; 100];
 
@@ -232,4 +233,41 @@ proptest! {
         let many = lost(Impairments { loss: low + more, rate_bps: None, ..other });
         prop_assert!(few.iter().all(|i| many.contains(i)));
     }
+}
+
+/// An IP packet of 40 octets with these ECN bits, as the engine writes it.
+fn packet(v4: bool, ecn: u8) -> Vec<u8> {
+    let (src, dst) = if v4 { ("10.0.0.1", "10.0.0.2") } else { ("fd00::1", "fd00::2") };
+    let (src, dst) = (src.parse().expect("an address"), dst.parse().expect("an address"));
+    let mut packet = Vec::new();
+    let header = IpHeader { src, dst, protocol: Protocol::Udp, hop_limit: 64, ecn, dscp: 0x2e, ident: 0 };
+    header.emit(20, &mut packet);
+    packet.extend([0; 20]);
+    packet
+}
+
+#[test]
+fn a_packet_that_may_be_marked_is_and_others_are_not() {
+    let mut line = line(Impairments { mark: 1.0, ..Impairments::default() });
+    for (v4, ecn) in
+        [(true, 0), (true, 1), (true, 2), (true, 3), (false, 0), (false, 1), (false, 2), (false, 3)]
+    {
+        let sent = packet(v4, ecn);
+        let delivery = arrival(line.apply(ms(0), &sent));
+        let capable = ecn == 1 || ecn == 2;
+        // The engine's writer makes what the line should have made of it, checksum and all.
+        assert_eq!(&delivery.frame[..], packet(v4, if capable { 3 } else { ecn }), "{v4} {ecn}");
+        assert_eq!(delivery.marks.marked, capable);
+    }
+    for frame in [&[][..], &[0x45], &[0x45, 2], &[0x60], &[0x60, 0x20]] {
+        arrival(line.apply(ms(0), frame));
+    }
+}
+
+#[test]
+fn marks_are_as_frequent_as_asked() {
+    let mut line = line(Impairments { mark: 0.3, ..Impairments::default() });
+    let sent = packet(true, 2);
+    let marked = (0..10_000).filter(|_| arrival(line.apply(ms(0), &sent)).marks.marked).count();
+    assert!((2800..3200).contains(&marked), "{marked}");
 }

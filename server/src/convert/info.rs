@@ -244,6 +244,10 @@ fn congestion_variables_to_proto(
             });
             Some(pb::tcp_info::CongestionVariables::Cubic(pb::CubicInfo { w_max, epoch }))
         }
+        CongestionVariables::Bbr { bandwidth, min_rtt } => {
+            let min_rtt_us = min_rtt.map(micros);
+            Some(pb::tcp_info::CongestionVariables::Bbr(pb::BbrInfo { bandwidth, min_rtt_us }))
+        }
     }
 }
 

@@ -94,6 +94,7 @@ pub fn timer_to_proto(timer: TimerKind) -> pb::TimerKind {
         TimerKind::FinWait2 => pb::TimerKind::FinWait2,
         TimerKind::TimeWait => pb::TimerKind::TimeWait,
         TimerKind::Linger => pb::TimerKind::Linger,
+        TimerKind::Pacing => pb::TimerKind::Pacing,
     }
 }
 

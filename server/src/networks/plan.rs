@@ -248,6 +248,7 @@ fn parse_impairments(impairments: &pb::Impairments, field: &str) -> Result<Impai
     let default = Impairments::default();
     let parsed = Impairments {
         loss: impairments.loss,
+        mark: impairments.mark,
         delay: time(&impairments.delay, "delay")?,
         jitter: time(&impairments.jitter, "jitter")?,
         reorder: impairments.reorder,

@@ -106,6 +106,7 @@ impl Case {
         let v4 = v4 == 1;
         let path = Impairments {
             loss: [0.0, 0.01, 0.05, 0.2][loss],
+            mark: 0.0,
             delay,
             jitter: delay / 5,
             reorder: [0.0, 0.05, 0.0, 0.0, 0.02][disorder],

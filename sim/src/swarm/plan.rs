@@ -432,6 +432,7 @@ fn faults(dice: &mut Rng) -> Impairments {
     let rate_bps = (dice.chance(0.1) && !perfect).then(|| dice.log(56_000, 100_000_000));
     Impairments {
         loss: chance(loss),
+        mark: 0.0,
         delay: Duration::from_micros(if dice.chance(0.1) { 0 } else { dice.log(1, 500_000) }),
         jitter: pause(dice, 200_000),
         reorder: chance(reorder),

@@ -82,6 +82,7 @@ fn path(dice: &mut Rng) -> Impairments {
     let (loss, reorder, duplicate, corrupt) = (up_to(0.15), up_to(0.2), up_to(0.2), up_to(0.05));
     Impairments {
         loss,
+        mark: 0.0,
         reorder,
         reorder_by: Duration::from_micros(dice.log(1, 50_000)),
         duplicate,

@@ -42,6 +42,7 @@ class TimerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TIMER_KIND_FIN_WAIT_2: _ClassVar[TimerKind]
     TIMER_KIND_TIME_WAIT: _ClassVar[TimerKind]
     TIMER_KIND_LINGER: _ClassVar[TimerKind]
+    TIMER_KIND_PACING: _ClassVar[TimerKind]
 
 class TimerAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -128,6 +129,7 @@ TIMER_KIND_USER_TIMEOUT: TimerKind
 TIMER_KIND_FIN_WAIT_2: TimerKind
 TIMER_KIND_TIME_WAIT: TimerKind
 TIMER_KIND_LINGER: TimerKind
+TIMER_KIND_PACING: TimerKind
 TIMER_ACTION_UNSPECIFIED: TimerAction
 TIMER_ACTION_STARTED: TimerAction
 TIMER_ACTION_STOPPED: TimerAction

@@ -61,7 +61,7 @@ class LabLink(_message.Message):
     def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ...) -> None: ...
 
 class Impairments(_message.Message):
-    __slots__ = ("loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate_bps", "queue_limit")
+    __slots__ = ("loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark")
     LOSS_FIELD_NUMBER: _ClassVar[int]
     DELAY_FIELD_NUMBER: _ClassVar[int]
     JITTER_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,7 @@ class Impairments(_message.Message):
     CORRUPT_FIELD_NUMBER: _ClassVar[int]
     RATE_BPS_FIELD_NUMBER: _ClassVar[int]
     QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     loss: float
     delay: _duration_pb2.Duration
     jitter: _duration_pb2.Duration
@@ -78,7 +79,8 @@ class Impairments(_message.Message):
     corrupt: float
     rate_bps: int
     queue_limit: int
-    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ...) -> None: ...
+    mark: float
+    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ..., mark: _Optional[float] = ...) -> None: ...
 
 class Lab(_message.Message):
     __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns")

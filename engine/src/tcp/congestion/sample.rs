@@ -28,8 +28,6 @@ pub(crate) struct Sample {
     pub(crate) nxt: Seq,
     /// The round trip that this acknowledgment measured.
     pub(crate) rtt: Option<Duration>,
-    /// The shortest round trip of late.
-    pub(crate) min_rtt: Option<Duration>,
     /// The smoothed round trip (RFC 6298).
     pub(crate) srtt: Option<Duration>,
     /// How fast data was delivered.

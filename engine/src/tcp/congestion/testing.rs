@@ -14,7 +14,7 @@ pub(super) fn at(millis: u64) -> Instant {
 }
 
 pub(super) fn config(algorithm: CongestionControl) -> Config {
-    Config { algorithm, mss: MSS, initial_window: 10, hystart: false, pacing: false }
+    Config { algorithm, mss: MSS, initial_window: 10, hystart: false, pacing: false, seed: 0 }
 }
 
 /// An acknowledgment of `acked` octets to a sender whose window is full.
@@ -29,7 +29,6 @@ pub(super) fn ack(acked: u32) -> Sample {
         una: Seq(0),
         nxt: Seq(0),
         rtt: None,
-        min_rtt: None,
         srtt: None,
         rate: None,
         window_limited: true,

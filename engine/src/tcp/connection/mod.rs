@@ -13,12 +13,14 @@
 
 mod acknowledge;
 mod arrival;
+mod ecn;
 mod fast_open;
 mod icmp;
 mod info;
 mod invariants;
 mod meters;
 mod open;
+mod pace;
 mod path_mtu;
 mod recover;
 mod timeout;
@@ -32,6 +34,7 @@ use super::agreed::Agreed;
 use super::config::{LossDetection, Options, PathMtuDiscovery};
 use super::congestion::Controller;
 use super::cx::{Cx, Stray, Tuple};
+use super::ecn::EcnState;
 use super::info::Totals;
 use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
@@ -157,12 +160,15 @@ pub(crate) struct Connection {
     passive: bool,
     /// What our SYN offers; once the peer's is here, what both agreed on.
     agreed: Agreed,
+    ecn: EcnState,
     clock: Clock,
     snd: Send,
     rcv: Receive,
     recovery: Recovery,
     rtt: RttEstimator,
     congestion: Controller,
+    /// When the next segment with data may go, where the sender paces.
+    next_send: Instant,
     path: PathMtu,
     timers: Timers,
     user_timeouts: UserTimeouts,

@@ -93,6 +93,7 @@ impl Connection {
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
         connection.agreed = half.agreed;
+        connection.ecn.setup = half.ecn;
         connection.rcv.replies = half.replies;
         connection.begin_receiving(half.irs);
         connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
@@ -197,6 +198,7 @@ impl Connection {
             state: State::Closed,
             passive: false,
             agreed: Agreed::offered(&options),
+            ecn: EcnState::default(),
             clock,
             snd: Send {
                 iss,
@@ -238,7 +240,8 @@ impl Connection {
             },
             recovery: Recovery::new(iss),
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
-            congestion: Controller::new(&congestion(&options, mss)),
+            congestion: Controller::new(&congestion(&options, mss, iss)),
+            next_send: now,
             path: PathMtu::new(
                 tuple.local.is_ipv4(),
                 sizes.announce.saturating_add(if tuple.local.is_ipv4() { 40 } else { 60 }),
@@ -259,6 +262,7 @@ impl Connection {
     /// The peer's SYN is here: its numbers, its MSS and its options are known.
     pub(super) fn on_peer_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         self.agreed = self.agreed.with(&segment.options);
+        self.ecn.setup.on_received(segment.flags);
         if let Some(timestamps) = segment.options.timestamps {
             self.clock.begin(timestamps.value, cx.now);
         }
@@ -288,7 +292,7 @@ impl Connection {
     pub(super) fn set_send_mss(&mut self, mss: u32) {
         self.snd.peer_mss = mss;
         self.snd.mss = self.mss_of_path().saturating_sub(self.agreed.option_len()).max(1);
-        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss));
+        self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));
     }
 
     /// The peer announced `window` in a segment with these numbers.
@@ -313,7 +317,7 @@ impl Connection {
 }
 
 /// What the congestion controller is made of.
-fn congestion(options: &Options, mss: u32) -> congestion::Config {
+fn congestion(options: &Options, mss: u32, iss: Seq) -> congestion::Config {
     let &Options { congestion: algorithm, initial_window, hystart, pacing, .. } = options;
-    congestion::Config { algorithm, mss, initial_window, hystart, pacing }
+    congestion::Config { algorithm, mss, initial_window, hystart, pacing, seed: iss.0 }
 }

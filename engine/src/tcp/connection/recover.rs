@@ -71,6 +71,7 @@ impl Connection {
         self.answer_probe(cx, &mut news);
         self.follow_phase(cx, &mut news);
         self.detect_losses(cx, &mut news);
+        self.answer_echo(cx, &news);
         self.tell_congestion(cx, &news);
     }
 
@@ -96,7 +97,7 @@ impl Connection {
             advances: ack.after(self.snd.una),
             acked: ack.octets_since(self.snd.una),
             bare_duplicate: repeats && segment.options.sack.is_empty(),
-            ecn_echo: segment.flags.contains(Flags::ECE),
+            ecn_echo: self.ecn.hears_echo(segment.flags),
             echo: timestamps.and_then(|timestamps| self.clock.sent_at(timestamps.echo, now)),
             ..News::default()
         };
@@ -209,6 +210,7 @@ impl Connection {
             //# 6. When the next ACK arrives that acknowledges previously unacknowledged data, a TCP
             //# MUST set cwnd to ssthresh (the value set in step 2).
             self.congestion.on_recovered(cx.now);
+            self.ecn.on_reduced();
             self.enter_phase(cx, RecoveryPhase::Open, RecoveryCause::Acknowledged);
             news.settled = true;
         }
@@ -234,6 +236,8 @@ impl Connection {
             RecoveryPhase::Loss => self.follow_timeout(cx, news, over, answers_original),
             RecoveryPhase::Recovery if answers_original => self.undo(cx, news, UndoCause::Timestamp),
             _ if all_came_twice => self.undo(cx, news, UndoCause::DuplicateSack),
+            // Beyond what was outstanding when the echo came: only then the peer has seen CWR.
+            RecoveryPhase::Cwr if !self.snd.una.after(self.recovery.high) => {}
             RecoveryPhase::Recovery | RecoveryPhase::Cwr if over => {
                 //= https://www.rfc-editor.org/rfc/rfc6675#section-5
                 //# An incoming cumulative ACK for a sequence number greater than
@@ -339,7 +343,7 @@ impl Connection {
             lost = duplicates::mark_lost_below_sacked(&mut self.recovery.sent, mss);
         }
         let believed = self.agreed.sack || self.recovery.believes_duplicates(self.snd.una);
-        let calm = matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder);
+        let calm = !self.recovery.is_recovering();
         if duplicate && calm && believed && self.recovery.duplicates.reached_threshold() {
             let reason = RetransmissionReason::Fast;
             lost += duplicates::mark_first_lost(&mut self.recovery.sent, mss, reason);
@@ -372,6 +376,7 @@ impl Connection {
             //# That is, when the first loss in a window of data is detected, ssthresh MUST be set to no
             //# more than the value given by equation (4).
             self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss);
+            self.ecn.on_reduced();
             // What was sacked before is not delivered again, and what this acknowledgment tells of is.
             let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
             let undelivered = self.flight() + news.acked - sacked_before;
@@ -384,6 +389,37 @@ impl Connection {
         self.recovery.high = self.snd.nxt;
         self.recovery.recovered_before = true;
         self.enter_phase(cx, RecoveryPhase::Recovery, cause);
+    }
+
+    /// The network marked a segment of ours: the window is reduced as by a loss, though nothing is to be sent again.
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+    //# TCP should not react to congestion indications more than once every
+    //# window of data (or more loosely, more than once every round-trip
+    //# time).
+    fn answer_echo(&mut self, cx: &mut Cx<'_>, news: &News) {
+        if !news.ecn_echo {
+            return;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+        //# Therefore, the sending TCP MUST reset the
+        //# retransmit timer on receiving the ECN-Echo packet when the congestion
+        //# window is one.
+        if self.congestion.cwnd() <= self.snd.mss && self.recovery.timeout_at.is_some() {
+            self.recovery.timeout_at = Some(cx.now + self.rtt.rto());
+        }
+        if !matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder) {
+            return;
+        }
+        // Of what is not lost, nothing can turn out not to have been.
+        self.recovery.undo.end();
+        let flight = self.flight() + news.acked;
+        self.congestion.on_congestion(cx.now, flight, CongestionCause::Ecn);
+        self.ecn.on_reduced();
+        let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
+        let target = self.congestion.ssthresh().min(self.congestion.cwnd());
+        self.recovery.prr = Prr::begin(target, flight - sacked_before);
+        self.recovery.high = self.snd.nxt;
+        self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::Ecn);
     }
 
     /// FlightSize, without what limited transmit added to it.
@@ -474,7 +510,12 @@ impl Connection {
             return self.recovery.prr.on_ack(progress, self.snd.mss);
         }
         let told = news.delivered > 0 || news.lost > 0;
-        if told && !(news.settled && self.congestion.uses_prr()) {
+        //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+        //# The sending
+        //# TCP SHOULD NOT increase the congestion window in response to the
+        //# receipt of an ECN-Echo ACK packet.
+        let grows_nothing = news.settled || news.ecn_echo;
+        if told && !(grows_nothing && self.congestion.uses_prr()) {
             self.congestion.on_ack(&Sample {
                 now,
                 acked: news.acked,
@@ -485,7 +526,6 @@ impl Connection {
                 una: self.snd.una,
                 nxt: self.snd.nxt,
                 rtt: news.rtt,
-                min_rtt,
                 srtt: self.rtt.srtt(),
                 rate,
                 window_limited,
@@ -538,6 +578,7 @@ impl Connection {
             //# equal to SND.UNA, do not enter step 2 of this algorithm.
             self.recovery.frto.on_timeout(from_calm || again);
             self.congestion.on_timeout(cx.now, self.flight(), again);
+            self.ecn.on_reduced();
             self.recovery.timed_out = una;
             //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
             //# If an RTO occurs during loss recovery as specified in this document, RecoveryPoint MUST

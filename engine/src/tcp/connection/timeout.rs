@@ -44,6 +44,8 @@ impl Connection {
             TimerKind::TimeWait => self.transition(cx, Trigger::TwoMslTimeout, Cause::Timer(timer)),
             // Only the waiting call ends; the connection goes on by itself.
             TimerKind::Linger => {}
+            // What waits for it goes when the caller asks for the next segment.
+            TimerKind::Pacing => {}
         }
     }
 

@@ -6,6 +6,7 @@
 use super::*;
 use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
 use crate::limits::Limit;
+use crate::tcp::ecn::Codepoint;
 use crate::tcp::receive::ack_policy::Owed;
 use crate::tcp::recovery::duplicates;
 use crate::tcp::recovery::frto::Frto;
@@ -19,6 +20,7 @@ pub(crate) struct Outgoing {
     pub(crate) seq: Seq,
     pub(crate) ack: Option<Seq>,
     pub(crate) flags: Flags,
+    pub(crate) codepoint: Codepoint,
     pub(crate) window: u16,
     pub(crate) urgent: u16,
     pub(crate) options: TcpOptions,
@@ -89,6 +91,7 @@ impl Connection {
         }
         let mut out = self.next_segment(cx)?;
         self.acknowledge(cx, &mut out);
+        self.mark(&mut out);
         self.on_sent(cx, &out);
         Some(out)
     }
@@ -132,6 +135,9 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc6675#section-5
     //# (C) If cwnd - pipe >= 1 SMSS, the sender SHOULD transmit one or more segments as follows:
     fn lost_or_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.waits_for_its_pace(cx) {
+            return None;
+        }
         if self.recovery.frto == Frto::Probing {
             if let Some(out) = self.new_data(cx, Allowance::Quota) {
                 return Some(out);
@@ -152,7 +158,17 @@ impl Connection {
     fn syn(&self) -> Outgoing {
         let ack = (self.state != State::SynSent).then_some(self.rcv.nxt);
         let flags = if ack.is_some() { Flags::SYN | Flags::ACK } else { Flags::SYN };
-        Outgoing { seq: self.snd.iss, ack, flags, window: 0, urgent: 0, options: TcpOptions::NONE, len: 0 }
+        let codepoint = Codepoint::NotEct;
+        Outgoing {
+            seq: self.snd.iss,
+            ack,
+            flags,
+            codepoint,
+            window: 0,
+            urgent: 0,
+            options: TcpOptions::NONE,
+            len: 0,
+        }
     }
 
     /// A segment of `len` octets of data from `seq` on, with the FIN where it follows them.
@@ -177,6 +193,7 @@ impl Connection {
             seq,
             ack: Some(self.rcv.nxt),
             flags,
+            codepoint: Codepoint::NotEct,
             window: 0,
             urgent: urgent.unwrap_or(0),
             options: TcpOptions::NONE,
@@ -517,6 +534,7 @@ impl Connection {
             self.snd.last_sent = cx.now;
             self.recovery.prr.on_sent(out.seq_len());
             self.congestion.on_sent(cx.now, out.len, self.recovery.pipe());
+            self.pace(cx.now, out.len);
         }
         self.meters.on_sent(cx.now, out.len, out.ack.map(|_| self.receive_window()));
     }

@@ -11,6 +11,7 @@ use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
 use crate::tcp::connection::SegmentSizes;
 use crate::tcp::cx::{Stray, Tuple};
+use crate::tcp::ecn::EcnSetup;
 use crate::tcp::passive::cookie;
 use crate::tcp::receive::window;
 use crate::tcp::seq::Seq;
@@ -33,6 +34,7 @@ pub(crate) struct HalfOpen {
     pub(crate) peer_mss: Option<u16>,
     pub(crate) peer_window: u16,
     pub(crate) agreed: Agreed,
+    pub(crate) ecn: EcnSetup,
     pub(crate) clock: Clock,
     pub(crate) replies: Spacing,
     /// The Fast Open cookie that the first SYN,ACK brings.
@@ -58,6 +60,8 @@ impl HalfOpen {
         mut clock: Clock,
         syn: &TcpSegment<'_>,
     ) -> Self {
+        let mut ecn = EcnSetup::default();
+        ecn.on_received(syn.flags);
         clock.begin(syn.options.timestamps.unwrap_or_default().value, now);
         HalfOpen {
             id,
@@ -69,6 +73,7 @@ impl HalfOpen {
             peer_mss: syn.options.mss,
             peer_window: syn.window,
             agreed: Agreed::offered(&options).with(&syn.options),
+            ecn,
             clock,
             replies: Spacing::default(),
             cookie: None,
@@ -97,10 +102,12 @@ impl HalfOpen {
         let syn = TcpSegment { seq: irs, ..TcpSegment::default() };
         let mut half = Self::new(now, id, listener, tuple, options, sizes, ack.ack - 1, clock, &syn);
         half.peer_mss = Some(mss);
+        half.ecn = EcnSetup::default();
         half.sent = None;
         if let Some(timestamps) = ack.options.timestamps.filter(|_| half.options.timestamps) {
             let packed = half.clock.begin_from_echo(timestamps.echo, now, cookie::LIFETIME);
             half.agreed = Agreed::offered(&half.options).unpack(packed);
+            half.ecn = EcnSetup::unpack(packed, half.options.ecn);
             half.clock.begin(timestamps.value, now);
         }
         half
@@ -115,23 +122,26 @@ impl HalfOpen {
     pub(crate) fn syn_ack_with_cookie(mut self, now: Instant) -> Stray {
         if !self.agreed.timestamps {
             self.agreed = Agreed::default();
+            self.ecn = EcnSetup::default();
         }
         let mut syn_ack = self.syn_ack(now);
         syn_ack.socket = Some(self.listener);
         if let Some(timestamps) = &mut syn_ack.options.timestamps {
-            *timestamps = self.clock.option_with(self.agreed.pack(), now);
+            *timestamps = self.clock.option_with(self.agreed.pack() | self.ecn.pack(), now);
         }
         syn_ack
     }
 
     /// `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
-    pub(crate) fn syn_ack(&self, now: Instant) -> Stray {
+    pub(crate) fn syn_ack(&mut self, now: Instant) -> Stray {
+        let flags = Flags::SYN | Flags::ACK | self.ecn.offer(self.options.ecn, true);
+        self.ecn.on_sent(flags);
         Stray {
             tuple: self.tuple,
             socket: Some(self.id),
             seq: self.iss,
             ack: Some(self.irs + 1),
-            flags: Flags::SYN | Flags::ACK,
+            flags,
             window: window::on_syn(self.options.receive_buffer),
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
             //# If the SYN-ACK timer fires, the server SHOULD retransmit a SYN-ACK
@@ -162,6 +172,7 @@ impl HalfOpen {
 
     /// The peer repeated its SYN: what it times from now on is this one.
     pub(crate) fn on_repeated_syn(&mut self, syn: &TcpSegment<'_>, now: Instant) {
+        self.ecn.on_received(syn.flags);
         if let Some(timestamps) = syn.options.timestamps {
             self.clock.take(timestamps.value, syn.seq, self.irs + 1, now);
         }

@@ -43,7 +43,7 @@ pub(crate) struct CreateLab {
     pub(crate) stacks: Vec<LabStack>,
     /// A link of stacks, and what it does to frames [default: one link joins all]
     ///
-    /// Keys: name, mtu, loss, delay, jitter, reorder, duplicate, corrupt, rate, queue.
+    /// Keys: name, mtu, loss, mark, delay, jitter, reorder, duplicate, corrupt, rate, queue.
     #[arg(long = "link", value_name = "STACK,STACK[,KEY=VALUE...]", value_parser = lab_link)]
     pub(crate) links: Vec<LabLink>,
     /// How time passes

@@ -34,6 +34,7 @@ pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
 fn impair(impairments: &mut Impairments, key: &str, value: &str) -> Result<(), String> {
     match key {
         "loss" => impairments.loss = probability(value)?,
+        "mark" => impairments.mark = probability(value)?,
         "delay" => impairments.delay = Some(duration(value)?),
         "jitter" => impairments.jitter = Some(duration(value)?),
         "reorder" => impairments.reorder = probability(value)?,
@@ -50,7 +51,7 @@ fn whole(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("`{key}={value}` is not a whole number"))
 }
 
-const KEYS: &str = "name, mtu, loss, delay, jitter, reorder, duplicate, corrupt, rate, queue";
+const KEYS: &str = "name, mtu, loss, mark, delay, jitter, reorder, duplicate, corrupt, rate, queue";
 
 #[cfg(test)]
 mod tests {

@@ -77,6 +77,7 @@ fn link(link: &LabLink) -> String {
 fn impairments(impairments: &Impairments) -> Vec<String> {
     let probabilities = [
         ("loss", impairments.loss),
+        ("mark", impairments.mark),
         ("reorder", impairments.reorder),
         ("duplicate", impairments.duplicate),
         ("corrupt", impairments.corrupt),

@@ -2,7 +2,7 @@
 
 use sockwright_client::v1::tcp_info::CongestionVariables;
 use sockwright_client::v1::{
-    CubicInfo, DatagramInfo, GetInfoResponse, KeepAlive, ListenerInfo, OptionsInUse, RecoveryTimer,
+    BbrInfo, CubicInfo, DatagramInfo, GetInfoResponse, KeepAlive, ListenerInfo, OptionsInUse, RecoveryTimer,
     RunningTimer, SentRange, SequenceRange, SocketAddress, SocketOptions, SocketSummary, TcpInfo, TcpState,
     TimerKind,
 };
@@ -250,6 +250,7 @@ fn sender_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
     ];
     rows.extend(match &tcp.congestion_variables {
         Some(CongestionVariables::Cubic(cubic)) => cubic_rows(cubic),
+        Some(CongestionVariables::Bbr(bbr)) => bbr_rows(bbr),
         None => Vec::new(),
     });
     rows.extend(tcp.scoreboard.iter().map(|range| ("sent", sent(range))));
@@ -335,6 +336,12 @@ fn cubic_rows(cubic: &CubicInfo) -> Vec<(&'static str, String)> {
             ("w_est", epoch.w_est.to_string()),
         ]
     }));
+    rows
+}
+
+fn bbr_rows(bbr: &BbrInfo) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("bandwidth", format!("{}/s", bbr.bandwidth))];
+    rows.extend(bbr.min_rtt_us.map(|us| ("bbr min rtt", micros_or_zero(us))));
     rows
 }
 

@@ -15,12 +15,13 @@ use core::time::Duration;
 use crate::event::CongestionPhase;
 use crate::tcp::congestion::cubic::Cubic;
 use crate::tcp::congestion::hystart::{self, Advice, HyStart};
+use crate::tcp::congestion::initial_window::{initial_window, rfc3390_window};
 use crate::tcp::congestion::new_reno::NewReno;
-use crate::tcp::congestion::sample::{CongestionCause, Sample};
+use crate::tcp::congestion::repair::Repair;
+use crate::tcp::congestion::sample::Sample;
 use crate::tcp::congestion::usage::Usage;
 use crate::tcp::congestion::{Config, pacing};
 use crate::tcp::info::CongestionVariables;
-use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
 /// Congestion avoidance.
@@ -43,7 +44,7 @@ pub(crate) struct LossBased {
     hystart: Option<HyStart>,
     usage: Usage,
     start: Start,
-    /// A loss was told, and not yet that it is repaired.
+    /// Congestion was told, and not yet that its recovery is over.
     reducing: bool,
     repair: Repair,
     /// What the last reduction took.
@@ -62,16 +63,6 @@ struct Start {
     acked: u32,
     /// It was too much for the path.
     lossy: bool,
-}
-
-/// Slow start after a timeout: what was outstanding then goes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Repair {
-    None,
-    /// The timer fired, and no acknowledgment came yet.
-    Begun,
-    /// Until everything before this is acknowledged.
-    Until(Seq),
 }
 
 #[derive(Clone, Debug)]
@@ -105,7 +96,7 @@ impl LossBased {
             usage: Usage::default(),
             start: Start { window: initial_window, sent: 0, acked: 0, lossy: false },
             reducing: false,
-            repair: Repair::None,
+            repair: Repair::Over,
             before: None,
             pacing: config.pacing,
             srtt: None,
@@ -149,7 +140,7 @@ impl LossBased {
         let slow_start = self.in_slow_start();
         self.usage.on_ack(sample, self.cwnd);
         let may_grow = self.usage.allows_growth(sample, self.cwnd, slow_start);
-        self.follow_repair(sample);
+        self.repair.ends_with(sample);
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
         //# The slow start and congestion avoidance algorithms MUST be used by a
         //# TCP sender to control the amount of outstanding data being injected
@@ -171,7 +162,7 @@ impl LossBased {
     //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
     //# ssthresh
     //# MUST be reduced in response to congestion.
-    pub(super) fn on_congestion(&mut self, flight: u32, cause: CongestionCause) {
+    pub(super) fn on_congestion(&mut self, flight: u32) {
         self.remember();
         self.judge_start();
         let flight = self.usage.on_congestion(flight);
@@ -180,11 +171,7 @@ impl LossBased {
             Avoidance::Cubic(cubic) => cubic.reduced(self.cwnd, flight, self.mss),
         };
         self.hystart = None;
-        match cause {
-            CongestionCause::Loss => self.reducing = true,
-            // Nothing is lost, so that there is no recovery to wait for.
-            CongestionCause::Ecn => self.cwnd = self.cwnd.min(self.ssthresh),
-        }
+        self.reducing = true;
     }
 
     //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
@@ -200,7 +187,7 @@ impl LossBased {
     //# using the method below:
     pub(super) fn on_recovered(&mut self) {
         if core::mem::take(&mut self.reducing) {
-            self.cwnd = self.ssthresh;
+            self.cwnd = self.cwnd.min(self.ssthresh);
         }
     }
 
@@ -239,7 +226,7 @@ impl LossBased {
         self.ssthresh = self.ssthresh.max(before.ssthresh);
         self.avoidance = before.avoidance;
         self.reducing = false;
-        self.repair = Repair::None;
+        self.repair = Repair::Over;
     }
 
     //= https://www.rfc-editor.org/rfc/rfc5681#section-4.1
@@ -347,17 +334,18 @@ impl LossBased {
         if !may_grow {
             return;
         }
-        let most = match self.repair {
+        let most = match self.byte_limit {
             //= https://www.rfc-editor.org/rfc/rfc3465#section-2.3
             //# The exception to the above suggestion is during a slow start phase
             //# that follows a retransmission timeout (RTO).  In this situation, a
             //# TCP MUST use L=1*SMSS as specified in RFC 2581
-            Repair::Begun | Repair::Until(_) => self.mss,
+            _ if self.repair.is_under_way() => self.mss,
             //= https://www.rfc-editor.org/rfc/rfc3465#section-2.3
             //= type=exception
             //= reason=HyStart++ (RFC 9406) lets an acknowledgment add eight segments, which receivers that merge segments need; without it L is two.
             //# MUST NOT use L > 2*SMSS bytes.
-            Repair::None => self.byte_limit.map_or(u32::MAX, |segments| segments * self.mss),
+            Some(segments) => segments * self.mss,
+            None => u32::MAX,
         };
         let mut more = sample.acked.min(most);
         if advice == Advice::GrowSlowly {
@@ -382,16 +370,6 @@ impl LossBased {
         }
     }
 
-    fn follow_repair(&mut self, sample: &Sample) {
-        self.repair = match self.repair {
-            Repair::Begun => Repair::Until(sample.nxt),
-            repair => repair,
-        };
-        if matches!(self.repair, Repair::Until(end) if sample.una.at_or_after(end)) {
-            self.repair = Repair::None;
-        }
-    }
-
     /// What the reduction that follows would give back. In recovery, what recovery would have led to.
     fn remember(&mut self) {
         let cwnd = if self.reducing { self.ssthresh } else { self.cwnd };
@@ -402,56 +380,6 @@ impl LossBased {
     fn judge_start(&mut self) {
         const LITTLE: u32 = 4096;
         self.start.lossy |= self.start.acked < self.start.window && self.start.sent > LITTLE;
-    }
-}
-
-/// IW, in octets.
-//= https://www.rfc-editor.org/rfc/rfc6928#section-2
-//# More precisely, the upper bound for the initial window will be
-//#
-//#       min (10*MSS, max (2*MSS, 14600))                            (1)
-//
-//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
-//= type=exception
-//= reason=RFC 6928 allows ten segments, as all systems of today send; the option initial_window goes down to one.
-//# IW, the initial value of cwnd, MUST be set using the following
-//# guidelines as an upper bound.
-//
-//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
-//= type=exception
-//= reason=RFC 6928 allows ten segments, as all systems of today send; the option initial_window goes down to one.
-//# If SMSS > 2190 bytes:
-//#     IW = 2 * SMSS bytes and MUST NOT be more than 2 segments
-//# If (SMSS > 1095 bytes) and (SMSS <= 2190 bytes):
-//#     IW = 3 * SMSS bytes and MUST NOT be more than 3 segments
-//# if SMSS <= 1095 bytes:
-//#     IW = 4 * SMSS bytes and MUST NOT be more than 4 segments
-//
-// The events of loss recovery and GetInfo tell, for each connection, what RFC 6928 wants to be seen:
-//= https://www.rfc-editor.org/rfc/rfc6928#section-12
-//# An increased initial window MUST NOT be
-//# turned on by default on systems without such monitoring capabilities.
-//
-//= https://www.rfc-editor.org/rfc/rfc6928#section-12
-//= type=exception
-//= reason=Nothing is remembered from one connection to the next, so that a test meets the same peer each time.
-//# The sender SHOULD cache such information about
-//# connection setups using an initial window larger than allowed by RFC
-//# 3390, and new connections SHOULD fall back to the initial window
-//# allowed by RFC 3390 if there is evidence of performance issues.
-fn initial_window(config: &Config) -> u32 {
-    /// What a segment of an Ethernet carries.
-    const USUAL_MSS: u32 = 1460;
-    let segments = u32::from(config.initial_window.max(1));
-    (segments * config.mss).min((2 * config.mss).max(segments * USUAL_MSS))
-}
-
-/// The initial window of RFC 3390 and RFC 5681, in octets.
-fn rfc3390_window(mss: u32) -> u32 {
-    match mss {
-        0..=1095 => 4 * mss,
-        1096..=2190 => 3 * mss,
-        _ => 2 * mss,
     }
 }
 

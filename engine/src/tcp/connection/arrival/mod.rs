@@ -18,6 +18,7 @@ use core::ops::ControlFlow;
 use super::*;
 use crate::event::DropReason;
 use crate::tcp::cx::arriving;
+use crate::tcp::ecn::Codepoint;
 use crate::wire::{SackBlocks, TcpSegment};
 
 /// How the processing of a segment ended before the last check.
@@ -36,14 +37,14 @@ fn drop_segment<T>(reason: DropReason) -> ControlFlow<End, T> {
 
 impl Connection {
     /// SEGMENT ARRIVES.
-    pub(crate) fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
+    pub(crate) fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, codepoint: Codepoint) {
         let record = arriving(&self.tuple, segment, Some(self.relative_in(segment.seq)));
         self.totals.on_received(segment.payload.len());
         cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record));
         let end = match self.state {
             State::SynSent => self.arrive_in_syn_sent(cx, segment),
             State::Closed => drop_segment(DropReason::ConnectionClosed),
-            _ => self.arrive(cx, segment),
+            _ => self.arrive(cx, segment, codepoint),
         };
         if let ControlFlow::Break(End::Dropped(reason)) = end {
             self.meters.on_dropped(cx.now, reason);
@@ -55,7 +56,12 @@ impl Connection {
     }
 
     /// RFC 9293 §3.10.7.4.
-    fn arrive(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) -> ControlFlow<End> {
+    fn arrive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'_>,
+        codepoint: Codepoint,
+    ) -> ControlFlow<End> {
         let segment = &self.without_what_was_not_agreed(segment);
         self.check_timestamps(cx, segment)?;
         let trimmed = self.check_sequence(cx, segment)?;
@@ -65,6 +71,7 @@ impl Connection {
         self.check_ack(cx, segment, &trimmed)?;
         self.hear_user_timeout(cx, &segment.options);
         self.check_urgent(cx, segment);
+        self.hear_mark(segment, &trimmed, codepoint);
         self.take_text(cx, &trimmed)?;
         self.check_fin(cx, &trimmed)
     }
