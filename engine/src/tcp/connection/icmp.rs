@@ -69,7 +69,7 @@ impl Connection {
         let IcmpError { kind, code, v6, .. } = *icmp;
         cx.tell(self.id, EventKind::Icmp { kind, code, v6, fatal });
         let cause = Cause::Icmp { kind, code, v6 };
-        if fatal && self.passive {
+        if fatal && self.passive && !self.serves_early() {
             // As with a reset, nobody is waiting to hear of it.
             self.transition(cx, Trigger::IcmpError, cause);
         } else if fatal {
