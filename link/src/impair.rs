@@ -183,6 +183,8 @@ pub struct Marks {
 pub struct Impairer {
     impairments: Impairments,
     rng: Rng,
+    /// The dice of `mark` alone: a seed means for all else what it meant before there was that.
+    marking: Rng,
     /// When each packet on or before the line has left it.
     departures: VecDeque<Instant>,
     /// The latest arrival so far of a packet that was not held back.
@@ -201,6 +203,7 @@ impl Impairer {
         Impairer {
             impairments: Impairments::default(),
             rng: Rng::from_seed(seed),
+            marking: Rng::from_seed(!seed),
             departures: VecDeque::new(),
             last_arrival: Instant::ZERO,
         }
@@ -222,6 +225,7 @@ impl Impairer {
     /// Sends `frame` down the line at `now`, which never goes backwards.
     pub fn apply<'a>(&mut self, now: Instant, frame: &'a [u8]) -> Verdict<'a> {
         let dice = Dice::throw(&mut self.rng);
+        let marks = self.marking.next_unit() < self.impairments.mark;
         if self.impairments.mtu.is_some_and(|mtu| frame.len() > mtu) {
             return Verdict::Dropped(DropCause::TooBig);
         }
@@ -231,7 +235,6 @@ impl Impairer {
         if dice.loss < self.impairments.loss {
             return Verdict::Dropped(DropCause::Lost);
         }
-        let marks = dice.mark < self.impairments.mark;
         let original = self.propagate(departure, frame, marks, dice.original);
         let copy = (dice.duplicate < self.impairments.duplicate).then(|| {
             let mut copy = self.propagate(departure, frame, marks, dice.copy);
@@ -296,7 +299,6 @@ fn time_on_line(length: usize, rate_bps: u64) -> Duration {
 /// The chances of one packet, each from 0 up to 1, all thrown before any is looked at.
 struct Dice {
     loss: f64,
-    mark: f64,
     duplicate: f64,
     original: PathDice,
     copy: PathDice,
@@ -313,7 +315,6 @@ impl Dice {
     fn throw(rng: &mut Rng) -> Dice {
         Dice {
             loss: rng.next_unit(),
-            mark: rng.next_unit(),
             duplicate: rng.next_unit(),
             original: PathDice::throw(rng),
             copy: PathDice::throw(rng),
