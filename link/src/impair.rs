@@ -205,6 +205,8 @@ pub struct Impairer {
     burst_rng: Rng,
     /// A burst of losses is under way.
     bad: bool,
+    /// The dice of `mark` alone: a seed means for all else what it meant before there was that.
+    marking: Rng,
     /// When each packet on or before the line has left it.
     departures: VecDeque<Instant>,
     /// The latest arrival so far of a packet that was not held back.
@@ -225,6 +227,7 @@ impl Impairer {
             rng: Rng::from_seed(seed),
             burst_rng: Rng::from_seed(!seed),
             bad: false,
+            marking: Rng::from_seed(seed.rotate_left(32)),
             departures: VecDeque::new(),
             last_arrival: Instant::ZERO,
         }
@@ -247,6 +250,7 @@ impl Impairer {
     pub fn apply<'a>(&mut self, now: Instant, frame: &'a [u8]) -> Verdict<'a> {
         let dice = Dice::throw(&mut self.rng);
         let in_burst = self.lost_in_burst();
+        let marks = self.marking.next_unit() < self.impairments.mark;
         if self.impairments.mtu.is_some_and(|mtu| frame.len() > mtu) {
             return Verdict::Dropped(DropCause::TooBig);
         }
@@ -256,7 +260,6 @@ impl Impairer {
         if in_burst || dice.loss < self.impairments.loss {
             return Verdict::Dropped(DropCause::Lost);
         }
-        let marks = dice.mark < self.impairments.mark;
         let original = self.propagate(departure, frame, marks, dice.original);
         let copy = (dice.duplicate < self.impairments.duplicate).then(|| {
             let mut copy = self.propagate(departure, frame, marks, dice.copy);
@@ -332,7 +335,6 @@ fn time_on_line(length: usize, rate_bps: u64) -> Duration {
 /// The chances of one packet, each from 0 up to 1, all thrown before any is looked at.
 struct Dice {
     loss: f64,
-    mark: f64,
     duplicate: f64,
     original: PathDice,
     copy: PathDice,
@@ -349,7 +351,6 @@ impl Dice {
     fn throw(rng: &mut Rng) -> Dice {
         Dice {
             loss: rng.next_unit(),
-            mark: rng.next_unit(),
             duplicate: rng.next_unit(),
             original: PathDice::throw(rng),
             copy: PathDice::throw(rng),
