@@ -185,7 +185,10 @@ impl Connection {
     fn measure(&mut self, cx: &mut Cx<'_>, news: &News, segment: &TcpSegment<'_>) {
         // After a lost SYN there is to be no measurement (RFC 6298 (5.7)).
         let lost_syn = !self.snd.syn_acknowledged && self.rtt.backoff() > 0;
-        let echoed = if news.advances && !lost_syn { self.echoed_round_trip(cx, segment) } else { None };
+        // With a D-SACK the acknowledgment answers a retransmission that came twice, and echoes what came first: the time
+        // between is the loss of an acknowledgment and our own timeout. Taken for a round trip, it would feed on itself.
+        let measures = news.advances && !lost_syn && news.dsack.is_none();
+        let echoed = if measures { self.echoed_round_trip(cx, segment) } else { None };
         let Some(rtt) = news.rtt.or(echoed) else { return };
         let in_a_round_trip = (self.flight() + news.acked).div_ceil(2 * self.snd.mss);
         self.rtt.sample(cx.now, rtt, in_a_round_trip, news.beyond);
