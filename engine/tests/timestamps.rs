@@ -6,7 +6,7 @@
 mod common;
 
 use common::Pair;
-use common::script::{Script, plain};
+use common::script::{Script, modern, plain};
 use sockwright_engine::host::Errno;
 use sockwright_engine::host::op::ShutdownHow;
 use sockwright_engine::tcp::config::OptionsPatch;
@@ -416,4 +416,26 @@ fn a_repeated_syn_is_the_one_that_is_timed() {
         "S 0:0(0) win 10000 <mss 1000,TS val 900 ecr 0>",
         &["S. 0:0(0) ack 1 win 65535 <mss 1460,TS val 0 ecr 900>"],
     );
+}
+
+/// What arrived and was not acknowledged in time is sent again and acknowledged as a duplicate, with the echo of the first
+/// time: between the two lies our own timeout. Measured, it would make the next timeout longer, and so on.
+#[test]
+fn lost_acknowledgments_do_not_make_the_timeout_feed_on_itself() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connected_with(modern(), modern());
+    let rto = |pair: &Pair| pair.a.engine.info(client).unwrap().tcp.unwrap().rto;
+    let at_first = rto(&pair);
+    for _ in 0..10 {
+        pair.a.send(client, &[7; 100]);
+        let sent = std::mem::take(&mut pair.a.sent);
+        sent.iter().for_each(|frame| pair.b.frame(frame));
+        // Its acknowledgment is lost, at once or when it is due.
+        pair.b.advance(Duration::from_millis(100));
+        pair.a.advance(Duration::from_millis(100));
+        pair.lose();
+        pair.advance(rto(&pair) * 2);
+        assert_eq!(pair.a.engine.info(client).unwrap().tcp.unwrap().send_queue, 0);
+    }
+    assert_eq!(rto(&pair), at_first);
 }

@@ -44,6 +44,8 @@ struct News {
     echo: Option<Instant>,
     /// The round trip of the earliest segment that it tells of for the first time and that was sent once.
     rtt: Option<Duration>,
+    /// The round trip of a segment that was sent twice, and of which it says that it came twice: it answers the second.
+    second_rtt: Option<Duration>,
     /// It acknowledges something that was sent more than once.
     ambiguous: bool,
     latest: Latest,
@@ -118,6 +120,9 @@ impl Connection {
                 news.rtt.get_or_insert(now - record.sent_at);
                 news.original |= record.end.at_or_before(high);
             }
+            if record.retransmissions == 1 && news.dsack.is_some_and(|(left, _)| left == record.start) {
+                news.second_rtt.get_or_insert(now - record.sent_at);
+            }
             news.ambiguous |= record.retransmissions > 0;
         };
         recovery.sent.acknowledge(una, |record| {
@@ -185,10 +190,13 @@ impl Connection {
     fn measure(&mut self, cx: &mut Cx<'_>, news: &News, segment: &TcpSegment<'_>) {
         // After a lost SYN there is to be no measurement (RFC 6298 (5.7)).
         let lost_syn = !self.snd.syn_acknowledged && self.rtt.backoff() > 0;
-        // With a D-SACK the acknowledgment answers a retransmission that came twice, and echoes what came first: the time
-        // between is the loss of an acknowledgment and our own timeout. Taken for a round trip, it would feed on itself.
-        let measures = news.advances && !lost_syn && news.dsack.is_none();
-        let echoed = if measures { self.echoed_round_trip(cx, segment) } else { None };
+        // With a D-SACK the acknowledgment answers a segment that came twice, and echoes the first: between them lie the loss
+        // of an acknowledgment and our own timeout. Taken for a round trip, the timeout would feed on itself.
+        let echoed = match news.dsack {
+            _ if !news.advances || lost_syn => None,
+            Some(_) => news.second_rtt,
+            None => self.echoed_round_trip(cx, segment),
+        };
         let Some(rtt) = news.rtt.or(echoed) else { return };
         let in_a_round_trip = (self.flight() + news.acked).div_ceil(2 * self.snd.mss);
         self.rtt.sample(cx.now, rtt, in_a_round_trip, news.beyond);
@@ -207,6 +215,8 @@ impl Connection {
         let answer = tlp::Answer { ack: self.snd.una, dsack, bare_duplicate };
         let repaired = self.recovery.tlp.on_ack(answer);
         if repaired && !self.recovery.is_recovering() && !self.recovery.is_reducing() {
+            // What an older recovery took is not given back any more: it would give back this, too.
+            self.recovery.undo.end();
             self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::TailLossProbe);
             self.congestion.on_congestion(cx.now, self.flight() + news.acked, CongestionCause::Loss);
             //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
