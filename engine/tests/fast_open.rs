@@ -4,13 +4,14 @@ mod common;
 
 use std::time::Duration;
 
-use common::script::{Script, octets, plain};
+use common::script::{Script, ip, octets, plain};
 use common::{Host, Pair};
 use sockwright_engine::host::op::{Outcome, Reply, Request, SocketKind, Wait};
 use sockwright_engine::host::{Config, Errno};
 use sockwright_engine::id::{OpId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::wire::{IcmpMessage, Protocol, Quoted, Unreachable};
 
 fn on() -> OptionsPatch {
     OptionsPatch { fast_open: Some(true), ..OptionsPatch::default() }
@@ -377,4 +378,42 @@ fn cookies_are_remembered_up_to_the_limit() {
         host.advance(Duration::from_secs(1));
     }
     assert_eq!(host.limit_hits(Limit::FastOpenCookies), 1);
+}
+
+#[test]
+fn where_both_opened_and_the_peer_left_the_data_it_goes_with_the_handshake() {
+    let mut s = client(Some("0102030405060708"), 100);
+    s.sent();
+    s.exchange("S 0:0(0) win 10000 <mss 1000>", &["S. 0:100(100) ack 1 win 65535 <mss 1460>"]);
+    s.exchange("S. 0:0(0) ack 1 win 10000 <mss 1000>", &["P. 1:101(100) ack 1 win 65535"]);
+    s.inject(". 1:1(0) ack 101 win 10000");
+    assert_eq!((s.state(), s.info().send_queue), ("ESTABLISHED", 0));
+}
+
+#[test]
+fn a_repeated_syn_gets_its_syn_ack_though_the_server_has_closed() {
+    let (mut s, cookie) = server(Config::default());
+    s.inject(&format!("S 0:100(100) win 10000 <mss 1000,FO {cookie}>"));
+    s.sent();
+    accept(&mut s);
+    s.recv(1, 100);
+    s.host.call(Request::Close { socket: s.socket }).unwrap();
+    assert_eq!(s.state(), "FIN-WAIT-1");
+    s.sent();
+    s.exchange("S 0:0(0) win 10000 <mss 1000>", &["S. 0:0(0) ack 101 win 65535 <mss 1460>"]);
+}
+
+#[test]
+fn an_icmp_error_before_the_handshake_is_over_reaches_the_user() {
+    let (mut s, cookie) = server(Config::default());
+    s.inject(&format!("S 0:100(100) win 10000 <mss 1000,FO {cookie}>"));
+    accept(&mut s);
+    let syn_ack = s.host.sent.pop().unwrap();
+    let quoted = Quoted::parse(&syn_ack).unwrap();
+    let message = IcmpMessage::Unreachable { code: Unreachable::Port, quoted };
+    let frame = ip(s.remote, s.local, Protocol::Icmpv4, |src, dst, out| message.emit(src, dst, out));
+    s.host.frame(&frame);
+    assert_eq!(s.state(), "CLOSED");
+    let send = Request::Send { socket: s.socket, data: vec![1], urgent: false, wait: Wait::Never };
+    assert_eq!(s.host.errno(send), Errno::ECONNREFUSED);
 }

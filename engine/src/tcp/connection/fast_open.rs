@@ -38,7 +38,7 @@ impl Connection {
         matches!(self.fast_open, FastOpen::WasTaken | FastOpen::Took)
     }
 
-    /// In SYN-RECEIVED, whether the user is served already.
+    /// Whether the user was served before the handshake was over.
     pub(super) fn serves_early(&self) -> bool {
         self.fast_open == FastOpen::Took
     }
@@ -115,13 +115,13 @@ impl Connection {
         }
     }
 
-    /// The SYN,ACK is here, and has been acknowledged upon.
+    /// Our SYN is acknowledged: by a SYN,ACK, or where both sides opened at once by any segment.
     //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
     //# The client SHOULD perform the following steps upon receiving the SYN-
     //# ACK:
     pub(super) fn on_fast_open_answer(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         let Tuple { local, remote } = self.tuple;
-        let given = segment.options.fast_open.filter(|cookie| !cookie.is_request());
+        let given = segment.options.fast_open.filter(|cookie| segment.syn() && !cookie.is_request());
         if let Some(cookie) = given.filter(|_| self.options.fast_open) {
             let path = Path { local: local.ip(), remote: remote.ip() };
             let mss = segment.options.mss.unwrap_or(default_mss(local.is_ipv4()) as u16);

@@ -15,6 +15,7 @@ impl Connection {
             return drop_segment(DropReason::NoAck);
         }
         let window = self.true_window(arrived);
+        let opens_ours = self.state == State::SynReceived && !self.passive;
         if self.state == State::SynReceived {
             self.check_ack_of_syn(cx, segment, window)?;
         }
@@ -49,6 +50,9 @@ impl Connection {
         }
         let advances = segment.ack.after(self.snd.una);
         self.process_ack(cx, arrived, window);
+        if opens_ours {
+            self.on_fast_open_answer(cx, arrived);
+        }
         self.update_window(cx, segment, window, advances);
         self.on_fin_acknowledged(cx, segment)
     }

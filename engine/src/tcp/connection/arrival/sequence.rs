@@ -52,11 +52,7 @@ impl Connection {
         //# If an incoming segment is not acceptable, an acknowledgment
         //# should be sent in reply (unless the RST bit is set, if so
         //# drop the segment and return)
-        if self.serves_early()
-            && self.state == State::SynReceived
-            && segment.syn()
-            && segment.seq == self.rcv.irs
-        {
+        if self.serves_early() && !self.snd.syn_acknowledged && segment.syn() && segment.seq == self.rcv.irs {
             // Our SYN,ACK was lost, or is late.
             self.snd.syn_again = true;
             return drop_segment(DropReason::DuplicateSyn);
