@@ -339,7 +339,8 @@ impl Connection {
         let last = *self.recovery.sent.last()?;
         let mut index = self.recovery.sent.len() - 1;
         let mss = self.effective_send_mss();
-        if last.len() > mss + 1 {
+        let fin = u32::from(last.end.after(self.snd.buffer.end()));
+        if last.len() > mss + fin {
             self.recovery.sent.cut(index, last.end - mss);
             index += 1;
         }

@@ -8,6 +8,7 @@
 //! Where segments overlap, what came first stays (RFC 9293 lets us choose; a later segment cannot change what an
 //! earlier one said).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -17,7 +18,7 @@ use crate::tcp::seq::Seq;
 #[derive(Clone, Debug)]
 struct Piece {
     start: Seq,
-    octets: Vec<u8>,
+    octets: VecDeque<u8>,
     /// Which arrival it last grew by, or was met by.
     arrival: u64,
 }
@@ -25,6 +26,30 @@ struct Piece {
 impl Piece {
     fn end(&self) -> Seq {
         self.start + self.octets.len() as u32
+    }
+
+    /// Takes the octets of `data` (at `seq`) that lie before it.
+    fn prepend(&mut self, seq: Seq, data: &[u8]) {
+        let len = (self.start.octets_since(seq) as usize).min(data.len());
+        data.iter().take(len).rev().for_each(|octet| self.octets.push_front(*octet));
+        self.start = self.start.min(seq);
+    }
+
+    /// Takes the octets of `data` (at `seq`) that lie between its end and `end`.
+    fn append_up_to(&mut self, seq: Seq, data: &[u8], end: Seq) {
+        let from = self.end().octets_since(seq) as usize;
+        let to = (end.octets_since(seq) as usize).min(data.len());
+        self.octets.extend(data.get(from..to).unwrap_or_default());
+    }
+
+    /// Takes in the one that begins where it ends. The smaller is copied to the larger, so that a peer that makes small
+    /// pieces grow together cannot have a large one copied for each.
+    fn join(&mut self, mut next: Piece) {
+        if self.octets.len() >= next.octets.len() {
+            return self.octets.append(&mut next.octets);
+        }
+        let first = core::mem::replace(&mut self.octets, next.octets);
+        first.into_iter().rev().for_each(|octet| self.octets.push_front(octet));
     }
 }
 
@@ -67,26 +92,19 @@ impl Assembler {
             if self.pieces.len() >= limit {
                 return Err(TooManyPieces);
             }
-            self.pieces.insert(first, Piece { start: seq, octets: data.to_vec(), arrival });
+            self.pieces.insert(first, Piece { start: seq, octets: data.iter().copied().collect(), arrival });
             return Ok(());
         }
-        // Append to the first of them when the data begins inside it, else begin anew.
-        let mut merged = if self.pieces[first].start.at_or_before(seq) {
-            core::mem::replace(&mut self.pieces[first], Piece { start: seq, octets: Vec::new(), arrival })
-        } else {
-            Piece { start: seq, octets: Vec::new(), arrival }
-        };
-        for piece in &self.pieces[first..last] {
-            if piece.octets.is_empty() {
-                continue;
-            }
-            copy_up_to(&mut merged, seq, data, piece.start.min(end));
-            let known = merged.end().octets_since(piece.start) as usize;
-            merged.octets.extend_from_slice(piece.octets.get(known..).unwrap_or_default());
+        let mut touched = self.pieces.splice(first..last, []);
+        let Some(mut merged) = touched.next() else { return Ok(()) };
+        merged.prepend(seq, data);
+        for piece in touched {
+            merged.append_up_to(seq, data, piece.start);
+            merged.join(piece);
         }
-        copy_up_to(&mut merged, seq, data, end);
+        merged.append_up_to(seq, data, end);
         merged.arrival = arrival;
-        self.pieces.splice(first..last, [merged]);
+        self.pieces.insert(first, merged);
         Ok(())
     }
 
@@ -115,7 +133,7 @@ impl Assembler {
             let old = nxt.octets_since(piece.start) as usize;
             if old < piece.octets.len() {
                 piece.octets.drain(..old);
-                return Some(piece.octets);
+                return Some(piece.octets.into());
             }
         }
         if self.pieces.is_empty() {
@@ -141,15 +159,6 @@ impl Assembler {
         self.pieces.first().is_none_or(|piece| piece.start.after(nxt))
             && self.pieces.windows(2).all(|pair| pair[0].end().before(pair[1].start))
             && self.pieces.iter().all(|piece| !piece.octets.is_empty())
-    }
-}
-
-/// Extends `merged` with the octets of `data` (at `seq`) that lie between its end and `end`.
-fn copy_up_to(merged: &mut Piece, seq: Seq, data: &[u8], end: Seq) {
-    let from = merged.end().octets_since(seq) as usize;
-    let to = end.octets_since(seq) as usize;
-    if from < to {
-        merged.octets.extend_from_slice(&data[from..to]);
     }
 }
 

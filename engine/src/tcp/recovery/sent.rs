@@ -16,6 +16,7 @@ use super::rate::Stamp;
 use crate::event::RetransmissionReason;
 use crate::tcp::seq::Seq;
 use crate::time::Instant;
+use crate::wire::SackBlocks;
 
 /// Octets sent in one segment, or in one super-segment that the link cuts: it may be longer than SND.MSS.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,13 @@ pub(crate) struct Sent {
     due_from: Seq,
     /// Second parts of records that were cut.
     cuts: usize,
+    /// Blocks of which every record is sacked, the latest first: a peer repeats its blocks with each acknowledgment, and a
+    /// long one is not to be walked again for the segment by which it grew.
+    known: [Option<(Seq, Seq)>; KNOWN_BLOCKS],
 }
+
+/// As many as an option can hold.
+const KNOWN_BLOCKS: usize = SackBlocks::MAX;
 
 impl Sent {
     /// Octets outstanding.
@@ -160,6 +167,9 @@ impl Sent {
     //# record the time in Segment.xmit_ts and set Segment.lost to FALSE.
     //# Upon retransmitting a segment, set Segment.retransmitted to TRUE.
     pub(crate) fn on_resent(&mut self, index: usize, now: Instant, stamp: Stamp) {
+        if self.records.get(index).is_some_and(|record| record.sacked) {
+            self.known = Default::default();
+        }
         self.change(index, |record| {
             record.sacked = false;
             record.resent = true;
@@ -183,6 +193,10 @@ impl Sent {
                 self.cuts -= usize::from(record.cut);
                 delivered(&record);
             }
+        }
+        for known in &mut self.known {
+            // Of what is acknowledged nothing is sacked; and its numbers come round again.
+            *known = known.filter(|(_, right)| right.after(ack));
         }
         if let Some(first) = self.records.front_mut() {
             // What it was cut from is gone.
@@ -210,6 +224,7 @@ impl Sent {
         mut delivered: impl FnMut(&Record),
     ) -> Sacked {
         let mut done = Sacked::default();
+        let from = self.walked_to(left, right);
         for edge in [left, right] {
             let index = self.index_of(edge);
             let inside = self.records.get(index).filter(|r| r.start.before(edge) && !r.sacked);
@@ -219,7 +234,7 @@ impl Sent {
                 done.refused |= inside.is_some();
             }
         }
-        let mut index = self.index_of(left);
+        let mut index = self.index_of(from);
         while let Some(record) = self.records.get(index).copied() {
             if record.end.after(right) {
                 break;
@@ -235,7 +250,34 @@ impl Sent {
             }
             index += 1;
         }
+        if !done.refused {
+            self.remember(left, right);
+        }
         done
+    }
+
+    /// From where on a block may hold what is not sacked: a known one that begins with it was walked to its end.
+    fn walked_to(&self, left: Seq, right: Seq) -> Seq {
+        let inside = |known: &&(Seq, Seq)| known.0.at_or_before(left) && known.1.at_or_after(left);
+        let furthest = self.known.iter().flatten().filter(inside).map(|known| known.1);
+        furthest.fold(left, Seq::max).min(right)
+    }
+
+    /// Every record between `left` and `right` is sacked.
+    fn remember(&mut self, left: Seq, right: Seq) {
+        let covered = |known: &Option<(Seq, Seq)>| {
+            known.is_none_or(|(known_left, known_right)| {
+                left.at_or_before(known_left) && known_right.at_or_before(right)
+            })
+        };
+        // In the place of one that it covers, or else of the oldest.
+        let place = self.known.iter().position(covered).unwrap_or(KNOWN_BLOCKS - 1);
+        if let Some(before) = self.known.get_mut(..=place) {
+            before.rotate_right(1);
+        }
+        if let Some(first) = self.known.first_mut() {
+            *first = Some((left, right));
+        }
     }
 
     /// Marks a record lost, its retransmission too if one was under way. Says how many octets left the network by that.
@@ -261,6 +303,7 @@ impl Sent {
 
     /// The peer may have dropped what it sacked: it counts as never sacked.
     pub(crate) fn unmark_sacked(&mut self) {
+        self.known = Default::default();
         for index in 0..self.records.len() {
             self.change(index, |record| record.sacked = false);
         }
@@ -472,6 +515,25 @@ mod tests {
         sacked: bool,
         lost: bool,
         resent: bool,
+    }
+
+    #[test]
+    fn a_block_that_grew_is_walked_from_where_it_ended_until_the_peer_takes_it_back() {
+        let mut sent = flight();
+        sent.sack(Seq(2000), Seq(5000), 0, |_| {});
+        sent.sack(Seq(7000), Seq(8000), 0, |_| {});
+        assert_eq!(sent.walked_to(Seq(2000), Seq(6000)), Seq(5000));
+        assert_eq!(sent.walked_to(Seq(3000), Seq(4000)), Seq(4000));
+        assert_eq!(sent.walked_to(Seq(6000), Seq(8000)), Seq(6000));
+        assert_eq!(sent.sack(Seq(2000), Seq(6000), 0, |_| {}).octets, 1000);
+        assert_eq!(sent.walked_to(Seq(2000), Seq(9000)), Seq(6000));
+        // A probe sends again what was sacked: it is not known any more.
+        sent.on_resent(3, Instant::ZERO, Stamp::default());
+        assert_eq!(sent.sack(Seq(2000), Seq(6000), 0, |_| {}).octets, 1000);
+        sent.unmark_sacked();
+        assert_eq!(sent.sack(Seq(2000), Seq(6000), 0, |_| {}).octets, 4000);
+        sent.acknowledge(Seq(6000), |_| {});
+        assert_eq!(sent.walked_to(Seq(2000), Seq(6000)), Seq(2000));
     }
 
     proptest! {
