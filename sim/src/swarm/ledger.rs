@@ -268,11 +268,15 @@ impl Ledger {
     fn syn_sent(&mut self, stack: StackId, socket: SocketId, segment: &SegmentRecord) {
         let (source, destination) = (segment.source, segment.destination);
         let (seq, ack) = (segment.summary.seq, segment.summary.ack);
-        let id = self.end_of(stack, socket).or_else(|| {
-            // A child: the end that the SYN was for.
-            let (opener, iss) = *self.streams.get(&(destination, source))?;
-            (opener.side == 0 && iss + 1 == ack).then_some(opener.peer())
-        });
+        // A child: the end that the SYN was for.
+        let asked = self.streams.get(&(destination, source));
+        let asked =
+            asked.filter(|(opener, iss)| opener.side == 0 && *iss + 1 == ack).map(|(id, _)| id.peer());
+        let id = match self.end_of(stack, socket) {
+            // Of two connections that began at one moment from one port, the second has the SYN of the first again.
+            Some(id) if id.side == 1 && !self.end(id).attended => asked.or(Some(id)),
+            known => known.or(asked),
+        };
         let Some(id) = id else { return };
         if self.end(id).attended && self.end(id).socket.is_some_and(|of| of != (stack, socket)) {
             // The ghost of one that was accepted and is over.
