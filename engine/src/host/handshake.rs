@@ -17,7 +17,7 @@ use super::{Engine, PortKind};
 use crate::event::{Cause, DropReason, EventKind, Interest, SegmentRecord, TimerAction};
 use crate::id::SocketId;
 use crate::limits::Limit;
-use crate::tcp::connection::{Connection, SegmentSizes};
+use crate::tcp::connection::{Connection, Origin, SegmentSizes};
 use crate::tcp::cx::{Tuple, arriving};
 use crate::tcp::ecn::Codepoint;
 use crate::tcp::passive::cookie;
@@ -100,7 +100,7 @@ impl Engine {
         let iss = self.cookies.bake(now, &mut self.shared.rng, &tuple, segment.seq, segment.options.mss);
         let clock = self.timestamp_offsets.clock(now, &tuple);
         let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
-        let half = HalfOpen::new(now, id, id, tuple, options, sizes, iss, clock, segment);
+        let half = HalfOpen::new(now, id, Origin { id, tuple, options, sizes, iss, clock }, segment);
         let mut cx = self.shared.cx(now);
         cx.counters.cookies_sent += 1;
         let record = arriving(&tuple, segment, Some(half.relative_in()));
@@ -151,7 +151,8 @@ impl Engine {
         let child = self.ids.next_socket();
         let clock = self.timestamp_offsets.clock(now, &tuple);
         let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
-        let half = HalfOpen::from_cookie(now, child, id, tuple, options, sizes, clock, mss, segment);
+        let origin = Origin { id: child, tuple, options, sizes, iss: segment.ack - 1, clock };
+        let half = HalfOpen::from_cookie(now, id, origin, mss, segment);
         self.add_child(now, half, segment.flags, None, None);
         self.segment_at_half_open(now, child, codepoint, segment);
         // Whatever was wrong with it: a record that no SYN,ACK will follow is of no use.
@@ -197,7 +198,8 @@ impl Engine {
         let clocked = before.map_or(clocked, |(_, past)| past.next_iss(clocked));
         let iss = options.initial_sequence_number.map_or(clocked, crate::tcp::seq::Seq);
         let clock = self.timestamp_offsets.clock(now, &tuple);
-        let mut half = HalfOpen::new(now, child, listener_id, tuple, options, sizes, iss, clock, segment);
+        let origin = Origin { id: child, tuple, options, sizes, iss, clock };
+        let mut half = HalfOpen::new(now, listener_id, origin, segment);
         if let Answer::Give(cookie) = fast_open {
             half.cookie = Some(cookie);
         }

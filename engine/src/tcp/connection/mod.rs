@@ -62,7 +62,7 @@ use meters::Meters;
 
 use fast_open::FastOpen;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
-pub(crate) use open::SegmentSizes;
+pub(crate) use open::{Origin, SegmentSizes};
 pub(crate) use user::ReadyData;
 use user_timeout::UserTimeouts;
 

@@ -67,18 +67,23 @@ impl SegmentSizes {
     }
 }
 
+/// What every connection begins with, whoever opens it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) id: SocketId,
+    pub(crate) tuple: Tuple,
+    pub(crate) options: Options,
+    pub(crate) sizes: SegmentSizes,
+    /// Our initial sequence number.
+    pub(crate) iss: Seq,
+    /// Our timestamp clock.
+    pub(crate) clock: Clock,
+}
+
 impl Connection {
     /// The active OPEN: SYN-SENT, with the SYN still to be sent.
-    pub(crate) fn connect(
-        cx: &mut Cx<'_>,
-        id: SocketId,
-        tuple: Tuple,
-        options: Options,
-        sizes: SegmentSizes,
-        iss: Seq,
-        clock: Clock,
-    ) -> Self {
-        let mut connection = Self::new(cx.now, id, tuple, options, sizes, iss, clock);
+    pub(crate) fn connect(cx: &mut Cx<'_>, origin: Origin) -> Self {
+        let mut connection = Self::new(cx.now, origin);
         connection.state = State::Closed;
         connection.transition(cx, Trigger::ActiveOpen, Cause::Call(crate::host::op::Call::Connect));
         connection.start(cx, TimerKind::UserTimeout, connection.options.user_timeout);
@@ -87,8 +92,15 @@ impl Connection {
 
     /// A passive connection in SYN-RECEIVED, from its record: its SYN,ACK is sent and not yet acknowledged.
     pub(crate) fn thaw(half: &HalfOpen, now: Instant) -> Self {
-        let mut connection =
-            Self::new(now, half.id, half.tuple, half.options.clone(), half.sizes, half.iss, half.clock);
+        let origin = Origin {
+            id: half.id,
+            tuple: half.tuple,
+            options: half.options.clone(),
+            sizes: half.sizes,
+            iss: half.iss,
+            clock: half.clock,
+        };
+        let mut connection = Self::new(now, origin);
         connection.passive = true;
         connection.state = State::SynReceived;
         connection.snd.nxt = half.iss + 1;
@@ -159,8 +171,15 @@ impl Connection {
     pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
         let options = Options { msl: record.msl, receive_buffer: record.rcv_wnd, ..Options::default() };
         let sizes = SegmentSizes { announce: 1, send: 1 };
-        let mut connection =
-            Self::new(now, record.id, record.tuple, options, sizes, record.relative.seq, record.clock);
+        let origin = Origin {
+            id: record.id,
+            tuple: record.tuple,
+            options,
+            sizes,
+            iss: record.relative.seq,
+            clock: record.clock,
+        };
+        let mut connection = Self::new(now, origin);
         connection.agreed = record.agreed;
         connection.rcv.replies = record.replies;
         connection.state = State::TimeWait;
@@ -181,16 +200,8 @@ impl Connection {
         connection
     }
 
-    #[allow(clippy::too_many_arguments)] // What a connection is made of, given once.
-    fn new(
-        now: Instant,
-        id: SocketId,
-        tuple: Tuple,
-        options: Options,
-        sizes: SegmentSizes,
-        iss: Seq,
-        clock: Clock,
-    ) -> Self {
+    fn new(now: Instant, origin: Origin) -> Self {
+        let Origin { id, tuple, options, sizes, iss, clock } = origin;
         let mss = sizes.effective(None, tuple.local.is_ipv4());
         Connection {
             id,

@@ -9,7 +9,7 @@ use crate::event::Relative;
 use crate::id::SocketId;
 use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
-use crate::tcp::connection::SegmentSizes;
+use crate::tcp::connection::{Origin, SegmentSizes};
 use crate::tcp::cx::{Stray, Tuple};
 use crate::tcp::ecn::EcnSetup;
 use crate::tcp::passive::cookie;
@@ -48,18 +48,8 @@ pub(crate) struct HalfOpen {
 
 impl HalfOpen {
     /// The record of a handshake that `syn` begins. Data on the SYN is not kept: the peer sends it again.
-    #[allow(clippy::too_many_arguments)] // The fields of a record, given once.
-    pub(crate) fn new(
-        now: Instant,
-        id: SocketId,
-        listener: SocketId,
-        tuple: Tuple,
-        options: Options,
-        sizes: SegmentSizes,
-        iss: Seq,
-        mut clock: Clock,
-        syn: &TcpSegment<'_>,
-    ) -> Self {
+    pub(crate) fn new(now: Instant, listener: SocketId, origin: Origin, syn: &TcpSegment<'_>) -> Self {
+        let Origin { id, tuple, options, sizes, iss, mut clock } = origin;
         let mut ecn = EcnSetup::default();
         ecn.on_received(syn.flags);
         clock.begin(syn.options.timestamps.unwrap_or_default().value, now);
@@ -86,21 +76,16 @@ impl HalfOpen {
     }
 
     /// The record of a handshake that was kept in a cookie, from the acknowledgment that brings it back.
-    #[allow(clippy::too_many_arguments)] // The fields of a record, given once.
     pub(crate) fn from_cookie(
         now: Instant,
-        id: SocketId,
         listener: SocketId,
-        tuple: Tuple,
-        options: Options,
-        sizes: SegmentSizes,
-        clock: Clock,
+        origin: Origin,
         mss: u16,
         ack: &TcpSegment<'_>,
     ) -> Self {
         let irs = ack.seq - 1;
         let syn = TcpSegment { seq: irs, ..TcpSegment::default() };
-        let mut half = Self::new(now, id, listener, tuple, options, sizes, ack.ack - 1, clock, &syn);
+        let mut half = Self::new(now, listener, origin, &syn);
         half.peer_mss = Some(mss);
         half.ecn = EcnSetup::default();
         half.sent = None;
