@@ -148,7 +148,17 @@ async fn a_cancelled_transfer_closes_nothing() {
 async fn a_sender_that_nobody_reads_from_is_held_back() {
     let world = World::start().await;
     let lab = world.lab(Clock::Real).await;
-    let (client, _server) = world.pair(&lab).await;
+    let (client, server) = world.pair(&lab).await;
+    // By default each of the buffers alone takes a megabyte.
+    for socket in [client, server] {
+        let options = pb::SocketOptions {
+            send_buffer: Some(256 << 10),
+            receive_buffer: Some(64 << 10),
+            ..Default::default()
+        };
+        let request = pb::SetOptionsRequest { socket, options: Some(options) };
+        world.sockets.clone().set_options(request).await.unwrap();
+    }
     let Open { parts, mut told } = open(&world, client).await.unwrap();
     // The send buffer, the receive buffer and HTTP/2's windows together take less than this.
     let mut taken = 0;
