@@ -44,6 +44,7 @@ mod ip;
 mod ipv4;
 mod ipv6;
 mod ndp;
+mod segmentation;
 mod tcp;
 mod udp;
 
@@ -57,6 +58,7 @@ pub use ip::{Fragment, IpHeader, IpPacket};
 pub use ndp::{
     NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions, PrefixInformation, RouterAdvertisement, solicited_node,
 };
+pub use segmentation::Unfinished;
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 
