@@ -183,7 +183,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -207,6 +207,7 @@ class Stack(_message.Message):
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_HIT_FIELD_NUMBER: _ClassVar[int]
     DROPS_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -216,7 +217,30 @@ class Stack(_message.Message):
     sockets: int
     limits_hit: _containers.ScalarMap[str, int]
     drops: _containers.ScalarMap[str, int]
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    counters: StackCounters
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ...) -> None: ...
+
+class StackCounters(_message.Message):
+    __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")
+    FRAMES_IN_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_OUT_FIELD_NUMBER: _ClassVar[int]
+    COOKIES_SENT_FIELD_NUMBER: _ClassVar[int]
+    COOKIES_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    COOKIES_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    ACKS_WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SCALES_LOWERED_FIELD_NUMBER: _ClassVar[int]
+    SACK_BLOCKS_IGNORED_FIELD_NUMBER: _ClassVar[int]
+    INVARIANTS_BROKEN_FIELD_NUMBER: _ClassVar[int]
+    frames_in: int
+    frames_out: int
+    cookies_sent: int
+    cookies_accepted: int
+    cookies_refused: int
+    acks_withheld: int
+    window_scales_lowered: int
+    sack_blocks_ignored: int
+    invariants_broken: int
+    def __init__(self, frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., cookies_sent: _Optional[int] = ..., cookies_accepted: _Optional[int] = ..., cookies_refused: _Optional[int] = ..., acks_withheld: _Optional[int] = ..., window_scales_lowered: _Optional[int] = ..., sack_blocks_ignored: _Optional[int] = ..., invariants_broken: _Optional[int] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
     __slots__ = ("stack", "at")
