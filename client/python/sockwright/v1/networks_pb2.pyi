@@ -61,26 +61,40 @@ class LabLink(_message.Message):
     def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ...) -> None: ...
 
 class Impairments(_message.Message):
-    __slots__ = ("loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark")
+    __slots__ = ("loss", "delay", "jitter", "reorder", "reorder_by", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark", "bursts")
     LOSS_FIELD_NUMBER: _ClassVar[int]
     DELAY_FIELD_NUMBER: _ClassVar[int]
     JITTER_FIELD_NUMBER: _ClassVar[int]
     REORDER_FIELD_NUMBER: _ClassVar[int]
+    REORDER_BY_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     CORRUPT_FIELD_NUMBER: _ClassVar[int]
     RATE_BPS_FIELD_NUMBER: _ClassVar[int]
     QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
+    BURSTS_FIELD_NUMBER: _ClassVar[int]
     loss: float
     delay: _duration_pb2.Duration
     jitter: _duration_pb2.Duration
     reorder: float
+    reorder_by: _duration_pb2.Duration
     duplicate: float
     corrupt: float
     rate_bps: int
     queue_limit: int
     mark: float
-    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ..., mark: _Optional[float] = ...) -> None: ...
+    bursts: Bursts
+    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., reorder_by: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ..., mark: _Optional[float] = ..., bursts: _Optional[_Union[Bursts, _Mapping]] = ...) -> None: ...
+
+class Bursts(_message.Message):
+    __slots__ = ("begin", "end", "loss")
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    begin: float
+    end: float
+    loss: float
+    def __init__(self, begin: _Optional[float] = ..., end: _Optional[float] = ..., loss: _Optional[float] = ...) -> None: ...
 
 class Lab(_message.Message):
     __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns")

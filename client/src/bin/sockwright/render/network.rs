@@ -105,14 +105,22 @@ fn link(link: &LabLink) -> String {
 }
 
 fn impairments(impairments: &Impairments) -> Vec<String> {
+    let bursts = impairments.bursts.unwrap_or_default();
     let probabilities = [
         ("loss", impairments.loss),
+        ("burst-begin", bursts.begin),
+        ("burst-end", bursts.end),
+        ("burst-loss", bursts.loss.unwrap_or_default()),
         ("mark", impairments.mark),
         ("reorder", impairments.reorder),
         ("duplicate", impairments.duplicate),
         ("corrupt", impairments.corrupt),
     ];
-    let durations = [("delay", impairments.delay), ("jitter", impairments.jitter)];
+    let durations = [
+        ("delay", impairments.delay),
+        ("jitter", impairments.jitter),
+        ("reorder-by", impairments.reorder_by),
+    ];
     let numbers = [("rate", impairments.rate_bps), ("queue", u64::from(impairments.queue_limit))];
     let mut words = Vec::new();
     for (key, value) in durations {
@@ -151,7 +159,7 @@ mod tests {
         let lab = Lab {
             name: "lab".into(),
             stacks: vec!["lab/a".into(), "lab/b".into()],
-            links: vec![lab_link("a,b,name=link1,mtu=1500,delay=10ms,loss=0.1").unwrap()],
+            links: vec![lab_link("a,b,name=link1,mtu=1500,delay=10ms,loss=0.1,burst-end=0.5").unwrap()],
             clock: Clock::Virtual.into(),
             seed: 1,
             time_ns: 60_000_000_000,
@@ -160,8 +168,8 @@ mod tests {
         assert_eq!(
             labs(&[lab]),
             "\
-LAB  CLOCK    SEED  TIME       STACKS       LINKS                                        SESSION
-lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,loss=0.1  -"
+LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                      SESSION
+lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,loss=0.1,burst-end=0.5  -"
         );
     }
 
