@@ -86,7 +86,8 @@ fn what_is_lost_duplicated_and_corrupted_is_the_seeds_choice_and_counted() {
             datagram_to(packet) == Some(10)
         });
         // The last one is counted as sent a moment after it arrived.
-        let all = |now: &Counters| now.received == 201 && now.received + now.duplicated == now.sent + now.lost;
+        let all =
+            |now: &Counters| now.received == 201 && now.received + now.duplicated == now.sent + now.lost;
         Some((arrived, once(&path, Side::Left, all)))
     };
     let (Some((first, counters)), Some((again, _)), Some((other, _))) = (outcome(1), outcome(1), outcome(2))
