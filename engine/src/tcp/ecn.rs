@@ -14,6 +14,7 @@
 
 use super::agreed::ECN_BIT;
 use super::config::Ecn;
+use super::info::EcnInfo;
 use super::seq::Seq;
 use crate::wire::Flags;
 
@@ -161,6 +162,10 @@ pub(crate) struct EcnState {
     reduced: bool,
     /// What was sent when we did. An echo of what came before tells nothing new.
     reduced_at: Option<Seq>,
+    /// Data came that may be marked, or was.
+    seen: bool,
+    /// Segments with data that came marked.
+    received_ce: u64,
 }
 
 impl EcnState {
@@ -184,7 +189,20 @@ impl EcnState {
             self.echoes = false;
         }
         self.echoes |= codepoint == Codepoint::Ce;
+        self.seen |= codepoint != Codepoint::NotEct;
+        self.received_ce += u64::from(codepoint == Codepoint::Ce);
         self.echoes != before
+    }
+
+    /// What can be read of it.
+    pub(crate) fn info(&self) -> EcnInfo {
+        EcnInfo {
+            marks: self.setup.may_mark(),
+            listens: self.setup.listens(),
+            seen: self.seen,
+            echoes: self.echoes,
+            received_ce: self.received_ce,
+        }
     }
 
     /// Whether an acknowledgment tells that a segment of ours was marked. Where we said of none that it may be, ECE means

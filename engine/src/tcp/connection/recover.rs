@@ -516,6 +516,9 @@ impl Connection {
         let (now, pipe, min_rtt) = (cx.now, self.recovery.pipe(), self.rtt.min_rtt());
         let rate = self.recovery.rate.on_ack(now, news.delivered, news.latest, min_rtt);
         self.meters.on_rate(rate);
+        if news.ecn_echo {
+            self.totals.delivered_ce += u64::from(news.delivered);
+        }
         let window_limited = self.recovery.limited_until.is_some_and(|until| news.una.before(until));
         self.recovery.limited_until = self.recovery.limited_until.filter(|_| window_limited);
         if self.recovery.is_reducing() && self.congestion.uses_prr() {
