@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use super::path_search::ProbeStep;
 use super::*;
 use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
 use crate::limits::Limit;
@@ -427,6 +428,16 @@ impl Connection {
             Allowance::Quota => self.quota(),
             Allowance::Segment => mss,
         };
+        if allowance == Allowance::Quota {
+            match self.next_probe(cx.now, (waiting, by_peer, by_path), mss) {
+                ProbeStep::Send(len) => return Some(self.data_segment(self.snd.nxt, len)),
+                ProbeStep::Wait => {
+                    self.note_window_limited();
+                    return None;
+                }
+                ProbeStep::Skip => {}
+            }
+        }
         let candidate = Candidate {
             waiting,
             usable: by_peer.min(by_path),
