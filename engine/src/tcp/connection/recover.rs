@@ -511,6 +511,11 @@ impl Connection {
     fn undo_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
         self.rtt.on_spurious_timeout();
         self.undo(cx, news, cause);
+        //= https://www.rfc-editor.org/rfc/rfc4015#section-4
+        //# If the NewReno algorithm [RFC3782] is used in combination with the Eifel response
+        //# algorithm, step (1) of the NewReno algorithm SHOULD be modified as follows, but only if
+        //# SpuriousRecovery equals SPUR_TO:
+        self.recovery.recovered_before &= cause == UndoCause::DuplicateSack;
     }
 
     fn enter_phase(&mut self, cx: &mut Cx<'_>, to: RecoveryPhase, cause: RecoveryCause) {
