@@ -162,13 +162,19 @@ impl Connection {
     //# connection; it should not send segments that would result in packets larger than the PMTU,
     //# except to probe during PMTU Discovery (this probe packet must not be fragmented to the
     //# PMTU).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# Eff.snd.MSS = min(SendMSS+20, MMS_S) - TCPhdrsize - IPoptionsize
     pub(super) fn mss_of_path(&self) -> u32 {
         let fits = self.path.mtu().saturating_sub(self.ip_header_len() + TCP_HEADER_LEN);
-        fits.min(self.snd.peer_mss)
+        fits.min(self.snd.peer_mss.saturating_sub(self.ip_option_len()))
     }
 
     fn ip_header_len(&self) -> u32 {
-        if self.tuple.local.is_ipv4() { 20 } else { 40 }
+        if self.tuple.local.is_ipv4() { 20 + self.ip_option_len() } else { 40 }
+    }
+
+    fn ip_option_len(&self) -> u32 {
+        self.options.ip_options.len() as u32
     }
 
     /// The MTU is another: so is SND.MSS.
