@@ -430,7 +430,8 @@ impl Bbr {
             self.restore_cwnd();
         }
         self.cwnd = self.cwnd.saturating_sub(sample.lost).max(self.mss);
-        let delivered = sample.in_flight.saturating_add(sample.delivered);
+        // Small segments in flight leave room for a full one all the same.
+        let delivered = sample.in_flight.saturating_add(sample.delivered).max(self.mss);
         if self.recovery == Recovery::Entering {
             self.recovery = Recovery::Under;
             self.conserving = true;
