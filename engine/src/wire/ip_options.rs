@@ -128,9 +128,9 @@ impl IpOptions {
     fn each(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.octets();
         core::iter::from_fn(move || {
-            let len = match rest.first()? {
-                &ipv4::END_OF_OPTIONS => return None,
-                &ipv4::NO_OPERATION => 1,
+            let len = match *rest.first()? {
+                ipv4::END_OF_OPTIONS => return None,
+                ipv4::NO_OPERATION => 1,
                 _ => usize::from(*rest.get(1)?),
             };
             let (option, behind) = rest.split_at_checked(len)?;
