@@ -255,11 +255,12 @@ impl Ours {
 
 impl Kernel {
     fn set(&self, host: &Host) {
-        host.sysctl("tcp_sack", flag(self.sack));
-        host.sysctl("tcp_timestamps", flag(self.timestamps));
-        host.sysctl("tcp_window_scaling", flag(self.window_scaling));
+        // Those of TCP count for IPv6 as well.
+        host.sysctl("ipv4/tcp_sack", flag(self.sack));
+        host.sysctl("ipv4/tcp_timestamps", flag(self.timestamps));
+        host.sysctl("ipv4/tcp_window_scaling", flag(self.window_scaling));
         // Asked for by the kernel, or never agreed to; 2 would leave the asking to us.
-        host.sysctl("tcp_ecn", flag(self.ecn));
+        host.sysctl("ipv4/tcp_ecn", flag(self.ecn));
     }
 
     /// Not by namespace, where only those are allowed that the host allows to everybody.

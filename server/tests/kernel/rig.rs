@@ -1,10 +1,13 @@
 //! A server on a raw stack, its client, and kernel sockets opposite.
 
+pub(crate) mod station;
+
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
@@ -16,6 +19,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::net::{Host, World};
+use crate::watch::Watch;
 
 /// What a test of ours drives: a server in its namespace, with the stack `wire` on the host's address.
 #[derive(Clone)]
@@ -23,6 +27,7 @@ pub(crate) struct Rig {
     pub(crate) sockets: SocketsClient<Channel>,
     pub(crate) networks: NetworksClient<Channel>,
     pub(crate) sessions: SessionsClient<Channel>,
+    pub(crate) events: EventsClient<Channel>,
     pub(crate) ours: Host,
     pub(crate) theirs: Host,
 }
@@ -66,7 +71,8 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
             let rig = Rig {
                 sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
                 networks: NetworksClient::new(channel.clone()),
-                sessions: SessionsClient::new(channel),
+                sessions: SessionsClient::new(channel.clone()),
+                events: EventsClient::new(channel),
                 ours: ours.clone(),
                 theirs: theirs.clone(),
             };
@@ -179,6 +185,11 @@ impl Rig {
                 return all;
             }
         }
+    }
+
+    /// A watch that has begun: what happens from now on is in it.
+    pub(crate) async fn watch(&self, kinds: &[pb::EventKind]) -> Watch {
+        Watch::begin(self.events.clone(), kinds).await
     }
 
     /// Waits until a socket has been in each of these states, in this order, since the beginning.
