@@ -9,13 +9,13 @@ use sockwright_proto::v1 as pb;
 use tonic::{Code, Status};
 
 use crate::rig::station::{as_a_station, attach_beside, on_both_families, with_prefix};
-use crate::rig::{PATIENCE, Rig, address, content, errno};
+use crate::rig::{PATIENCE, Rig, address, content, errno, short_msl};
 use crate::watch::Watch;
 
 /// A socket of ours, connected to a kernel socket.
 async fn connected(rig: &Rig) -> (u64, TcpStream) {
     let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
-    let socket = rig.connect(listener.local_addr().expect("an address"), Default::default()).await;
+    let socket = rig.connect(listener.local_addr().expect("an address"), short_msl()).await;
     let (kernel, _) = listener.accept().expect("accepted");
     kernel.set_read_timeout(Some(PATIENCE)).expect("set");
     (socket, kernel)
@@ -57,27 +57,30 @@ async fn send_into_the_void(rig: &Rig, socket: u64) {
     rig.sockets.clone().send(request).await.expect("kept for later");
 }
 
-/// Asserts that the thread of a stack sleeps nearly all the time, while a call of ours waits for nothing.
-async fn nothing_spins(rig: &Rig, stack: &str, socket: u64) {
-    let (began, before) = (Instant::now(), cpu_time(stack));
+/// Asserts that the thread of the stack sleeps nearly all the time, while a call of ours waits for nothing.
+async fn nothing_spins(rig: &Rig, socket: u64) {
+    let (began, before) = (Instant::now(), cpu_time(rig));
     let receiving = tokio::time::timeout(Duration::from_secs(2), rig.recv(socket)).await;
     assert!(receiving.is_err(), "nothing can come: {receiving:?}");
-    let (wall, used) = (began.elapsed(), cpu_time(stack) - before);
+    let (wall, used) = (began.elapsed(), cpu_time(rig) - before);
     assert!(used * 4 < wall, "the thread worked for {used:?} in {wall:?}");
 }
 
-/// The processor time that the threads of stacks of this name took so far.
-fn cpu_time(stack: &str) -> Duration {
-    let threads =
-        fs::read_dir("/proc/self/task").expect("the threads").map(|thread| thread.expect("one").path());
+/// The processor time that the rig's stack took so far: that of its thread, which is where the host is.
+fn cpu_time(rig: &Rig) -> Duration {
+    let namespace = rig.ours.run(|| fs::read_link("/proc/thread-self/ns/net")).expect("a namespace");
+    let threads = fs::read_dir("/proc/self/task").expect("the threads");
+    let threads = threads.map(|thread| thread.expect("one").path());
+    let here =
+        threads.filter(|thread| fs::read_link(thread.join("ns/net")).is_ok_and(|other| other == namespace));
     // One of another test may end while it is looked at.
-    let stats = threads.filter_map(|thread| fs::read_to_string(thread.join("stat")).ok());
-    let ours = stats.filter(|stat| stat.contains(&format!("(stack {stack})")));
-    let fields = ours.map(|stat| stat.rsplit(") ").next().map(str::to_owned).unwrap_or_default());
-    // proc_pid_stat(5): utime and stime, of 10 ms each; the first field here is the third there.
-    let ticks = fields
-        .map(|rest| rest.split(' ').skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum::<u64>());
-    Duration::from_millis(10) * ticks.sum::<u64>() as u32
+    let stats = here.filter_map(|thread| fs::read_to_string(thread.join("stat")).ok());
+    let stat = stats.into_iter().find(|stat| stat.contains("(stack wire)")).expect("the thread of the stack");
+    // proc_pid_stat(5): utime and stime, in units of 10 ms, are the 14th and 15th field; its name ends the second.
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let ticks: u32 =
+        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
+    Duration::from_millis(10) * ticks
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn connections_survive_an_interface_that_goes_down_and_up() {
         rig.ours.ip("link set wire down");
         until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
         send_into_the_void(&rig, socket).await;
-        nothing_spins(&rig, "wire", socket).await;
+        nothing_spins(&rig, socket).await;
         rig.ours.ip("link set wire up");
         until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
         let mut late = [0; 4];
@@ -141,7 +144,7 @@ fn a_removed_interface_is_told_and_nothing_spins() {
         rig.ours.ip("link delete wire");
         until_link_is(&mut watch, pb::LinkState::Gone, 1500).await;
         send_into_the_void(&rig, socket).await;
-        nothing_spins(&rig, "wire", socket).await;
+        nothing_spins(&rig, socket).await;
         assert_eq!(errno(&connect(&rig).await.expect_err("there is no interface")), "ENETDOWN");
 
         let status = attach_beside(&rig, "late", &[&with_prefix(rig.ours.address)], vec![]).await;
@@ -152,7 +155,7 @@ fn a_removed_interface_is_told_and_nothing_spins() {
         rig.ours.ip("link add wire type veth peer name other");
         rig.ours.ip("link set wire up");
         rig.ours.ip("link set other up");
-        nothing_spins(&rig, "wire", socket).await;
+        nothing_spins(&rig, socket).await;
         assert_eq!(errno(&connect(&rig).await.expect_err("another interface")), "ENETDOWN");
         attach_beside(&rig, "late", &[&with_prefix(rig.ours.address)], vec![]).await.expect("attached");
         let detach = pb::DetachRequest { name: "late".into() };
@@ -194,7 +197,7 @@ fn connections_over_raw_sockets_survive_an_address_that_is_removed_and_added() {
         let own = with_prefix(rig.ours.address);
         rig.ours.ip(&format!("address delete {own} dev wire"));
         send_into_the_void(&rig, socket).await;
-        nothing_spins(&rig, "wire", socket).await;
+        nothing_spins(&rig, socket).await;
         // The kernel has no way from there, and no port there for another socket.
         rig.send(datagrams, b"lost").await;
         assert_eq!(errno(&rig.recv(datagrams).await.expect_err("there is no way")), "ENETUNREACH");

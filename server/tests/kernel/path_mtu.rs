@@ -9,7 +9,7 @@ use tokio_stream::iter;
 
 use crate::net::routed::{NARROW, Routed};
 use crate::rig::station::at_station;
-use crate::rig::{Rig, content, hash_of, kernel_exchange, on_wire, short_msl};
+use crate::rig::{PATIENCE, Rig, content, hash_of, kernel_exchange, on_wire, short_msl};
 
 /// Each way, in chunks of 64 KiB.
 const CHUNKS: u64 = 32;
@@ -54,8 +54,9 @@ fn on_every_stack<F: Future<Output = ()>>(prepare: impl Fn(&Routed), test: impl 
 async fn exchange(rig: &Rig) -> Vec<u32> {
     let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
     let remote = listener.local_addr().expect("an address");
-    let kernel =
-        spawn_blocking(move || kernel_exchange(listener.accept().expect("accepted").0, content(2, CHUNKS)));
+    let kernel = spawn_blocking(move || {
+        kernel_exchange(listener.accept().expect("accepted").0, PATIENCE, content(2, CHUNKS))
+    });
     let mut watch = rig.watch(&[pb::EventKind::PathMtu, pb::EventKind::Released]).await;
     let socket = rig.connect(remote, short_msl()).await;
     let received = rig.transfer(socket, iter(content(1, CHUNKS))).await;

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
@@ -252,17 +253,17 @@ impl Rig {
 }
 
 /// No call of these tests waits for so long: one that does has met a failure elsewhere, which is then seen.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes a port as the kernel's, once it is given back. That can be a moment later than told: a child that another
 /// test's thread forked holds every descriptor until it has become its program.
 pub(crate) fn given_back(host: &Host, address: SocketAddr) -> TcpListener {
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match host.run(|| TcpListener::bind(address)) {
             Ok(listener) => return listener,
             Err(error) => {
-                assert!(std::time::Instant::now() < deadline, "{address} is not given back: {error}")
+                assert!(Instant::now() < deadline, "{address} is not given back: {error}")
             }
         }
     }
@@ -311,13 +312,15 @@ pub(crate) fn hash_of(content: impl Iterator<Item = Vec<u8>>) -> u64 {
 }
 
 /// The kernel's side of a bulk transfer: writes all and closes its half on one thread, hashes what comes on another.
+/// Neither may stand still for longer than `patience`.
 pub(crate) fn kernel_exchange(
     stream: TcpStream,
+    patience: Duration,
     content: impl Iterator<Item = Vec<u8>> + Send + 'static,
 ) -> u64 {
     stream
-        .set_read_timeout(Some(PATIENCE))
-        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+        .set_read_timeout(Some(patience))
+        .and_then(|()| stream.set_write_timeout(Some(patience)))
         .expect("set");
     let mut writer = stream.try_clone().expect("cloned");
     let writing = std::thread::spawn(move || {

@@ -7,7 +7,7 @@ use sockwright_proto::v1 as pb;
 use tonic::Code;
 
 use crate::rig::station::{MAC, as_a_station, at_station, attach, on_both_families, with_prefix};
-use crate::rig::{PATIENCE, Rig, address, errno};
+use crate::rig::{PATIENCE, Rig, address, errno, short_msl};
 
 async fn exchange(rig: &Rig, ours: u64, mut theirs: TcpStream) {
     rig.send(ours, b"from us").await;
@@ -23,7 +23,7 @@ async fn exchange(rig: &Rig, ours: u64, mut theirs: TcpStream) {
 #[test]
 fn the_kernel_connects_to_a_station_and_a_station_to_the_kernel() {
     as_a_station(|rig| async move {
-        let (listener, at) = rig.listen(pb::SocketOptions::default()).await;
+        let (listener, at) = rig.listen(short_msl()).await;
         let theirs = rig.theirs.run(|| TcpStream::connect(at)).expect("connected");
         let accepted = rig.accept(listener).await;
         exchange(&rig, accepted, theirs).await;
@@ -31,7 +31,7 @@ fn the_kernel_connects_to_a_station_and_a_station_to_the_kernel() {
 
         let kernel = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("a kernel socket");
         let remote = kernel.local_addr().expect("an address");
-        let socket = rig.connect(remote, pb::SocketOptions::default()).await;
+        let socket = rig.connect(remote, short_msl()).await;
         let (theirs, from) = kernel.accept().expect("accepted");
         assert_eq!(from.ip(), rig.ours.address);
         exchange(&rig, socket, theirs).await;
@@ -59,7 +59,7 @@ fn a_station_reaches_another_network_by_a_kernel_that_routes() {
         let kernel =
             rig.theirs.run(|| TcpListener::bind(SocketAddr::new(behind, 0))).expect("a kernel socket");
         let remote = kernel.local_addr().expect("an address");
-        let socket = rig.connect(remote, pb::SocketOptions::default()).await;
+        let socket = rig.connect(remote, short_msl()).await;
         let (theirs, _) = kernel.accept().expect("accepted");
         exchange(&rig, socket, theirs).await;
     });
