@@ -326,6 +326,9 @@ impl Engine {
 //# implies not only that the data boundaries have not changed, but also that none of the
 //# headers have changed), then the same IPv4 Identification field MAY be used (see Section
 //# 3.2.1.5 of RFC 1122) (MAY-4).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//# There MUST be a means for the transport layer to specify IP options to be included in
+//# transmitted IP datagrams (see Section 3.4).
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.6
 //# The IP layer MUST provide a means for the transport layer to set the TOS field of every
 //# datagram that is sent; the default is all zero bits.
@@ -345,7 +348,8 @@ impl Engine {
 //= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
 //# The IPv4 ID field MUST NOT be used for purposes other than fragmentation and reassembly.
 pub(super) fn header((src, dst): (IpAddr, IpAddr), protocol: Protocol, options: &Options) -> IpHeader {
-    IpHeader { src, dst, protocol, hop_limit: options.hop_limit, ecn: 0, dscp: options.dscp, ident: 0 }
+    let &Options { hop_limit, dscp, ip_options, .. } = options;
+    IpHeader { src, dst, protocol, hop_limit, ecn: 0, dscp, ident: 0, options: ip_options }
 }
 
 /// Appends the header of a packet that routers may cut, if there is a number for it. Without one they may not: an
