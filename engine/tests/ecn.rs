@@ -482,7 +482,8 @@ fn marked(frame: &[u8]) -> Vec<u8> {
     use sockwright_engine::wire::IpHeader;
     let IpPacket { src, dst, protocol, hop_limit, dscp, payload, .. } = IpPacket::parse(frame).unwrap();
     let mut marked = Vec::new();
-    IpHeader { src, dst, protocol, hop_limit, ecn: CE, dscp, ident: 0 }.emit(payload.len(), &mut marked);
+    IpHeader { src, dst, protocol, hop_limit, ecn: CE, dscp, ident: 0, options: Default::default() }
+        .emit(payload.len(), &mut marked);
     marked.extend(payload);
     marked
 }

@@ -68,6 +68,7 @@ fn with_ecn(host: &Host, ident: u32, payload: &[u8], from: usize, to: usize, ecn
         ecn,
         dscp: 0,
         ident: 0,
+        options: Default::default(),
     };
     let fragment = Fragment { ident, offset: from as u16, more: to < payload.len() };
     let mut frame = Vec::new();
@@ -172,7 +173,7 @@ proptest! {
         let ip = if v4 { "10.0.0.1" } else { "fd00::1" };
         let mut host = Host::with_config(ip, 1, Config { limits, ..Config::default() });
         let header = IpHeader {
-            src: peer_of(&host), dst: host.ip, protocol: Protocol::Udp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0,
+            src: peer_of(&host), dst: host.ip, protocol: Protocol::Udp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0, options: Default::default()
         };
         for (ident, eights, len, more, millis) in parts {
             let mut frame = Vec::new();
@@ -439,6 +440,9 @@ fn a_packet_in_too_many_fragments_is_discarded() {
 //= type=test
 //# The IPv4 ID of non-atomic datagrams MUST NOT be reused when sending a copy of an earlier
 //# non-atomic datagram.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-8
+//= type=test
+//# This approach is NOT RECOMMENDED.
 #[test]
 fn a_packet_that_fits_is_atomic_and_one_in_fragments_has_a_number_of_its_own() {
     let mut pair = Pair::new();
@@ -506,6 +510,7 @@ fn a_long_echo_request_is_answered_in_fragments() {
             ecn: 0,
             dscp: 10,
             ident: 0,
+            options: Default::default(),
         };
         for from in (0..payload.len()).step_by(1000) {
             let to = payload.len().min(from + 1000);

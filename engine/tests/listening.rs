@@ -373,6 +373,7 @@ fn a_syn_that_claims_to_come_from_the_listener_itself_is_dropped_in_silence() {
         ecn: 0,
         dscp: 0,
         ident: 0,
+        options: Default::default(),
     };
     let mut frame = Vec::new();
     header.emit(segment.len(), &mut frame);

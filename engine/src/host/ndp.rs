@@ -10,8 +10,8 @@ use crate::id::LinkId;
 use crate::neighbor::{AddressState, Advertisement};
 use crate::time::Instant;
 use crate::wire::{
-    ChecksumPolicy, EtherType, IpHeader, IpPacket, Mac, NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions,
-    Protocol, solicited_node,
+    ChecksumPolicy, EtherType, IpHeader, IpOptions, IpPacket, Mac, NDP_HOP_LIMIT, NdpMessage, NdpOption,
+    NdpOptions, Protocol, solicited_node,
 };
 
 impl Engine {
@@ -466,6 +466,7 @@ fn discovery<'a>(
         ecn: 0,
         dscp: 0,
         ident: 0,
+        options: IpOptions::NONE,
     };
     let mut packet = Vec::with_capacity(header.len() + body.len());
     header.emit(body.len(), &mut packet);

@@ -138,7 +138,8 @@ pub(crate) fn advertisement(told: Advertise) -> Vec<u8> {
 
 pub(crate) fn packet(src: IpAddr, dst: IpAddr, protocol: Protocol, hop_limit: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![];
-    IpHeader { src, dst, protocol, hop_limit, ecn: 0, dscp: 0, ident: 0 }.emit(body.len(), &mut out);
+    IpHeader { src, dst, protocol, hop_limit, ecn: 0, dscp: 0, ident: 0, options: Default::default() }
+        .emit(body.len(), &mut out);
     out.extend_from_slice(body);
     out
 }

@@ -260,8 +260,16 @@ fn check_packet(frame: &[u8]) {
 
 /// A packet of `protocol` from one address to another.
 pub(super) fn packet(src: IpAddr, dst: IpAddr, protocol: Protocol, payload: &[u8]) -> Vec<u8> {
-    let header =
-        sockwright_engine::wire::IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 };
+    let header = sockwright_engine::wire::IpHeader {
+        src,
+        dst,
+        protocol,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    };
     let mut frame = Vec::new();
     header.emit(payload.len(), &mut frame);
     frame.extend_from_slice(payload);

@@ -17,6 +17,7 @@ use super::receipt::{Given, Turn};
 
 /// A message to an engine's thread.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are calls: a box for each would cost more")]
 pub(crate) enum Command {
     /// Carry out a call.
     Call(Call),

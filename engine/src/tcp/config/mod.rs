@@ -8,6 +8,8 @@ use core::time::Duration;
 
 pub use patch::{OptionsPatch, OutOfRange};
 
+use crate::wire::IpOptions;
+
 /// Every option of a socket, with RFC 9293's and Linux's defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -81,6 +83,8 @@ pub struct Options {
     //# It is not required, but the application SHOULD be able to change the Differentiated
     //# Services field during the connection lifetime (SHLD-21).
     pub dscp: u8,
+    /// The options of IPv4 packets sent (RFC 791 §3.1). They take their octets from every segment.
+    pub ip_options: IpOptions,
     /// How the path MTU is found.
     pub path_mtu_discovery: PathMtuDiscovery,
     /// On a listener: when a handshake is kept in the sequence number alone (RFC 4987 §3.6).
@@ -126,11 +130,17 @@ pub enum LossDetection {
 pub enum PathMtuDiscovery {
     /// Not at all: IPv4 packets may be fragmented on their way.
     Off,
-    /// By ICMP (RFC 1191, RFC 8201). A path that swallows large packets and tells nothing gets smaller ones for ten
-    /// minutes (RFC 4821 §7.7).
+    /// By ICMP (RFC 1191, RFC 8201). After three timeouts in a row a path counts as one that swallows large packets and
+    /// tells nothing: then smaller ones go, and what it takes is searched as with [`PathMtuDiscovery::Probe`].
     #[default]
     Icmp,
-    /// As [`PathMtuDiscovery::Icmp`]: no larger segments are sent to probe for what the path takes (RFC 4821 §7).
+    /// By ICMP and by larger segments (RFC 4821). A connection begins with packets of 1024 octets, 1280 over IPv6, and now
+    /// and then sends one that is larger; where it is lost nothing else suffers. That takes SACK: without it this is
+    /// [`PathMtuDiscovery::Icmp`], and a path that swallows packets gets smaller ones for ten minutes. Set on an open
+    /// connection it begins no search.
+    ///
+    /// A datagram goes in one packet that nobody may cut, whatever is known of its path (RFC 4821 §9): at most as long as
+    /// the MTU of the first link.
     Probe,
 }
 
@@ -216,6 +226,7 @@ impl Default for Options {
             user_timeout_option: false,
             hop_limit: 64,
             dscp: 0,
+            ip_options: IpOptions::NONE,
             path_mtu_discovery: PathMtuDiscovery::Icmp,
             syn_cookies: SynCookies::WhenFull,
         }

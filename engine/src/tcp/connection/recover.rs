@@ -53,6 +53,8 @@ struct News {
     original: bool,
     /// A segment that was first sent in the recovery has arrived.
     beyond: bool,
+    /// The segment that probes the path has arrived.
+    path_probe: bool,
     /// It ended or undid a reduction: the window is what that made it.
     settled: bool,
 }
@@ -70,6 +72,7 @@ impl Connection {
             self.snd.syn_acknowledged = news.advances;
             return;
         }
+        self.follow_path_search(cx, news.path_probe);
         self.answer_probe(cx, &mut news);
         self.follow_phase(cx, &mut news);
         self.detect_losses(cx, &mut news);
@@ -110,7 +113,10 @@ impl Connection {
 
         let recovery = &mut self.recovery;
         let rack = &mut recovery.rack;
+        let path_probe = self.path.search().and_then(|search| search.awaited());
         let mut arrived = |news: &mut News, record: &Record| {
+            let covered = path_probe.is_some_and(|probe| probe.covers(record.start, record.end));
+            news.path_probe |= covered && record.retransmissions == 0;
             if sack {
                 rack.on_delivered(record, now, min_rtt, news.echo);
             }
@@ -315,6 +321,10 @@ impl Connection {
     /// Finds what is lost by now, and begins a recovery if anything is.
     fn detect_losses(&mut self, cx: &mut Cx<'_>, news: &mut News) {
         let (lost, resent_lost, cause) = self.mark_losses(cx, news.duplicate);
+        if lost > 0 && self.only_probe_is_lost() {
+            return self.note_disorder(cx, news);
+        }
+        self.verify_path_mtu(cx, (news.delivered, lost));
         news.lost += lost;
         match self.recovery.phase {
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
