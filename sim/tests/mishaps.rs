@@ -45,8 +45,8 @@ impl Two {
 
     fn listen(&mut self) {
         let socket = self.create(B, OptionsPatch::default());
-        self.op(B, Request::Bind { socket, local: server() });
-        self.op(B, Request::Listen { socket, backlog: 5 });
+        self.op(B, Request::Bind { socket, local: server() }).unwrap();
+        self.op(B, Request::Listen { socket, backlog: 5 }).unwrap();
     }
 
     fn create(&mut self, stack: StackId, options: OptionsPatch) -> SocketId {
