@@ -14,6 +14,7 @@ use crate::event::{DropReason, EventKind};
 use crate::id::LinkId;
 use crate::neighbor::{Action, AddressState, Cache, Claims, Conflict, Neighbor, Resolution, Step};
 use crate::rng::Rng;
+use crate::tcp::cx::Cx;
 use crate::time::Instant;
 use crate::wire::{EtherType, EthernetFrame, Mac, Vlan, ethernet_header_len, solicited_node};
 
@@ -308,10 +309,27 @@ impl Engine {
     //# "advice" on the status of route cache entries when either positive (gateway OK) or
     //# negative (gateway dead) information is available.
     pub(super) fn confirm_path(&mut self, now: Instant, remote: IpAddr) {
+        self.advise(now, remote, Cache::confirm);
+    }
+
+    /// A connection sends the same to `remote` again and again: the first hop is asked whether it is still there. Where it
+    /// is not, and there is another router, the next packet goes by that.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# The following procedure MUST be used to handle excessive retransmissions of data segments
+    //# (MUST-20):
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# When the number of transmissions of the same segment reaches or
+    //# exceeds threshold R1, pass negative advice (see Section 3.3.1.4
+    //# of [19]) to the IP layer, to trigger dead-gateway diagnosis.
+    pub(super) fn doubt_path(&mut self, now: Instant, remote: IpAddr) {
+        self.advise(now, remote, Cache::doubt);
+    }
+
+    fn advise(&mut self, now: Instant, remote: IpAddr, advice: fn(&mut Cache, &mut Cx<'_>, IpAddr)) {
         let Some(Hop { interface, next, .. }) = self.route(remote) else { return };
         let Some(link) = self.interfaces.get(interface).map(|interface| interface.link) else { return };
         if let Some(station) = self.stations.get_mut(&link) {
-            station.neighbors.confirm(&mut self.shared.cx(now), next);
+            advice(&mut station.neighbors, &mut self.shared.cx(now), next);
         }
     }
 }
