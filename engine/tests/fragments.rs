@@ -403,6 +403,7 @@ fn a_segment_in_fragments_has_the_codepoint_that_they_have_or_tells_that_one_met
                 ecn,
                 dscp: 0,
                 ident: 0,
+                options: Default::default(),
             };
             let fragment = Fragment { ident: 7, offset: cut.start as u16, more: cut.end < segment.len() };
             let mut frame = Vec::new();
