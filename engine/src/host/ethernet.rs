@@ -16,7 +16,7 @@ use crate::neighbor::{Action, AddressState, Cache, Claims, Conflict, Neighbor, R
 use crate::rng::Rng;
 use crate::tcp::cx::Cx;
 use crate::time::Instant;
-use crate::wire::{EtherType, EthernetFrame, Mac, Vlan, ethernet_header_len, solicited_node};
+use crate::wire::{EtherType, EthernetFrame, Mac, Unfinished, Vlan, ethernet_header_len, solicited_node};
 
 /// An interface's station on its Ethernet.
 #[derive(Debug)]
@@ -141,14 +141,31 @@ impl Engine {
     //# (probably the hardware driver) must consult the Address Resolution module (perhaps
     //# implemented in the Ethernet support module) to convert the <protocol type, target protocol
     //# address> pair to a 48.bit Ethernet address.
-    pub(super) fn enclose(&mut self, now: Instant, hop: &Hop, src: IpAddr, buf: &mut Vec<u8>) -> bool {
+    pub(super) fn enclose(
+        &mut self,
+        now: Instant,
+        hop: &Hop,
+        src: IpAddr,
+        unfinished: Option<Unfinished>,
+        buf: &mut Vec<u8>,
+    ) -> bool {
         let link = self.interfaces.get(hop.interface).map(|interface| interface.link);
         let Some((link, station)) = link.and_then(|link| Some((link, self.stations.get_mut(&link)?))) else {
             buf.drain(..self.headroom.min(buf.len()));
             return true;
         };
         let packet = buf.get(self.headroom..).unwrap_or_default();
-        let resolution = station.neighbors.resolve(&mut self.shared.cx(now), hop.next, src, packet);
+        let mut cx = self.shared.cx(now);
+        let resolution = match unfinished {
+            // What waits for its neighbor waits as it will be on the wire.
+            Some(rest) if !station.neighbors.knows(hop.next) => {
+                for packet in rest.finish(packet) {
+                    station.neighbors.resolve(&mut cx, hop.next, src, &packet);
+                }
+                Resolution::Waits
+            }
+            _ => station.neighbors.resolve(&mut cx, hop.next, src, packet),
+        };
         let Resolution::Known(dst) = resolution else {
             self.act(now, link);
             return false;
