@@ -1,5 +1,6 @@
 //! What befalls hosts: one that restarts knows nothing of its connections, and their other ends find out (RFC 9293 §3.5.1);
-//! one that sleeps finds its timers overdue.
+//! one that sleeps finds its timers overdue. And what a network keeps back and delivers in a later connection of the same
+//! addresses and sequence numbers (RFC 7323 §5) is not taken for that one's.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,10 +14,11 @@ use sockwright_engine::tcp::state::State;
 use sockwright_engine::tcp::timers::TimerKind;
 use sockwright_engine::time::Instant;
 use sockwright_sim::check::Laws;
-use sockwright_sim::{LinkConfig, Output, StackId, World};
+use sockwright_sim::{LinkConfig, LinkIndex, Output, StackId, World};
 
 const A: StackId = StackId(0);
 const B: StackId = StackId(1);
+const LINK: LinkIndex = LinkIndex(0);
 const PORT: u16 = 80;
 const OUR_PORT: u16 = 4000;
 
@@ -39,14 +41,15 @@ impl Two {
         }
         world.add_link(LinkConfig::default(), &members).unwrap();
         let mut two = Two { world, laws: Laws::default(), ids, outputs: Vec::new(), ops: 0 };
-        two.listen();
+        two.listen(OptionsPatch::default());
         two
     }
 
-    fn listen(&mut self) {
-        let socket = self.create(B, OptionsPatch::default());
+    fn listen(&mut self, options: OptionsPatch) -> SocketId {
+        let socket = self.create(B, options);
         self.op(B, Request::Bind { socket, local: server() }).unwrap();
         self.op(B, Request::Listen { socket, backlog: 5 }).unwrap();
+        socket
     }
 
     fn create(&mut self, stack: StackId, options: OptionsPatch) -> SocketId {
@@ -153,7 +156,7 @@ fn who_speaks_to_a_host_that_restarted_is_reset() {
     two.run_for(SECOND);
     assert_eq!(two.state(socket), Some(State::Established));
     two.restart(B);
-    two.listen();
+    two.listen(OptionsPatch::default());
     two.run_for(60 * SECOND);
     assert_eq!(two.state(socket), Some(State::Established), "nothing was said");
     two.send(socket).unwrap();
@@ -216,4 +219,68 @@ fn a_host_that_slept_longer_than_its_user_timeout_gives_up_what_was_outstanding(
     two.leap(A, 31 * SECOND);
     two.run_for(Duration::ZERO);
     assert_eq!(two.failure(socket), Some(Errno::ETIMEDOUT));
+}
+
+/// Connections of one tuple, all with the same sequence numbers, one after the other; in each of them, before it sends, the
+/// network delivers what it kept of the data of those before. How many got something that was not theirs.
+fn mixed_up(timestamps: bool) -> usize {
+    const CONNECTIONS: u8 = 8;
+    let mut two = Two::new();
+    let options = OptionsPatch {
+        timestamps: Some(timestamps),
+        initial_sequence_number: Some(u32::MAX - 2),
+        msl: Some(Duration::ZERO),
+        reuse_address: Some(true),
+        ..OptionsPatch::default()
+    };
+    let first = two.world.engine(B).unwrap().sockets()[0];
+    two.op(B, Request::Close { socket: first }).unwrap();
+    let listener = two.listen(options.clone());
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    let mut mixed = 0;
+    for number in 0..CONNECTIONS {
+        let ours = two.connect(options.clone());
+        two.run_for(SECOND);
+        let Ok(Reply::Accepted { socket: theirs, .. }) =
+            two.op(B, Request::Accept { socket: listener, wait: Wait::Never })
+        else {
+            panic!("connection {number} did not open")
+        };
+        for frame in &kept {
+            two.world.inject(LINK, B, frame);
+            two.outputs.extend(std::iter::from_fn(|| two.world.poll_output()));
+        }
+        two.outputs.clear();
+        let data = vec![number; 100];
+        two.op(A, Request::Send { socket: ours, data: data.clone(), urgent: false, wait: Wait::Never })
+            .unwrap();
+        two.run_for(SECOND);
+        let frames = two.outputs.iter().filter_map(|output| match output {
+            Output::Link { from: A, frame, .. } if frame.len() > data.len() => Some(frame.clone()),
+            _ => None,
+        });
+        kept.extend(frames);
+        let receive = Request::Recv { socket: theirs, max: 1000, min: 1, peek: false, wait: Wait::Never };
+        match two.op(B, receive) {
+            Ok(Reply::Received { data: received, .. }) => mixed += usize::from(received != data),
+            other => panic!("{other:?}"),
+        }
+        for (stack, socket) in [(A, ours), (B, theirs)] {
+            two.op(stack, Request::Close { socket }).unwrap();
+            two.run_for(SECOND);
+        }
+    }
+    assert_eq!(kept.len(), usize::from(CONNECTIONS));
+    mixed
+}
+
+#[test]
+fn an_old_duplicate_is_never_delivered_where_timestamps_tell() {
+    assert_eq!(mixed_up(true), 0);
+}
+
+/// The trial above is one: without timestamps nothing tells what is old.
+#[test]
+fn without_timestamps_the_same_duplicates_are_delivered() {
+    assert_eq!(mixed_up(false), 7);
 }
