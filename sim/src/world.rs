@@ -20,11 +20,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange, Medium};
+use sockwright_engine::host::{Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Route};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::ChecksumPolicy;
+use sockwright_engine::wire::{ChecksumPolicy, Mac};
 use sockwright_link::impair::{Impairments, InvalidImpairment};
 use sockwright_link::virtual_link::{self, AttachError, EndpointId, Sent, VirtualLink};
 
@@ -105,7 +105,7 @@ pub struct Arrival {
     pub at: Instant,
     /// On which link.
     pub link: LinkIndex,
-    /// The IP packet.
+    /// The IP packet, or on an Ethernet the frame.
     pub frame: Vec<u8>,
 }
 
@@ -229,13 +229,47 @@ impl World {
         if let Some((stack, _)) = members.iter().find(|(stack, _)| !self.is_there(*stack)) {
             return Err(WorldError::NoSuchStack(*stack));
         }
-        let link = LinkIndex(self.links.len() as u32);
         let segment = VirtualLink::new(self.seeds.next_u64(), virtual_link::Limits::default());
-        self.links.push(Link { segment, config, members: BTreeMap::new(), owners: BTreeMap::new() });
+        let link = self.push_link(segment, config);
         for (stack, addresses) in members {
             self.join(link, *stack, addresses.clone())?;
         }
         Ok(link)
+    }
+
+    /// Adds an Ethernet between stacks, each with its MAC address and its addresses on it. They find each other by ARP and
+    /// neighbor discovery, and use their addresses without asking whether somebody else does.
+    pub fn add_ethernet(
+        &mut self,
+        config: LinkConfig,
+        members: &[(StackId, Mac, Vec<(IpAddr, u8)>)],
+    ) -> Result<LinkIndex, WorldError> {
+        config.impairments.validate().map_err(WorldError::Impairment)?;
+        let segment = VirtualLink::ethernet(self.seeds.next_u64(), virtual_link::Limits::default());
+        let link = self.push_link(segment, config);
+        for (stack, mac, addresses) in members {
+            self.attach(link, *stack, Some(*mac), addresses.clone())?;
+        }
+        Ok(link)
+    }
+
+    fn push_link(&mut self, segment: VirtualLink, config: LinkConfig) -> LinkIndex {
+        let link = LinkIndex(self.links.len() as u32);
+        self.links.push(Link { segment, config, members: BTreeMap::new(), owners: BTreeMap::new() });
+        link
+    }
+
+    /// Adds a route to a stack, over a link that it is on; `gateway` as in [`Route::gateway`].
+    pub fn add_route(
+        &mut self,
+        stack: StackId,
+        link: LinkIndex,
+        (destination, prefix): (IpAddr, u8),
+        gateway: Option<IpAddr>,
+    ) -> Result<(), WorldError> {
+        let engine = self.engine_mut(stack).ok_or(WorldError::NoSuchStack(stack))?;
+        let route = Route { destination, prefix, gateway, link: LinkId(link.0) };
+        engine.add_route(route).map_err(WorldError::Interface)
     }
 
     /// Gives a stack an interface on a link that is there already.
@@ -245,19 +279,35 @@ impl World {
         stack: StackId,
         addresses: Vec<(IpAddr, u8)>,
     ) -> Result<(), WorldError> {
+        self.attach(link, stack, None, addresses)
+    }
+
+    fn attach(
+        &mut self,
+        link: LinkIndex,
+        stack: StackId,
+        mac: Option<Mac>,
+        addresses: Vec<(IpAddr, u8)>,
+    ) -> Result<(), WorldError> {
         let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
         let node = self.stacks.get_mut(stack.0 as usize).ok_or(WorldError::NoSuchStack(stack))?;
         if there.members.contains_key(&stack) {
             return Err(WorldError::Membership(stack, link));
         }
         let plain: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
-        let endpoint = there.segment.attach(&plain).map_err(WorldError::Attach)?;
+        let endpoint = match mac {
+            Some(mac) => there.segment.attach_station(mac),
+            None => there.segment.attach(&plain),
+        };
+        let endpoint = endpoint.map_err(WorldError::Attach)?;
         let interface = Interface {
             link: LinkId(link.0),
             addresses,
             mtu: there.config.mtu,
             checksums: ChecksumPolicy::Verify,
-            medium: Medium::Ip,
+            medium: mac.map_or(Medium::Ip, |mac| {
+                Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
+            }),
             shared_with_host: false,
         };
         let added = match node {
@@ -320,12 +370,14 @@ impl World {
     /// Sends an outsider's frame down a link. `false` where it is not on the link.
     pub fn send_frame(&mut self, link: LinkIndex, from: StackId, frame: &[u8]) -> bool {
         let Some(there) = self.links.get_mut(link.0 as usize) else { return false };
-        let Some(fate) = there.send(self.now, from, frame) else { return false };
-        if self.frames_told {
-            self.outputs.push_back(Output::Link { link, at: self.now, from, fate, frame: frame.to_vec() });
-        }
+        let (at, medium) = (self.now, there.segment.medium());
+        let sent = there.send(at, from, frame, |fate| {
+            if self.frames_told {
+                self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame: frame.to_vec() });
+            }
+        });
         self.note_link(link);
-        true
+        sent
     }
 
     /// Makes a call on a stack. ENODEV where there is no such stack.
@@ -457,14 +509,23 @@ impl World {
             // The segment is told before the frame that carries it.
             take_events(engine, stack, &mut self.outputs);
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
-            let Some(fate) = link.send(self.now, stack, &self.buffer) else { continue };
             let index = LinkIndex(transmit.link.0);
+            let (at, medium) = (self.now, link.segment.medium());
+            link.send(at, stack, &self.buffer, |fate| {
+                if self.frames_told {
+                    let frame = self.buffer.clone();
+                    self.outputs.push_back(Output::Link {
+                        link: index,
+                        at,
+                        from: stack,
+                        fate,
+                        medium,
+                        frame,
+                    });
+                }
+            });
             if links_used.last() != Some(&index) {
                 links_used.push(index);
-            }
-            if self.frames_told {
-                let frame = self.buffer.clone();
-                self.outputs.push_back(Output::Link { link: index, at: self.now, from: stack, fate, frame });
             }
         }
         take_events(engine, stack, &mut self.outputs);
@@ -492,10 +553,21 @@ fn take_events(engine: &mut Engine, stack: StackId, outputs: &mut VecDeque<Outpu
 }
 
 impl Link {
-    /// Sends a member's frame; `None` where the sender is no member.
-    fn send(&mut self, now: Instant, from: StackId, frame: &[u8]) -> Option<Fate> {
-        let endpoint = *self.members.get(&from)?;
-        Some(match self.segment.send(now, endpoint, frame) {
+    /// Sends a member's frame, and tells what became of it on each way that it goes; `false` where the sender is no member.
+    fn send(&mut self, now: Instant, from: StackId, frame: &[u8], mut tell: impl FnMut(Fate)) -> bool {
+        let Some(&endpoint) = self.members.get(&from) else { return false };
+        match self.segment.flood(now, endpoint, frame) {
+            Some(sent) => sent.into_iter().filter_map(|sent| self.fate(sent)).for_each(tell),
+            None => {
+                let sent = self.segment.send(now, endpoint, frame);
+                self.fate(sent).into_iter().for_each(&mut tell);
+            }
+        }
+        true
+    }
+
+    fn fate(&self, sent: Sent) -> Option<Fate> {
+        Some(match sent {
             Sent::Dropped(cause) => Fate::Dropped(cause),
             Sent::Flying { to, original, copy } => Fate::Flying { to: self.owner(to)?, original, copy },
         })
