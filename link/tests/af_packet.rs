@@ -61,8 +61,8 @@ fn wait_for<T>(
 }
 
 fn take<T>(link: &mut AfPacket, wanted: &mut impl FnMut(&EthernetFrame<'_>) -> Option<T>) -> Option<T> {
-    while let Some(frame) = link.recv().expect("received") {
-        let found = wanted(&EthernetFrame::parse(frame).expect("an Ethernet frame"));
+    while let Some(received) = link.recv().expect("received") {
+        let found = wanted(&EthernetFrame::parse(received.frame).expect("an Ethernet frame"));
         if found.is_some() {
             return found;
         }
@@ -73,7 +73,7 @@ fn take<T>(link: &mut AfPacket, wanted: &mut impl FnMut(&EthernetFrame<'_>) -> O
 fn send(link: &mut AfPacket, dst: Mac, vlan: Option<Vlan>, ether_type: EtherType, payload: &[u8]) {
     let mut frame = Vec::new();
     EthernetFrame { dst, src: OURS, vlan, ether_type, payload }.emit(&mut frame);
-    link.send(&frame).expect("sent");
+    link.send(&frame, None).expect("sent");
 }
 
 /// Who has `ip`, asked by 10.77.0.7: his MAC address.
@@ -141,8 +141,8 @@ fn frames_for_other_stations_and_those_of_the_host_itself_are_not_seen() {
         .emit(&mut frame);
         frame
     };
-    other.send(&for_another(Mac([2, 0, 0, 0, 0, 0x78]))).expect("sent");
-    other.send(&for_another(OURS)).expect("sent");
+    other.send(&for_another(Mac([2, 0, 0, 0, 0, 0x78])), None).expect("sent");
+    other.send(&for_another(OURS), None).expect("sent");
     let mut seen = Vec::new();
     wait_for(&mut link, "the frame for us", |frame| {
         seen.push((frame.src, frame.dst));
@@ -163,7 +163,7 @@ fn tags_that_the_kernel_took_out_are_put_back() {
     let payload = [9; 100];
     EthernetFrame { dst: OURS, src: OTHER, vlan, ether_type: EtherType::Ipv4, payload: &payload }
         .emit(&mut frame);
-    other.send(&frame).expect("sent");
+    other.send(&frame, None).expect("sent");
     wait_for(&mut link, "the tagged frame", |frame| {
         (frame.vlan == vlan)
             .then(|| assert_eq!((frame.ether_type, frame.payload), (EtherType::Ipv4, &payload[..])))
@@ -175,8 +175,8 @@ fn a_frame_above_the_mtu_is_refused_by_name() {
     let Some(world) = World::new() else { return };
     let [(near, _), _] = world.wire_pairs();
     let mut link = station(&near);
-    link.send(&[2; 14 + 1500]).expect("sent");
-    let error = link.send(&[2; 14 + 1501]).expect_err("too big");
+    link.send(&[2; 14 + 1500], None).expect("sent");
+    let error = link.send(&[2; 14 + 1501], None).expect_err("too big");
     assert!(matches!(error, SendError::TooBig { length: 1515, mtu: 1500 }), "{error}");
 }
 
@@ -190,7 +190,7 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     assert_eq!(link.status(), Some(Status { running: true, mtu: 1400 }));
     ip(&near, "link set wire down");
     assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
-    assert!(matches!(link.send(&[2; 60]), Err(SendError::Io(_))));
+    assert!(matches!(link.send(&[2; 60], None), Err(SendError::Io(_))));
     ip(&near, "link set wire up");
     // The peer's end goes down: there is no carrier.
     wait_for_carrier(&link);

@@ -20,7 +20,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Route};
+use sockwright_engine::host::{
+    Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Offload, Route,
+};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
@@ -305,6 +307,7 @@ impl World {
             addresses,
             mtu: there.config.mtu,
             checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: mac.map_or(Medium::Ip, |mac| {
                 Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
             }),

@@ -46,6 +46,7 @@ mod ip_options;
 mod ipv4;
 mod ipv6;
 mod ndp;
+mod segmentation;
 mod tcp;
 mod udp;
 
@@ -60,6 +61,7 @@ pub use ip_options::{InvalidIpOptions, IpOption, IpOptions};
 pub use ndp::{
     NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions, PrefixInformation, RouterAdvertisement, solicited_node,
 };
+pub use segmentation::Unfinished;
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Family, Reply, Request, SocketKind};
-use sockwright_engine::host::{Config, Ethernet, Interface, LinkChange, Medium};
+use sockwright_engine::host::{Config, Ethernet, Interface, LinkChange, Medium, Offload};
 use sockwright_engine::id::{LinkId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::wire::{
@@ -50,6 +50,7 @@ pub(crate) fn interface(addresses: &[&str]) -> Interface {
         addresses: addresses.iter().map(parse).collect(),
         mtu: 1500,
         checksums: ChecksumPolicy::Verify,
+        offload: Offload::default(),
         medium: Medium::Ethernet(Ethernet { mac: OUR_MAC, vlan: None, detect_duplicates: false }),
         shared_with_host: false,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind, Interest};
 use sockwright_engine::host::op::{Completion, Outcome, Reply, Request, SocketKind, SocketState};
-use sockwright_engine::host::{Config, Engine, Interface, LinkChange, Medium, OpError};
+use sockwright_engine::host::{Config, Engine, Interface, LinkChange, Medium, Offload, OpError};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::limits::Limits;
 use sockwright_engine::tcp::state::{State, TRANSITIONS};
@@ -52,6 +52,7 @@ impl Watched {
             addresses: vec![(ip, prefix)],
             mtu: MTU,
             checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: false,
         };

@@ -8,12 +8,12 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, Medium, Route};
+use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, Medium, Offload, Route};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Mac};
-use sockwright_link::raw_ip::Checksums;
+use sockwright_link::af_packet::Received;
 use sockwright_link::{AfPacket, LinkError, RawIp};
 use sockwright_sim::{Output, StackId};
 
@@ -139,7 +139,8 @@ impl Attached {
             link: LinkId(number as u32),
             addresses: vec![(address, if address.is_ipv4() { 32 } else { 128 })],
             mtu: raw.mtu(),
-            checksums: policy(raw.checksums()),
+            checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: true,
         };
@@ -163,7 +164,8 @@ impl Attached {
             link,
             addresses,
             mtu: status.mtu,
-            checksums: policy(packet.checksums()),
+            checksums: ChecksumPolicy::Verify,
+            offload: AfPacket::OFFLOAD,
             medium: Medium::Ethernet(Ethernet { mac: packet.mac(), vlan, detect_duplicates: true }),
             shared_with_host: false,
         };
@@ -224,9 +226,9 @@ impl Attached {
         for _ in 0..FRAMES_PER_TURN {
             let link = &mut self.links[number];
             match link.wire.recv() {
-                Ok(Some(frame)) => {
+                Ok(Some(Received { frame, checksums })) => {
                     if self.ports.as_ref().is_none_or(|ports| ports.admit(frame)) {
-                        self.engine.handle_frame(self.now, LinkId(number as u32), frame);
+                        self.engine.handle_frame_with(self.now, LinkId(number as u32), checksums, frame);
                         self.drain();
                     }
                 }
@@ -258,7 +260,7 @@ impl Attached {
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
-            if let Err(error) = link.wire.send(&self.buffer) {
+            if let Err(error) = link.wire.send(&self.buffer, transmit.unfinished) {
                 tracing::debug!(%error, link = %link.wire, "a packet was not sent");
                 if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));
@@ -402,13 +404,6 @@ impl Site for Attached {
                 link.readable = true;
             }
         }
-    }
-}
-
-fn policy(checksums: Checksums) -> ChecksumPolicy {
-    match checksums {
-        Checksums::Complete => ChecksumPolicy::Verify,
-        Checksums::MayBePartial => ChecksumPolicy::AllowPartial,
     }
 }
 

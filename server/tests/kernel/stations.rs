@@ -64,7 +64,9 @@ async fn exchange(rig: &Rig, ours: u64, mut theirs: TcpStream) {
     assert_eq!(&buffer, b"from us");
     std::io::Write::write_all(&mut theirs, b"from them").expect("sent");
     assert_eq!(&rig.recv(ours).await.expect("received").data[..], b"from them");
+    // The kernel closes first, and has the TIME-WAIT: a server that stops waits for those of its own.
     drop(theirs);
+    assert!(rig.recv(ours).await.expect("received").end_of_stream);
     rig.close(ours).await;
 }
 
