@@ -57,6 +57,17 @@ impl Default for LinkConfig {
     }
 }
 
+/// A stack's place on an Ethernet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Which.
+    pub stack: StackId,
+    /// Its MAC address, which no other has there.
+    pub mac: Mac,
+    /// Its addresses, each with the length of its prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
+}
+
 /// Why the world did not change as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorldError {
@@ -239,18 +250,18 @@ impl World {
         Ok(link)
     }
 
-    /// Adds an Ethernet between stacks, each with its MAC address and its addresses on it. They find each other by ARP and
+    /// Adds an Ethernet between stacks. They find each other by ARP and
     /// neighbor discovery, and use their addresses without asking whether somebody else does.
     pub fn add_ethernet(
         &mut self,
         config: LinkConfig,
-        members: &[(StackId, Mac, Vec<(IpAddr, u8)>)],
+        stations: Vec<Station>,
     ) -> Result<LinkIndex, WorldError> {
         config.impairments.validate().map_err(WorldError::Impairment)?;
         let segment = VirtualLink::ethernet(self.seeds.next_u64(), virtual_link::Limits::default());
         let link = self.push_link(segment, config);
-        for (stack, mac, addresses) in members {
-            self.attach(link, *stack, Some(*mac), addresses.clone())?;
+        for Station { stack, mac, addresses } in stations {
+            self.attach(link, stack, Some(mac), addresses)?;
         }
         Ok(link)
     }

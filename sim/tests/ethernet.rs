@@ -7,7 +7,7 @@ use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind, W
 use sockwright_engine::id::{IdSource, OpId, SessionId, SocketId};
 use sockwright_engine::wire::Mac;
 use sockwright_link::Impairments;
-use sockwright_sim::{LinkConfig, LinkIndex, Output, StackId, World};
+use sockwright_sim::{LinkConfig, LinkIndex, Output, StackId, Station, World};
 
 fn mac(number: u8) -> Mac {
     Mac([2, 0, 0, 0, 0, number])
@@ -26,9 +26,13 @@ fn ethernet(config: LinkConfig, addresses: &[(&str, u8)]) -> (World, Vec<StackId
         .iter()
         .zip(addresses)
         .zip(1..)
-        .map(|((stack, (own, prefix)), number)| (*stack, mac(number), vec![(ip(own), *prefix)]))
+        .map(|((stack, (own, prefix)), number)| Station {
+            stack: *stack,
+            mac: mac(number),
+            addresses: vec![(ip(own), *prefix)],
+        })
         .collect();
-    let link = world.add_ethernet(config, &members).unwrap();
+    let link = world.add_ethernet(config, members).unwrap();
     (world, stacks, link)
 }
 

@@ -13,7 +13,7 @@ use sockwright_engine::wire::{Mac, NotAMac};
 use sockwright_link::Impairments;
 use sockwright_link::impair::Bursts;
 use sockwright_proto::v1 as pb;
-use sockwright_sim::{LinkConfig, StackId, World};
+use sockwright_sim::{LinkConfig, StackId, Station, World};
 
 use crate::config::Limits;
 use crate::convert::{Invalid, duration, duration_to_proto};
@@ -121,8 +121,10 @@ impl LabPlan {
                 None => world.add_link(link.config, &members),
                 Some(macs) => {
                     let stations = members.into_iter().zip(macs);
-                    let stations: Vec<_> = stations.map(|((stack, own), mac)| (stack, *mac, own)).collect();
-                    world.add_ethernet(link.config, &stations)
+                    let stations: Vec<_> = stations
+                        .map(|((stack, addresses), mac)| Station { stack, mac: *mac, addresses })
+                        .collect();
+                    world.add_ethernet(link.config, stations)
                 }
             };
             let index = added.map_err(|error| Invalid::new(format!("links[{number}]"), error.to_string()))?;
