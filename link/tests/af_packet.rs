@@ -3,7 +3,6 @@
 mod common;
 
 use std::io::ErrorKind;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Host, UDP, World, packet, udp};
@@ -21,11 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A station of our own beside `host`, on its end of the wire.
 fn station(host: &Host) -> AfPacket {
     host.run(|| AfPacket::open("wire", OURS)).expect("a link")
-}
-
-fn ip(host: &Host, arguments: &str) {
-    let run = || Command::new("ip").args(arguments.split(' ')).status().expect("ip");
-    assert!(host.run(run).success(), "ip {arguments}");
 }
 
 /// The kernel finds the carrier of an interface a moment after its peer is up.
@@ -186,24 +180,24 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     let [(near, far), _] = world.wire_pairs();
     let mut link = station(&near);
     wait_for_carrier(&link);
-    ip(&near, "link set wire mtu 1400");
+    near.ip("link set wire mtu 1400");
     assert_eq!(link.status(), Some(Status { running: true, mtu: 1400 }));
-    ip(&near, "link set wire down");
+    near.ip("link set wire down");
     assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
     assert!(matches!(link.send(&[2; 60], None), Err(SendError::Io(_))));
-    ip(&near, "link set wire up");
+    near.ip("link set wire up");
     // The peer's end goes down: there is no carrier.
     wait_for_carrier(&link);
-    ip(&far, "link set wire down");
+    far.ip("link set wire down");
     while link.status().expect("it is there").running {
         std::thread::yield_now();
     }
-    ip(&far, "link set wire up");
+    far.ip("link set wire up");
     wait_for_carrier(&link);
     resolve(&mut link, &far);
-    ip(&near, "link delete wire");
+    near.ip("link delete wire");
     assert_eq!(link.status(), None);
-    ip(&near, "link add wire type veth peer name other");
+    near.ip("link add wire type veth peer name other");
     assert_eq!(link.status(), None, "another one under its name");
 }
 

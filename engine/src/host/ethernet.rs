@@ -304,6 +304,14 @@ impl Engine {
         }
     }
 
+    /// Somebody asks whether an address of ours is free. That it is not, the answer says.
+    pub(super) fn on_probe(&mut self, now: Instant, link: LinkId, ip: IpAddr, mac: Mac) {
+        let Some(station) = self.stations.get_mut(&link) else { return };
+        if station.claims.on_probe(now, ip) {
+            self.shared.events.push(now, None, EventKind::AddressConflict { ip, mac, lost: false });
+        }
+    }
+
     fn announce(&mut self, link: LinkId, ip: IpAddr) {
         match ip {
             IpAddr::V4(ip) => self.send_arp_request(link, ip, ip, None),

@@ -309,6 +309,7 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.3
             //# If the Source Address is the unspecified address, the node MUST NOT create or update the
             //# Neighbor Cache entry.
+            self.on_probe(now, link, target.into(), station_mac);
             return self.send_unsolicited_advertisement(link, target);
         }
         let IpAddr::V6(asker) = packet.src else { return };

@@ -179,7 +179,7 @@ impl Attached {
     }
 
     /// Waits until nobody objected to the addresses. Where the interface is down, and stays so for a while, they remain
-    /// tentative: they are asked for when it comes up.
+    /// tentative: they are asked for when it comes up. One that is removed meanwhile is none.
     fn claim_addresses(&mut self) -> Result<(), LinkError> {
         let addresses: Vec<IpAddr> =
             self.engine.interfaces().iter().flat_map(|at| &at.addresses).map(|(ip, _)| *ip).collect();
@@ -191,6 +191,9 @@ impl Attached {
                 |state| addresses.iter().find(|ip| self.engine.address_state(**ip) == Some(state)).copied();
             if let Some(ip) = in_state(AddressState::Duplicate) {
                 return Err(LinkError::AddressTaken(ip));
+            }
+            if let Some(link) = self.links.iter().find(|link| link.wire.is_gone()) {
+                return Err(LinkError::NoSuchInterface(link.wire.to_string()));
             }
             let down = self.links.iter().any(|link| !link.wire.is_running()) && self.now >= patience;
             if down || in_state(AddressState::Tentative).is_none() {

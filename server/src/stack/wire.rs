@@ -74,6 +74,11 @@ impl Wire {
         }
     }
 
+    /// Whether its interface was removed, as far as the engine knows.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Wire::AfPacket(station) if station.told.is_none())
+    }
+
     /// When [`Wire::changes`] wants to be called next. An interface that was removed is not looked at any more.
     pub(super) fn look_again(&self) -> Option<Instant> {
         match self {
