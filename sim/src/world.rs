@@ -91,6 +91,8 @@ pub struct World {
     seeds: Rng,
     /// By number.
     stacks: Vec<Node>,
+    /// How far each stack's clock is ahead of the world's, by the same number.
+    ahead: Vec<Duration>,
     links: Vec<Link>,
     agenda: Agenda,
     outputs: VecDeque<Output>,
@@ -126,6 +128,10 @@ struct Link {
     segment: VirtualLink,
     config: LinkConfig,
     members: BTreeMap<StackId, EndpointId>,
+    /// What the members are called there.
+    addresses: BTreeMap<StackId, Vec<(IpAddr, u8)>>,
+    /// On an Ethernet, the MAC address of each.
+    macs: BTreeMap<StackId, Mac>,
     owners: BTreeMap<EndpointId, StackId>,
 }
 
@@ -136,6 +142,7 @@ impl World {
             now: Instant::ZERO,
             seeds: Rng::from_u64(seed),
             stacks: Vec::new(),
+            ahead: Vec::new(),
             links: Vec::new(),
             agenda: Agenda::default(),
             outputs: VecDeque::new(),
@@ -152,6 +159,11 @@ impl World {
     /// What its clock says.
     pub fn now(&self) -> Instant {
         self.now
+    }
+
+    /// What a stack's clock says, by which its engine lives and its events are dated: the world's, and what it leapt.
+    pub fn clock(&self, stack: StackId) -> Instant {
+        self.now + self.ahead_of(stack)
     }
 
     /// When something happens next: a timer fires or a frame arrives. Never before [`World::now`].
@@ -197,13 +209,45 @@ impl World {
 
     /// Adds a stack.
     pub fn add_stack(&mut self, config: Config, ids: IdSource) -> StackId {
-        let mut seed = [0; 32];
-        for word in seed.chunks_exact_mut(8) {
-            word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
-        }
         let stack = StackId(self.stacks.len() as u32);
-        self.stacks.push(Node::Engine(Box::new(Engine::new(config, seed, ids))));
+        let engine = self.new_engine(config, ids);
+        self.stacks.push(engine);
+        self.ahead.push(Duration::ZERO);
         stack
+    }
+
+    /// Restarts a stack as if its power had failed for a moment: its engine is gone with all its sockets, unheard, and
+    /// another takes its place with the same interfaces, addresses and routes and a seed of its own. The calls that waited
+    /// never end. What is on its way to the stack reaches the new engine.
+    pub fn restart_stack(&mut self, stack: StackId, config: Config, ids: IdSource) -> Result<(), WorldError> {
+        let old = self.engine(stack).ok_or(WorldError::NoSuchStack(stack))?;
+        let routes = old.routes().to_vec();
+        let mut node = self.new_engine(config, ids);
+        for (link, number) in self.links.iter().zip(0..) {
+            if let (Some(addresses), Node::Engine(engine)) = (link.addresses.get(&stack), &mut node) {
+                let mac = link.macs.get(&stack).copied();
+                let interface = link.interface(LinkIndex(number), mac, addresses.clone());
+                engine.add_interface(interface).map_err(WorldError::Interface)?;
+            }
+        }
+        if let Node::Engine(engine) = &mut node {
+            for route in routes {
+                engine.add_route(route).map_err(WorldError::Interface)?;
+            }
+        }
+        if let Some(there) = self.stacks.get_mut(stack.0 as usize) {
+            *there = node;
+        }
+        self.drain(stack);
+        Ok(())
+    }
+
+    /// A stack's clock leaps ahead, as a host's does that slept. Timers that ended meanwhile fire next.
+    pub fn leap_clock(&mut self, stack: StackId, by: Duration) {
+        if let Some(ahead) = self.ahead.get_mut(stack.0 as usize) {
+            *ahead += by;
+            self.note_stack(stack);
+        }
     }
 
     /// Adds a peer that is no engine: another implementation, driven by the owner of the world. It joins links as a
@@ -211,6 +255,7 @@ impl World {
     pub fn add_outsider(&mut self) -> StackId {
         let outsider = StackId(self.stacks.len() as u32);
         self.stacks.push(Node::Outsider(VecDeque::new()));
+        self.ahead.push(Duration::ZERO);
         outsider
     }
 
@@ -223,6 +268,8 @@ impl World {
         for number in 0..self.links.len() {
             let link = &mut self.links[number];
             if let Some(endpoint) = link.members.remove(&stack) {
+                link.addresses.remove(&stack);
+                link.macs.remove(&stack);
                 link.owners.remove(&endpoint);
                 link.segment.detach(endpoint);
             }
@@ -268,7 +315,14 @@ impl World {
 
     fn push_link(&mut self, segment: VirtualLink, config: LinkConfig) -> LinkIndex {
         let link = LinkIndex(self.links.len() as u32);
-        self.links.push(Link { segment, config, members: BTreeMap::new(), owners: BTreeMap::new() });
+        self.links.push(Link {
+            segment,
+            config,
+            members: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            macs: BTreeMap::new(),
+            owners: BTreeMap::new(),
+        });
         link
     }
 
@@ -313,17 +367,7 @@ impl World {
             None => there.segment.attach(&plain),
         };
         let endpoint = endpoint.map_err(WorldError::Attach)?;
-        let interface = Interface {
-            link: LinkId(link.0),
-            addresses,
-            mtu: there.config.mtu,
-            checksums: ChecksumPolicy::Verify,
-            offload: Offload::default(),
-            medium: mac.map_or(Medium::Ip, |mac| {
-                Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
-            }),
-            shared_with_host: false,
-        };
+        let interface = there.interface(link, mac, addresses.clone());
         let added = match node {
             Node::Engine(engine) => engine.add_interface(interface).map_err(WorldError::Interface),
             Node::Outsider(_) => Ok(()),
@@ -338,6 +382,8 @@ impl World {
             return added;
         }
         there.members.insert(stack, endpoint);
+        there.addresses.insert(stack, addresses);
+        there.macs.extend(mac.map(|mac| (stack, mac)));
         there.owners.insert(endpoint, stack);
         self.drain(stack);
         Ok(())
@@ -396,7 +442,7 @@ impl World {
 
     /// Makes a call on a stack. ENODEV where there is no such stack.
     pub fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome {
-        let now = self.now;
+        let now = self.clock(stack);
         match self.engine_mut(stack) {
             Some(engine) => {
                 let outcome = engine.handle_op(now, op, request);
@@ -471,8 +517,27 @@ impl World {
         matches!(self.stacks.get(stack.0 as usize), Some(Node::Engine(_) | Node::Outsider(_)))
     }
 
+    fn new_engine(&mut self, config: Config, ids: IdSource) -> Node {
+        let mut seed = [0; 32];
+        for word in seed.chunks_exact_mut(8) {
+            word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
+        }
+        Node::Engine(Box::new(Engine::new(config, seed, ids)))
+    }
+
+    fn ahead_of(&self, stack: StackId) -> Duration {
+        self.ahead.get(stack.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// When a stack's next timer is due, by the world's clock.
+    fn note_stack(&mut self, stack: StackId) {
+        let origin = Instant::ZERO + self.ahead_of(stack);
+        let due = self.engine_mut(stack).and_then(|engine| engine.poll_timeout());
+        self.agenda.set(Source::Stack(stack), due.map(|due| Instant::ZERO + due.since(origin)));
+    }
+
     fn input(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant)) {
-        let now = self.now;
+        let now = self.clock(stack);
         if let Some(engine) = self.engine_mut(stack) {
             input(engine, now);
             self.drain(stack);
@@ -497,10 +562,10 @@ impl World {
 
     /// Lets a stack's timers fire that are due.
     fn fire(&mut self, stack: StackId) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.clock(stack));
         let Some(engine) = self.engine_mut(stack) else { return };
-        engine.handle_timeout(now);
-        let left_behind = engine.poll_timeout().is_some_and(|at| at <= now);
+        engine.handle_timeout(clock);
+        let left_behind = engine.poll_timeout().is_some_and(|at| at <= clock);
         self.drain(stack);
         // A timer of no length may be due again at once, but not for ever.
         self.fired_at_once = if self.fired_at == now { self.fired_at_once + 1 } else { 0 };
@@ -514,11 +579,12 @@ impl World {
 
     /// Takes out everything that a stack's engine has to say.
     fn drain(&mut self, stack: StackId) {
+        let clock = self.clock(stack);
         let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
         let mut links_used = Vec::new();
         while let Some(transmit) = {
             take_events(engine, stack, &mut self.outputs);
-            engine.poll_transmit(self.now, &mut self.buffer)
+            engine.poll_transmit(clock, &mut self.buffer)
         } {
             // The segment is told before the frame that carries it.
             take_events(engine, stack, &mut self.outputs);
@@ -548,7 +614,7 @@ impl World {
         }
         // Ports need no giving back: no kernel shares these addresses.
         while engine.poll_released_port().is_some() {}
-        self.agenda.set(Source::Stack(stack), engine.poll_timeout());
+        self.note_stack(stack);
         for link in links_used {
             self.note_link(link);
         }
@@ -567,6 +633,21 @@ fn take_events(engine: &mut Engine, stack: StackId, outputs: &mut VecDeque<Outpu
 }
 
 impl Link {
+    /// The interface that a member has there.
+    fn interface(&self, link: LinkIndex, mac: Option<Mac>, addresses: Vec<(IpAddr, u8)>) -> Interface {
+        Interface {
+            link: LinkId(link.0),
+            addresses,
+            mtu: self.config.mtu,
+            checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
+            medium: mac.map_or(Medium::Ip, |mac| {
+                Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
+            }),
+            shared_with_host: false,
+        }
+    }
+
     /// Sends a member's frame, and tells what became of it on each way that it goes; `false` where the sender is no member.
     fn send(&mut self, now: Instant, from: StackId, frame: &[u8], mut tell: impl FnMut(Fate)) -> bool {
         let Some(&endpoint) = self.members.get(&from) else { return false };
