@@ -1,7 +1,7 @@
 //! The turn, with a site that does as it is told.
 
-use std::num::NonZeroU64;
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 

@@ -114,9 +114,8 @@ impl Connection {
 
     /// What the user could do now.
     pub(crate) fn readiness(&self) -> Readiness {
-        let may_send = self.state.may_send()
-            && !self.snd.fin
-            && (self.state.is_synchronized() || self.serves_early());
+        let may_send =
+            self.state.may_send() && !self.snd.fin && (self.state.is_synchronized() || self.serves_early());
         let room = self.options.send_buffer.saturating_sub(self.snd.buffer.len());
         Readiness {
             tcp_state: self.state,

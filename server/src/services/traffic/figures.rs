@@ -12,9 +12,7 @@ pub(super) fn told_to_proto(told: Told) -> pb::RunResponse {
     let (figures, peer) = (Some(figures_to_proto(&figures)), peer.as_ref().map(figures_to_proto));
     let part = match end {
         None => Part::Progress(pb::TrafficProgress { figures, peer }),
-        Some(end) => {
-            Part::Report(pb::TrafficReport { figures, peer, ended_by: end_to_proto(end).into() })
-        }
+        Some(end) => Part::Report(pb::TrafficReport { figures, peer, ended_by: end_to_proto(end).into() }),
     };
     pb::RunResponse { part: Some(part), at: Some(at) }
 }

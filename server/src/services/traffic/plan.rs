@@ -106,7 +106,9 @@ impl Asked {
                 }
                 let place = opposite(&place);
                 let concurrency = match place {
-                    Place::Connecting { .. } => concurrency.min(limits.connections.unwrap_or(1) as usize).max(1),
+                    Place::Connecting { .. } => {
+                        concurrency.min(limits.connections.unwrap_or(1) as usize).max(1)
+                    }
                     Place::Listening { .. } => CONCURRENCY_MAX,
                 };
                 let connections = match place {
@@ -205,10 +207,7 @@ fn role(request: &pb::RunRequest, connects: bool) -> Result<Role, Invalid> {
                 Ok(pb::PatternPart::Both) => (true, true),
                 Err(_) => return Err(unknown(pattern.part, "pattern.part")),
             };
-            Role::Stream {
-                send: send.then_some(Content::Pattern(seeded)),
-                verify: verify.then_some(seeded),
-            }
+            Role::Stream { send: send.then_some(Content::Pattern(seeded)), verify: verify.then_some(seeded) }
         }
         Some(run_request::Role::Churn(churn)) => {
             let closes = match pb::ChurnCloser::try_from(churn.closes_first) {

@@ -158,7 +158,9 @@ impl Connection {
     /// What an error means: a reset that was agreed on is none.
     fn ended_by(&self, errno: Errno, role: Role) -> Fate {
         match role {
-            Role::Exchange { then: Then::PeerCloses, .. } if !self.in_exchange && errno == Errno::ECONNRESET => {
+            Role::Exchange { then: Then::PeerCloses, .. }
+                if !self.in_exchange && errno == Errno::ECONNRESET =>
+            {
                 Fate::Ends
             }
             _ => Fate::Fails(errno),
@@ -299,7 +301,8 @@ impl Connection {
             if sizes(shared.role) != (0, 0) {
                 let took = (part == Part::Request).then(|| reach.site.now() - self.asked);
                 shared.tally.exchanged(took);
-                shared.exchanges_left = shared.exchanges_left.map(|left| left.saturating_sub((part == Part::Respond).into()));
+                shared.exchanges_left =
+                    shared.exchanges_left.map(|left| left.saturating_sub((part == Part::Respond).into()));
             }
             if then == Then::Again {
                 self.begin_exchange(reach.site.now(), shared);

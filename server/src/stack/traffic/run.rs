@@ -176,7 +176,10 @@ impl Run {
         }
         // Whoever listens has nobody to wait for when its peer is done.
         let left_alone = self.ours.open() == 0
-            && self.peer.as_ref().is_some_and(|peer| peer.is_over() && peer.established() == self.ours.established());
+            && self
+                .peer
+                .as_ref()
+                .is_some_and(|peer| peer.is_over() && peer.established() == self.ours.established());
         (is_over || left_alone).then_some(End::Connections)
     }
 

@@ -176,10 +176,8 @@ impl Tally {
 
     /// What was counted, with the rates since the last time that it was asked.
     pub(super) fn progress(&mut self, began: Instant, now: Instant, open: usize) -> Figures {
-        let (since, sent, received) = std::mem::replace(
-            &mut self.told,
-            (now, self.counts.sent, self.counts.received),
-        );
+        let (since, sent, received) =
+            std::mem::replace(&mut self.told, (now, self.counts.sent, self.counts.received));
         let lately = now - since;
         let rates = (rate(self.counts.sent - sent, lately), rate(self.counts.received - received, lately));
         self.figures(began, now, open, rates)
