@@ -13,10 +13,10 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
-    AddressFamily, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, GapReason, LinkState,
-    LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase, RecoveryTimer,
-    RetransmissionReason, ShutdownHow, SocketKind, SocketState, SynCookies, TcpState, TimerAction, TimerKind,
-    UndoCause,
+    AddressFamily, ChurnCloser, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, GapReason,
+    LinkState, LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, PatternPart, RecoveryCause,
+    RecoveryPhase, RecoveryTimer, RequestResponsePart, RetransmissionReason, ShutdownHow, SocketKind,
+    SocketState, SynCookies, TcpState, TimerAction, TimerKind, TrafficEnd, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -86,6 +86,10 @@ named! {
     LossDetection "LOSS_DETECTION_" false,
     PathMtuDiscovery "PATH_MTU_DISCOVERY_" false,
     SynCookies "SYN_COOKIES_" false,
+    RequestResponsePart "REQUEST_RESPONSE_PART_" false,
+    PatternPart "PATTERN_PART_" false,
+    ChurnCloser "CHURN_CLOSER_" false,
+    TrafficEnd "TRAFFIC_END_" false,
 }
 
 /// Reads a word of `T` on the command line; knows them all for help and completion.
