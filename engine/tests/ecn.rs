@@ -13,6 +13,8 @@ use std::time::Duration;
 const NOT_ECT: u8 = 0;
 const ECT0: u8 = 2;
 const CE: u8 = 3;
+/// More than the retransmission timeout, in milliseconds.
+const RTO: u64 = 200;
 
 fn option(ecn: Ecn) -> OptionsPatch {
     let congestion = Some(CongestionControl::NewReno);
@@ -375,6 +377,31 @@ fn a_timeout_is_told_to_the_peer_too() {
     s.send(2000);
     let sent = lines(s.sent_marked());
     assert_eq!(sent[0], line(".W 1001:2001(1000) ack 1", ECT0));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+//= type=test
+//# TCP should not react to congestion indications more than once every
+//# window of data (or more loosely, more than once every round-trip
+//# time).
+#[test]
+fn an_echo_of_what_a_timeout_answered_already_reduces_nothing() {
+    let mut s = agreed();
+    s.send(8000);
+    s.sent();
+    s.advance(RTO);
+    assert_eq!(s.info().ssthresh, 4000);
+    let by_marks = |s: &Script| {
+        let marks = |kind: &EventKind| matches!(kind, EventKind::Recovery { cause: RecoveryCause::Ecn, .. });
+        s.host.events.iter().filter(|event| marks(&event.kind)).count()
+    };
+    // All of it came late; the peer has not heard yet that we slowed down.
+    s.inject(".E 1:1(0) ack 8001 win 60000");
+    assert_eq!((s.info().ssthresh, by_marks(&s)), (4000, 0));
+    s.send(1000);
+    assert_eq!(lines(s.sent_marked()).last(), Some(&line("P.W 8001:9001(1000) ack 1", ECT0)));
+    s.inject(".E 1:1(0) ack 9001 win 60000");
+    assert_eq!((s.info().ssthresh, by_marks(&s)), (2000, 1));
 }
 
 //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2

@@ -11,6 +11,7 @@ use sockwright_engine::host::{Config, Errno};
 use sockwright_engine::id::{OpId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::info::FastOpenFailure;
 use sockwright_engine::wire::{IcmpMessage, Protocol, Quoted, Unreachable};
 
 fn on() -> OptionsPatch {
@@ -82,6 +83,9 @@ fn accept(s: &mut Script) {
 fn a_client_asks_for_a_cookie_and_uses_it_the_next_time() {
     let mut s = client(None, 0);
     s.expect(&["S 0:0(0) win 65535 <mss 1460,FO>"]);
+    assert_eq!(s.info().fast_open_failure, None, "it is still to be seen");
+    s.exchange("S. 0:0(0) ack 1 win 10000 <mss 1000>", &[". 1:1(0) ack 1 win 65535"]);
+    assert_eq!(s.info().fast_open_failure, Some(FastOpenFailure::CookieUnavailable));
     let mut s = client(Some("0102030405060708"), 100);
     s.expect(&["S 0:100(100) win 65535 <mss 1460,FO 0102030405060708>"]);
     // Both are acknowledged: the connection is open, and the data is done with.
@@ -89,6 +93,7 @@ fn a_client_asks_for_a_cookie_and_uses_it_the_next_time() {
     let connect = s.connect.unwrap();
     assert!(matches!(s.host.completed(connect), Ok(Reply::Connected { .. })));
     assert_eq!((s.state(), s.info().send_queue, s.info().fast_open), ("ESTABLISHED", 0, true));
+    assert_eq!(s.info().fast_open_failure, None);
     assert_eq!(s.host.engine.poll_timeout(), None);
 }
 
@@ -106,6 +111,7 @@ fn data_that_the_server_did_not_take_goes_again_at_once() {
     s.sent();
     s.exchange("S. 0:0(0) ack 1 win 10000 <mss 1000>", &["P. 1:101(100) ack 1 win 65535"]);
     assert!(!s.info().fast_open);
+    assert_eq!(s.info().fast_open_failure, Some(FastOpenFailure::DataNotAcked));
     s.inject(". 1:1(0) ack 101 win 10000");
     assert_eq!((s.info().send_queue, s.info().totals.retransmissions), (0, 0));
     // The server said no and gave no cookie: it is not tried again for a while.
@@ -132,6 +138,7 @@ fn a_syn_that_nobody_answers_goes_again_as_an_ordinary_one() {
     let mut s = client(Some("0102030405060708"), 100);
     s.sent();
     s.expect_after(1000, &["S 0:0(0) win 65535 <mss 1460>"]);
+    assert_eq!(s.info().fast_open_failure, Some(FastOpenFailure::SynRetransmitted));
     // Of the plain SYN:
     s.exchange("S. 0:0(0) ack 1 win 10000 <mss 1000>", &["P. 1:101(100) ack 1 win 65535"]);
     again(&mut s, 10);

@@ -439,6 +439,9 @@ fn a_packet_in_too_many_fragments_is_discarded() {
 //= type=test
 //# The IPv4 ID of non-atomic datagrams MUST NOT be reused when sending a copy of an earlier
 //# non-atomic datagram.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-8
+//= type=test
+//# This approach is NOT RECOMMENDED.
 #[test]
 fn a_packet_that_fits_is_atomic_and_one_in_fragments_has_a_number_of_its_own() {
     let mut pair = Pair::new();

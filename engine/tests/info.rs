@@ -7,9 +7,9 @@ use std::time::Duration;
 use common::Pair;
 use common::script::Script;
 use sockwright_engine::event::{CongestionPhase, DropReason, EventKind, RecoveryPhase};
-use sockwright_engine::tcp::config::{CongestionControl, KeepAlive, OptionsPatch};
+use sockwright_engine::tcp::config::{CongestionControl, Ecn, KeepAlive, OptionsPatch};
 use sockwright_engine::tcp::info::{
-    CongestionVariables, Delivery, Dropped, OptionsInUse, RecoveryTimer, SentRange, StallTotals,
+    CongestionVariables, Delivery, Dropped, EcnInfo, OptionsInUse, RecoveryTimer, SentRange, StallTotals,
 };
 use sockwright_engine::time::Instant;
 
@@ -273,6 +273,7 @@ fn the_scoreboard_is_told_as_ranges_of_one_fate() {
     s.inject(". 1:1(0) ack 10001 win 60000");
     let info = s.info();
     assert_eq!((info.ca_state, info.unacked, info.scoreboard.len()), (RecoveryPhase::Open, 0, 0));
+    assert_eq!(info.reordering_seen, 0, "it was a loss");
     assert_eq!(info.min_rtt, Some(ms(20)));
 }
 
@@ -333,4 +334,58 @@ fn each_algorithm_tells_what_it_remembers() {
     let before = s.info().cwnd;
     loses(&mut s);
     assert_eq!(s.info().congestion_variables, CongestionVariables::Cubic { w_max: before, epoch: None });
+}
+
+#[test]
+fn bbr_tells_its_gains() {
+    let bbr = OptionsPatch { congestion: Some(CongestionControl::Bbr), ..OptionsPatch::default() };
+    let mut s = ten_under_way(bbr);
+    s.advance(20);
+    s.inject(". 1:1(0) ack 10001 win 60000");
+    let info = s.info();
+    assert_eq!(info.congestion_phase, CongestionPhase::Startup);
+    let bandwidth = info.delivery_rate.unwrap().rate;
+    assert!(bandwidth > 0);
+    assert_eq!(
+        info.congestion_variables,
+        CongestionVariables::Bbr { bandwidth, min_rtt: Some(ms(20)), pacing_gain: 739, cwnd_gain: 739 }
+    );
+}
+
+#[test]
+fn originals_that_arrive_late_are_counted() {
+    let mut s = ten_under_way(OptionsPatch::default());
+    s.advance(20);
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 2001:3001>");
+    s.inject(". 1:1(0) ack 3001 win 60000");
+    assert_eq!(s.info().reordering_seen, 2);
+    s.inject(". 1:1(0) ack 10001 win 60000");
+    assert_eq!(s.info().reordering_seen, 2);
+}
+
+#[test]
+fn congestion_that_the_network_marks_is_told_on_both_sides() {
+    const CE: u8 = 3;
+    let passive = |ecn| OptionsPatch { ecn: Some(ecn), ..OptionsPatch::default() };
+    let mut s = Script::listening(passive(Ecn::Passive));
+    s.handshake("SEW 0:0(0) win 60000 <mss 1000>", 60_000);
+    let agreed = EcnInfo { marks: true, listens: true, ..EcnInfo::default() };
+    assert_eq!(s.info().ecn, agreed);
+    s.inject_marked("P. 1:101(100) ack 1 win 60000", CE);
+    assert_eq!(s.info().ecn, EcnInfo { seen: true, echoes: true, received_ce: 1, ..agreed });
+    s.inject("PW. 101:201(100) ack 1 win 60000");
+    assert_eq!(s.info().ecn, EcnInfo { seen: true, received_ce: 1, ..agreed });
+
+    // Of three segments the second was marked: the acknowledgment of two says so, that of the last does not.
+    s.send(3000);
+    s.inject("E. 201:201(0) ack 2001 win 60000");
+    s.inject(". 201:201(0) ack 3001 win 60000");
+    let info = s.info();
+    assert_eq!((info.delivered, info.totals.delivered_ce), (3000, 2000));
+
+    // Nobody asked: a mark means nothing.
+    let mut s = Script::listening(passive(Ecn::Passive));
+    s.handshake("S 0:0(0) win 60000 <mss 1000>", 60_000);
+    s.inject_marked("P. 1:101(100) ack 1 win 60000", CE);
+    assert_eq!(s.info().ecn, EcnInfo::default());
 }

@@ -6,7 +6,7 @@ use common::router::{Manner, Router, too_big};
 use common::{Host, Pair};
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Reply, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, LinkChange};
+use sockwright_engine::host::{Config, Errno, LinkChange};
 use sockwright_engine::id::{LinkId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::{OptionsPatch, PathMtuDiscovery};
@@ -247,6 +247,17 @@ fn a_path_below_the_floor_gets_packets_that_it_may_cut() {
 //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
 //= type=test
 //# The packetization layers must be notified about decreases in the PMTU.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-4
+//= type=test
+//# All hosts SHOULD use IPv4 fragmentation in a mode that mimics IPv6 functionality.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-8
+//= type=test
+//# It is RECOMMENDED that IPv4 implementations use a strategy that mimics IPv6 functionality.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-8
+//= type=test
+//# When an application sends datagrams that are larger than the effective Path MTU, they SHOULD be
+//# fragmented to the Path MTU in the host IP layer even if they are smaller than the MTU of the
+//# first link, directly attached to the host.
 #[test]
 fn what_one_socket_learns_all_know() {
     for mut pair in pairs() {
@@ -267,6 +278,74 @@ fn what_one_socket_learns_all_know() {
         pair.a.send(client, &octets(5000));
         assert_eq!(longest(&pair.a), 1300, "the connection knows");
         assert_eq!(router.too_long, 1);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4821#section-5.2
+//= type=test
+//# Since Network Address Translators (NATs) and other forms of middle boxes may exhibit differing
+//# PMTUs simultaneously at a single IP address, the minimum value SHOULD be stored.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-5.2
+//= type=test
+//# Network or subnet numbers MUST NOT be used as representations of a path, because there is not a
+//# general mechanism to determine the network mask at the remote host.
+#[test]
+fn of_what_routers_claim_of_a_destination_the_least_holds_and_for_that_one_alone() {
+    let mut host = Host::new("10.0.0.1", 1);
+    let socket = host.create(SocketKind::Datagram, OptionsPatch::default());
+    host.bind(socket, 53);
+    let frames = |host: &mut Host, last| {
+        host.sent.clear();
+        let remote = format!("10.0.0.{last}:53").parse().unwrap();
+        host.call(Request::SendTo { socket, remote, data: octets(1400) }).unwrap();
+        host.sent.iter().map(Vec::len).collect::<Vec<_>>()
+    };
+    frames(&mut host, 2);
+    let claims = [1200, 1000, 1100].map(|mtu| too_big(&host.sent[0], mtu));
+    claims.iter().for_each(|claim| host.frame(claim));
+    assert_eq!(frames(&mut host, 2), [996, 452]);
+    assert_eq!(frames(&mut host, 3), [1428]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4821#section-4
+//= type=test
+//# All implementations MUST include mechanisms for applications to selectively transmit packets
+//# larger than the current effective Path MTU, but smaller than the first-hop link MTU.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//= type=test
+//# All implementations MUST include a mechanism where applications using connectionless protocols
+//# can send their own probes.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//= type=test
+//# There MUST be a mechanism that permits an application to send datagrams that are larger than
+//# eff_pmtu, the operating systems estimate of the Path MTU, without being fragmented.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//= type=test
+//# If these are IPv4 packets, they MUST have the DF bit set.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//= type=test
+//# A third mode is REQUIRED where the datagram is sent even if it is larger than the current
+//# estimate of the Path MTU.
+#[test]
+fn a_datagram_may_probe_its_path_up_to_the_first_link() {
+    for mut pair in pairs() {
+        let headers = if pair.a.ip.is_ipv4() { 28 } else { 48 };
+        let options =
+            OptionsPatch { path_mtu_discovery: Some(PathMtuDiscovery::Probe), ..OptionsPatch::default() };
+        let socket = pair.a.create(SocketKind::Datagram, options);
+        pair.a.bind(socket, 53);
+        let remote = pair.b.at(53);
+        let mut router = Router::new(1300, Manner::Tells);
+        let send = |len| Request::SendTo { socket, remote, data: octets(len) };
+        // The path is known by the second time, and probed all the same.
+        for _ in 0..2 {
+            pair.a.call(send(1500 - headers)).unwrap();
+            assert_eq!(pair.a.sent.iter().map(Vec::len).collect::<Vec<_>>(), [1500]);
+            assert!(!pair.a.ip.is_ipv4() || pair.a.sent[0][6] & 0x40 != 0, "nobody cuts it");
+            router.run(&mut pair);
+        }
+        assert_eq!(router.too_long, 2);
+        assert_eq!(pair.a.errno(send(1501 - headers)), Errno::EMSGSIZE);
     }
 }
 
@@ -590,8 +669,8 @@ fn paths_beyond_the_limit_push_out_the_oldest() {
 //# such as a router failure or a routing change to a path with a smaller
 //# MTU.
 #[test]
-fn a_black_hole_is_found_after_three_timeouts_and_tried_again_after_ten_minutes() {
-    for (mut pair, found) in [(Pair::new(), 1024), (Pair::v6(), 1280)] {
+fn a_black_hole_is_found_after_three_timeouts_and_searched_from_below() {
+    for (mut pair, found, next) in [(Pair::new(), 1024, 1262), (Pair::v6(), 1280, 1390)] {
         let (client, server) = pair.connected();
         let mut router = Router::new(1300, Manner::BlackHole);
         pair.a.send(client, &octets(20_000));
@@ -599,11 +678,12 @@ fn a_black_hole_is_found_after_three_timeouts_and_tried_again_after_ten_minutes(
         assert!(receive_all(&mut pair.b, server) == octets(20_000));
         assert_eq!(path_mtus(&pair.a), [found]);
         router.mtu = 1500;
-        router.advance(&mut pair, Duration::from_secs(601));
-        pair.a.send(client, &octets(5000));
-        assert_eq!(longest(&pair.a), 1500);
-        router.advance(&mut pair, Duration::from_secs(1));
-        assert_eq!(path_mtus(&pair.a), [found, 1500]);
+        for _ in 0..10 {
+            pair.a.send(client, &octets(20_000));
+            router.advance(&mut pair, Duration::from_secs(1));
+            receive_all(&mut pair.b, server);
+        }
+        assert_eq!(path_mtus(&pair.a)[..2], [found, next]);
     }
 }
 

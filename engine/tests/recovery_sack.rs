@@ -403,6 +403,30 @@ fn when_every_retransmission_came_twice_the_recovery_is_undone() {
     assert!(s.info().cwnd >= before, "{}", s.info().cwnd);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7661#section-4.4
+//= type=test
+//# A sender that is not cwnd-limited MUST NOT increase the cwnd
+//# when ACK packets are received in this phase
+#[test]
+fn what_a_reduction_held_back_does_not_make_the_window_grow_that_comes_back() {
+    let mut s = open(options());
+    flight(&mut s, 4);
+    s.advance(RTT);
+    s.inject(&ack(1, &[(2, 5)]));
+    // While the window is reduced it holds data back.
+    s.send(3000);
+    s.sent();
+    s.inject(&ack(5, &[]));
+    s.sent();
+    s.inject(&ack(5, &[(1, 2)]));
+    assert_eq!(undone(&s), [UndoCause::DuplicateSack]);
+    let back = s.info().cwnd;
+    s.sent();
+    s.inject(&ack(6, &[]));
+    s.inject(&ack(8, &[]));
+    assert_eq!(s.info().cwnd, back, "three segments of ten were in flight");
+}
+
 //= https://www.rfc-editor.org/rfc/rfc2018#section-5
 //= type=test
 //# The data sender MUST retransmit the segment at the left

@@ -207,6 +207,70 @@ async fn what_a_bad_link_does_is_told() {
     }
 }
 
+/// The runs of datagrams, of 600 sent in a row, that a link with these impairments loses.
+async fn runs_of_losses(impairments: pb::Impairments) -> Vec<usize> {
+    let world = World::start().await;
+    let mut lab = lab_request("lab", Clock::Virtual, "");
+    lab.links[0].impairments = Some(impairments);
+    world.networks.clone().create_lab(lab).await.unwrap();
+    let mut watch = world.watch(&[EventKind::FrameLost, EventKind::Released]).await;
+    let create = |stack: &str| pb::CreateRequest {
+        stack: stack.to_owned(),
+        kind: pb::SocketKind::Datagram.into(),
+        ..Default::default()
+    };
+    let socket = world.create(create("lab/a")).await.unwrap();
+    // Each is told from the others by its length.
+    for length in 1..=600 {
+        let remote = Some(common::address("10.0.0.2", 53));
+        let send = pb::SendToRequest { socket, remote, data: vec![0; length].into() };
+        world.sockets.clone().send_to(send).await.unwrap();
+    }
+    world.close(socket).await.unwrap();
+    let mut runs = Vec::new();
+    let mut last = 0;
+    loop {
+        let event = watch.next().await.unwrap();
+        let Some(event::Kind::FrameLost(lost)) = event.kind else { return runs };
+        let Some((_, length)) = lost.text.split_once("> 10.0.0.2:53: UDP, length ") else { continue };
+        let length: usize = length.parse().unwrap();
+        if last + 1 == length && last > 0 {
+            *runs.last_mut().unwrap() += 1;
+        } else {
+            runs.push(1);
+        }
+        last = length;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn losses_of_a_link_come_one_by_one_or_in_bursts() {
+    let mean = |runs: &[usize]| runs.iter().sum::<usize>() as f64 / runs.len() as f64;
+    let share = |runs: &[usize]| runs.iter().sum::<usize>() as f64 / 600.0;
+    let single = runs_of_losses(pb::Impairments { loss: 0.2, ..Default::default() }).await;
+    // A fifth of the time the line is bad, for eight frames in the mean.
+    let bursts = pb::Bursts { begin: 1.0 / 32.0, end: 1.0 / 8.0, loss: None };
+    let bursts = runs_of_losses(pb::Impairments { bursts: Some(bursts), ..Default::default() }).await;
+    for runs in [&single, &bursts] {
+        assert!((0.1..0.3).contains(&share(runs)), "{runs:?}");
+    }
+    assert!((1.1..1.5).contains(&mean(&single)), "{single:?}");
+    assert!((5.0..12.0).contains(&mean(&bursts)), "{bursts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_link_does_is_listed_with_its_defaults() {
+    let world = World::start().await;
+    let mut lab = lab_request("lab", Clock::Virtual, "");
+    let bursts = pb::Bursts { begin: 0.25, end: 0.5, loss: None };
+    lab.links[0].impairments =
+        Some(pb::Impairments { reorder: 0.5, bursts: Some(bursts), ..Default::default() });
+    let lab = world.networks.clone().create_lab(lab).await.unwrap().into_inner().lab.unwrap();
+    let shown = lab.links[0].impairments.unwrap();
+    assert_eq!(shown.bursts, Some(pb::Bursts { loss: Some(1.0), ..bursts }));
+    assert_eq!(shown.reorder_by, Some(duration(Duration::from_millis(1))));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_of_labs_is_kept() {
     let limits = Limits { labs: 2, ..Limits::default() };

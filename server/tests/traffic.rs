@@ -8,6 +8,7 @@ use common::{World, address, duration, lab_request, refusal};
 use sockwright_proto::v1::run_request::{Role, Side};
 use sockwright_proto::v1::run_response::Part;
 use sockwright_proto::v1::{self as pb, Clock, TrafficEnd};
+use sockwright_server::config::{Config, Limits};
 use tonic::{Code, Streaming};
 
 /// A workload on `lab/a`, met by `lab/b`.
@@ -440,7 +441,7 @@ async fn what_makes_no_sense_is_refused_by_the_name_of_its_field() {
         ("side", pb::RunRequest { side: None, ..request(source()) }),
         ("role", pb::RunRequest { role: None, ..request(source()) }),
         ("label", pb::RunRequest { label: "x".repeat(129), ..request(source()) }),
-        ("options.msl", pb::RunRequest { options: Some(msl.clone()), ..request(source()) }),
+        ("options.msl", pb::RunRequest { options: Some(msl), ..request(source()) }),
         ("concurrency", pb::RunRequest { concurrency: (1 << 20) + 1, ..request(source()) }),
         ("progress_interval", pb::RunRequest { progress_interval: negative, ..request(source()) }),
         (
@@ -512,7 +513,8 @@ async fn what_makes_no_sense_is_refused_by_the_name_of_its_field() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thread_has_a_limit_of_workloads() {
-    let world = World::start().await;
+    let limits = Limits { workloads: 2, ..Limits::default() };
+    let world = World::with(Config { limits, ..Config::default() }).await;
     world.lab(Clock::Virtual).await;
     let sink = |port| {
         let side = pb::ListeningSide { local: Some(address("10.0.0.1", port)), backlog: 0 };
@@ -520,10 +522,10 @@ async fn a_thread_has_a_limit_of_workloads() {
         pb::RunRequest { side: Some(Side::Listening(side)), peer: None, ..request(role) }
     };
     let mut held = Vec::new();
-    for port in 1..=64 {
+    for port in 1..=2 {
         held.push(run(&world, sink(port)).await);
     }
-    let refused = refusal(world.traffic.clone().run(sink(65)).await.map(drop));
+    let refused = refusal(world.traffic.clone().run(sink(3)).await.map(drop));
     assert_eq!(refused, (Code::ResourceExhausted, "ENOBUFS".to_owned()));
 }
 

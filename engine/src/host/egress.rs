@@ -31,13 +31,32 @@ pub(super) struct Packet {
 pub(super) enum Routers {
     MayCut,
     MayNotCut,
+    /// Nor do we: the packet is to find out whether they forward it.
+    AreProbed,
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4821#section-8
+//# This approach is NOT RECOMMENDED.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-4
+//# All implementations MUST include mechanisms for applications to selectively transmit packets
+//# larger than the current effective Path MTU, but smaller than the first-hop link MTU.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//# All implementations MUST include a mechanism where applications using connectionless protocols
+//# can send their own probes.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//# There MUST be a mechanism that permits an application to send datagrams that are larger than
+//# eff_pmtu, the operating systems estimate of the Path MTU, without being fragmented.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//# If these are IPv4 packets, they MUST have the DF bit set.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-9
+//# A third mode is REQUIRED where the datagram is sent even if it is larger than the current
+//# estimate of the Path MTU.
 impl From<PathMtuDiscovery> for Routers {
     fn from(discovery: PathMtuDiscovery) -> Self {
         match discovery {
             PathMtuDiscovery::Off => Routers::MayCut,
-            PathMtuDiscovery::Icmp | PathMtuDiscovery::Probe => Routers::MayNotCut,
+            PathMtuDiscovery::Icmp => Routers::MayNotCut,
+            PathMtuDiscovery::Probe => Routers::AreProbed,
         }
     }
 }
@@ -160,7 +179,7 @@ impl Engine {
         let options = socket.map_or(&self.config.options, |socket| &socket.options);
         let header = header((src, dst), Protocol::Tcp, options);
         match options.path_mtu_discovery.into() {
-            Routers::MayNotCut => header.emit(segment.len(), buf),
+            Routers::MayNotCut | Routers::AreProbed => header.emit(segment.len(), buf),
             Routers::MayCut => {
                 let burst = self.shared.limits.identifications;
                 let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
@@ -200,8 +219,36 @@ impl Engine {
         }
     }
 
-    /// Queues a packet with this header and payload, in fragments where the way takes no longer ones; says which limit
-    /// keeps it back.
+    /// Queues a packet with this header and payload, in fragments where the way takes no longer ones and is not to be
+    /// probed; says which limit keeps it back.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-4
+    //# All hosts SHOULD use IPv4 fragmentation in a mode that mimics IPv6 functionality.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-8
+    //# It is RECOMMENDED that IPv4 implementations use a strategy that mimics IPv6 functionality.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-8
+    //# When an application sends datagrams that are larger than the effective Path MTU, they SHOULD
+    //# be fragmented to the Path MTU in the host IP layer even if they are smaller than the MTU of
+    //# the first link, directly attached to the host.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-4
+    //= type=exception
+    //= reason=the fragments of a datagram go without DF, as those of Linux: nobody finds out
+    //= whether a path takes them whole
+    //# All fragmentation SHOULD be done on the host, and all IPv4 packets, including fragments,
+    //# SHOULD have the DF bit set such that they will not be fragmented (again) in the network.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-8
+    //= type=exception
+    //= reason=the fragments of a datagram go without DF, as those of Linux: nobody finds out
+    //= whether a path takes them whole
+    //# The DF bit SHOULD be set on the fragments, so they will not be fragmented again in the
+    //# network.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-4
+    //= type=exception
+    //= reason=datagrams have no MTU of their own: they begin with that of the first link, and go in
+    //= fragments where a router tells less
+    //# Connectionless protocols and protocols that do not support PLPMTUD SHOULD have their own
+    //# default value for the initial effective Path MTU, which can be set to a more conservative
+    //# (smaller) value than the initial value used by TCP and other protocols that are well suited
+    //# to PLPMTUD.
     pub(super) fn queue_packet(
         &mut self,
         now: Instant,
@@ -220,10 +267,11 @@ impl Engine {
         let (ends, protocol) = ((header.src, header.dst), header.protocol);
         let len = header.len() + payload.len();
         let path = self.path_to(now, header.dst);
-        let routers = if path.cut { Routers::MayCut } else { routers };
+        let probes = routers == Routers::AreProbed;
+        let routers = if path.cut && !probes { Routers::MayCut } else { routers };
         let mtu = path.mtu as usize;
-        let whole = len <= mtu || matches!(self.way_to(header.dst), Way::Ourselves);
-        let ident = if whole && routers == Routers::MayNotCut {
+        let whole = probes || len <= mtu || matches!(self.way_to(header.dst), Way::Ourselves);
+        let ident = if whole && routers != Routers::MayCut {
             None
         } else {
             let burst = self.shared.limits.identifications;

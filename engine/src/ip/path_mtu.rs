@@ -129,6 +129,9 @@ pub(crate) struct Paths {
     //= for another
     //# For nodes with multiple interfaces, Path MTU information should be maintained for each
     //# IPv6 link.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-5.2
+    //# Network or subnet numbers MUST NOT be used as representations of a path, because there is
+    //# not a general mechanism to determine the network mask at the remote host.
     known: BTreeMap<IpAddr, (PathMtu, Instant)>,
     ages: BTreeSet<(Instant, IpAddr)>,
     /// How often something changed: who has seen this many changes knows all there is to know.
@@ -177,6 +180,9 @@ impl Paths {
     //# exchanged between the source and destination nodes.
     //= https://www.rfc-editor.org/rfc/rfc8201#section-5.2
     //# Rather, a node must associate a PMTU value with some local representation of a path.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-5.2
+    //# Since Network Address Translators (NATs) and other forms of middle boxes may exhibit
+    //# differing PMTUs simultaneously at a single IP address, the minimum value SHOULD be stored.
     pub(crate) fn learn(&mut self, cx: &mut Cx<'_>, ip: IpAddr, path: PathMtu) {
         let before = self.get(cx.now, ip);
         if before.is_some_and(|before| before.mtu < path.mtu || before == path) {

@@ -14,6 +14,8 @@
 
 use super::agreed::ECN_BIT;
 use super::config::Ecn;
+use super::info::EcnInfo;
+use super::seq::Seq;
 use crate::wire::Flags;
 
 /// The two ECN bits of an IP header (RFC 3168 §5).
@@ -158,6 +160,12 @@ pub(crate) struct EcnState {
     echoes: bool,
     /// We slowed down, and have not said so yet.
     reduced: bool,
+    /// What was sent when we did. An echo of what came before tells nothing new.
+    reduced_at: Option<Seq>,
+    /// Data came that may be marked, or was.
+    seen: bool,
+    /// Segments with data that came marked.
+    received_ce: u64,
 }
 
 impl EcnState {
@@ -181,7 +189,20 @@ impl EcnState {
             self.echoes = false;
         }
         self.echoes |= codepoint == Codepoint::Ce;
+        self.seen |= codepoint != Codepoint::NotEct;
+        self.received_ce += u64::from(codepoint == Codepoint::Ce);
         self.echoes != before
+    }
+
+    /// What can be read of it.
+    pub(crate) fn info(&self) -> EcnInfo {
+        EcnInfo {
+            marks: self.setup.may_mark(),
+            listens: self.setup.listens(),
+            seen: self.seen,
+            echoes: self.echoes,
+            received_ce: self.received_ce,
+        }
     }
 
     /// Whether an acknowledgment tells that a segment of ours was marked. Where we said of none that it may be, ECE means
@@ -190,9 +211,26 @@ impl EcnState {
         self.setup.may_mark() && flags.contains(Flags::ECE) && !flags.contains(Flags::SYN)
     }
 
-    /// The congestion window was reduced, for whatever reason: the next new data says so.
-    pub(crate) fn on_reduced(&mut self) {
+    /// The congestion window was reduced, for whatever reason, with everything up to `nxt` sent: the next new data says so.
+    pub(crate) fn on_reduced(&mut self, nxt: Seq) {
         self.reduced = self.setup.may_mark();
+        self.reduced_at = Some(nxt);
+    }
+
+    /// The reduction was for nothing.
+    pub(crate) fn on_restored(&mut self) {
+        self.reduced_at = None;
+    }
+
+    /// Everything up to `una` is acknowledged; whether an echo of it is news.
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+    //# TCP should not react to congestion indications more than once every
+    //# window of data (or more loosely, more than once every round-trip
+    //# time).
+    pub(crate) fn is_echo_news(&mut self, una: Seq) -> bool {
+        // Only beyond what was outstanding has the peer seen CWR.
+        self.reduced_at = self.reduced_at.filter(|at| !una.after(*at));
+        self.reduced_at.is_none()
     }
 
     /// The flags for a segment that acknowledges.
@@ -326,15 +364,28 @@ mod tests {
     fn the_first_new_data_after_a_reduction_says_so() {
         let mut ecn = agreed();
         assert_eq!(ecn.mark_new_data(), (Codepoint::Ect0, Flags::NONE));
-        ecn.on_reduced();
+        ecn.on_reduced(Seq(1000));
         assert_eq!(ecn.mark_new_data(), (Codepoint::Ect0, CWR));
         assert_eq!(ecn.mark_new_data(), (Codepoint::Ect0, Flags::NONE));
     }
 
     #[test]
+    fn an_echo_is_news_beyond_what_was_outstanding_when_the_window_fell() {
+        let mut ecn = agreed();
+        assert!(ecn.is_echo_news(Seq(500)));
+        ecn.on_reduced(Seq(1000));
+        assert!(!ecn.is_echo_news(Seq(1000)));
+        assert!(ecn.is_echo_news(Seq(1001)));
+        assert!(ecn.is_echo_news(Seq(1001 + (1 << 31))), "half of the sequence space later");
+        ecn.on_reduced(Seq(5000));
+        ecn.on_restored();
+        assert!(ecn.is_echo_news(Seq(4000)));
+    }
+
+    #[test]
     fn without_an_agreement_nothing_is_marked_heard_or_echoed() {
         let mut ecn = EcnState { setup: active(Flags::NONE, ECE), ..EcnState::default() };
-        ecn.on_reduced();
+        ecn.on_reduced(Seq(1000));
         assert_eq!(ecn.mark_new_data(), (Codepoint::NotEct, Flags::NONE));
         assert!(!ecn.on_data(Flags::ACK, Codepoint::Ce));
         assert_eq!(ecn.echo(), Flags::NONE);

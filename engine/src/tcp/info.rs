@@ -60,6 +60,8 @@ pub struct TcpInfo {
     pub peer_user_timeout: Option<Duration>,
     /// Data came or went with the SYN and was taken (RFC 7413).
     pub fast_open: bool,
+    /// Why it did not go so, where it was to (`tcpi_fastopen_client_fail`).
+    pub fast_open_failure: Option<FastOpenFailure>,
     /// Totals.
     pub totals: Totals,
     /// No more is sent after the FIN.
@@ -88,8 +90,8 @@ pub struct TcpInfo {
     pub min_rtt: Option<Duration>,
     /// RACK's reordering window: how much later than it should a segment may arrive before it counts as lost.
     pub reordering_window: Duration,
-    /// Segments were seen to arrive out of order (`tcpi_reord_seen` counts them).
-    pub reordering_seen: bool,
+    /// Segments of ours that arrived after later ones (`tcpi_reord_seen`).
+    pub reordering_seen: u32,
     /// How fast data was delivered of late (`tcpi_delivery_rate`).
     pub delivery_rate: Option<Delivery>,
     /// Octets known to have arrived, sacked ones included (`tcpi_delivered`).
@@ -100,6 +102,8 @@ pub struct TcpInfo {
     pub probes: u32,
     /// What the two sides use (`tcpi_options`); nothing before the peer's SYN is here.
     pub options: OptionsInUse,
+    /// What came of explicit congestion notification (`TCPI_OPT_ECN`, `TCPI_OPT_ECN_SEEN`).
+    pub ecn: EcnInfo,
     /// Snd.Wind.Shift, applied to the windows that come (`tcpi_snd_wscale`).
     pub snd_wscale: u8,
     /// Rcv.Wind.Shift, applied to the windows that are announced (`tcpi_rcv_wscale`).
@@ -137,6 +141,33 @@ pub struct OptionsInUse {
     pub sack: bool,
     /// Window scaling (`TCPI_OPT_WSCALE`).
     pub window_scaling: bool,
+}
+
+/// Explicit congestion notification on a connection (RFC 3168).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EcnInfo {
+    /// Both sides agreed: our data says that it may be marked.
+    pub marks: bool,
+    /// The peer is told of marks on its data. That alone, where the answer to our first SYN came after a second one, which
+    /// did not ask.
+    pub listens: bool,
+    /// Data came that said that it may be marked, or was.
+    pub seen: bool,
+    /// Our acknowledgments tell of a mark, until the peer says that it slowed down.
+    pub echoes: bool,
+    /// Segments with data that came marked.
+    pub received_ce: u64,
+}
+
+/// Why data did not go with a SYN, or was not taken with it (RFC 7413).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FastOpenFailure {
+    /// There was no cookie of the server (`TFO_COOKIE_UNAVAILABLE`).
+    CookieUnavailable,
+    /// The server acknowledged the SYN without its data (`TFO_DATA_NOT_ACKED`).
+    DataNotAcked,
+    /// Nothing answered, and the SYN went again without data (`TFO_SYN_RETRANSMITTED`).
+    SynRetransmitted,
 }
 
 /// What the RETRANSMIT timer means: loss recovery has three uses for it (RFC 8985 §8).
@@ -201,6 +232,10 @@ pub enum CongestionVariables {
         bandwidth: u64,
         /// The shortest round trip of late (`bbr_min_rtt`).
         min_rtt: Option<Duration>,
+        /// How much faster than the bandwidth it sends, in 256ths (`bbr_pacing_gain`).
+        pacing_gain: u32,
+        /// How much more than the product of the two may be in flight, in 256ths (`bbr_cwnd_gain`).
+        cwnd_gain: u32,
     },
 }
 
@@ -318,6 +353,8 @@ pub struct Totals {
     pub bytes_retrans: u64,
     /// Segments that came out of order (`tcpi_rcv_ooopack`).
     pub rcv_ooopack: u64,
+    /// Octets delivered by acknowledgments that told of a mark (`tcpi_delivered_ce`).
+    pub delivered_ce: u64,
     /// Duplicates that the peer told of (`tcpi_dsack_dups`).
     pub dsack_dups: u64,
     /// Retransmission timeouts (`tcpi_total_rto`).

@@ -14,6 +14,7 @@ pub(crate) mod ecn;
 pub(crate) mod fast_open;
 pub(crate) mod passive;
 mod path_mtu;
+mod path_search;
 mod receive;
 mod recovery;
 mod send;

@@ -8,9 +8,10 @@
 //! 1500 sent ... PTB 1400 -> 1400, at once: nothing of that size ever arrived
 //! 1400 acknowledged ... PTB 600 -> waits: data of that size arrives, so it may be forged
 //!                       RTO -> 600: it does not any more
-//! 1500 sent, three RTOs -> 1024, for ten minutes: a black hole
+//! 1500 sent, three RTOs -> 1024: a black hole, and a search from there
 //! ```
 
+use super::path_search::Search;
 use super::seq::Seq;
 use crate::ip::path_mtu::{self, AGE, MIN_IPV4, MIN_IPV6};
 use crate::time::Instant;
@@ -29,14 +30,35 @@ const TIMEOUTS_TO_BELIEVE: u32 = 1;
 const TIMEOUTS_OF_BLACK_HOLE: u32 = 3;
 
 /// What a path is likely to take that swallows larger packets.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-7.2
+//# It is RECOMMENDED that search_low be initially set to an MTU size
+//# that is likely to work over a very wide range of environments.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-7.2
+//= type=exception
+//= reason=1024 octets, as the RFC has it for safe enough; the option chooses between that and search_high
+//# The initial value for search_low SHOULD be configurable.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-7.2
+//= type=exception
+//= reason=path_mtu_discovery and max_segment_size are options of each socket, and the MTU is one of
+//= each link; a route has none
+//# There SHOULD be per-protocol and per-route configuration options to override initial values for
+//# eff_pmtu and other PLPMTUD state variables.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-4
+//= type=exception
+//= reason=path_mtu_discovery and max_segment_size are options of each socket, and the MTU is one of
+//= each link; a route has none
+//# There SHOULD be per-protocol and per-route limits on the initial effective Path MTU (eff_pmtu)
+//# and the upper searching limit (search_high).
 const BLACK_HOLE_MTU: u32 = 1024;
 
 /// One connection's view of its path.
 #[derive(Clone, Debug)]
 pub(crate) struct PathMtu {
     v4: bool,
-    /// What the connection's packets may have, in octets.
+    /// What the connection's packets may have, in octets: `eff_pmtu`.
     mtu: u32,
+    /// What the host knows of the path.
+    link: u32,
     /// Routers have to cut even these.
     cut: bool,
     /// How many changes of the host's paths it has seen; `None` before the first look.
@@ -53,16 +75,36 @@ pub(crate) struct PathMtu {
     pending: Option<Pending>,
     /// Timeouts since the last progress: `nsegrto`.
     timeouts: u32,
-    /// The path was found to be a black hole, and is taken for one until then.
+    /// The path was found to be a black hole, and is taken for one until then where there can be no search.
     black_hole_until: Option<Instant>,
-    /// The host is to know what was learnt.
-    learnt: bool,
+    /// The largest packet that the peer takes, where larger segments may be sent to search for what the path takes.
+    peer: Option<u32>,
+    /// The search, once there is a reason for one: `mtu` is what it found so far.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-4
+    //= type=exception
+    //= reason=what a search finds is one connection's, since flows to one address may take
+    //= different paths; what a router tells is shared
+    //# If PLPMTUD updates the MTU for a particular path, all Packetization Layer sessions that
+    //# share the path representation (as described in Section 5.2) SHOULD be notified to make use
+    //# of the new MTU and make the required congestion control adjustments.
+    search: Option<Search>,
+    /// What a router told, and the host is to know.
+    learnt: Option<path_mtu::PathMtu>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     claimed: path_mtu::PathMtu,
     seq: Seq,
+}
+
+/// When a path is searched by larger segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SearchStart {
+    /// From the start.
+    AtOnce,
+    /// When it was found to be a black hole.
+    BlackHole,
 }
 
 /// What a Packet Too Big message comes to.
@@ -83,6 +125,7 @@ impl PathMtu {
         PathMtu {
             v4,
             mtu,
+            link: mtu,
             cut: false,
             seen: None,
             known: false,
@@ -92,13 +135,69 @@ impl PathMtu {
             pending: None,
             timeouts: 0,
             black_hole_until: None,
-            learnt: false,
+            peer: None,
+            search: None,
+            learnt: None,
         }
     }
 
     /// The largest packet to send, in octets.
     pub(crate) fn mtu(&self) -> u32 {
         self.mtu
+    }
+
+    /// The handshake told what there is to know of the peer: `peer` is the largest packet that it takes, where larger
+    /// segments may search for what the path takes, and that is done from the `start`.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-7.1
+    //# The initial value of
+    //# search_low SHOULD be conservatively low, but performance may be
+    //# better if eff_pmtu starts at a higher, less conservative, value.
+    pub(crate) fn on_handshake(&mut self, peer: Option<u32>, start: SearchStart) {
+        self.peer = peer;
+        if self.search.take().is_some() {
+            self.mtu = self.link;
+        }
+        if start == SearchStart::AtOnce {
+            let low = if self.v4 { BLACK_HOLE_MTU } else { MIN_IPV6 };
+            self.start_search(low.min(self.mtu), true);
+        }
+    }
+
+    pub(crate) fn search(&self) -> Option<&Search> {
+        self.search.as_ref()
+    }
+
+    /// Lets the search go on: says whether the MTU is another for what it found.
+    pub(crate) fn update_search(&mut self, update: impl FnOnce(&mut Search)) -> bool {
+        let Some(search) = &mut self.search else { return false };
+        update(search);
+        let before = core::mem::replace(&mut self.mtu, search.low());
+        self.mtu != before
+    }
+
+    /// The probe that is acknowledged at `end` did not arrive: what is acknowledged there went in smaller packets.
+    pub(crate) fn on_probe_lost(&mut self, end: Seq) {
+        self.awaited.take_if(|(awaited, _)| *awaited == end);
+    }
+
+    /// A router told that the probe which ends at `end` was too large for it, and that it takes `mtu` octets.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-5.2
+    //# The IP layer
+    //# SHOULD be used to store the cached PMTU value and other shared state
+    //# such as MTU values reported by ICMP PTB messages.
+    pub(crate) fn on_probe_too_big(&mut self, end: Seq, mtu: u32) {
+        self.on_probe_lost(end);
+        self.learnt = Some(path_mtu::PathMtu { mtu, cut: false });
+    }
+
+    /// Searches from `low` up to what the link and the peer take.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-7.2
+    //# The initial value for search_high SHOULD be the largest possible
+    //# packet that might be supported by the flow.
+    fn start_search(&mut self, low: u32, likely: bool) {
+        let Some(peer) = self.peer else { return };
+        self.search = Some(Search::new(low, self.link.min(peer).max(low), likely));
+        self.mtu = low;
     }
 
     /// Routers have to cut what is sent: the path takes less than the least that we go down to.
@@ -118,7 +217,16 @@ impl PathMtu {
     pub(crate) fn set(&mut self, path: path_mtu::PathMtu) -> bool {
         let first = !core::mem::replace(&mut self.known, true);
         self.cut = path.cut;
-        let mtu = if self.black_hole_until.is_some() { path.mtu.min(self.mtu) } else { path.mtu };
+        self.link = path.mtu;
+        let ceiling = path.mtu.min(self.peer.unwrap_or(path.mtu).max(self.mtu));
+        let mtu = match &mut self.search {
+            Some(search) => {
+                search.set_ceiling(ceiling);
+                search.low()
+            }
+            None if self.black_hole_until.is_some() => path.mtu.min(self.mtu),
+            None => path.mtu,
+        };
         if mtu < self.mtu {
             self.start_anew();
         }
@@ -128,7 +236,7 @@ impl PathMtu {
 
     /// What the host is to know of the path, once.
     pub(crate) fn take_learnt(&mut self) -> Option<path_mtu::PathMtu> {
-        core::mem::take(&mut self.learnt).then_some(path_mtu::PathMtu { mtu: self.mtu, cut: self.cut })
+        self.learnt.take()
     }
 
     /// A packet of `size` octets left that is acknowledged at `end`.
@@ -267,15 +375,22 @@ impl PathMtu {
         }
         self.mtu = mtu;
         self.largest_acked = self.largest_acked.min(mtu);
-        self.black_hole_until = Some(now + AGE);
+        if self.peer.is_some() {
+            self.start_search(mtu, false);
+        } else {
+            self.black_hole_until = Some(now + AGE);
+        }
         self.start_anew();
         true
     }
 
     fn lower(&mut self, claimed: path_mtu::PathMtu) {
         self.mtu = self.mtu.min(claimed.mtu);
+        if let Some(search) = &mut self.search {
+            search.set_ceiling(self.mtu);
+        }
         self.cut = claimed.cut;
-        self.learnt = true;
+        self.learnt = Some(path_mtu::PathMtu { mtu: self.mtu, cut: self.cut });
         self.start_anew();
     }
 

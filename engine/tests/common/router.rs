@@ -25,6 +25,8 @@ pub(crate) enum Manner {
     TellsNoMtu,
     /// Nobody is told.
     BlackHole,
+    /// Every second one goes another way, which takes it; of the others nobody is told.
+    Striped,
 }
 
 impl Router {
@@ -43,6 +45,15 @@ impl Router {
             from_b.iter().for_each(|frame| self.forward(frame, &mut pair.b, &mut pair.a));
         }
         panic!("the packets never end");
+    }
+
+    /// Moves both clocks, and then carries what had been sent before.
+    pub(crate) fn carry_for(&mut self, pair: &mut Pair, delay: Duration) {
+        let (from_a, from_b) = (std::mem::take(&mut pair.a.sent), std::mem::take(&mut pair.b.sent));
+        pair.a.advance(delay);
+        pair.b.advance(delay);
+        from_a.iter().for_each(|frame| self.forward(frame, &mut pair.a, &mut pair.b));
+        from_b.iter().for_each(|frame| self.forward(frame, &mut pair.b, &mut pair.a));
     }
 
     /// Moves both clocks, carrying packets whenever a timer sent some.
@@ -70,7 +81,8 @@ impl Router {
         match self.manner {
             Manner::Tells => from.frame(&too_big(frame, self.mtu as u32)),
             Manner::TellsNoMtu => from.frame(&too_big(frame, 0)),
-            Manner::BlackHole => {}
+            Manner::Striped if self.too_long % 2 == 1 => to.frame(frame),
+            Manner::BlackHole | Manner::Striped => {}
         }
     }
 }

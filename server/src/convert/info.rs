@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sockwright_engine::host::{DatagramInfo, ListenerInfo, SocketInfo};
 use sockwright_engine::tcp::info::{
-    CongestionVariables, CubicEpoch, OptionsInUse, RecoveryTimer, SentRange, TcpInfo, Totals,
+    CongestionVariables, CubicEpoch, EcnInfo, FastOpenFailure, OptionsInUse, RecoveryTimer, SentRange,
+    TcpInfo, Totals,
 };
 use sockwright_engine::tcp::seq::Seq;
 use sockwright_engine::time::Instant;
@@ -79,6 +80,7 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         backoff,
         peer_user_timeout,
         fast_open,
+        fast_open_failure,
         totals,
         shutdown_write,
         shutdown_read,
@@ -86,6 +88,7 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         retransmits,
         probes,
         options,
+        ecn,
         snd_wscale,
         rcv_wscale,
         ato,
@@ -124,6 +127,7 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         data_segs_in,
         bytes_retrans,
         rcv_ooopack,
+        delivered_ce,
         dsack_dups,
         total_rto,
         total_rto_recoveries,
@@ -208,11 +212,14 @@ pub fn tcp_info_to_proto(info: &TcpInfo, now: Instant) -> pb::TcpInfo {
         delivery_rate: delivery_rate.map(|delivery| delivery.rate),
         delivery_rate_app_limited: delivery_rate.is_some_and(|delivery| delivery.app_limited),
         delivered,
+        delivered_ce,
         dsack_dups,
         total_rto,
         total_rto_recoveries,
         total_rto_time_us: micros(total_rto_time),
         congestion_variables: congestion_variables_to_proto(congestion_variables),
+        ecn: Some(ecn_info_to_proto(ecn)),
+        fast_open_failure: fast_open_failure_to_proto(fast_open_failure).into(),
     }
 }
 
@@ -244,9 +251,10 @@ fn congestion_variables_to_proto(
             });
             Some(pb::tcp_info::CongestionVariables::Cubic(pb::CubicInfo { w_max, epoch }))
         }
-        CongestionVariables::Bbr { bandwidth, min_rtt } => {
+        CongestionVariables::Bbr { bandwidth, min_rtt, pacing_gain, cwnd_gain } => {
             let min_rtt_us = min_rtt.map(micros);
-            Some(pb::tcp_info::CongestionVariables::Bbr(pb::BbrInfo { bandwidth, min_rtt_us }))
+            let bbr = pb::BbrInfo { bandwidth, min_rtt_us, pacing_gain, cwnd_gain };
+            Some(pb::tcp_info::CongestionVariables::Bbr(bbr))
         }
     }
 }
@@ -254,6 +262,20 @@ fn congestion_variables_to_proto(
 fn options_in_use_to_proto(options: OptionsInUse) -> pb::OptionsInUse {
     let OptionsInUse { timestamps, sack, window_scaling } = options;
     pb::OptionsInUse { timestamps, sack, window_scaling }
+}
+
+fn ecn_info_to_proto(ecn: EcnInfo) -> pb::EcnInfo {
+    let EcnInfo { marks, listens, seen, echoes, received_ce } = ecn;
+    pb::EcnInfo { marks, listens, seen, echoes, received_ce }
+}
+
+fn fast_open_failure_to_proto(failure: Option<FastOpenFailure>) -> pb::FastOpenFailure {
+    match failure {
+        None => pb::FastOpenFailure::Unspecified,
+        Some(FastOpenFailure::CookieUnavailable) => pb::FastOpenFailure::CookieUnavailable,
+        Some(FastOpenFailure::DataNotAcked) => pb::FastOpenFailure::DataNotAcked,
+        Some(FastOpenFailure::SynRetransmitted) => pb::FastOpenFailure::SynRetransmitted,
+    }
 }
 
 fn range_to_proto(range: &Range<Seq>) -> pb::SequenceRange {

@@ -5,6 +5,7 @@
 //! wrong, and what cannot be parsed is an [`Invalid`] that names the field.
 
 mod address;
+mod counters;
 mod event;
 mod info;
 mod invalid;
@@ -15,6 +16,7 @@ mod state;
 
 pub(crate) use address::ip;
 pub use address::{address_to_proto, bind_address, remote_address};
+pub use counters::counters_to_proto;
 pub use event::{event_kind, event_to_proto, segment_to_proto};
 pub use info::{datagram_info_to_proto, info_to_proto, listener_info_to_proto, tcp_info_to_proto};
 pub use invalid::Invalid;

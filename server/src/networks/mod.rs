@@ -245,6 +245,7 @@ impl Networks {
                     .iter()
                     .map(|(reason, count)| (reason.name().to_owned(), *count))
                     .collect(),
+                counters: Some(crate::convert::counters_to_proto(&stack.counters)),
             })
         };
         names.iter().filter_map(told).collect()

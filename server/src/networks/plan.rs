@@ -10,11 +10,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sockwright_engine::host;
 use sockwright_engine::id::IdSource;
 use sockwright_link::Impairments;
+use sockwright_link::impair::Bursts;
 use sockwright_proto::v1 as pb;
 use sockwright_sim::{LinkConfig, StackId, World};
 
 use crate::config::Limits;
-use crate::convert::{Invalid, duration};
+use crate::convert::{Invalid, duration, duration_to_proto};
 use crate::stack::lab::Clock;
 
 /// A lab, parsed.
@@ -210,7 +211,12 @@ impl LinkPlan {
         let (impairments, shown) = match &link.impairments {
             Some(impairments) => {
                 let parsed = parse_impairments(impairments, &format!("{field}.impairments"))?;
-                let shown = pb::Impairments { queue_limit: parsed.queue_limit as u32, ..*impairments };
+                let shown = pb::Impairments {
+                    queue_limit: parsed.queue_limit as u32,
+                    reorder_by: (parsed.reorder > 0.0).then(|| duration_to_proto(parsed.reorder_by)),
+                    bursts: parsed.bursts.map(bursts_to_proto),
+                    ..*impairments
+                };
                 (parsed, Some(shown))
             }
             None => (Impairments::default(), None),
@@ -245,13 +251,23 @@ fn parse_impairments(impairments: &pb::Impairments, field: &str) -> Result<Impai
         Some(value) => duration(value, &format!("{field}.{name}")),
         None => Ok(std::time::Duration::ZERO),
     };
+    let bursts = |bursts: pb::Bursts| Bursts {
+        begin: bursts.begin,
+        end: bursts.end,
+        loss: bursts.loss.unwrap_or(1.0),
+    };
     let default = Impairments::default();
     let parsed = Impairments {
         loss: impairments.loss,
+        bursts: impairments.bursts.map(bursts),
         mark: impairments.mark,
         delay: time(&impairments.delay, "delay")?,
         jitter: time(&impairments.jitter, "jitter")?,
         reorder: impairments.reorder,
+        reorder_by: match &impairments.reorder_by {
+            Some(value) => duration(value, &format!("{field}.reorder_by"))?,
+            None => default.reorder_by,
+        },
         duplicate: impairments.duplicate,
         corrupt: impairments.corrupt,
         rate_bps: Some(impairments.rate_bps).filter(|rate| *rate > 0),
@@ -259,13 +275,18 @@ fn parse_impairments(impairments: &pb::Impairments, field: &str) -> Result<Impai
             0 => default.queue_limit,
             limit => limit as usize,
         },
-        ..default
+        // A lab's link has one of its own.
+        mtu: None,
     };
     parsed.validate().map_err(|wrong| {
         let problem = format!("it has to be {}, not {}", wrong.allowed, wrong.value);
         Invalid::new(format!("{field}.{}", wrong.field), problem)
     })?;
     Ok(parsed)
+}
+
+fn bursts_to_proto(Bursts { begin, end, loss }: Bursts) -> pb::Bursts {
+    pb::Bursts { begin, end, loss: Some(loss) }
 }
 
 /// An address, with the length of its prefix or the usual one.
@@ -429,6 +450,18 @@ mod tests {
         let impairments = Some(pb::Impairments { loss: 1.5, ..Default::default() });
         let lossy = pb::LabLink { impairments, ..link(&["a", "b"]) };
         assert_eq!(with(&|lab| lab.links = vec![lossy.clone()]), "links[0].impairments.loss");
+        let wrong = |impairments: pb::Impairments| {
+            let link = pb::LabLink { impairments: Some(impairments), ..link(&["a", "b"]) };
+            with(&|lab| lab.links = vec![link.clone()])
+        };
+        let bursts = pb::Bursts { begin: 0.1, end: 0.1, loss: Some(0.1) };
+        let with_bursts = |bursts| wrong(pb::Impairments { bursts: Some(bursts), ..Default::default() });
+        assert_eq!(with_bursts(pb::Bursts { begin: -0.1, ..bursts }), "links[0].impairments.bursts.begin");
+        assert_eq!(with_bursts(pb::Bursts { end: f64::NAN, ..bursts }), "links[0].impairments.bursts.end");
+        assert_eq!(with_bursts(pb::Bursts { loss: Some(1.1), ..bursts }), "links[0].impairments.bursts.loss");
+        let reorder_by = Some(prost_types::Duration::default());
+        let at_once = pb::Impairments { reorder: 0.1, reorder_by, ..Default::default() };
+        assert_eq!(wrong(at_once), "links[0].impairments.reorder_by");
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub(crate) enum Command {
         plan: Box<Plan>,
         /// Who hears of it.
         feed: Feed,
+        /// Workloads that the thread may have.
+        at_most: usize,
         /// To whom, when it has begun.
         answer: oneshot::Sender<Result<At<Running>, OpError>>,
         /// Keeps the session that its sockets are made for from ending until then.

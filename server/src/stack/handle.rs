@@ -73,15 +73,16 @@ impl StackHandle {
         self.stack
     }
 
-    /// Begins a workload on the thread, which goes on until the result is dropped. `session` is kept from ending until
+    /// Begins a workload on the thread, where there are fewer than `at_most`, which goes on until the result is dropped. `session` is kept from ending until
     /// then.
     pub(crate) async fn start_traffic(
         &self,
         plan: Plan,
         feed: Feed,
+        at_most: usize,
         session: Option<OwnedRwLockReadGuard<()>>,
     ) -> Result<At<Running>, OpError> {
-        let start = |answer| Command::StartTraffic { plan: Box::new(plan), feed, answer, session };
+        let start = |answer| Command::StartTraffic { plan: Box::new(plan), feed, at_most, answer, session };
         self.thread.ask(start).await.map_err(OpError::from)?
     }
 

@@ -248,10 +248,11 @@ impl<S: Site> Thread<S> {
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
-            Command::StartTraffic { plan, feed, answer, session } => {
+            Command::StartTraffic { plan, feed, at_most, answer, session } => {
                 self.site.called();
                 if !answer.is_closed() {
-                    let started = self.traffic.start(*plan, feed, &mut self.site, self.urgent.clone());
+                    let urgent = self.urgent.clone();
+                    let started = self.traffic.start(*plan, feed, at_most, &mut self.site, urgent);
                     self.collect();
                     // If nobody waits any more, what has begun is dropped here, which cancels it.
                     let release = move |at| _ = answer.send(started.map(|value| At { value, at }));

@@ -16,4 +16,5 @@ mod programs;
 mod refusals;
 mod sessions;
 mod stations;
+mod traffic;
 mod udp;

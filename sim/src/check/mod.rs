@@ -10,6 +10,8 @@
 //! | [`timers`] | timers fire when they said; TIME-WAIT lasts 2·MSL |
 //! | [`windows`] | nobody sends beyond the window, takes one back, or acknowledges what never came |
 //! | [`selective`] | what is selectively acknowledged came, what is echoed was heard, what was acknowledged is not sent again |
+//! | [`congestion`] | the congestion window is kept to, grows where it is used and falls where something is lost or marked |
+//! | [`ecn`] | what is marked may be, and only new data may |
 //! | [`frames`] | what is on the wire can be read, fits the link, and was told |
 
 use std::fmt;
@@ -20,6 +22,8 @@ use sockwright_engine::event::EventKind;
 use crate::output::Output;
 use crate::world::World;
 
+pub mod congestion;
+pub mod ecn;
 pub mod frames;
 pub mod lifetimes;
 pub mod selective;
@@ -59,6 +63,8 @@ pub struct Laws {
     timers: timers::Timers,
     windows: windows::Windows,
     selective: selective::Selective,
+    congestion: congestion::Congestion,
+    ecn: ecn::Ecn,
     frames: frames::Frames,
 }
 
@@ -78,10 +84,12 @@ impl Laws {
                 self.timers.event(*stack, event)?;
                 self.windows.event(*stack, event)?;
                 self.selective.event(*stack, event)?;
+                self.congestion.event(*stack, event);
                 self.frames.event(*stack, event);
                 Ok(())
             }
-            Output::Link { link, from, frame, .. } => {
+            Output::Link { link, from, frame, fate, .. } => {
+                self.ecn.frame(frame, fate)?;
                 let mtu = world.link(*link).map_or(usize::MAX, |link| link.mtu);
                 self.frames.frame(*from, frame, mtu)
             }
@@ -89,8 +97,9 @@ impl Laws {
         }
     }
 
-    /// Checks what must hold after each input: no invariant broken, no timer left behind.
-    pub fn after_input(&self, world: &World) -> Result<(), Violation> {
+    /// Checks what must hold after each input: no invariant broken, no timer left behind, and what each sender made of it.
+    pub fn after_input(&mut self, world: &World) -> Result<(), Violation> {
+        self.congestion.settled(|stack, socket| world.engine(stack)?.info(socket)?.tcp)?;
         for stack in world.stacks() {
             let broken = world.engine(stack).map_or(0, |engine| engine.counters().invariants_broken);
             if broken > 0 {

@@ -422,6 +422,7 @@ impl SidePlan {
 fn faults(dice: &mut Rng) -> Impairments {
     let mut up_to = |most: f64| if dice.chance(0.5) { dice.unit() * most } else { 0.0 };
     let (loss, reorder, duplicate, corrupt) = (up_to(0.3), up_to(0.3), up_to(0.3), up_to(0.1));
+    let mark = up_to(0.3);
     let perfect = dice.chance(0.2);
     let chance = |value: f64| if perfect { 0.0 } else { value };
     let bursts = (dice.chance(0.15) && !perfect).then(|| Bursts {
@@ -432,7 +433,7 @@ fn faults(dice: &mut Rng) -> Impairments {
     let rate_bps = (dice.chance(0.1) && !perfect).then(|| dice.log(56_000, 100_000_000));
     Impairments {
         loss: chance(loss),
-        mark: 0.0,
+        mark: chance(mark),
         delay: Duration::from_micros(if dice.chance(0.1) { 0 } else { dice.log(1, 500_000) }),
         jitter: pause(dice, 200_000),
         reorder: chance(reorder),

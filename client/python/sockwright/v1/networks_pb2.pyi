@@ -61,26 +61,40 @@ class LabLink(_message.Message):
     def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ...) -> None: ...
 
 class Impairments(_message.Message):
-    __slots__ = ("loss", "delay", "jitter", "reorder", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark")
+    __slots__ = ("loss", "delay", "jitter", "reorder", "reorder_by", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark", "bursts")
     LOSS_FIELD_NUMBER: _ClassVar[int]
     DELAY_FIELD_NUMBER: _ClassVar[int]
     JITTER_FIELD_NUMBER: _ClassVar[int]
     REORDER_FIELD_NUMBER: _ClassVar[int]
+    REORDER_BY_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     CORRUPT_FIELD_NUMBER: _ClassVar[int]
     RATE_BPS_FIELD_NUMBER: _ClassVar[int]
     QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
+    BURSTS_FIELD_NUMBER: _ClassVar[int]
     loss: float
     delay: _duration_pb2.Duration
     jitter: _duration_pb2.Duration
     reorder: float
+    reorder_by: _duration_pb2.Duration
     duplicate: float
     corrupt: float
     rate_bps: int
     queue_limit: int
     mark: float
-    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ..., mark: _Optional[float] = ...) -> None: ...
+    bursts: Bursts
+    def __init__(self, loss: _Optional[float] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jitter: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reorder: _Optional[float] = ..., reorder_by: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duplicate: _Optional[float] = ..., corrupt: _Optional[float] = ..., rate_bps: _Optional[int] = ..., queue_limit: _Optional[int] = ..., mark: _Optional[float] = ..., bursts: _Optional[_Union[Bursts, _Mapping]] = ...) -> None: ...
+
+class Bursts(_message.Message):
+    __slots__ = ("begin", "end", "loss")
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    begin: float
+    end: float
+    loss: float
+    def __init__(self, begin: _Optional[float] = ..., end: _Optional[float] = ..., loss: _Optional[float] = ...) -> None: ...
 
 class Lab(_message.Message):
     __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns")
@@ -183,7 +197,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -207,6 +221,7 @@ class Stack(_message.Message):
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_HIT_FIELD_NUMBER: _ClassVar[int]
     DROPS_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -216,7 +231,30 @@ class Stack(_message.Message):
     sockets: int
     limits_hit: _containers.ScalarMap[str, int]
     drops: _containers.ScalarMap[str, int]
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    counters: StackCounters
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ...) -> None: ...
+
+class StackCounters(_message.Message):
+    __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")
+    FRAMES_IN_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_OUT_FIELD_NUMBER: _ClassVar[int]
+    COOKIES_SENT_FIELD_NUMBER: _ClassVar[int]
+    COOKIES_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    COOKIES_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    ACKS_WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SCALES_LOWERED_FIELD_NUMBER: _ClassVar[int]
+    SACK_BLOCKS_IGNORED_FIELD_NUMBER: _ClassVar[int]
+    INVARIANTS_BROKEN_FIELD_NUMBER: _ClassVar[int]
+    frames_in: int
+    frames_out: int
+    cookies_sent: int
+    cookies_accepted: int
+    cookies_refused: int
+    acks_withheld: int
+    window_scales_lowered: int
+    sack_blocks_ignored: int
+    invariants_broken: int
+    def __init__(self, frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., cookies_sent: _Optional[int] = ..., cookies_accepted: _Optional[int] = ..., cookies_refused: _Optional[int] = ..., acks_withheld: _Optional[int] = ..., window_scales_lowered: _Optional[int] = ..., sack_blocks_ignored: _Optional[int] = ..., invariants_broken: _Optional[int] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
     __slots__ = ("stack", "at")

@@ -53,6 +53,13 @@ class ShutdownHow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHUTDOWN_HOW_WRITE: _ClassVar[ShutdownHow]
     SHUTDOWN_HOW_BOTH: _ClassVar[ShutdownHow]
 
+class FastOpenFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FAST_OPEN_FAILURE_UNSPECIFIED: _ClassVar[FastOpenFailure]
+    FAST_OPEN_FAILURE_COOKIE_UNAVAILABLE: _ClassVar[FastOpenFailure]
+    FAST_OPEN_FAILURE_DATA_NOT_ACKED: _ClassVar[FastOpenFailure]
+    FAST_OPEN_FAILURE_SYN_RETRANSMITTED: _ClassVar[FastOpenFailure]
+
 class RecoveryTimer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     RECOVERY_TIMER_UNSPECIFIED: _ClassVar[RecoveryTimer]
@@ -82,6 +89,10 @@ SHUTDOWN_HOW_UNSPECIFIED: ShutdownHow
 SHUTDOWN_HOW_READ: ShutdownHow
 SHUTDOWN_HOW_WRITE: ShutdownHow
 SHUTDOWN_HOW_BOTH: ShutdownHow
+FAST_OPEN_FAILURE_UNSPECIFIED: FastOpenFailure
+FAST_OPEN_FAILURE_COOKIE_UNAVAILABLE: FastOpenFailure
+FAST_OPEN_FAILURE_DATA_NOT_ACKED: FastOpenFailure
+FAST_OPEN_FAILURE_SYN_RETRANSMITTED: FastOpenFailure
 RECOVERY_TIMER_UNSPECIFIED: RecoveryTimer
 RECOVERY_TIMER_TIMEOUT: RecoveryTimer
 RECOVERY_TIMER_LOSS_PROBE: RecoveryTimer
@@ -456,7 +467,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, summary: _Optional[_Union[_common_pb2.SocketSummary, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., tcp: _Optional[_Union[TcpInfo, _Mapping]] = ..., listener: _Optional[_Union[ListenerInfo, _Mapping]] = ..., datagram: _Optional[_Union[DatagramInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class TcpInfo(_message.Message):
-    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers", "urgent", "retransmits", "probes", "options", "snd_wscale", "rcv_wscale", "ato_us", "rcv_mss_estimate", "notsent_bytes", "last_data_sent_us", "last_ack_sent_us", "last_data_recv_us", "last_ack_recv_us", "busy_time_us", "rwnd_limited_us", "sndbuf_limited_us", "last_drop", "reassembly", "congestion_control", "congestion_phase", "pacing_rate", "data_segs_out", "data_segs_in", "bytes_retrans", "rcv_ooopack", "peer_user_timeout_us", "fast_open", "ca_state", "recovery_timer", "pipe", "unacked", "sacked", "lost", "retrans", "scoreboard", "min_rtt_us", "reordering_window_us", "reordering_seen", "delivery_rate", "delivery_rate_app_limited", "delivered", "dsack_dups", "total_rto", "total_rto_recoveries", "total_rto_time_us", "cubic", "bbr", "pmtu")
+    __slots__ = ("iss", "snd_una", "snd_nxt", "snd_wnd", "irs", "rcv_nxt", "rcv_wnd", "snd_mss", "rcv_mss", "send_queue", "receive_queue", "out_of_order", "rtt_us", "rttvar_us", "rto_us", "cwnd", "ssthresh", "retransmissions", "backoff", "bytes_sent", "bytes_acked", "bytes_received", "segments_out", "segments_in", "shutdown_write", "shutdown_read", "timers", "urgent", "retransmits", "probes", "options", "snd_wscale", "rcv_wscale", "ato_us", "rcv_mss_estimate", "notsent_bytes", "last_data_sent_us", "last_ack_sent_us", "last_data_recv_us", "last_ack_recv_us", "busy_time_us", "rwnd_limited_us", "sndbuf_limited_us", "last_drop", "reassembly", "congestion_control", "congestion_phase", "pacing_rate", "data_segs_out", "data_segs_in", "bytes_retrans", "rcv_ooopack", "peer_user_timeout_us", "fast_open", "ca_state", "recovery_timer", "pipe", "unacked", "sacked", "lost", "retrans", "scoreboard", "min_rtt_us", "reordering_window_us", "reordering_seen", "delivery_rate", "delivery_rate_app_limited", "delivered", "delivered_ce", "dsack_dups", "total_rto", "total_rto_recoveries", "total_rto_time_us", "cubic", "bbr", "pmtu", "ecn", "fast_open_failure")
     ISS_FIELD_NUMBER: _ClassVar[int]
     SND_UNA_FIELD_NUMBER: _ClassVar[int]
     SND_NXT_FIELD_NUMBER: _ClassVar[int]
@@ -525,6 +536,7 @@ class TcpInfo(_message.Message):
     DELIVERY_RATE_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_RATE_APP_LIMITED_FIELD_NUMBER: _ClassVar[int]
     DELIVERED_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_CE_FIELD_NUMBER: _ClassVar[int]
     DSACK_DUPS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_RTO_FIELD_NUMBER: _ClassVar[int]
     TOTAL_RTO_RECOVERIES_FIELD_NUMBER: _ClassVar[int]
@@ -532,6 +544,8 @@ class TcpInfo(_message.Message):
     CUBIC_FIELD_NUMBER: _ClassVar[int]
     BBR_FIELD_NUMBER: _ClassVar[int]
     PMTU_FIELD_NUMBER: _ClassVar[int]
+    ECN_FIELD_NUMBER: _ClassVar[int]
+    FAST_OPEN_FAILURE_FIELD_NUMBER: _ClassVar[int]
     iss: int
     snd_una: int
     snd_nxt: int
@@ -596,10 +610,11 @@ class TcpInfo(_message.Message):
     scoreboard: _containers.RepeatedCompositeFieldContainer[SentRange]
     min_rtt_us: int
     reordering_window_us: int
-    reordering_seen: bool
+    reordering_seen: int
     delivery_rate: int
     delivery_rate_app_limited: bool
     delivered: int
+    delivered_ce: int
     dsack_dups: int
     total_rto: int
     total_rto_recoveries: int
@@ -607,7 +622,23 @@ class TcpInfo(_message.Message):
     cubic: CubicInfo
     bbr: BbrInfo
     pmtu: int
-    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ..., urgent: _Optional[int] = ..., retransmits: _Optional[int] = ..., probes: _Optional[int] = ..., options: _Optional[_Union[OptionsInUse, _Mapping]] = ..., snd_wscale: _Optional[int] = ..., rcv_wscale: _Optional[int] = ..., ato_us: _Optional[int] = ..., rcv_mss_estimate: _Optional[int] = ..., notsent_bytes: _Optional[int] = ..., last_data_sent_us: _Optional[int] = ..., last_ack_sent_us: _Optional[int] = ..., last_data_recv_us: _Optional[int] = ..., last_ack_recv_us: _Optional[int] = ..., busy_time_us: _Optional[int] = ..., rwnd_limited_us: _Optional[int] = ..., sndbuf_limited_us: _Optional[int] = ..., last_drop: _Optional[_Union[LastDrop, _Mapping]] = ..., reassembly: _Optional[_Iterable[_Union[SequenceRange, _Mapping]]] = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., congestion_phase: _Optional[_Union[_events_pb2.CongestionPhase, str]] = ..., pacing_rate: _Optional[int] = ..., data_segs_out: _Optional[int] = ..., data_segs_in: _Optional[int] = ..., bytes_retrans: _Optional[int] = ..., rcv_ooopack: _Optional[int] = ..., peer_user_timeout_us: _Optional[int] = ..., fast_open: bool = ..., ca_state: _Optional[_Union[_events_pb2.RecoveryPhase, str]] = ..., recovery_timer: _Optional[_Union[RecoveryTimer, str]] = ..., pipe: _Optional[int] = ..., unacked: _Optional[int] = ..., sacked: _Optional[int] = ..., lost: _Optional[int] = ..., retrans: _Optional[int] = ..., scoreboard: _Optional[_Iterable[_Union[SentRange, _Mapping]]] = ..., min_rtt_us: _Optional[int] = ..., reordering_window_us: _Optional[int] = ..., reordering_seen: bool = ..., delivery_rate: _Optional[int] = ..., delivery_rate_app_limited: bool = ..., delivered: _Optional[int] = ..., dsack_dups: _Optional[int] = ..., total_rto: _Optional[int] = ..., total_rto_recoveries: _Optional[int] = ..., total_rto_time_us: _Optional[int] = ..., cubic: _Optional[_Union[CubicInfo, _Mapping]] = ..., bbr: _Optional[_Union[BbrInfo, _Mapping]] = ..., pmtu: _Optional[int] = ...) -> None: ...
+    ecn: EcnInfo
+    fast_open_failure: FastOpenFailure
+    def __init__(self, iss: _Optional[int] = ..., snd_una: _Optional[int] = ..., snd_nxt: _Optional[int] = ..., snd_wnd: _Optional[int] = ..., irs: _Optional[int] = ..., rcv_nxt: _Optional[int] = ..., rcv_wnd: _Optional[int] = ..., snd_mss: _Optional[int] = ..., rcv_mss: _Optional[int] = ..., send_queue: _Optional[int] = ..., receive_queue: _Optional[int] = ..., out_of_order: _Optional[int] = ..., rtt_us: _Optional[int] = ..., rttvar_us: _Optional[int] = ..., rto_us: _Optional[int] = ..., cwnd: _Optional[int] = ..., ssthresh: _Optional[int] = ..., retransmissions: _Optional[int] = ..., backoff: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_acked: _Optional[int] = ..., bytes_received: _Optional[int] = ..., segments_out: _Optional[int] = ..., segments_in: _Optional[int] = ..., shutdown_write: bool = ..., shutdown_read: bool = ..., timers: _Optional[_Iterable[_Union[RunningTimer, _Mapping]]] = ..., urgent: _Optional[int] = ..., retransmits: _Optional[int] = ..., probes: _Optional[int] = ..., options: _Optional[_Union[OptionsInUse, _Mapping]] = ..., snd_wscale: _Optional[int] = ..., rcv_wscale: _Optional[int] = ..., ato_us: _Optional[int] = ..., rcv_mss_estimate: _Optional[int] = ..., notsent_bytes: _Optional[int] = ..., last_data_sent_us: _Optional[int] = ..., last_ack_sent_us: _Optional[int] = ..., last_data_recv_us: _Optional[int] = ..., last_ack_recv_us: _Optional[int] = ..., busy_time_us: _Optional[int] = ..., rwnd_limited_us: _Optional[int] = ..., sndbuf_limited_us: _Optional[int] = ..., last_drop: _Optional[_Union[LastDrop, _Mapping]] = ..., reassembly: _Optional[_Iterable[_Union[SequenceRange, _Mapping]]] = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., congestion_phase: _Optional[_Union[_events_pb2.CongestionPhase, str]] = ..., pacing_rate: _Optional[int] = ..., data_segs_out: _Optional[int] = ..., data_segs_in: _Optional[int] = ..., bytes_retrans: _Optional[int] = ..., rcv_ooopack: _Optional[int] = ..., peer_user_timeout_us: _Optional[int] = ..., fast_open: bool = ..., ca_state: _Optional[_Union[_events_pb2.RecoveryPhase, str]] = ..., recovery_timer: _Optional[_Union[RecoveryTimer, str]] = ..., pipe: _Optional[int] = ..., unacked: _Optional[int] = ..., sacked: _Optional[int] = ..., lost: _Optional[int] = ..., retrans: _Optional[int] = ..., scoreboard: _Optional[_Iterable[_Union[SentRange, _Mapping]]] = ..., min_rtt_us: _Optional[int] = ..., reordering_window_us: _Optional[int] = ..., reordering_seen: _Optional[int] = ..., delivery_rate: _Optional[int] = ..., delivery_rate_app_limited: bool = ..., delivered: _Optional[int] = ..., delivered_ce: _Optional[int] = ..., dsack_dups: _Optional[int] = ..., total_rto: _Optional[int] = ..., total_rto_recoveries: _Optional[int] = ..., total_rto_time_us: _Optional[int] = ..., cubic: _Optional[_Union[CubicInfo, _Mapping]] = ..., bbr: _Optional[_Union[BbrInfo, _Mapping]] = ..., pmtu: _Optional[int] = ..., ecn: _Optional[_Union[EcnInfo, _Mapping]] = ..., fast_open_failure: _Optional[_Union[FastOpenFailure, str]] = ...) -> None: ...
+
+class EcnInfo(_message.Message):
+    __slots__ = ("marks", "listens", "seen", "echoes", "received_ce")
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    LISTENS_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    ECHOES_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_CE_FIELD_NUMBER: _ClassVar[int]
+    marks: bool
+    listens: bool
+    seen: bool
+    echoes: bool
+    received_ce: int
+    def __init__(self, marks: bool = ..., listens: bool = ..., seen: bool = ..., echoes: bool = ..., received_ce: _Optional[int] = ...) -> None: ...
 
 class SentRange(_message.Message):
     __slots__ = ("range", "sacked", "lost", "resent", "retransmissions")
@@ -632,12 +663,16 @@ class CubicInfo(_message.Message):
     def __init__(self, w_max: _Optional[int] = ..., epoch: _Optional[_Union[CubicEpoch, _Mapping]] = ...) -> None: ...
 
 class BbrInfo(_message.Message):
-    __slots__ = ("bandwidth", "min_rtt_us")
+    __slots__ = ("bandwidth", "min_rtt_us", "pacing_gain", "cwnd_gain")
     BANDWIDTH_FIELD_NUMBER: _ClassVar[int]
     MIN_RTT_US_FIELD_NUMBER: _ClassVar[int]
+    PACING_GAIN_FIELD_NUMBER: _ClassVar[int]
+    CWND_GAIN_FIELD_NUMBER: _ClassVar[int]
     bandwidth: int
     min_rtt_us: int
-    def __init__(self, bandwidth: _Optional[int] = ..., min_rtt_us: _Optional[int] = ...) -> None: ...
+    pacing_gain: int
+    cwnd_gain: int
+    def __init__(self, bandwidth: _Optional[int] = ..., min_rtt_us: _Optional[int] = ..., pacing_gain: _Optional[int] = ..., cwnd_gain: _Optional[int] = ...) -> None: ...
 
 class CubicEpoch(_message.Message):
     __slots__ = ("start_ns", "k_us", "origin", "w_est")

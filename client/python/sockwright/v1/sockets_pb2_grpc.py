@@ -250,10 +250,10 @@ class SocketsServicer(object):
         """Sends one datagram to an address: `sendto(2)`. An unbound socket is bound first. On a stream socket:
         FAILED_PRECONDITION `EISCONN` or `ENOTCONN`.
 
-        A datagram that the path does not take whole goes in fragments.
+        A datagram that the path does not take whole goes in fragments, unless the socket has PATH_MTU_DISCOVERY_PROBE.
 
-        Errors: INVALID_ARGUMENT `EMSGSIZE` (more than 65,507 octets on IPv4, 65,527 on IPv6), INVALID_ARGUMENT
-        `EAFNOSUPPORT`, UNAVAILABLE `ENETUNREACH`, RESOURCE_EXHAUSTED `ENOBUFS` (a limit of the stack), and those of `Bind`.
+        Errors: INVALID_ARGUMENT `EMSGSIZE` (more than 65,507 octets on IPv4, 65,527 on IPv6, or with PATH_MTU_DISCOVERY_PROBE
+        more than fit a packet of the first link), INVALID_ARGUMENT `EAFNOSUPPORT`, UNAVAILABLE `ENETUNREACH`, RESOURCE_EXHAUSTED `ENOBUFS` (a limit of the stack), and those of `Bind`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

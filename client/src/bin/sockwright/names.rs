@@ -13,10 +13,10 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
-    AddressFamily, ChurnCloser, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, GapReason,
-    LinkState, LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, PatternPart, RecoveryCause,
-    RecoveryPhase, RecoveryTimer, RequestResponsePart, RetransmissionReason, ShutdownHow, SocketKind,
-    SocketState, SynCookies, TcpState, TimerAction, TimerKind, TrafficEnd, UndoCause,
+    AddressFamily, ChurnCloser, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, FastOpenFailure,
+    GapReason, LinkState, LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, PatternPart,
+    RecoveryCause, RecoveryPhase, RecoveryTimer, RequestResponsePart, RetransmissionReason, ShutdownHow,
+    SocketKind, SocketState, SynCookies, TcpState, TimerAction, TimerKind, TrafficEnd, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -86,6 +86,7 @@ named! {
     LossDetection "LOSS_DETECTION_" false,
     PathMtuDiscovery "PATH_MTU_DISCOVERY_" false,
     SynCookies "SYN_COOKIES_" false,
+    FastOpenFailure "FAST_OPEN_FAILURE_" false,
     RequestResponsePart "REQUEST_RESPONSE_PART_" false,
     PatternPart "PATTERN_PART_" false,
     ChurnCloser "CHURN_CLOSER_" false,

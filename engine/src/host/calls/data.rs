@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::*;
 use crate::event::Interest;
-use crate::host::egress::header;
+use crate::host::egress::{Routers, header};
 use crate::host::{canonical, is_unicast};
 use crate::tcp::connection::ReadyData;
 use crate::udp::Received;
@@ -230,7 +230,12 @@ impl Engine {
         //= reason=a datagram that is too large for its path is sent in fragments that are not
         //# In this approach, when an attempt is made to SEND a packet that is larger than the PMTU
         //# estimate, the SEND function should fail and return a suitable error indication.
-        let routers = socket.options.path_mtu_discovery.into();
+        let routers: Routers = socket.options.path_mtu_discovery.into();
+        let len = header.len() + datagram.len();
+        if routers == Routers::AreProbed && len > self.mtu_to(remote.ip()) && !self.is_own(remote.ip()) {
+            let detail = "A datagram that probes its path is no longer than the MTU of the first link.";
+            return Err(OpError { detail: Some(detail), ..Errno::EMSGSIZE.into() });
+        }
         if datagram.len() > header.payload_len_max() {
             let detail = "The longest datagram has 65,507 octets over IPv4 and 65,527 over IPv6.";
             return Err(OpError { detail: Some(detail), ..Errno::EMSGSIZE.into() });

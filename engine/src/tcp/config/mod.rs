@@ -126,11 +126,17 @@ pub enum LossDetection {
 pub enum PathMtuDiscovery {
     /// Not at all: IPv4 packets may be fragmented on their way.
     Off,
-    /// By ICMP (RFC 1191, RFC 8201). A path that swallows large packets and tells nothing gets smaller ones for ten
-    /// minutes (RFC 4821 §7.7).
+    /// By ICMP (RFC 1191, RFC 8201). After three timeouts in a row a path counts as one that swallows large packets and
+    /// tells nothing: then smaller ones go, and what it takes is searched as with [`PathMtuDiscovery::Probe`].
     #[default]
     Icmp,
-    /// As [`PathMtuDiscovery::Icmp`]: no larger segments are sent to probe for what the path takes (RFC 4821 §7).
+    /// By ICMP and by larger segments (RFC 4821). A connection begins with packets of 1024 octets, 1280 over IPv6, and now
+    /// and then sends one that is larger; where it is lost nothing else suffers. That takes SACK: without it this is
+    /// [`PathMtuDiscovery::Icmp`], and a path that swallows packets gets smaller ones for ten minutes. Set on an open
+    /// connection it begins no search.
+    ///
+    /// A datagram goes in one packet that nobody may cut, whatever is known of its path (RFC 4821 §9): at most as long as
+    /// the MTU of the first link.
     Probe,
 }
 

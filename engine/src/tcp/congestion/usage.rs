@@ -83,9 +83,10 @@ impl Usage {
     /// Octets were sent, and `in_flight` are outstanding with them; `first` of a flight when nothing was before.
     pub(super) fn on_sent(&mut self, in_flight: u32, first: bool) {
         if first {
-            // What is acknowledged from here on is a round of its own.
+            // What is acknowledged from here on is a round of its own, and what was in flight before says nothing of it.
             self.round = None;
             self.acked = 0;
+            self.most = [0; 2];
         }
         self.most[0] = self.most[0].max(in_flight);
     }
@@ -296,6 +297,8 @@ mod tests {
         assert!(rig.usage.allows_growth(&unlimited, 10 * MSS, true));
         assert!(!rig.usage.allows_growth(&unlimited, 10 * MSS, false));
         assert!(rig.usage.allows_growth(&ack(MSS), 10 * MSS, false));
+        rig.burst(20, 1, 10 * MSS);
+        assert!(!rig.usage.allows_growth(&unlimited, 10 * MSS, true), "what was in flight before is over");
     }
 
     //= https://www.rfc-editor.org/rfc/rfc7661#section-4.4

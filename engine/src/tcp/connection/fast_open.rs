@@ -5,6 +5,7 @@ use super::transmit::Outgoing;
 use super::*;
 use crate::limits::Limit;
 use crate::tcp::fast_open::{Attempt, Path};
+use crate::tcp::info::FastOpenFailure;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::wire::{FastOpenCookie, TcpSegment};
 
@@ -28,6 +29,8 @@ pub(super) enum FastOpen {
     Offers(FastOpenCookie),
     /// We are the client, and the data of our SYN was acknowledged with it.
     WasTaken,
+    /// We are the client, and no data went with our SYN, or none was taken.
+    Failed(FastOpenFailure),
     /// We are the server, and took the data of the peer's SYN: FastOpened.
     Took,
 }
@@ -36,6 +39,14 @@ impl Connection {
     /// Whether data went with a SYN and was taken.
     pub(super) fn fast_opened(&self) -> bool {
         matches!(self.fast_open, FastOpen::WasTaken | FastOpen::Took)
+    }
+
+    /// Why none did, or was, where it was to.
+    pub(super) fn fast_open_failure(&self) -> Option<FastOpenFailure> {
+        match self.fast_open {
+            FastOpen::Failed(why) => Some(why),
+            _ => None,
+        }
     }
 
     /// Whether the user was served before the handshake was over.
@@ -54,7 +65,7 @@ impl Connection {
         //# Any client attempting TFO MUST first request a cookie from the server
         //# with the following steps:
         self.fast_open = match cx.cookies.attempt(cx.now, local.ip(), remote) {
-            Attempt::No => FastOpen::Off,
+            Attempt::No => FastOpen::Failed(FastOpenFailure::CookieUnavailable),
             Attempt::Ask => FastOpen::Asks,
             Attempt::Use(cookie, mss) => {
                 let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
@@ -73,7 +84,7 @@ impl Connection {
         let cookie = match self.fast_open {
             FastOpen::Asks => FastOpenCookie::REQUEST,
             FastOpen::Offers(cookie) => cookie,
-            FastOpen::Off | FastOpen::WasTaken | FastOpen::Took => return,
+            FastOpen::Off | FastOpen::WasTaken | FastOpen::Failed(_) | FastOpen::Took => return,
         };
         let options = TcpOptions { fast_open: Some(cookie), ..self.options_of_syn(now) };
         if !options.fits() {
@@ -102,10 +113,13 @@ impl Connection {
     //# to respond to cookie requests and only attempt another cookie request
     //# after a certain period.
     pub(super) fn on_fast_open_unanswered(&mut self, cx: &mut Cx<'_>) {
-        if matches!(self.fast_open, FastOpen::Asks | FastOpen::Offers(_)) {
-            self.fast_open = FastOpen::Off;
-            self.avoid_fast_open(cx);
-        }
+        let failure = match self.fast_open {
+            FastOpen::Asks => FastOpenFailure::CookieUnavailable,
+            FastOpen::Offers(_) => FastOpenFailure::SynRetransmitted,
+            FastOpen::Off | FastOpen::WasTaken | FastOpen::Failed(_) | FastOpen::Took => return,
+        };
+        self.fast_open = FastOpen::Failed(failure);
+        self.avoid_fast_open(cx);
     }
 
     fn avoid_fast_open(&mut self, cx: &mut Cx<'_>) {
@@ -145,7 +159,13 @@ impl Connection {
             self.recovery.clear();
             self.snd.nxt = self.snd.una;
         }
-        self.fast_open = if sent_data && taken { FastOpen::WasTaken } else { FastOpen::Off };
+        self.fast_open = match self.fast_open {
+            _ if sent_data && taken => FastOpen::WasTaken,
+            FastOpen::Asks => FastOpen::Failed(FastOpenFailure::CookieUnavailable),
+            FastOpen::Offers(_) if sent_data => FastOpen::Failed(FastOpenFailure::DataNotAcked),
+            FastOpen::Failed(why) => FastOpen::Failed(why),
+            FastOpen::Off | FastOpen::Offers(_) | FastOpen::WasTaken | FastOpen::Took => FastOpen::Off,
+        };
     }
 
     /// A passive connection in SYN-RECEIVED whose SYN brought a good cookie: its data is taken, and its SYN,ACK is still to

@@ -22,6 +22,7 @@ mod meters;
 mod open;
 mod pace;
 mod path_mtu;
+mod path_search;
 mod recover;
 mod timeout;
 mod transmit;

@@ -302,6 +302,7 @@ impl Connection {
     //# the IP layer (EMTU_S [19]):
     pub(super) fn set_send_mss(&mut self, mss: u32) {
         self.snd.peer_mss = mss;
+        self.begin_path_search(mss);
         self.snd.mss = self.mss_of_path().saturating_sub(self.agreed.option_len()).max(1);
         self.congestion = Controller::new(&congestion(&self.options, self.snd.mss, self.snd.iss));
     }

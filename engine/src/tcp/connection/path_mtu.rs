@@ -103,7 +103,9 @@ impl Connection {
         }
         let Some(claimed) = claim(v4, mtu, quoted.len) else { return false };
         let before = self.path.mtu();
-        let verdict = self.path.on_too_big(seq, claimed);
+        // That it was too large says nothing of what goes beside it.
+        let of_probe = self.probe_was_too_big(cx, (claimed.mtu, quoted.len), seq);
+        let verdict = if of_probe { Verdict::Pending } else { self.path.on_too_big(seq, claimed) };
         if verdict == Verdict::Forged {
             return false;
         }
@@ -123,6 +125,7 @@ impl Connection {
         if self.may_be_cut() || !self.state.is_synchronized() {
             return;
         }
+        self.probe_timed_out(cx.now);
         // What lies beyond a window that shrank is not taken, whatever its size.
         let in_flight = self.flight().min(self.snd.wnd);
         if self.path.on_timeout(cx.now, in_flight) {
@@ -162,9 +165,20 @@ impl Connection {
     //# connection; it should not send segments that would result in packets larger than the PMTU,
     //# except to probe during PMTU Discovery (this probe packet must not be fragmented to the
     //# PMTU).
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-7.1
+    //# When transmitting non-probes, the Packetization Layer SHOULD create packets of a size less
+    //# than or equal to eff_pmtu.
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-8
+    //# Packetization Layers SHOULD avoid sending messages that will require fragmentation [Kent87]
+    //# [frag-errors].
     pub(super) fn mss_of_path(&self) -> u32 {
-        let fits = self.path.mtu().saturating_sub(self.ip_header_len() + TCP_HEADER_LEN);
+        let fits = self.path.mtu().saturating_sub(self.headers_len());
         fits.min(self.snd.peer_mss)
+    }
+
+    /// The headers of a segment without options.
+    pub(super) fn headers_len(&self) -> u32 {
+        self.ip_header_len() + TCP_HEADER_LEN
     }
 
     fn ip_header_len(&self) -> u32 {
@@ -184,7 +198,7 @@ impl Connection {
     //= reason=a sender's window is counted in octets now, and the one segment that is short costs little
     //# The maximum window size should be set to the greatest multiple of the segment size (PMTU -
     //# 40) that is less than or equal to the sender's buffer space size.
-    fn follow_path(&mut self, cx: &mut Cx<'_>, before: u32) {
+    pub(super) fn follow_path(&mut self, cx: &mut Cx<'_>, before: u32) {
         let mtu = self.path.mtu();
         if mtu != before {
             cx.tell(self.id, EventKind::PathMtu { mtu });

@@ -53,6 +53,8 @@ struct News {
     original: bool,
     /// A segment that was first sent in the recovery has arrived.
     beyond: bool,
+    /// The segment that probes the path has arrived.
+    path_probe: bool,
     /// It ended or undid a reduction: the window is what that made it.
     settled: bool,
 }
@@ -70,6 +72,7 @@ impl Connection {
             self.snd.syn_acknowledged = news.advances;
             return;
         }
+        self.follow_path_search(cx, news.path_probe);
         self.answer_probe(cx, &mut news);
         self.follow_phase(cx, &mut news);
         self.detect_losses(cx, &mut news);
@@ -110,7 +113,10 @@ impl Connection {
 
         let recovery = &mut self.recovery;
         let rack = &mut recovery.rack;
+        let path_probe = self.path.search().and_then(|search| search.awaited());
         let mut arrived = |news: &mut News, record: &Record| {
+            let covered = path_probe.is_some_and(|probe| probe.covers(record.start, record.end));
+            news.path_probe |= covered && record.retransmissions == 0;
             if sack {
                 rack.on_delivered(record, now, min_rtt, news.echo);
             }
@@ -223,7 +229,7 @@ impl Connection {
             //# 6. When the next ACK arrives that acknowledges previously unacknowledged data, a TCP
             //# MUST set cwnd to ssthresh (the value set in step 2).
             self.congestion.on_recovered(cx.now);
-            self.ecn.on_reduced();
+            self.ecn.on_reduced(self.snd.nxt);
             self.enter_phase(cx, RecoveryPhase::Open, RecoveryCause::Acknowledged);
             news.settled = true;
         }
@@ -257,6 +263,8 @@ impl Connection {
                 //# RecoveryPoint signals the end of loss recovery, and the loss
                 //# recovery phase MUST be terminated.
                 self.congestion.on_recovered(cx.now);
+                // What held data back was the reduction, not the window that it led to.
+                self.recovery.limited_until = None;
                 //= https://www.rfc-editor.org/rfc/rfc6582#section-6
                 //# Note that after cwnd is set based on the procedure for exiting fast recovery
                 //# (Section 3.2, step 3), cwnd should not be updated until a further event occurs
@@ -313,6 +321,10 @@ impl Connection {
     /// Finds what is lost by now, and begins a recovery if anything is.
     fn detect_losses(&mut self, cx: &mut Cx<'_>, news: &mut News) {
         let (lost, resent_lost, cause) = self.mark_losses(cx, news.duplicate);
+        if lost > 0 && self.only_probe_is_lost() {
+            return self.note_disorder(cx, news);
+        }
+        self.verify_path_mtu(cx, (news.delivered, lost));
         news.lost += lost;
         match self.recovery.phase {
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
@@ -389,7 +401,7 @@ impl Connection {
             //# That is, when the first loss in a window of data is detected, ssthresh MUST be set to no
             //# more than the value given by equation (4).
             self.congestion.on_congestion(cx.now, flight, CongestionCause::Loss);
-            self.ecn.on_reduced();
+            self.ecn.on_reduced(self.snd.nxt);
             // What was sacked before is not delivered again, and what this acknowledgment tells of is.
             let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
             let undelivered = self.flight() + news.acked - sacked_before;
@@ -405,11 +417,8 @@ impl Connection {
     }
 
     /// The network marked a segment of ours: the window is reduced as by a loss, though nothing is to be sent again.
-    //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
-    //# TCP should not react to congestion indications more than once every
-    //# window of data (or more loosely, more than once every round-trip
-    //# time).
     fn answer_echo(&mut self, cx: &mut Cx<'_>, news: &News) {
+        let is_news = self.ecn.is_echo_news(self.snd.una);
         if !news.ecn_echo {
             return;
         }
@@ -420,14 +429,14 @@ impl Connection {
         if self.congestion.cwnd() <= self.snd.mss && self.recovery.timeout_at.is_some() {
             self.recovery.timeout_at = Some(cx.now + self.rtt.rto());
         }
-        if !matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder) {
+        if !is_news || !matches!(self.recovery.phase, RecoveryPhase::Open | RecoveryPhase::Disorder) {
             return;
         }
         // Of what is not lost, nothing can turn out not to have been.
         self.recovery.undo.end();
         let flight = self.flight() + news.acked;
         self.congestion.on_congestion(cx.now, flight, CongestionCause::Ecn);
-        self.ecn.on_reduced();
+        self.ecn.on_reduced(self.snd.nxt);
         let sacked_before = self.recovery.sent.sacked().saturating_sub(news.sacked);
         let target = self.congestion.ssthresh().min(self.congestion.cwnd());
         self.recovery.prr = Prr::begin(target, flight - sacked_before);
@@ -487,6 +496,8 @@ impl Connection {
         self.recovery.sent.unmark_lost();
         self.recovery.undo.end();
         self.recovery.first_goes = false;
+        self.recovery.limited_until = None;
+        self.ecn.on_restored();
         self.congestion.on_undo(cx.now);
         self.end_recovery(cx, RecoveryCause::Undone);
     }
@@ -515,6 +526,9 @@ impl Connection {
         let (now, pipe, min_rtt) = (cx.now, self.recovery.pipe(), self.rtt.min_rtt());
         let rate = self.recovery.rate.on_ack(now, news.delivered, news.latest, min_rtt);
         self.meters.on_rate(rate);
+        if news.ecn_echo {
+            self.totals.delivered_ce += u64::from(news.delivered);
+        }
         let window_limited = self.recovery.limited_until.is_some_and(|until| news.una.before(until));
         self.recovery.limited_until = self.recovery.limited_until.filter(|_| window_limited);
         if self.recovery.is_reducing() && self.congestion.uses_prr() {
@@ -591,7 +605,7 @@ impl Connection {
             //# equal to SND.UNA, do not enter step 2 of this algorithm.
             self.recovery.frto.on_timeout(from_calm || again);
             self.congestion.on_timeout(cx.now, self.flight(), again);
-            self.ecn.on_reduced();
+            self.ecn.on_reduced(self.snd.nxt);
             self.recovery.timed_out = una;
             //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
             //# If an RTO occurs during loss recovery as specified in this document, RecoveryPoint MUST

@@ -3,6 +3,7 @@
 //! The order: the SYN; what is lost; new data as both windows allow, with the FIN after the last of it; a probe; a
 //! bare acknowledgment. Any of them acknowledges what came.
 
+use super::path_search::ProbeStep;
 use super::*;
 use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
 use crate::limits::Limit;
@@ -402,6 +403,16 @@ impl Connection {
             Allowance::Quota => self.quota(),
             Allowance::Segment => mss,
         };
+        if allowance == Allowance::Quota {
+            match self.next_probe(cx.now, (waiting, by_peer, by_path), mss) {
+                ProbeStep::Send(len) => return Some(self.data_segment(self.snd.nxt, len)),
+                ProbeStep::Wait => {
+                    self.note_window_limited();
+                    return None;
+                }
+                ProbeStep::Skip => {}
+            }
+        }
         let candidate = Candidate {
             waiting,
             usable: by_peer.min(by_path),

@@ -29,7 +29,8 @@ pub(crate) struct Rack {
     /// When the acknowledgment came that `rtt` is of, and when the segment was sent.
     rtt_of: Option<(Instant, Instant)>,
     fack: Seq,
-    reordering_seen: bool,
+    /// How often an original arrived after a later one.
+    reordering_seen: u32,
     dsack_round: Option<Seq>,
     reo_wnd_mult: u32,
     reo_wnd_persist: u8,
@@ -56,7 +57,7 @@ impl Rack {
             rtt: Duration::ZERO,
             rtt_of: None,
             fack: iss,
-            reordering_seen: false,
+            reordering_seen: 0,
             dsack_round: None,
             reo_wnd_mult: 1,
             reo_wnd_persist: PERSIST,
@@ -64,7 +65,7 @@ impl Rack {
         }
     }
 
-    pub(crate) fn reordering_seen(&self) -> bool {
+    pub(crate) fn reordering_seen(&self) -> u32 {
         self.reordering_seen
     }
 
@@ -88,7 +89,7 @@ impl Rack {
         if record.end.after(self.fack) {
             self.fack = record.end;
         } else if record.end.before(self.fack) && record.retransmissions == 0 {
-            self.reordering_seen = true;
+            self.reordering_seen = self.reordering_seen.saturating_add(1);
         }
         let rtt = now - record.sent_at;
         let ambiguous = record.retransmissions > 0;
@@ -155,7 +156,7 @@ impl Rack {
     //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
     //# 3. The RACK reordering window MUST be bounded, and this bound SHOULD be SRTT.
     pub(crate) fn reordering_window(&self, is: Circumstances) -> Duration {
-        if !self.reordering_seen && (is.recovering || is.segs_sacked >= super::DUPLICATE_THRESHOLD) {
+        if self.reordering_seen == 0 && (is.recovering || is.segs_sacked >= super::DUPLICATE_THRESHOLD) {
             return Duration::ZERO;
         }
         //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
@@ -295,7 +296,7 @@ mod tests {
         (1..4).for_each(|n| sack(&mut rack, &mut sent, n, at(23)));
         assert_eq!(rack.reordering_window(three), Duration::ZERO);
         sack(&mut rack, &mut sent, 0, at(23));
-        assert!(rack.reordering_seen);
+        assert_eq!(rack.reordering_seen, 1);
         assert_eq!(rack.reordering_window(three), MS * 5);
     }
 

@@ -48,8 +48,11 @@ impl Service for TrafficService {
         // It has just been made, and has room.
         let report = progress.clone().reserve_owned().await.map_err(|_| Status::internal("no room"))?;
         let feed = Feed { progress, report };
-        let started =
-            stack.start_traffic(plan, feed, owner.guard).await.map_err(|error| status(error, None))?;
+        let at_most = self.networks.config().limits.workloads;
+        let started = stack
+            .start_traffic(plan, feed, at_most, owner.guard)
+            .await
+            .map_err(|error| status(error, None))?;
         Ok(Response::new(RunStream { started: Some(started.at), running: started.value, told, over: false }))
     }
 }

@@ -76,16 +76,17 @@ impl Drop for Running {
 }
 
 impl Traffic {
-    /// Begins a workload.
+    /// Begins a workload, where there are fewer than `at_most`.
     pub(super) fn start<S: Site>(
         &mut self,
         plan: Plan,
         feed: Feed,
+        at_most: usize,
         site: &mut S,
         urgent: Urgent,
     ) -> Result<Running, OpError> {
-        if self.runs.len() >= WORKLOADS {
-            let detail = Some("The stack's thread has as many workloads as it may.");
+        if self.runs.len() >= at_most {
+            let detail = Some("The stack's thread has as many workloads as its limit allows.");
             return Err(OpError { detail, ..Errno::ENOBUFS.into() });
         }
         self.last_key = (self.last_key + 1) & LAST_KEY;
@@ -201,8 +202,6 @@ impl Traffic {
     }
 }
 
-/// Workloads of one thread.
-const WORKLOADS: usize = 64;
 /// Runs are counted up to here, and then anew.
 const LAST_KEY: u32 = (1 << 30) - 1;
 /// Sockets that are looked at in one round.

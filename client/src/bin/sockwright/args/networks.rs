@@ -43,7 +43,8 @@ pub(crate) struct CreateLab {
     pub(crate) stacks: Vec<LabStack>,
     /// A link of stacks, and what it does to frames [default: one link joins all]
     ///
-    /// Keys: name, mtu, loss, mark, delay, jitter, reorder, duplicate, corrupt, rate, queue.
+    /// Keys: name, mtu, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, reorder-by, duplicate,
+    /// corrupt, rate, queue.
     #[arg(long = "link", value_name = "STACK,STACK[,KEY=VALUE...]", value_parser = lab_link)]
     pub(crate) links: Vec<LabLink>,
     /// How time passes
@@ -187,7 +188,8 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   sockwright lab create lab --stack a --stack b
   sockwright lab create six --stack a=fd00::1/64 --stack b=fd00::2/64 --clock manual
-  sockwright lab create wan --stack a --stack b --link a,b,delay=50ms,loss=1% --seed 7";
+  sockwright lab create wan --stack a --stack b --link a,b,delay=50ms,loss=1% --seed 7
+  sockwright lab create radio --stack a --stack b --link a,b,burst-begin=1%,burst-end=20%";
 
 const ADVANCE_EXAMPLES: &str = "\
 Examples:

@@ -5,7 +5,7 @@
 //!   ->  LabLink { name: "wan", stacks: [a, b], mtu: 1400, impairments: { delay, loss, rate_bps } }
 //! ```
 
-use sockwright_client::v1::{Impairments, LabLink};
+use sockwright_client::v1::{Bursts, Impairments, LabLink};
 
 use super::duration::duration;
 use super::number::{bits_per_second, probability};
@@ -34,10 +34,14 @@ pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
 fn impair(impairments: &mut Impairments, key: &str, value: &str) -> Result<(), String> {
     match key {
         "loss" => impairments.loss = probability(value)?,
+        "burst-begin" => bursts(impairments).begin = probability(value)?,
+        "burst-end" => bursts(impairments).end = probability(value)?,
+        "burst-loss" => bursts(impairments).loss = Some(probability(value)?),
         "mark" => impairments.mark = probability(value)?,
         "delay" => impairments.delay = Some(duration(value)?),
         "jitter" => impairments.jitter = Some(duration(value)?),
         "reorder" => impairments.reorder = probability(value)?,
+        "reorder-by" => impairments.reorder_by = Some(duration(value)?),
         "duplicate" => impairments.duplicate = probability(value)?,
         "corrupt" => impairments.corrupt = probability(value)?,
         "rate" => impairments.rate_bps = bits_per_second(value)?,
@@ -47,11 +51,16 @@ fn impair(impairments: &mut Impairments, key: &str, value: &str) -> Result<(), S
     Ok(())
 }
 
+fn bursts(impairments: &mut Impairments) -> &mut Bursts {
+    impairments.bursts.get_or_insert_default()
+}
+
 fn whole(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("`{key}={value}` is not a whole number"))
 }
 
-const KEYS: &str = "name, mtu, loss, mark, delay, jitter, reorder, duplicate, corrupt, rate, queue";
+const KEYS: &str = "name, mtu, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, \
+                    reorder-by, duplicate, corrupt, rate, queue";
 
 #[cfg(test)]
 mod tests {
@@ -65,6 +74,17 @@ mod tests {
         let impairments = link.impairments.unwrap();
         assert_eq!(impairments.delay, Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 }));
         assert_eq!((impairments.loss, impairments.rate_bps, impairments.queue_limit), (0.1, 10_000_000, 5));
+    }
+
+    #[test]
+    fn losses_may_come_in_bursts() {
+        let bursts = |text| lab_link(text).unwrap().impairments.unwrap().bursts;
+        assert_eq!(bursts("a,b,loss=1%"), None);
+        let all = bursts("a,b,burst-begin=1%,burst-end=0.25,burst-loss=90%");
+        assert_eq!(all, Some(Bursts { begin: 0.01, end: 0.25, loss: Some(0.9) }));
+        let some = bursts("a,b,burst-begin=1%,burst-end=0.25");
+        assert_eq!(some, Some(Bursts { begin: 0.01, end: 0.25, loss: None }));
+        assert!(lab_link("a,b,burst-end=2").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use sockwright_client::v1::{AdvanceTimeResponse, Impairments, Lab, LabLink, Stack};
+use sockwright_client::v1::{AdvanceTimeResponse, Impairments, Lab, LabLink, Stack, StackCounters};
 
 use super::socket::duration;
 use super::table::table;
@@ -29,7 +29,7 @@ pub(crate) fn labs(labs: &[Lab]) -> String {
     table(["LAB", "CLOCK", "SEED", "TIME", "STACKS", "LINKS", "SESSION"], &rows)
 }
 
-/// A table of stacks; under it the limits that were hit and what was dropped, if anything.
+/// A table of stacks; under it the limits that were hit, what was dropped, and what else was counted, if anything.
 pub(crate) fn stacks(stacks: &[Stack]) -> String {
     let rows: Vec<_> = stacks
         .iter()
@@ -52,8 +52,38 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
                 text += &format!("\n{} {what}: {}", safe(&stack.name), counted(counts));
             }
         }
+        let counts = stack.counters.iter().flat_map(counters).filter(|(_, count)| *count > 0);
+        let counts: Vec<_> = counts.map(|(what, count)| format!("{what} {count}")).collect();
+        if !counts.is_empty() {
+            text += &format!("\n{} counted: {}", safe(&stack.name), counts.join(", "));
+        }
     }
     text
+}
+
+fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
+    let StackCounters {
+        frames_in,
+        frames_out,
+        cookies_sent,
+        cookies_accepted,
+        cookies_refused,
+        acks_withheld,
+        window_scales_lowered,
+        sack_blocks_ignored,
+        invariants_broken,
+    } = *counters;
+    [
+        ("frames in", frames_in),
+        ("frames out", frames_out),
+        ("cookies sent", cookies_sent),
+        ("cookies accepted", cookies_accepted),
+        ("cookies refused", cookies_refused),
+        ("acks withheld", acks_withheld),
+        ("window scales lowered", window_scales_lowered),
+        ("sack blocks ignored", sack_blocks_ignored),
+        ("invariants broken", invariants_broken),
+    ]
 }
 
 /// Where the clock of a lab is.
@@ -75,14 +105,22 @@ fn link(link: &LabLink) -> String {
 }
 
 fn impairments(impairments: &Impairments) -> Vec<String> {
+    let bursts = impairments.bursts.unwrap_or_default();
     let probabilities = [
         ("loss", impairments.loss),
+        ("burst-begin", bursts.begin),
+        ("burst-end", bursts.end),
+        ("burst-loss", bursts.loss.unwrap_or_default()),
         ("mark", impairments.mark),
         ("reorder", impairments.reorder),
         ("duplicate", impairments.duplicate),
         ("corrupt", impairments.corrupt),
     ];
-    let durations = [("delay", impairments.delay), ("jitter", impairments.jitter)];
+    let durations = [
+        ("delay", impairments.delay),
+        ("jitter", impairments.jitter),
+        ("reorder-by", impairments.reorder_by),
+    ];
     let numbers = [("rate", impairments.rate_bps), ("queue", u64::from(impairments.queue_limit))];
     let mut words = Vec::new();
     for (key, value) in durations {
@@ -121,7 +159,7 @@ mod tests {
         let lab = Lab {
             name: "lab".into(),
             stacks: vec!["lab/a".into(), "lab/b".into()],
-            links: vec![lab_link("a,b,name=link1,mtu=1500,delay=10ms,loss=0.1").unwrap()],
+            links: vec![lab_link("a,b,name=link1,mtu=1500,delay=10ms,loss=0.1,burst-end=0.5").unwrap()],
             clock: Clock::Virtual.into(),
             seed: 1,
             time_ns: 60_000_000_000,
@@ -130,8 +168,8 @@ mod tests {
         assert_eq!(
             labs(&[lab]),
             "\
-LAB  CLOCK    SEED  TIME       STACKS       LINKS                                        SESSION
-lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,loss=0.1  -"
+LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                      SESSION
+lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,loss=0.1,burst-end=0.5  -"
         );
     }
 
@@ -145,6 +183,7 @@ lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,l
             sockets: 2,
             limits_hit: HashMap::from([("sockets".into(), 1)]),
             drops: HashMap::from([("OUTSIDE_WINDOW".into(), 2), ("CHECKSUM".into(), 4)]),
+            counters: Some(StackCounters { frames_in: 7, sack_blocks_ignored: 1, ..Default::default() }),
             ..Default::default()
         };
         assert_eq!(
@@ -153,7 +192,8 @@ lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,l
 STACK  LINK     MTU   TIME      SOCKETS  ADDRESSES               SESSION
 lab/a  virtual  1500  0.000000  2        10.0.0.1/24 fd00::1/64  -
 lab/a limits hit: sockets 1
-lab/a dropped: CHECKSUM 4, OUTSIDE_WINDOW 2"
+lab/a dropped: CHECKSUM 4, OUTSIDE_WINDOW 2
+lab/a counted: frames in 7, sack blocks ignored 1"
         );
     }
 }

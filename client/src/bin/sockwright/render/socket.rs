@@ -2,9 +2,9 @@
 
 use sockwright_client::v1::tcp_info::CongestionVariables;
 use sockwright_client::v1::{
-    BbrInfo, CubicInfo, DatagramInfo, GetInfoResponse, KeepAlive, ListenerInfo, OptionsInUse, RecoveryTimer,
-    RunningTimer, SentRange, SequenceRange, SocketAddress, SocketOptions, SocketSummary, TcpInfo, TcpState,
-    TimerKind,
+    BbrInfo, CubicInfo, DatagramInfo, EcnInfo, FastOpenFailure, GetInfoResponse, KeepAlive, ListenerInfo,
+    OptionsInUse, RecoveryTimer, RunningTimer, SentRange, SequenceRange, SocketAddress, SocketOptions,
+    SocketSummary, TcpInfo, TcpState, TimerKind,
 };
 
 use super::table::{pairs, table};
@@ -205,9 +205,12 @@ fn sequence_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("rcv.nxt", tcp.rcv_nxt.to_string()),
         ("rcv.wnd", tcp.rcv_wnd.to_string()),
         ("rcv.mss", tcp.rcv_mss.to_string()),
+        ("path mtu", tcp.pmtu.to_string()),
         ("largest segment", tcp.rcv_mss_estimate.to_string()),
         ("options", options_in_use(options)),
         ("window scale", if options.window_scaling { scale } else { String::new() }),
+        ("fast open", fast_open(tcp)),
+        ("ecn", ecn(tcp.ecn.unwrap_or_default())),
         ("shut down", shut.to_string()),
         ("send queue", tcp.send_queue.to_string()),
         ("not sent", tcp.notsent_bytes.to_string()),
@@ -231,7 +234,7 @@ fn sender_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("sacked", tcp.sacked.to_string()),
         ("lost", tcp.lost.to_string()),
         ("under way again", tcp.retrans.to_string()),
-        ("reordering", if tcp.reordering_seen { "seen" } else { "" }.to_string()),
+        ("reordering seen", tcp.reordering_seen.to_string()),
         ("reordering window", micros(tcp.reordering_window_us)),
         ("rtt", micros(tcp.rtt_us)),
         ("rttvar", micros(tcp.rttvar_us)),
@@ -281,6 +284,8 @@ fn total_rows(tcp: &TcpInfo) -> Vec<(&'static str, String)> {
         ("with data", tcp.data_segs_in.to_string()),
         ("out of order, ever", tcp.rcv_ooopack.to_string()),
         ("bytes delivered", tcp.delivered.to_string()),
+        ("bytes of them marked", tcp.delivered_ce.to_string()),
+        ("marks received", tcp.ecn.unwrap_or_default().received_ce.to_string()),
         ("duplicates told", tcp.dsack_dups.to_string()),
         ("timeouts", tcp.total_rto.to_string()),
         ("recoveries from them", tcp.total_rto_recoveries.to_string()),
@@ -313,6 +318,19 @@ fn options_in_use(options: OptionsInUse) -> String {
     words(&[("timestamps", options.timestamps), ("sack", options.sack)], ", ")
 }
 
+fn ecn(ecn: EcnInfo) -> String {
+    let EcnInfo { marks, listens, seen, echoes, received_ce: _ } = ecn;
+    words(&[("marks", marks), ("listens", listens), ("seen", seen), ("echoes", echoes)], ", ")
+}
+
+fn fast_open(tcp: &TcpInfo) -> String {
+    match (tcp.fast_open, tcp.fast_open_failure()) {
+        (true, _) => "taken".to_owned(),
+        (false, FastOpenFailure::Unspecified) => String::new(),
+        (false, failure) => failure.word(),
+    }
+}
+
 /// Those words that are so.
 fn words(all: &[(&str, bool)], between: &str) -> String {
     all.iter().filter(|(_, so)| *so).map(|(word, _)| *word).collect::<Vec<_>>().join(between)
@@ -342,7 +360,13 @@ fn cubic_rows(cubic: &CubicInfo) -> Vec<(&'static str, String)> {
 fn bbr_rows(bbr: &BbrInfo) -> Vec<(&'static str, String)> {
     let mut rows = vec![("bandwidth", format!("{}/s", bbr.bandwidth))];
     rows.extend(bbr.min_rtt_us.map(|us| ("bbr min rtt", micros_or_zero(us))));
+    rows.extend([("pacing gain", gain(bbr.pacing_gain)), ("cwnd gain", gain(bbr.cwnd_gain))]);
     rows
+}
+
+/// A gain in 256ths, as papers have it: `2.89`.
+fn gain(of_256: u32) -> String {
+    format!("{:.2}", f64::from(of_256) / 256.0)
 }
 
 fn micros(us: u64) -> String {
@@ -497,6 +521,8 @@ syn-cookies              when-full"
                 epoch: Some(CubicEpoch { start_ns: 2_000_000, k_us: 1_500, origin: 14_600, w_est: 7_300 }),
             })),
             options: Some(OptionsInUse { timestamps: true, sack: true, window_scaling: true }),
+            ecn: Some(EcnInfo { marks: true, listens: true, received_ce: 3, ..Default::default() }),
+            fast_open_failure: FastOpenFailure::CookieUnavailable.into(),
             snd_wscale: 7,
             rcv_wscale: 5,
             congestion_control: CongestionControl::Cubic.into(),
@@ -525,6 +551,9 @@ syn-cookies              when-full"
             "timer TIME-WAIT at 60.000000",
             "options timestamps, sack",
             "window scale snd 7, rcv 5",
+            "ecn marks, listens",
+            "marks received 3",
+            "fast open cookie-unavailable",
             "congestion control cubic",
             "phase conservative-slow-start",
             "pacing rate 125000/s",
@@ -545,5 +574,19 @@ syn-cookies              when-full"
         ] {
             assert!(squeezed.iter().any(|other| other == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn gains_are_told_as_the_paper_has_them() {
+        let bbr = BbrInfo { bandwidth: 1, min_rtt_us: Some(20_000), pacing_gain: 739, cwnd_gain: 512 };
+        let rows = bbr_rows(&bbr);
+        assert_eq!(
+            rows[1..],
+            [
+                ("bbr min rtt", "20ms".to_owned()),
+                ("pacing gain", "2.89".to_owned()),
+                ("cwnd gain", "2.00".to_owned())
+            ]
+        );
     }
 }

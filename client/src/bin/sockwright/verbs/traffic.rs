@@ -95,7 +95,7 @@ fn request(verb: TrafficVerb) -> RunRequest {
         stack,
         session,
         label,
-        options: options.clone(),
+        options,
         side: Some(side),
         role: Some(role),
         limits,

@@ -163,7 +163,12 @@ impl Bbr {
     }
 
     pub(super) fn variables(&self) -> CongestionVariables {
-        CongestionVariables::Bbr { bandwidth: self.bandwidth.max(), min_rtt: self.min_rtt }
+        CongestionVariables::Bbr {
+            bandwidth: self.bandwidth.max(),
+            min_rtt: self.min_rtt,
+            pacing_gain: self.pacing_gain() as u32,
+            cwnd_gain: self.cwnd_gain() as u32,
+        }
     }
 
     pub(super) fn pacing_rate(&self) -> u64 {
@@ -375,26 +380,32 @@ impl Bbr {
             self.rate_is_nominal = false;
             self.pacing_rate = self.rate_for(self.window_rate(srtt), HIGH_GAIN);
         }
-        let gain = match self.mode {
-            Mode::Startup => HIGH_GAIN,
-            Mode::Drain => DRAIN_GAIN,
-            Mode::ProbeBandwidth => self.cycle_gain(),
-            Mode::ProbeRtt => UNIT,
-        };
-        let rate = self.rate_for(self.bandwidth.max(), gain);
+        let rate = self.rate_for(self.bandwidth.max(), self.pacing_gain());
         if self.is_full() || rate > self.pacing_rate {
             self.pacing_rate = rate;
         }
     }
 
+    fn pacing_gain(&self) -> u64 {
+        match self.mode {
+            Mode::Startup => HIGH_GAIN,
+            Mode::Drain => DRAIN_GAIN,
+            Mode::ProbeBandwidth => self.cycle_gain(),
+            Mode::ProbeRtt => UNIT,
+        }
+    }
+
+    fn cwnd_gain(&self) -> u64 {
+        match self.mode {
+            Mode::Startup | Mode::Drain => HIGH_GAIN,
+            Mode::ProbeBandwidth => CWND_GAIN,
+            Mode::ProbeRtt => UNIT,
+        }
+    }
+
     fn set_cwnd(&mut self, sample: &Sample) {
         if sample.delivered > 0 && !self.follow_recovery(sample) {
-            let gain = match self.mode {
-                Mode::Startup | Mode::Drain => HIGH_GAIN,
-                Mode::ProbeBandwidth => CWND_GAIN,
-                Mode::ProbeRtt => UNIT,
-            };
-            let target = self.target_cwnd(gain);
+            let target = self.target_cwnd(self.cwnd_gain());
             let grown = self.cwnd.saturating_add(sample.delivered);
             if self.is_full() {
                 self.cwnd = grown.min(target);
@@ -419,7 +430,8 @@ impl Bbr {
             self.restore_cwnd();
         }
         self.cwnd = self.cwnd.saturating_sub(sample.lost).max(self.mss);
-        let delivered = sample.in_flight.saturating_add(sample.delivered);
+        // Small segments in flight leave room for a full one all the same.
+        let delivered = sample.in_flight.saturating_add(sample.delivered).max(self.mss);
         if self.recovery == Recovery::Entering {
             self.recovery = Recovery::Under;
             self.conserving = true;

@@ -188,6 +188,15 @@ fn a_loss_lowers_nothing_for_long() {
 }
 
 #[test]
+fn a_loss_among_segments_of_an_octet_leaves_the_window_of_a_full_one() {
+    let mut path = Path::new(1_250_000, 20);
+    path.run(1000);
+    path.bbr.on_loss();
+    path.bbr.on_ack(&Sample { now: path.now, delivered: 1, in_flight: 2, lost: 1, ..ack(1) });
+    assert_eq!(path.bbr.cwnd(), MSS);
+}
+
+#[test]
 fn a_timeout_leaves_one_segment_until_what_was_outstanding_is_acknowledged() {
     let mut path = Path::new(1_250_000, 20);
     path.run(1000);

@@ -275,6 +275,9 @@ impl LossBased {
         self.start.window = self.mss;
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-4
+    //# Whenever the MTU is reduced (e.g., when processing ICMP PTB messages), the congestion state
+    //# variable SHOULD be rescaled so as not to raise the window size in packets.
     pub(super) fn set_mss(&mut self, mss: u32) {
         let old = core::mem::replace(&mut self.mss, mss);
         if mss < old {

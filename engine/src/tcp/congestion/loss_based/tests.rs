@@ -303,6 +303,10 @@ fn a_lost_syn_leaves_one_segment() {
 //# implemented along with Path MTU Discovery [RFC1191], and the MSS
 //# being used is found to be too large, the congestion window cwnd
 //# SHOULD be reduced to prevent large bursts of smaller segments.
+//= https://www.rfc-editor.org/rfc/rfc4821#section-4
+//= type=test
+//# Whenever the MTU is reduced (e.g., when processing ICMP PTB messages), the congestion state
+//# variable SHOULD be rescaled so as not to raise the window size in packets.
 #[test]
 fn a_smaller_segment_size_keeps_the_number_of_segments() {
     let mut c = reno();
