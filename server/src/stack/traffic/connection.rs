@@ -29,6 +29,8 @@ pub(super) struct Connection {
     pub(super) is_open: bool,
     /// Its FIN is on the way.
     shut: bool,
+    /// How it ends, as soon as the peer has acknowledged what was sent.
+    ending: Option<Fate>,
     /// An octet that it received was wrong.
     spoilt: bool,
     /// Octets given to TCP, acknowledged of these, and received.
@@ -83,6 +85,7 @@ impl Connection {
             began: now,
             is_open: false,
             shut: false,
+            ending: None,
             spoilt: false,
             sent: 0,
             acknowledged: 0,
@@ -119,10 +122,15 @@ impl Connection {
             self.begin_exchange(now, shared);
         }
         let fate = match shared.role {
+            _ if self.ending.is_some() => self.throw_away(&mut reach, shared, ready),
             Role::Stream { send, verify } => self.stream(&mut reach, shared, ready, send, verify),
             Role::Echo => self.echo(&mut reach, shared, ready),
             Role::Exchange { part, then, .. } => self.exchange(&mut reach, shared, ready, part, then),
             Role::Idle { .. } => self.idle(&mut reach, shared, ready),
+        };
+        let fate = match fate {
+            Ok(fate @ (Fate::Ends | Fate::Aborts)) => self.end(&mut reach, ready, fate),
+            fate => fate,
         };
         match (fate, ready.error) {
             (Ok(Fate::Goes), Some(errno)) | (Err(errno), _) => self.ended_by(errno, shared.role),
@@ -140,6 +148,36 @@ impl Connection {
             }
             Err(errno) => Fate::Fails(errno),
         }
+    }
+
+    /// It has done what it had to do. What it sent is counted before it is let go.
+    fn end<S: Site>(
+        &mut self,
+        reach: &mut Reach<'_, S>,
+        ready: Readiness,
+        fate: Fate,
+    ) -> Result<Fate, Errno> {
+        self.ending = Some(fate);
+        if self.acknowledged == self.sent || ready.tcp_state == State::Closed {
+            return Ok(fate);
+        }
+        if fate == Fate::Ends && !std::mem::replace(&mut self.shut, true) {
+            reach.shutdown_write()?;
+        }
+        Ok(Fate::Goes)
+    }
+
+    /// What comes while it ends is not to be answered with a reset.
+    fn throw_away<S: Site>(
+        &mut self,
+        reach: &mut Reach<'_, S>,
+        shared: &mut Shared,
+        ready: Readiness,
+    ) -> Result<Fate, Errno> {
+        if ready.readable > 0 {
+            self.take(reach, shared, ready.readable, None)?;
+        }
+        Ok(self.ending.unwrap_or(Fate::Ends))
     }
 
     /// Counts what TCP did since the last time.
