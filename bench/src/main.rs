@@ -11,6 +11,7 @@ mod lab;
 #[path = "../../link/tests/common/mod.rs"]
 mod net;
 mod recovery;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,8 @@ struct Arguments {
 enum Other {
     /// How fast our sender is beside the kernel's on a path that loses packets. Needs network namespaces.
     Recovery(recovery::Arguments),
+    /// How fast bulk goes over a veth pair, beside the kernel. Needs network namespaces and `ethtool`.
+    Wire(wire::Arguments),
 }
 
 /// A figure.
@@ -52,8 +55,10 @@ struct Figure {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Other::Recovery(arguments)) = arguments.other {
-        return recovery::measure(&arguments);
+    match &arguments.other {
+        Some(Other::Recovery(arguments)) => return recovery::measure(arguments),
+        Some(Other::Wire(arguments)) => return wire::measure(arguments),
+        None => {}
     }
     let mut rounds: Vec<Vec<Figure>> = Vec::new();
     for round in 1..=arguments.rounds {

@@ -314,10 +314,16 @@ fn an_address_that_somebody_has_or_wants_is_never_ours() {
 }
 
 #[test]
-fn a_probe_for_an_address_of_ours_is_answered_and_teaches_nothing() {
+fn a_probe_for_an_address_of_ours_is_answered_told_once_in_ten_seconds_and_teaches_nothing() {
     let mut host = host();
-    host.frame(&arp_request(mac(7), "0.0.0.0", "10.0.0.1"));
-    assert_eq!(host.frames(), ["to 02:00:00:00:00:07: 10.0.0.1 is at 02:00:00:00:00:01"]);
+    let conflict = EventKind::AddressConflict { ip: host.ip, mac: mac(7), lost: false };
+    for (after, told) in [(0, 1), (9, 0), (1, 1)] {
+        host.advance(SECOND * after);
+        host.frame(&arp_request(mac(7), "0.0.0.0", "10.0.0.1"));
+        assert_eq!(host.frames(), ["to 02:00:00:00:00:07: 10.0.0.1 is at 02:00:00:00:00:01"]);
+        assert_eq!(host.events.iter().filter(|event| event.kind == conflict).count(), told);
+        host.events.clear();
+    }
     assert_eq!(host.engine.neighbors(host.now), []);
 }
 

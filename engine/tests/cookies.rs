@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::Host;
 use common::script::{Script, modern, plain};
+use common::{Host, Pair};
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::Config;
 use sockwright_engine::limits::{Limit, Limits};
@@ -41,6 +41,36 @@ fn a_handshake_in_a_cookie_leaves_nothing_until_it_ends_and_then_a_connection() 
     );
     s.send(10);
     s.expect(&["P. 1:11(10) ack 11 win 65525"]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4987#section-4
+//= type=test
+//# When a SYN cache and/or SYN cookies are implemented with IPv6, the IPv6 flow label value used on
+//# the SYN-ACK should be consistent with the flow label used for the rest of the packets within
+//# that flow.
+#[test]
+fn a_cookie_and_what_follows_it_have_one_flow_label() {
+    let mut pair = Pair::v6();
+    let listener = pair.b.listen_with(80, 1, always(OptionsPatch::default()));
+    let client = pair.a.stream();
+    let remote = pair.b.at(80);
+    pair.a.start_connect(client, remote);
+    let mut labels = Vec::new();
+    let mut carry = |pair: &mut Pair| {
+        for frame in std::mem::take(&mut pair.a.sent) {
+            pair.b.frame(&frame);
+        }
+        for frame in std::mem::take(&mut pair.b.sent) {
+            labels.push([frame[1] & 0x0f, frame[2], frame[3]]);
+            pair.a.frame(&frame);
+        }
+    };
+    carry(&mut pair);
+    carry(&mut pair);
+    let server = pair.b.accept(listener);
+    pair.b.send(server, &[7; 3000]);
+    carry(&mut pair);
+    assert!(labels.len() == 3 && labels.iter().all(|label| *label == labels[0]), "{labels:?}");
 }
 
 #[test]

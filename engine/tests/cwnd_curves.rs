@@ -122,7 +122,8 @@ fn marked(frame: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut marked = Vec::new();
-    IpHeader { src, dst, protocol, hop_limit, ecn: 3, dscp, ident: 0 }.emit(payload.len(), &mut marked);
+    IpHeader { src, dst, protocol, hop_limit, ecn: 3, dscp, ident: 0, options: Default::default() }
+        .emit(payload.len(), &mut marked);
     marked.extend(payload);
     Some(marked)
 }

@@ -5,7 +5,7 @@ mod common;
 use common::script::{Script, ip};
 use common::{Host, Pair};
 use sockwright_engine::host::op::{Family, Reply, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium, Offload};
 use sockwright_engine::id::{IdSource, LinkId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::time::Instant;
@@ -360,6 +360,7 @@ fn a_checksum_over_the_pseudo_header_alone_is_whole_where_the_link_allows_it() {
                 addresses,
                 mtu: 1500,
                 checksums,
+                offload: Offload::default(),
                 shared_with_host: false,
             })
             .unwrap();

@@ -89,6 +89,9 @@ fn a_listener_agrees_with_a_peer_that_asks_and_with_no_other() {
 //# When only one ECT codepoint
 //# is needed by a sender for all packets sent on a TCP connection,
 //# ECT(0) SHOULD be used.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//= type=test
+//# A TCP endpoint SHOULD implement ECN as described in RFC 3168 (SHLD- 8).
 #[test]
 fn a_connector_asks_when_it_is_told_to_and_marks_when_the_peer_agrees() {
     for (ecn, syn_ack, syn, mark) in [
@@ -482,7 +485,8 @@ fn marked(frame: &[u8]) -> Vec<u8> {
     use sockwright_engine::wire::IpHeader;
     let IpPacket { src, dst, protocol, hop_limit, dscp, payload, .. } = IpPacket::parse(frame).unwrap();
     let mut marked = Vec::new();
-    IpHeader { src, dst, protocol, hop_limit, ecn: CE, dscp, ident: 0 }.emit(payload.len(), &mut marked);
+    IpHeader { src, dst, protocol, hop_limit, ecn: CE, dscp, ident: 0, options: Default::default() }
+        .emit(payload.len(), &mut marked);
     marked.extend(payload);
     marked
 }

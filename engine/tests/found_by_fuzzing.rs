@@ -26,8 +26,17 @@ fn segment(seq: u32, ack: u32, flags: Flags, payload: &[u8]) -> Vec<u8> {
     let ports = TcpSegment { src_port: 1000, dst_port: 80, ..TcpSegment::default() };
     let segment = TcpSegment { seq, ack, flags, window: 1000, payload, ..ports };
     let mut frame = Vec::new();
-    IpHeader { src, dst, protocol: Protocol::Tcp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }
-        .emit(segment.len(), &mut frame);
+    IpHeader {
+        src,
+        dst,
+        protocol: Protocol::Tcp,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    }
+    .emit(segment.len(), &mut frame);
     segment.emit(src, dst, &mut frame);
     frame
 }

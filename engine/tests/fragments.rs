@@ -8,7 +8,7 @@ use sockwright_engine::host::op::{Reply, Request, SocketKind, Wait};
 use sockwright_engine::host::{Config, Errno};
 use sockwright_engine::id::SocketId;
 use sockwright_engine::limits::{Limit, Limits};
-use sockwright_engine::tcp::config::{OptionsPatch, PathMtuDiscovery};
+use sockwright_engine::tcp::config::{Ecn, OptionsPatch, PathMtuDiscovery};
 use sockwright_engine::wire::{
     ChecksumPolicy, Fragment, IcmpMessage, IpHeader, IpPacket, Protocol, UdpDatagram,
 };
@@ -68,6 +68,7 @@ fn with_ecn(host: &Host, ident: u32, payload: &[u8], from: usize, to: usize, ecn
         ecn,
         dscp: 0,
         ident: 0,
+        options: Default::default(),
     };
     let fragment = Fragment { ident, offset: from as u16, more: to < payload.len() };
     let mut frame = Vec::new();
@@ -172,7 +173,7 @@ proptest! {
         let ip = if v4 { "10.0.0.1" } else { "fd00::1" };
         let mut host = Host::with_config(ip, 1, Config { limits, ..Config::default() });
         let header = IpHeader {
-            src: peer_of(&host), dst: host.ip, protocol: Protocol::Udp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0,
+            src: peer_of(&host), dst: host.ip, protocol: Protocol::Udp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0, options: Default::default()
         };
         for (ident, eights, len, more, millis) in parts {
             let mut frame = Vec::new();
@@ -368,6 +369,55 @@ fn a_packet_of_which_one_fragment_met_congestion_and_another_is_not_capable_of_e
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc3168#section-5.3
+//= type=test
+//# Reassembly of a fragmented packet MUST NOT lose indications of congestion.
+//= https://www.rfc-editor.org/rfc/rfc3168#section-5.3
+//= type=test
+//# Reassembly of a fragmented packet MUST NOT change the ECN codepoint when all of the fragments
+//# carry the same codepoint.
+#[test]
+fn a_segment_in_fragments_has_the_codepoint_that_they_have_or_tells_that_one_met_congestion() {
+    const ECT1: u8 = 1;
+    const ECT0: u8 = 2;
+    const CE: u8 = 3;
+    for (codepoints, echoed) in [
+        ([ECT0, ECT0], false),
+        ([ECT1, ECT1], false),
+        ([CE, CE], true),
+        ([ECT0, CE], true),
+        ([CE, ECT0], true),
+    ] {
+        let mut pair = Pair::new();
+        let active = OptionsPatch { ecn: Some(Ecn::Active), ..OptionsPatch::default() };
+        let (client, server) = pair.connected_with(active.clone(), active);
+        pair.a.send(client, &octets(1000));
+        let whole = pair.a.sent.remove(0);
+        let segment = IpPacket::parse(&whole).unwrap().payload.to_vec();
+        for (cut, ecn) in [(0..480, codepoints[0]), (480..segment.len(), codepoints[1])] {
+            let header = IpHeader {
+                src: pair.a.ip,
+                dst: pair.b.ip,
+                protocol: Protocol::Tcp,
+                hop_limit: 64,
+                ecn,
+                dscp: 0,
+                ident: 0,
+                options: Default::default(),
+            };
+            let fragment = Fragment { ident: 7, offset: cut.start as u16, more: cut.end < segment.len() };
+            let mut frame = Vec::new();
+            header.emit_fragment(fragment, cut.len(), &mut frame);
+            frame.extend_from_slice(&segment[cut]);
+            pair.b.frame(&frame);
+        }
+        pair.b.advance(Duration::from_secs(1));
+        assert_eq!(pair.b.recv(server).0, octets(1000));
+        let answer = common::text(&pair.b.sent[0]);
+        assert_eq!(answer.starts_with(".E "), echoed, "{codepoints:?}: {answer}");
+    }
+}
+
 fn limited(limits: Limits) -> (Host, SocketId) {
     let mut host = Host::with_config("10.0.0.1", 1, Config { limits, ..Config::default() });
     let socket = datagram_socket(&mut host, 53);
@@ -509,6 +559,7 @@ fn a_long_echo_request_is_answered_in_fragments() {
             ecn: 0,
             dscp: 10,
             ident: 0,
+            options: Default::default(),
         };
         for from in (0..payload.len()).step_by(1000) {
             let to = payload.len().min(from + 1000);

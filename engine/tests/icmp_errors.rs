@@ -24,7 +24,7 @@ fn peer_of(host: &Host) -> IpAddr {
 }
 
 fn header(src: IpAddr, dst: IpAddr, protocol: Protocol) -> IpHeader {
-    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }
+    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0, options: Default::default() }
 }
 
 fn packet(src: IpAddr, dst: IpAddr, protocol: Protocol, payload: &[u8]) -> Vec<u8> {
@@ -408,6 +408,7 @@ fn nobody_is_told_about_errors_groups_later_fragments_or_by_who_is_no_single_hos
         ecn: 0,
         dscp: 0,
         ident: 0,
+        options: Default::default(),
     };
     for (offset, told) in [(8, 0), (0, 1)] {
         let mut frame = Vec::new();
@@ -520,6 +521,7 @@ fn a_stranger_gets_back_little_more_than_it_sends() {
                     ecn: 0,
                     dscp: 0,
                     ident: 0,
+                    options: Default::default(),
                 }
                 .emit_fragment(Fragment { ident: 1, offset: 0, more: true }, 8, &mut frame);
                 frame.extend_from_slice(&[0; 8]);

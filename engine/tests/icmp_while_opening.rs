@@ -14,7 +14,16 @@ fn prohibited(packet: &[u8]) -> Vec<u8> {
     let (src, dst) = ("10.0.0.254".parse().unwrap(), quoted.src);
     let mut message = Vec::new();
     IcmpMessage::Unreachable { code: Unreachable::Prohibited, quoted }.emit(src, dst, &mut message);
-    let header = IpHeader { src, dst, protocol: Protocol::Icmpv4, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 };
+    let header = IpHeader {
+        src,
+        dst,
+        protocol: Protocol::Icmpv4,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    };
     let mut frame = Vec::new();
     header.emit(message.len(), &mut frame);
     frame.extend(message);

@@ -6,7 +6,7 @@ use common::script::Script;
 use common::{Host, Pair, states};
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Outcome, Reply, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, Errno, Interface, ListenerInfo, Medium};
+use sockwright_engine::host::{Config, Errno, Interface, ListenerInfo, Medium, Offload};
 use sockwright_engine::id::{LinkId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::{OptionsPatch, SynCookies};
@@ -326,6 +326,7 @@ fn an_interface_has_unicast_addresses_with_prefixes_that_fit_them() {
             addresses,
             mtu: 1500,
             checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: false,
         };
@@ -373,6 +374,7 @@ fn a_syn_that_claims_to_come_from_the_listener_itself_is_dropped_in_silence() {
         ecn: 0,
         dscp: 0,
         ident: 0,
+        options: Default::default(),
     };
     let mut frame = Vec::new();
     header.emit(segment.len(), &mut frame);

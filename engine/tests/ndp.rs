@@ -366,6 +366,9 @@ fn a_probe_for_our_address_is_answered_to_all_and_one_for_others_not() {
     let mut host = host();
     host.frame(&solicitation(mac(7), "::", "fd00::1"));
     assert_eq!(host.frames(), [TELL_ALL]);
+    let ip = "fd00::1".parse().unwrap();
+    let conflict = EventKind::AddressConflict { ip, mac: mac(7), lost: false };
+    assert_eq!(host.events.iter().filter(|event| event.kind == conflict).count(), 1);
     // fd00:1::1 has the same group as fd00::1.
     host.frame(&solicitation(mac(7), "fd00::9", "fd00:1::1"));
     assert_eq!(host.drops(), ["NOT_OUR_ADDRESS"]);

@@ -427,6 +427,37 @@ fn what_a_reduction_held_back_does_not_make_the_window_grow_that_comes_back() {
     assert_eq!(s.info().cwnd, back, "three segments of ten were in flight");
 }
 
+#[test]
+fn a_late_report_of_an_old_recovery_gives_nothing_back_of_what_a_tail_loss_probe_took() {
+    let mut s = open(options());
+    flight(&mut s, 6);
+    s.advance(RTT);
+    // Reordering beyond the window: the retransmission of segment 1 is for nothing, but nobody says so yet.
+    s.inject(&ack(1, &[(2, 5)]));
+    s.expect(&[&again(1)]);
+    s.exchange(&ack(7, &[]), &[]);
+    let before_probe = s.info().cwnd;
+    // The next segment is lost, and repaired by a probe.
+    s.send(1000);
+    s.expect(&[&line(7)]);
+    let rto = s.info().rto;
+    s.host.advance(rto);
+    s.expect(&[&line(7)]);
+    assert_eq!(reasons(&s).last(), Some(&RetransmissionReason::TailLossProbe));
+    s.advance(RTT);
+    s.exchange(&ack(8, &[]), &[]);
+    s.send(1000);
+    s.expect(&[&line(8)]);
+    s.advance(RTT);
+    s.exchange(&ack(9, &[]), &[]);
+    let reduced = s.info().cwnd;
+    assert!(reduced < before_probe, "{reduced} of {before_probe}");
+    // Now the retransmission of segment 1 comes, too, and whatever the probe repaired.
+    s.exchange(&ack(9, &[(1, 2)]), &[]);
+    s.exchange(&ack(9, &[(7, 8)]), &[]);
+    assert_eq!((undone(&s), s.info().cwnd), (vec![], reduced));
+}
+
 //= https://www.rfc-editor.org/rfc/rfc2018#section-5
 //= type=test
 //# The data sender MUST retransmit the segment at the left

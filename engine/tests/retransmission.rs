@@ -404,6 +404,31 @@ fn duplicates_of_a_recovery_that_is_over_start_no_new_one() {
     assert_eq!(reasons(&s).last(), Some(&RetransmissionReason::Fast));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4015#section-4
+//= type=test
+//# If the NewReno algorithm [RFC3782] is used in combination with the Eifel response algorithm,
+//# step (1) of the NewReno algorithm SHOULD be modified as follows, but only if SpuriousRecovery
+//# equals SPUR_TO:
+#[test]
+fn duplicates_after_a_spurious_timeout_are_believed() {
+    let options = OptionsPatch { timestamps: Some(true), sack: Some(false), ..OptionsPatch::default() };
+    let mut s = Script::listening(options);
+    s.inject("S 0:0(0) win 60000 <mss 1012,TS val 1 ecr 0>");
+    s.sent();
+    s.inject(". 1:1(0) ack 1 win 60000 <TS val 1 ecr 0>");
+    s.socket = s.host.accept(s.listener.unwrap());
+    s.advance(10);
+    s.send(8000);
+    assert_eq!(s.sent().len(), 8);
+    s.advance(200);
+    assert_eq!(s.sent().len(), 1);
+    // The first transmission of the first segment arrived after all; the second segment is lost.
+    for _ in 0..4 {
+        s.inject(". 1:1(0) ack 1001 win 60000 <TS val 2 ecr 10>");
+    }
+    assert_eq!(reasons(&s), [RetransmissionReason::Timeout, RetransmissionReason::Fast]);
+}
+
 #[test]
 fn a_connection_that_rested_starts_again_with_the_initial_window() {
     let mut s = grown(10);

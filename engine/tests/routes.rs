@@ -8,6 +8,8 @@ use sockwright_engine::host::op::{Family, Reply, Request};
 use sockwright_engine::host::{Config, Engine, Errno, Route};
 use sockwright_engine::id::{IdSource, LinkId};
 use sockwright_engine::limits::{Limit, Limits};
+use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::wire::{ChecksumPolicy, EthernetFrame, Flags, IpPacket, Protocol, TcpSegment};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -171,6 +173,79 @@ fn of_equal_routers_one_that_answers_is_taken_and_else_each_in_turn() {
     host.frames();
     host.send_to(socket, "192.0.2.1:7", "x");
     assert!(!host.frames()[0].contains("10.0.0.252"));
+}
+
+/// A segment of the peer's, 192.0.2.1:80, by the router that it comes through.
+fn segment(ours: &TcpSegment<'_>, flags: Flags) -> Vec<u8> {
+    let (src, dst) = ("192.0.2.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
+    let mut body = vec![];
+    let (seq, ack) = (Seq(1000), ours.seq + 1);
+    TcpSegment { src_port: 80, dst_port: ours.src_port, seq, ack, flags, window: 9000, ..Default::default() }
+        .emit(src, dst, &mut body);
+    enclosed(&packet(src, dst, Protocol::Tcp, 64, &body))
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The following procedure MUST be used to handle excessive retransmissions of data segments
+//# (MUST-20):
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# When the number of transmissions of the same segment reaches or
+//# exceeds threshold R1, pass negative advice (see Section 3.3.1.4
+//# of [19]) to the IP layer, to trigger dead-gateway diagnosis.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO (SHLD-10).
+#[test]
+fn a_router_that_goes_silent_is_asked_after_three_timeouts_and_another_takes_its_place() {
+    let mut host = routed(&[("0.0.0.0/0", "10.0.0.254"), ("0.0.0.0/0", "10.0.0.253")]);
+    for router in [253, 254] {
+        host.frame(&arp_request(mac(router), &format!("10.0.0.{router}"), "10.0.0.1"));
+    }
+    let socket = host.stream();
+    host.sent.clear();
+    let connect = host.start_connect(socket, "192.0.2.1:80".parse().unwrap());
+    let syn = host.sent.pop().unwrap();
+    let syn = IpPacket::parse(EthernetFrame::parse(&syn).unwrap().payload).unwrap();
+    let syn = TcpSegment::parse(syn.payload, (syn.src, syn.dst), ChecksumPolicy::Verify).unwrap();
+    host.frame(&segment(&syn, Flags::SYN | Flags::ACK));
+    host.completed(connect).unwrap();
+    assert_eq!(host.neighbor("10.0.0.254"), "REACHABLE", "our SYN arrived by it");
+    host.frames();
+    host.send(socket, b"x");
+    // The data, and with each timeout again: at 0.2, 0.6 and 1.4 seconds.
+    host.advance(Duration::from_millis(1399));
+    let by_silent = |line: &String| line.starts_with("to 02:00:00:00:00:fe: 10.0.0.1 > ");
+    assert!(host.neighbor("10.0.0.254") == "REACHABLE" && host.frames().iter().all(by_silent));
+    host.advance(Duration::from_millis(1));
+    assert_eq!(host.neighbor("10.0.0.254"), "PROBE");
+    host.advance(SECOND * 3);
+    let asked = host.frames().iter().filter(|line| line.contains("who has 10.0.0.254")).count();
+    assert_eq!((asked, host.neighbor("10.0.0.254")), (2, "none"));
+    host.advance(SECOND * 2);
+    let frames = host.frames();
+    assert!(frames[0].starts_with("to 02:00:00:00:00:fd: 10.0.0.1 > "), "{frames:?}");
+}
+
+#[test]
+fn a_router_in_doubt_that_answers_stays_and_is_asked_once_a_second_at_most() {
+    let mut host = routed(&[("0.0.0.0/0", "10.0.0.254")]);
+    let socket = host.stream();
+    host.start_connect(socket, "192.0.2.1:80".parse().unwrap());
+    host.frame(&arp_reply(mac(254), "10.0.0.254"));
+    host.frames();
+    // The SYN goes again after 1, 3 and 7 seconds, and then after each timeout the router is asked.
+    let mut asked = Vec::new();
+    for second in 1..=40 {
+        host.advance(SECOND);
+        if host.frames().iter().any(|line| line.contains("who has 10.0.0.254")) {
+            asked.push(second);
+            host.frame(&arp_reply(mac(254), "10.0.0.254"));
+        }
+        assert_eq!(host.neighbor("10.0.0.254"), "REACHABLE");
+    }
+    assert_eq!(asked, [7, 15, 31]);
 }
 
 #[test]

@@ -39,6 +39,15 @@ fn waiting(timestamps: bool, held: bool) -> Script {
 //= type=test
 //# Processing of SYN segments received for connections in the TIME-WAIT
 //# state SHOULD occur as follows:
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# However, it MAY accept a new SYN from the remote TCP endpoint to reopen the connection directly
+//# from TIME-WAIT state (MAY-2), if it:
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# This algorithm for reducing TIME-WAIT is a Best Current Practice that SHOULD be implemented
+//# since Timestamp Options are commonly used, and using them to reduce TIME-WAIT provides benefits
+//# for busy Internet servers (SHLD-4).
 #[test]
 fn a_newer_syn_is_taken_and_any_other_is_challenged() {
     let with = |value: u32| format!(" <TS val {value} ecr 0>");

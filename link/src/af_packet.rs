@@ -23,25 +23,29 @@
 //!   of a peer on the other end of a veth. Larger ones (BIG TCP) do not fit an IP length field; the link drops and
 //!   counts them.
 //! - **A frame that never left the machine has a partial checksum**: the sum over the pseudo-header, left for hardware
-//!   to complete. See [`AfPacket::checksums`].
-//! - **Sent frames are touched by nobody**: no checksum is computed, nothing is padded but by the hardware. One above
-//!   the interface's MTU is refused: [`SendError::TooBig`].
+//!   to complete. The kernel tells with each frame (`PACKET_VNET_HDR`), and [`Received::checksums`] passes it on.
+//! - **Sent frames are finished as they say**: the kernel computes the checksum and cuts the super-segment that a frame
+//!   comes with, or has the hardware do it, whatever the interface can. Of others no octet is touched. What goes round
+//!   the queueing discipline (`PACKET_QDISC_BYPASS`) is not cut, so nothing goes round it. One above the interface's
+//!   MTU is refused: [`SendError::TooBig`].
 //! - **An interface that goes down** is told as an error of the next call, once, whether it is back up by then or not.
 //!   The link passes over it: the socket stays bound, and [`AfPacket::status`] tells. One that is removed never comes
 //!   back, not even under its name.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
-use sockwright_engine::wire::Mac;
+use sockwright_engine::host::Offload;
+use sockwright_engine::wire::{ChecksumPolicy, Mac, Unfinished};
 
 use crate::bpf;
 use crate::error::LinkError;
-use crate::raw_ip::{Checksums, SendError};
+use crate::offload;
+use crate::raw_ip::SendError;
 use crate::sys;
 
 /// A link on an Ethernet interface. See the [module](self) for what passes and what does not.
@@ -56,6 +60,15 @@ pub struct AfPacket {
     oversized: u64,
 }
 
+/// A frame that was received.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// Its octets.
+    pub frame: &'a mut [u8],
+    /// What is to be believed of the checksums in it.
+    pub checksums: ChecksumPolicy,
+}
+
 /// What an interface is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -66,6 +79,9 @@ pub struct Status {
 }
 
 impl AfPacket {
+    /// What it does for the segments that it is given: everything, whatever the interface can.
+    pub const OFFLOAD: Offload = Offload { checksums: true, segmentation: IP_PACKET_MAX as u32 };
+
     /// Opens a link on `interface`, as the station `mac`.
     ///
     /// Fails with [`LinkError::NoSuchInterface`], or, without `CAP_NET_RAW`, [`LinkError::NotPermitted`].
@@ -80,7 +96,7 @@ impl AfPacket {
             socket.set_send_buffer_size(SOCKET_BUFFER)?;
             sys::count_receive_drops(&socket)?;
             sys::frames_with_their_tags(&socket)?;
-            sys::frames_from_outside(&socket)?;
+            sys::frames_from_outside_with_their_offloads(&socket)?;
             sys::admit_station(&socket, index, mac.0)
         };
         prepare().map_err(LinkError::io("prepare a packet socket"))?;
@@ -93,7 +109,7 @@ impl AfPacket {
             index,
             mac,
             socket,
-            buffer: vec![0; TAG_LEN + FRAME_MAX].into(),
+            buffer: vec![0; offload::LEN + FRAME_MAX].into(),
             drops: 0,
             oversized: 0,
         })
@@ -116,11 +132,6 @@ impl AfPacket {
         let running = sys::interface_is_running(&self.socket, &self.interface).ok()?;
         let mtu = sys::interface_mtu(&self.socket, &self.interface).ok()?;
         (index == self.index).then_some(Status { running, mtu: mtu.min(IP_PACKET_MAX) })
-    }
-
-    /// How far the checksums of received packets can be trusted: [`Checksums::MayBePartial`], always.
-    pub fn checksums(&self) -> Checksums {
-        Checksums::MayBePartial
     }
 
     /// Frames that this link received and dropped because what they carry does not fit an IP packet.
@@ -146,17 +157,20 @@ impl AfPacket {
     }
 
     /// The next frame, in the link's own buffer; `None` when nothing waits.
-    pub fn recv(&mut self) -> io::Result<Option<&mut [u8]>> {
-        Ok(self.recv_range()?.map(|frame| &mut self.buffer[frame]))
+    pub fn recv(&mut self) -> io::Result<Option<Received<'_>>> {
+        let Some((frame, checksums)) = self.recv_range()? else { return Ok(None) };
+        Ok(Some(Received { frame: &mut self.buffer[frame], checksums }))
     }
 
-    /// Sends one frame.
+    /// Sends one frame, or all that is to be cut from it.
     ///
     /// The source may be any address: a link that only tells the truth would be a poor tool for testing filters.
-    pub fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
-        let sent = self.socket.send(frame).or_else(|error| match error.kind() {
+    pub fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
+        let header = offload::header(unfinished);
+        let parts = [IoSlice::new(&header), IoSlice::new(frame)];
+        let sent = self.socket.send_vectored(&parts).or_else(|error| match error.kind() {
             // Of before: then it goes now.
-            io::ErrorKind::NetworkDown => self.socket.send(frame),
+            io::ErrorKind::NetworkDown => self.socket.send_vectored(&parts),
             _ => Err(error),
         });
         match sent {
@@ -173,11 +187,10 @@ impl AfPacket {
         }
     }
 
-    /// The place in the buffer of the next frame.
-    fn recv_range(&mut self) -> io::Result<Option<Range<usize>>> {
+    /// The place in the buffer of the next frame, and what is to be believed of it.
+    fn recv_range(&mut self) -> io::Result<Option<(Range<usize>, ChecksumPolicy)>> {
         loop {
-            // Behind room for a tag that is to be put back.
-            let message = match sys::receive(&self.socket, &mut self.buffer[TAG_LEN..]) {
+            let message = match sys::receive(&self.socket, &mut self.buffer) {
                 Ok(message) => message,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error)
@@ -188,18 +201,21 @@ impl AfPacket {
                 Err(error) => return Err(error),
             };
             self.drops = message.drops.unwrap_or(self.drops);
-            if message.truncated {
+            let Some(header) = self.buffer.first_chunk().filter(|_| !message.truncated) else {
                 self.oversized += 1;
                 continue;
-            }
-            let end = TAG_LEN + message.length;
-            let Some(tag) = message.tag.filter(|_| message.length >= ADDRESSES_LEN) else {
-                return Ok(Some(TAG_LEN..end));
             };
-            // The two addresses move to the front, and the tag takes the place that they leave.
-            self.buffer.copy_within(TAG_LEN..TAG_LEN + ADDRESSES_LEN, 0);
-            self.buffer[ADDRESSES_LEN..ADDRESSES_LEN + TAG_LEN].copy_from_slice(&tag);
-            return Ok(Some(0..end));
+            let checksums = offload::policy(header);
+            let frame = offload::LEN..message.length;
+            let Some(tag) = message.tag.filter(|_| frame.len() >= ADDRESSES_LEN) else {
+                return Ok(Some((frame, checksums)));
+            };
+            // The two addresses move to the front, over what stood before the frame, and the tag takes the place that
+            // they leave.
+            let start = offload::LEN - TAG_LEN;
+            self.buffer.copy_within(offload::LEN..offload::LEN + ADDRESSES_LEN, start);
+            self.buffer[start + ADDRESSES_LEN..offload::LEN + ADDRESSES_LEN].copy_from_slice(&tag);
+            return Ok(Some((start..message.length, checksums)));
         }
     }
 }

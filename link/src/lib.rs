@@ -24,6 +24,7 @@ mod error;
 pub mod guard;
 pub mod impair;
 pub mod netns;
+mod offload;
 mod packet;
 pub mod raw_ip;
 pub mod relay;

@@ -28,6 +28,7 @@ use sockwright_engine::time::Instant;
 
 use crate::error::LinkError;
 use crate::impair::{Delivery, DropCause, Impairer, Impairments, InvalidImpairment, Verdict};
+use crate::offload;
 use crate::rng::Rng;
 use crate::sys;
 
@@ -99,7 +100,7 @@ impl Relay {
             lines: lines.clone(),
             flights: Default::default(),
             started: std::time::Instant::now(),
-            buffer: vec![0; OFFLOADS + FRAME_MAX],
+            buffer: vec![0; offload::LEN + FRAME_MAX],
         };
         let thread = thread::Builder::new()
             .name(format!("relay {left} {right}"))
@@ -247,7 +248,7 @@ impl Flights {
 
     /// Adds a frame in the form in which a packet socket takes it: nothing of it is left to hardware.
     fn add(&mut self, at: Instant, head: &[u8], rest: &[u8]) {
-        let frame = [&[0; OFFLOADS][..], head, rest].concat();
+        let frame = [&offload::header(None)[..], head, rest].concat();
         self.frames.push(Reverse((at, self.next, frame)));
         self.next += 1;
     }
@@ -275,22 +276,16 @@ fn open(interface: &str) -> Result<Socket, LinkError> {
 }
 
 /// What a packet socket gave, brought to the form it has on a wire; `None` for what is more than one packet.
-///
-/// Before the frame stands a `virtio_net_hdr`: flags, kind of segmentation, then four 16-bit words, of which the third
-/// says where the octets to be summed start and the fourth how far behind that the sum belongs.
 fn finish(received: &mut [u8]) -> Option<&[u8]> {
-    let (offloads, frame) = received.split_first_chunk_mut::<OFFLOADS>()?;
-    let [flags, segmentation, _, _, _, _, start @ .., o0, o1] = *offloads;
-    if segmentation != 0 {
+    let (header, frame) = received.split_first_chunk_mut::<{ offload::LEN }>()?;
+    if offload::is_joined(header) {
         return None;
     }
-    if flags & NEEDS_CHECKSUM != 0 {
-        let start = usize::from(u16::from_ne_bytes(start));
-        let offset = usize::from(u16::from_ne_bytes([o0, o1]));
+    if let Some((start, place)) = offload::sum_left_to_do(header) {
         let sum = ones_complement_sum(frame.get(start..)?);
         // RFC 768: a UDP checksum of zero means that there is none, so zero is sent as its equal.
         let checksum = if sum == u16::MAX { u16::MAX } else { !sum };
-        frame.get_mut(start + offset..)?.first_chunk_mut().map(|field| *field = checksum.to_be_bytes())?;
+        frame.get_mut(place..)?.first_chunk_mut().map(|field| *field = checksum.to_be_bytes())?;
     }
     Some(frame)
 }
@@ -320,10 +315,6 @@ fn split(frame: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Octets of an Ethernet header without a VLAN tag.
 const ETHERNET_HEADER: usize = 14;
-/// Octets of a `virtio_net_hdr`.
-const OFFLOADS: usize = 10;
-/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`.
-const NEEDS_CHECKSUM: u8 = 1;
 /// The longest frame: an Ethernet header and the longest IP packet.
 const FRAME_MAX: usize = ETHERNET_HEADER + 4 + 65535 + 40;
 /// Frames taken in on one side before the other's turn, and what is due.

@@ -3,7 +3,6 @@
 mod common;
 
 use std::io::ErrorKind;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Host, UDP, World, packet, udp};
@@ -21,11 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A station of our own beside `host`, on its end of the wire.
 fn station(host: &Host) -> AfPacket {
     host.run(|| AfPacket::open("wire", OURS)).expect("a link")
-}
-
-fn ip(host: &Host, arguments: &str) {
-    let run = || Command::new("ip").args(arguments.split(' ')).status().expect("ip");
-    assert!(host.run(run).success(), "ip {arguments}");
 }
 
 /// The kernel finds the carrier of an interface a moment after its peer is up.
@@ -61,8 +55,8 @@ fn wait_for<T>(
 }
 
 fn take<T>(link: &mut AfPacket, wanted: &mut impl FnMut(&EthernetFrame<'_>) -> Option<T>) -> Option<T> {
-    while let Some(frame) = link.recv().expect("received") {
-        let found = wanted(&EthernetFrame::parse(frame).expect("an Ethernet frame"));
+    while let Some(received) = link.recv().expect("received") {
+        let found = wanted(&EthernetFrame::parse(received.frame).expect("an Ethernet frame"));
         if found.is_some() {
             return found;
         }
@@ -73,7 +67,7 @@ fn take<T>(link: &mut AfPacket, wanted: &mut impl FnMut(&EthernetFrame<'_>) -> O
 fn send(link: &mut AfPacket, dst: Mac, vlan: Option<Vlan>, ether_type: EtherType, payload: &[u8]) {
     let mut frame = Vec::new();
     EthernetFrame { dst, src: OURS, vlan, ether_type, payload }.emit(&mut frame);
-    link.send(&frame).expect("sent");
+    link.send(&frame, None).expect("sent");
 }
 
 /// Who has `ip`, asked by 10.77.0.7: his MAC address.
@@ -141,8 +135,8 @@ fn frames_for_other_stations_and_those_of_the_host_itself_are_not_seen() {
         .emit(&mut frame);
         frame
     };
-    other.send(&for_another(Mac([2, 0, 0, 0, 0, 0x78]))).expect("sent");
-    other.send(&for_another(OURS)).expect("sent");
+    other.send(&for_another(Mac([2, 0, 0, 0, 0, 0x78])), None).expect("sent");
+    other.send(&for_another(OURS), None).expect("sent");
     let mut seen = Vec::new();
     wait_for(&mut link, "the frame for us", |frame| {
         seen.push((frame.src, frame.dst));
@@ -163,7 +157,7 @@ fn tags_that_the_kernel_took_out_are_put_back() {
     let payload = [9; 100];
     EthernetFrame { dst: OURS, src: OTHER, vlan, ether_type: EtherType::Ipv4, payload: &payload }
         .emit(&mut frame);
-    other.send(&frame).expect("sent");
+    other.send(&frame, None).expect("sent");
     wait_for(&mut link, "the tagged frame", |frame| {
         (frame.vlan == vlan)
             .then(|| assert_eq!((frame.ether_type, frame.payload), (EtherType::Ipv4, &payload[..])))
@@ -175,8 +169,8 @@ fn a_frame_above_the_mtu_is_refused_by_name() {
     let Some(world) = World::new() else { return };
     let [(near, _), _] = world.wire_pairs();
     let mut link = station(&near);
-    link.send(&[2; 14 + 1500]).expect("sent");
-    let error = link.send(&[2; 14 + 1501]).expect_err("too big");
+    link.send(&[2; 14 + 1500], None).expect("sent");
+    let error = link.send(&[2; 14 + 1501], None).expect_err("too big");
     assert!(matches!(error, SendError::TooBig { length: 1515, mtu: 1500 }), "{error}");
 }
 
@@ -186,24 +180,24 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     let [(near, far), _] = world.wire_pairs();
     let mut link = station(&near);
     wait_for_carrier(&link);
-    ip(&near, "link set wire mtu 1400");
+    near.ip("link set wire mtu 1400");
     assert_eq!(link.status(), Some(Status { running: true, mtu: 1400 }));
-    ip(&near, "link set wire down");
+    near.ip("link set wire down");
     assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
-    assert!(matches!(link.send(&[2; 60]), Err(SendError::Io(_))));
-    ip(&near, "link set wire up");
+    assert!(matches!(link.send(&[2; 60], None), Err(SendError::Io(_))));
+    near.ip("link set wire up");
     // The peer's end goes down: there is no carrier.
     wait_for_carrier(&link);
-    ip(&far, "link set wire down");
+    far.ip("link set wire down");
     while link.status().expect("it is there").running {
         std::thread::yield_now();
     }
-    ip(&far, "link set wire up");
+    far.ip("link set wire up");
     wait_for_carrier(&link);
     resolve(&mut link, &far);
-    ip(&near, "link delete wire");
+    near.ip("link delete wire");
     assert_eq!(link.status(), None);
-    ip(&near, "link add wire type veth peer name other");
+    near.ip("link add wire type veth peer name other");
     assert_eq!(link.status(), None, "another one under its name");
 }
 

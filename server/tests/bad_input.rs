@@ -110,7 +110,7 @@ async fn requests_that_make_no_sense_are_refused_and_leave_nothing() {
     told("session", s.create(create(&|r| r.session = "s-1".to_owned())).await);
     let msl = Some(prost_types::Duration { seconds: -1, nanos: 0 });
     let options = pb::SocketOptions { msl, ..Default::default() };
-    invalid("options", s.create(create(&|r| r.options = Some(options))).await);
+    invalid("options", s.create(create(&|r| r.options = Some(options.clone()))).await);
 
     let socket = world.socket(&format!("{lab}/a")).await;
     let bind = |local| pb::BindRequest { socket, local };

@@ -12,6 +12,7 @@ use tonic::Code;
 /// No option is as it is by default.
 fn all_changed() -> pb::SocketOptions {
     let second = Some(duration(Duration::from_secs(1)));
+    let alert = pb::ip_option::Option::RouterAlert(0);
     pb::SocketOptions {
         no_delay: Some(true),
         max_segment_size: Some(536),
@@ -42,6 +43,7 @@ fn all_changed() -> pb::SocketOptions {
         dscp: Some(46),
         path_mtu_discovery: pb::PathMtuDiscovery::Probe.into(),
         syn_cookies: pb::SynCookies::Always.into(),
+        ip_options: Some(pb::IpOptions { options: vec![pb::IpOption { option: Some(alert) }] }),
     }
 }
 

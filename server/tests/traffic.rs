@@ -441,7 +441,7 @@ async fn what_makes_no_sense_is_refused_by_the_name_of_its_field() {
         ("side", pb::RunRequest { side: None, ..request(source()) }),
         ("role", pb::RunRequest { role: None, ..request(source()) }),
         ("label", pb::RunRequest { label: "x".repeat(129), ..request(source()) }),
-        ("options.msl", pb::RunRequest { options: Some(msl), ..request(source()) }),
+        ("options.msl", pb::RunRequest { options: Some(msl.clone()), ..request(source()) }),
         ("concurrency", pb::RunRequest { concurrency: (1 << 20) + 1, ..request(source()) }),
         ("progress_interval", pb::RunRequest { progress_interval: negative, ..request(source()) }),
         (

@@ -21,7 +21,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange, Medium};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange, Medium, Offload};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
@@ -261,6 +261,7 @@ impl World {
             addresses,
             mtu: there.config.mtu,
             checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: false,
         };

@@ -97,12 +97,6 @@ pub enum EventKind {
     //# TCP implementations SHOULD inform the application of the delivery problem (unless such
     //# information has been disabled by the application; see the "Asynchronous Reports" section
     //# (Section 3.9.1.8)), when R1 is reached and before R2 (SHLD-9).
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //= type=exception
-    //= reason=there is no R1 of ours: each retransmission is told, and whoever watches decides which one is
-    //= too many
-    //# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO
-    //# (SHLD-10).
     Retransmission {
         /// Its first sequence number.
         seq: u32,

@@ -34,7 +34,10 @@ impl Engine {
             // A probe: somebody wants the address, and is not in anybody's table yet (RFC 5227 §1.1).
             return match target_state {
                 Some(AddressState::Tentative) => self.on_conflict(now, link, target, mac),
-                Some(AddressState::Assigned) => self.send_arp_reply(link, &message),
+                Some(AddressState::Assigned) => {
+                    self.on_probe(now, link, target, mac);
+                    self.send_arp_reply(link, &message)
+                }
                 _ => {}
             };
         }

@@ -8,7 +8,7 @@ use crate::id::LinkId;
 use crate::limits::Limits;
 use crate::neighbor;
 use crate::tcp::config::Options;
-use crate::wire::{ChecksumPolicy, Mac};
+use crate::wire::{ChecksumPolicy, Mac, Unfinished};
 
 /// The configuration of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,10 +36,22 @@ pub struct Interface {
     pub mtu: usize,
     /// Whether the checksums of arriving packets can be trusted to be there.
     pub checksums: ChecksumPolicy,
+    /// What the link does for the packets that it is given.
+    pub offload: Offload,
     /// The kernel of the host has the same addresses. Segments to ports that no socket of ours uses are its business:
     /// they are neither reset nor answered with port unreachable, and neither is an echo request. Everything that is
     /// no address of ours is reached through this interface.
     pub shared_with_host: bool,
+}
+
+/// What a link finishes in the TCP segments that it is given, before they are on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// It computes their checksums.
+    pub checksums: bool,
+    /// The longest IP packet, in octets, that it cuts into segments of the size that is told with it; at most 65535.
+    /// 0: it cuts none. One that cuts computes checksums too.
+    pub segmentation: u32,
 }
 
 /// What a link carries.
@@ -91,8 +103,8 @@ pub struct Transmit {
     pub link: LinkId,
     /// Its octets.
     pub len: usize,
-    /// The octets of data a segment that it is to be cut into, where it is more than one segment.
-    pub gso: Option<u16>,
+    /// What the link is to do with it, where that is more than to carry it: only where [`Offload`] says that it can.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// Whether a link carries packets.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::Engine;
-use super::config::Transmit;
+use super::config::{Offload, Transmit};
 use super::ingress::Arrived;
 use super::routes::Hop;
 use super::socket::Phase;
@@ -14,9 +14,9 @@ use crate::id::SocketId;
 use crate::ip::fragment;
 use crate::limits::Limit;
 use crate::tcp::config::{Options, PathMtuDiscovery};
-use crate::tcp::cx::Stray;
+use crate::tcp::cx::{Cx, Stray};
 use crate::time::Instant;
-use crate::wire::{ChecksumPolicy, IpHeader, Protocol};
+use crate::wire::{ChecksumPolicy, IpHeader, Protocol, Unfinished};
 
 /// A datagram or ICMP message on its way out: one frame, or the fragments of one.
 #[derive(Clone, Debug)]
@@ -61,6 +61,20 @@ impl From<PathMtuDiscovery> for Routers {
     }
 }
 
+/// A packet that was written.
+struct Written {
+    src: IpAddr,
+    dst: IpAddr,
+    /// What the link is to do with it; the offsets are those of the IP packet.
+    unfinished: Option<Unfinished>,
+}
+
+impl Written {
+    fn whole((src, dst): (IpAddr, IpAddr)) -> Self {
+        Written { src, dst, unfinished: None }
+    }
+}
+
 /// Where a packet goes.
 enum Way {
     Link(Hop),
@@ -76,10 +90,10 @@ impl Engine {
             if let Some((link, frame)) = self.frames.pop_front() {
                 self.shared.counters.frames_out += 1;
                 buf.extend_from_slice(&frame);
-                return Some(Transmit { link, len: buf.len(), gso: None });
+                return Some(Transmit { link, len: buf.len(), unfinished: None });
             }
             buf.resize(self.headroom, 0);
-            let Some((src, dst)) = self.write_next(now, buf) else {
+            let Some(Written { src, dst, unfinished }) = self.write_next(now, buf) else {
                 // Only then what we sent to ourselves arrives, as it would from a wire.
                 let frame = self.loopback.pop_front()?;
                 let arrived = Arrived {
@@ -93,12 +107,15 @@ impl Engine {
             };
             match self.way_to(dst) {
                 Way::Link(hop) => {
-                    if !self.enclose(now, &hop, src, buf) {
+                    let before = buf.len();
+                    if !self.enclose(now, &hop, src, unfinished, buf) {
                         continue;
                     }
                     self.shared.counters.frames_out += 1;
                     let link = self.interfaces.get(hop.interface)?.link;
-                    return Some(Transmit { link, len: buf.len(), gso: None });
+                    let header = buf.len() - (before - self.headroom);
+                    let unfinished = unfinished.map(|rest| rest.behind(header));
+                    return Some(Transmit { link, len: buf.len(), unfinished });
                 }
                 Way::Ourselves if self.loopback.len() < self.shared.limits.loopback_frames => {
                     self.loopback.push_back(buf.split_off(self.headroom));
@@ -109,20 +126,21 @@ impl Engine {
         }
     }
 
-    /// Appends the next packet, and says from where to where it goes.
-    fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<(IpAddr, IpAddr)> {
+    /// Appends the next packet, and says what it is.
+    fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Written> {
         if let Some(stray) = self.shared.strays.pop_front() {
-            return Some(self.write_stray(now, &stray, buf));
+            return Some(Written::whole(self.write_stray(now, &stray, buf)));
         }
         while let Some(packet) = self.packets.front_mut() {
             if let Some(frame) = packet.frames.pop_front() {
                 buf.extend_from_slice(&frame);
-                return Some(packet.ends);
+                return Some(Written::whole(packet.ends));
             }
             self.packets.pop_front();
         }
         let path_changes = self.paths.changes(now);
         while let Some(id) = self.ready.pop_front() {
+            let offload = self.offload_to(id);
             let Some(socket) = self.sockets.get_mut(&id) else { continue };
             socket.in_ready_queue = false;
             let Phase::Connection(connection) = &mut socket.phase else { continue };
@@ -136,7 +154,7 @@ impl Engine {
                 self.tell_path(now, id);
                 continue;
             }
-            let mut cx = self.shared.cx(now);
+            let mut cx = Cx { link_cuts: offload.segmentation, ..self.shared.cx(now) };
             let polled = connection.poll_segment(&mut cx);
             if let Some(learnt) = connection.take_learnt_mtu() {
                 self.paths.learn(&mut cx, connection.tuple.remote.ip(), learnt);
@@ -163,13 +181,35 @@ impl Engine {
             } else {
                 header.emit(len, buf);
             }
-            segment.emit_parts(src, dst, connection.payload(&out), buf);
+            let tcp_at = (buf.len() - self.headroom) as u16;
+            let data = connection.payload(&out);
+            let unfinished = if offload.checksums {
+                segment.emit_partial(src, dst, data, buf);
+                let data_at = tcp_at + segment.header_len() as u16;
+                Some(Unfinished { ip_at: 0, tcp_at, data_at, v6: src.is_ipv6(), cut: out.cut })
+            } else {
+                segment.emit_parts(src, dst, data, buf);
+                None
+            };
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
             self.ready.push_back(id);
-            return Some((src, dst));
+            return Some(Written { src, dst, unfinished });
         }
         None
+    }
+
+    /// What the link on the way of a connection does for it.
+    fn offload_to(&self, id: SocketId) -> Offload {
+        let wanted = self.interfaces.iter().any(|interface| interface.offload != Offload::default());
+        let remote = || self.sockets.get(&id)?.tuple().map(|tuple| tuple.remote.ip());
+        let Some(remote) = wanted.then(remote).flatten() else { return Offload::default() };
+        match self.way_to(remote) {
+            Way::Link(hop) => {
+                self.interfaces.get(hop.interface).map_or_else(Offload::default, |at| at.offload)
+            }
+            Way::Ourselves | Way::Nowhere => Offload::default(),
+        }
     }
 
     fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> (IpAddr, IpAddr) {
@@ -326,6 +366,9 @@ impl Engine {
 //# implies not only that the data boundaries have not changed, but also that none of the
 //# headers have changed), then the same IPv4 Identification field MAY be used (see Section
 //# 3.2.1.5 of RFC 1122) (MAY-4).
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//# There MUST be a means for the transport layer to specify IP options to be included in
+//# transmitted IP datagrams (see Section 3.4).
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.6
 //# The IP layer MUST provide a means for the transport layer to set the TOS field of every
 //# datagram that is sent; the default is all zero bits.
@@ -345,7 +388,8 @@ impl Engine {
 //= https://www.rfc-editor.org/rfc/rfc6864#section-4.1
 //# The IPv4 ID field MUST NOT be used for purposes other than fragmentation and reassembly.
 pub(super) fn header((src, dst): (IpAddr, IpAddr), protocol: Protocol, options: &Options) -> IpHeader {
-    IpHeader { src, dst, protocol, hop_limit: options.hop_limit, ecn: 0, dscp: options.dscp, ident: 0 }
+    let &Options { hop_limit, dscp, ip_options, .. } = options;
+    IpHeader { src, dst, protocol, hop_limit, ecn: 0, dscp, ident: 0, options: ip_options }
 }
 
 /// Appends the header of a packet that routers may cut, if there is a number for it. Without one they may not: an

@@ -14,8 +14,9 @@ use crate::event::{DropReason, EventKind};
 use crate::id::LinkId;
 use crate::neighbor::{Action, AddressState, Cache, Claims, Conflict, Neighbor, Resolution, Step};
 use crate::rng::Rng;
+use crate::tcp::cx::Cx;
 use crate::time::Instant;
-use crate::wire::{EtherType, EthernetFrame, Mac, Vlan, ethernet_header_len, solicited_node};
+use crate::wire::{EtherType, EthernetFrame, Mac, Unfinished, Vlan, ethernet_header_len, solicited_node};
 
 /// An interface's station on its Ethernet.
 #[derive(Debug)]
@@ -140,14 +141,31 @@ impl Engine {
     //# (probably the hardware driver) must consult the Address Resolution module (perhaps
     //# implemented in the Ethernet support module) to convert the <protocol type, target protocol
     //# address> pair to a 48.bit Ethernet address.
-    pub(super) fn enclose(&mut self, now: Instant, hop: &Hop, src: IpAddr, buf: &mut Vec<u8>) -> bool {
+    pub(super) fn enclose(
+        &mut self,
+        now: Instant,
+        hop: &Hop,
+        src: IpAddr,
+        unfinished: Option<Unfinished>,
+        buf: &mut Vec<u8>,
+    ) -> bool {
         let link = self.interfaces.get(hop.interface).map(|interface| interface.link);
         let Some((link, station)) = link.and_then(|link| Some((link, self.stations.get_mut(&link)?))) else {
             buf.drain(..self.headroom.min(buf.len()));
             return true;
         };
         let packet = buf.get(self.headroom..).unwrap_or_default();
-        let resolution = station.neighbors.resolve(&mut self.shared.cx(now), hop.next, src, packet);
+        let mut cx = self.shared.cx(now);
+        let resolution = match unfinished {
+            // What waits for its neighbor waits as it will be on the wire.
+            Some(rest) if !station.neighbors.knows(hop.next) => {
+                for packet in rest.finish(packet) {
+                    station.neighbors.resolve(&mut cx, hop.next, src, &packet);
+                }
+                Resolution::Waits
+            }
+            _ => station.neighbors.resolve(&mut cx, hop.next, src, packet),
+        };
         let Resolution::Known(dst) = resolution else {
             self.act(now, link);
             return false;
@@ -286,6 +304,14 @@ impl Engine {
         }
     }
 
+    /// Somebody asks whether an address of ours is free. That it is not, the answer says.
+    pub(super) fn on_probe(&mut self, now: Instant, link: LinkId, ip: IpAddr, mac: Mac) {
+        let Some(station) = self.stations.get_mut(&link) else { return };
+        if station.claims.on_probe(now, ip) {
+            self.shared.events.push(now, None, EventKind::AddressConflict { ip, mac, lost: false });
+        }
+    }
+
     fn announce(&mut self, link: LinkId, ip: IpAddr) {
         match ip {
             IpAddr::V4(ip) => self.send_arp_request(link, ip, ip, None),
@@ -308,10 +334,27 @@ impl Engine {
     //# "advice" on the status of route cache entries when either positive (gateway OK) or
     //# negative (gateway dead) information is available.
     pub(super) fn confirm_path(&mut self, now: Instant, remote: IpAddr) {
+        self.advise(now, remote, Cache::confirm);
+    }
+
+    /// A connection sends the same to `remote` again and again: the first hop is asked whether it is still there. Where it
+    /// is not, and there is another router, the next packet goes by that.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# The following procedure MUST be used to handle excessive retransmissions of data segments
+    //# (MUST-20):
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# When the number of transmissions of the same segment reaches or
+    //# exceeds threshold R1, pass negative advice (see Section 3.3.1.4
+    //# of [19]) to the IP layer, to trigger dead-gateway diagnosis.
+    pub(super) fn doubt_path(&mut self, now: Instant, remote: IpAddr) {
+        self.advise(now, remote, Cache::doubt);
+    }
+
+    fn advise(&mut self, now: Instant, remote: IpAddr, advice: fn(&mut Cache, &mut Cx<'_>, IpAddr)) {
         let Some(Hop { interface, next, .. }) = self.route(remote) else { return };
         let Some(link) = self.interfaces.get(interface).map(|interface| interface.link) else { return };
         if let Some(station) = self.stations.get_mut(&link) {
-            station.neighbors.confirm(&mut self.shared.cx(now), next);
+            advice(&mut station.neighbors, &mut self.shared.cx(now), next);
         }
     }
 }

@@ -31,14 +31,22 @@ pub(super) struct Arrived {
 }
 
 impl Engine {
-    /// Takes in a frame: one IP packet, or on Ethernet an Ethernet frame.
+    /// Takes in a frame: one IP packet, or on Ethernet an Ethernet frame. Its checksums are to be believed as those of
+    /// its interface are.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
+        let of = |interface: &&Interface| interface.link == link;
+        let checksums = self.interfaces.iter().find(of).map(|interface| interface.checksums);
+        self.handle_frame_with(now, link, checksums.unwrap_or_default(), frame);
+    }
+
+    /// The same, of a link that tells with each frame what is to be believed of its checksums.
+    pub fn handle_frame_with(&mut self, now: Instant, link: LinkId, checksums: ChecksumPolicy, frame: &[u8]) {
         self.begin_input();
         let found = self.interfaces.iter().find(|interface| interface.link == link);
-        let Some(Interface { medium, checksums, shared_with_host, .. }) = found else {
+        let Some(Interface { medium, shared_with_host, .. }) = found else {
             return self.drop_frame(now, DropReason::NotOurAddress);
         };
-        let (checksums, shared_with_host) = (*checksums, *shared_with_host);
+        let shared_with_host = *shared_with_host;
         let arrived = Arrived { checksums, shared_with_host, from_wire: true, enclosed: None };
         match medium {
             Medium::Ip => self.take_frame(now, arrived, frame),

@@ -47,7 +47,7 @@ mod socket;
 mod timers;
 
 pub use config::{
-    Config, Ethernet, Interface, LinkChange, LinkState, Medium, Port, PortKind, Route, Transmit,
+    Config, Ethernet, Interface, LinkChange, LinkState, Medium, Offload, Port, PortKind, Route, Transmit,
 };
 pub use drive::Readiness;
 pub use errno::{Errno, OpError};
@@ -162,6 +162,7 @@ impl Shared {
             cookies: &mut self.cookies,
             challenges: &mut self.challenges,
             stray_replies: &mut self.stray_replies,
+            link_cuts: 0,
         }
     }
 }

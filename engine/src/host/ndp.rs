@@ -10,8 +10,8 @@ use crate::id::LinkId;
 use crate::neighbor::{AddressState, Advertisement};
 use crate::time::Instant;
 use crate::wire::{
-    ChecksumPolicy, EtherType, IpHeader, IpPacket, Mac, NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions,
-    Protocol, solicited_node,
+    ChecksumPolicy, EtherType, IpHeader, IpOptions, IpPacket, Mac, NDP_HOP_LIMIT, NdpMessage, NdpOption,
+    NdpOptions, Protocol, solicited_node,
 };
 
 impl Engine {
@@ -309,6 +309,7 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.3
             //# If the Source Address is the unspecified address, the node MUST NOT create or update the
             //# Neighbor Cache entry.
+            self.on_probe(now, link, target.into(), station_mac);
             return self.send_unsolicited_advertisement(link, target);
         }
         let IpAddr::V6(asker) = packet.src else { return };
@@ -466,6 +467,7 @@ fn discovery<'a>(
         ecn: 0,
         dscp: 0,
         ident: 0,
+        options: IpOptions::NONE,
     };
     let mut packet = Vec::with_capacity(header.len() + body.len());
     header.emit(body.len(), &mut packet);

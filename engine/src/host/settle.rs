@@ -185,7 +185,14 @@ impl Engine {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
-            Phase::Connection(connection) => connection.on_timeout(&mut cx),
+            Phase::Connection(connection) => {
+                connection.on_timeout(&mut cx);
+                if connection.take_path_doubt() {
+                    let remote = connection.tuple.remote.ip();
+                    self.doubt_path(now, remote);
+                }
+            }
+            // Of a SYN,ACK that nobody answers, the path is no likelier cause than who forged the SYN.
             Phase::HalfOpen(half) if half.give_up_at <= now => {
                 let cause = Cause::Timer(TimerKind::UserTimeout);
                 cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);

@@ -55,7 +55,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn header(src: IpAddr, dst: IpAddr) -> IpHeader {
-        IpHeader { src, dst, protocol: Protocol::Udp, hop_limit: 9, ecn: 0, dscp: 4, ident: 0 }
+        IpHeader {
+            src,
+            dst,
+            protocol: Protocol::Udp,
+            hop_limit: 9,
+            ecn: 0,
+            dscp: 4,
+            ident: 0,
+            options: Default::default(),
+        }
     }
 
     proptest! {

@@ -280,6 +280,11 @@ impl Assembly {
     //# * Set the CE codepoint on the reassembled packet.  However, this
     //# MUST NOT occur if any of the other fragments contributing to
     //# this reassembly carries the Not-ECT codepoint.
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-5.3
+    //# Reassembly of a fragmented packet MUST NOT lose indications of congestion.
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-5.3
+    //# Reassembly of a fragmented packet MUST NOT change the ECN codepoint when all of the
+    //# fragments carry the same codepoint.
     fn ecn(&self, first: u8) -> Option<u8> {
         let any = |codepoint| self.parts.values().any(|part| part.ecn == codepoint);
         match (any(CE), any(NOT_ECT)) {

@@ -177,6 +177,14 @@ impl Cache {
         });
     }
 
+    /// An upper layer has reason to think that what we send to or through a neighbor does not arrive.
+    pub(crate) fn doubt(&mut self, cx: &mut Cx<'_>, ip: IpAddr) {
+        self.change(cx, ip, |cx, row, timings, _| {
+            let next = row.asked.map_or(cx.now, |asked| cx.now.max(asked + timings.retransmit));
+            row.entry.on_doubt(next);
+        });
+    }
+
     /// Asks again, or gives up, whoever is due.
     pub(crate) fn on_timeout(&mut self, cx: &mut Cx<'_>) {
         while let Some(&(at, ip)) = self.timers.first() {

@@ -28,6 +28,8 @@ struct Claim {
     next: Option<(Instant, Next)>,
     /// When a conflict was last told and answered.
     defended: Option<Instant>,
+    /// When it was last told that somebody asked whether it is free.
+    wanted: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Claims {
     /// Claims to `addresses`: to be asked for first, or granted at once.
     pub(crate) fn new(addresses: impl Iterator<Item = IpAddr>, ask_first: bool) -> Self {
         let state = if ask_first { AddressState::Tentative } else { AddressState::Assigned };
-        let claim = || Claim { state, next: None, defended: None };
+        let claim = || Claim { state, next: None, defended: None, wanted: None };
         Claims { claims: addresses.map(|ip| (ip, claim())).collect() }
     }
 
@@ -139,11 +141,21 @@ impl Claims {
             AddressState::Assigned | AddressState::Duplicate => Conflict::Old,
         }
     }
+
+    /// Somebody asks whether an address is free that is ours; says whether that is news.
+    pub(crate) fn on_probe(&mut self, now: Instant, ip: IpAddr) -> bool {
+        let Some(claim) = self.claims.get_mut(&ip) else { return false };
+        let news = claim.wanted.is_none_or(|at| now - at >= DEFEND_INTERVAL);
+        if news {
+            claim.wanted = Some(now);
+        }
+        news
+    }
 }
 
 /// How long a probe may be answered: `RetransTimer`.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// Between the probes or announcements of two addresses.
 const BETWEEN_ADDRESSES: Duration = Duration::from_millis(10);
-/// Between two defences of one address. Two stations that both defend would otherwise never stop.
+/// Between two defences of one address, and two tellings of who asks for it. Two stations that both defend would otherwise never stop.
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);

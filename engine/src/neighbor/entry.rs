@@ -3,9 +3,9 @@
 //! | state | left by |
 //! |---|---|
 //! | INCOMPLETE | an answer; too many requests without one |
-//! | REACHABLE | time, seen when something is sent; a contradiction |
-//! | STALE | something being sent |
-//! | DELAY | a confirmation; five seconds without one |
+//! | REACHABLE | time, seen when something is sent; a contradiction; doubt |
+//! | STALE | something being sent; doubt |
+//! | DELAY | a confirmation; five seconds without one; doubt |
 //! | PROBE | a confirmation; too many requests without an answer |
 
 use core::time::Duration;
@@ -194,6 +194,14 @@ impl Entry {
     pub(super) fn on_confirmation(&mut self, now: Instant, reachable: Duration) {
         if self.mac.is_some() {
             self.phase = Phase::Reachable { until: now + reachable };
+        }
+    }
+
+    /// An upper layer has reason to think that what we send does not arrive. That is a hint, and no more (RFC 4861 appendix
+    /// E): the neighbor is asked, the first time at `next`.
+    pub(super) fn on_doubt(&mut self, next: Instant) {
+        if !self.was_asked() {
+            self.phase = Phase::Probe { sent: 0, next };
         }
     }
 

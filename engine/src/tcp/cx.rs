@@ -75,6 +75,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) cookies: &'a mut CookieCache,
     pub(crate) challenges: &'a mut Budget,
     pub(crate) stray_replies: &'a mut Limiter,
+    /// The longest IP packet, in octets, that the link on the way cuts into segments; 0 where it cuts none.
+    pub(crate) link_cuts: u32,
 }
 
 impl Cx<'_> {

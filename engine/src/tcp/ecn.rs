@@ -238,6 +238,11 @@ impl EcnState {
         if self.echoes { Flags::ECE } else { Flags::NONE }
     }
 
+    /// Whether the next new data tells the peer that the window was reduced.
+    pub(crate) fn reduced(&self) -> bool {
+        self.setup.may_mark() && self.reduced
+    }
+
     /// The mark, and the flag, of a segment with data that was never sent before and lies inside the peer's window. All
     /// others have none: pure acknowledgments, retransmissions, window probes.
     //= https://www.rfc-editor.org/rfc/rfc3168#section-5

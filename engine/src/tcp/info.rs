@@ -366,10 +366,10 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// A segment with `len` octets of data went out, `again` of them not for the first time.
-    pub(crate) fn on_sent(&mut self, len: u32, again: u32) {
-        self.segments_out += 1;
-        self.data_segs_out += u64::from(len > 0);
+    /// Segments with `len` octets of data went out, `again` of them not for the first time.
+    pub(crate) fn on_sent(&mut self, segments: u32, len: u32, again: u32) {
+        self.segments_out += u64::from(segments);
+        self.data_segs_out += if len > 0 { segments.into() } else { 0 };
         self.bytes_sent += u64::from(len);
         self.bytes_retrans += u64::from(again);
     }

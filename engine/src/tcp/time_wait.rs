@@ -33,6 +33,10 @@ impl Past {
     //= https://www.rfc-editor.org/rfc/rfc6191#section-2
     //# Processing of SYN segments received for connections in the TIME-WAIT
     //# state SHOULD occur as follows:
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# This algorithm for reducing TIME-WAIT is a Best Current Practice that SHOULD be implemented
+    //# since Timestamp Options are commonly used, and using them to reduce TIME-WAIT provides
+    //# benefits for busy Internet servers (SHLD-4).
     pub(crate) fn may_be_followed_by(&self, syn: &TcpSegment<'_>, timestamps: bool) -> bool {
         let newer = syn.seq.at_or_after(self.rcv_nxt);
         match (self.timestamps, syn.options.timestamps.filter(|_| timestamps)) {

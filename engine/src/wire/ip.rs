@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Malformed, Protocol, ipv4, ipv6};
+use super::{IpOptions, Malformed, Protocol, ipv4, ipv6};
 
 /// An IP packet, read: where from, where to, and what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,14 +131,16 @@ pub struct IpHeader {
     pub dscp: u8,
     /// The IPv4 Identification. IPv6 has none.
     pub ident: u16,
+    /// The options of IPv4. IPv6 has none.
+    pub options: IpOptions,
 }
 
 impl IpHeader {
-    /// The length of the header in octets: 20 or 40.
+    /// The length of the header in octets: 20 to 60, or 40.
     #[allow(clippy::len_without_is_empty, reason = "a header is never empty")]
     pub const fn len(&self) -> usize {
         match self.addresses() {
-            Addresses::V4(..) => ipv4::HEADER_LEN,
+            Addresses::V4(..) => ipv4::HEADER_LEN + self.options.len(),
             Addresses::V6(..) => ipv6::HEADER_LEN,
         }
     }
@@ -146,7 +148,7 @@ impl IpHeader {
     /// The longest payload that the length field of the header can announce.
     pub const fn payload_len_max(&self) -> usize {
         match self.addresses() {
-            Addresses::V4(..) => u16::MAX as usize - ipv4::HEADER_LEN,
+            Addresses::V4(..) => u16::MAX as usize - self.len(),
             Addresses::V6(..) => u16::MAX as usize,
         }
     }
@@ -177,7 +179,8 @@ impl IpHeader {
     pub fn emit_fragment(&self, fragment: Fragment, payload_len: usize, out: &mut Vec<u8>) {
         match self.addresses() {
             Addresses::V4(src, dst) => {
-                let header = IpHeader { ident: fragment.ident as u16, ..*self };
+                let options = if fragment.offset == 0 { self.options } else { self.options.copied() };
+                let header = IpHeader { ident: fragment.ident as u16, options, ..*self };
                 ipv4::emit(&header, src, dst, payload_len, fragment.in_ipv4(), out);
             }
             Addresses::V6(src, dst) => {
@@ -188,10 +191,10 @@ impl IpHeader {
         }
     }
 
-    /// The octets of headers that a fragment has.
+    /// The octets of headers that a fragment has: the first, and others at most.
     pub const fn fragment_len(&self) -> usize {
         match self.addresses() {
-            Addresses::V4(..) => ipv4::HEADER_LEN,
+            Addresses::V4(..) => self.len(),
             Addresses::V6(..) => ipv6::HEADER_LEN + ipv6::FRAGMENT_HEADER_LEN,
         }
     }

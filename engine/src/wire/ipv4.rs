@@ -1,7 +1,7 @@
 //! IPv4 headers (RFC 791 §3.1, RFC 1122 §3.2.1).
 //!
-//! Options are read as far as they have to be: their lengths have to hold together, and a source route is refused. We
-//! send none.
+//! Options are read as far as they have to be: their lengths have to hold together, and a source route is refused. Those
+//! that are sent are made in `ip_options`.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -16,8 +16,8 @@ pub(super) const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
-const END_OF_OPTIONS: u8 = 0;
-const NO_OPERATION: u8 = 1;
+pub(super) const END_OF_OPTIONS: u8 = 0;
+pub(super) const NO_OPERATION: u8 = 1;
 const LOOSE_SOURCE_ROUTE: u8 = 131;
 const STRICT_SOURCE_ROUTE: u8 = 137;
 
@@ -64,24 +64,18 @@ pub(super) fn parse(frame: &[u8]) -> Result<IpPacket<'_>, Malformed> {
 //# that they understand and silently ignore the others.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
 //= type=exception
-//= reason=they record a way for diagnosis, and nobody here reads it
+//= reason=they record a way for diagnosis: they can be sent, and nobody here fills them in or reads them
 //# A TCP implementation MAY support the Timestamp (MAY-10) and Record Route (MAY-11) Options.
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
-//# There MUST be a means for the transport layer to specify IP options to be included in
-//# transmitted IP datagrams (see Section 3.4).
-//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
-//= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# All IP options (except NOP or END-OF-LIST) received in datagrams MUST be passed to the
 //# transport layer (or to ICMP processing when the datagram is an ICMP message).
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# The originating host MUST record a timestamp in a Timestamp option whose Internet address
 //# fields are not pre-specified or whose first pre-specified address is the host's interface
 //# address. o The destination host MUST (if possible) add the current timestamp to a
@@ -89,36 +83,30 @@ pub(super) fn parse(frame: &[u8]) -> Result<IpPacket<'_>, Malformed> {
 //# processing.
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# A timestamp value MUST follow the rules given in Section 3.2.2.8 for the ICMP Timestamp
 //# message.
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# If a Record Route and/or Time Stamp option is received in an ICMP Echo Request, this
 //# option (these options) SHOULD be updated to include the current host and included in the
 //# IP header of the Echo Reply message, without "truncation".
 //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.2
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# UDP MUST pass any IP option that it receives from the IP layer transparently to the
 //# application layer.
-//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.2
-//= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
-//# An application MUST be able to specify IP options to be sent in its UDP datagrams, and UDP
-//# MUST pass these options to the IP layer.
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //# This option is obsolete; it SHOULD NOT be sent, and it MUST be silently ignored if
 //# received.
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# The originating host MUST record a timestamp in a Timestamp option whose Internet address
 //# fields are not pre-specified or whose first pre-specified address is the host's interface
 //# address. o The destination host MUST (if possible) add the current timestamp to a
@@ -126,11 +114,11 @@ pub(super) fn parse(frame: &[u8]) -> Result<IpPacket<'_>, Malformed> {
 //# processing.
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //= type=exception
-//= reason=packets with IP options do not get through today's networks (RFC 7126): none are sent, and those
-//= that come are read past
+//= reason=packets with IP options hardly get through today's networks (RFC 7126): those that come are read
+//= past
 //# A timestamp value MUST follow the rules given in Section 3.2.2.8 for the ICMP Timestamp
 //# message.
-fn check_options(mut options: &[u8]) -> Result<(), Malformed> {
+pub(super) fn check_options(mut options: &[u8]) -> Result<(), Malformed> {
     let all = options.len();
     while let Some((&kind, rest)) = options.split_first() {
         let bad = || Malformed::BadIpOption(Problem::at(HEADER_LEN + all - options.len()));
@@ -312,14 +300,15 @@ pub(super) fn emit(
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
-    let total_len = u16::try_from(HEADER_LEN + payload_len).unwrap_or(u16::MAX);
-    out.extend_from_slice(&[0x45, header.traffic_class()]);
+    let total_len = u16::try_from(header.len() + payload_len).unwrap_or(u16::MAX);
+    out.extend_from_slice(&[0x40 | (header.len() / 4) as u8, header.traffic_class()]);
     out.extend_from_slice(&total_len.to_be_bytes());
     out.extend_from_slice(&header.ident.to_be_bytes());
     out.extend_from_slice(&flags_and_offset.to_be_bytes());
     out.extend_from_slice(&[header.hop_limit, header.protocol.number(), 0, 0]);
     out.extend_from_slice(&src.octets());
     out.extend_from_slice(&dst.octets());
+    out.extend_from_slice(header.options.octets());
     let sum = out.get(start..).map_or(Sum::ZERO, Sum::of);
     checksum::fill(out, start + 10, sum.checksum());
 }

@@ -393,6 +393,10 @@ fn sized_header(bytes: &[u8]) -> Result<(Extension, &[u8]), Malformed> {
     Ok((Extension { next_header: *next_header, len }, body))
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4987#section-4
+//# When a SYN cache and/or SYN cookies are implemented with IPv6, the IPv6 flow label value used on
+//# the SYN-ACK should be consistent with the flow label used for the rest of the packets within
+//# that flow.
 pub(super) fn emit(
     header: &IpHeader,
     src: Ipv6Addr,

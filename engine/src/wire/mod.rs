@@ -7,12 +7,13 @@
 //! its way in:
 //!
 //! ```
-//! use sockwright_engine::wire::{ChecksumPolicy, IpHeader, IpPacket, Protocol, TcpSegment};
+//! use sockwright_engine::wire::{ChecksumPolicy, IpHeader, IpOptions, IpPacket, Protocol, TcpSegment};
 //!
 //! let (src, dst) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
 //! let segment = TcpSegment { src_port: 40000, dst_port: 80, payload: b"GET", ..TcpSegment::default() };
 //! let mut frame = Vec::new();
-//! IpHeader { src, dst, protocol: Protocol::Tcp, hop_limit: 64, ecn: 0, dscp: 0, ident: 7 }
+//! let options = IpOptions::NONE;
+//! IpHeader { src, dst, protocol: Protocol::Tcp, hop_limit: 64, ecn: 0, dscp: 0, ident: 7, options }
 //!     .emit(segment.len(), &mut frame);
 //! segment.emit(src, dst, &mut frame);
 //!
@@ -41,9 +42,11 @@ mod icmp;
 mod icmpv4;
 mod icmpv6;
 mod ip;
+mod ip_options;
 mod ipv4;
 mod ipv6;
 mod ndp;
+mod segmentation;
 mod tcp;
 mod udp;
 
@@ -54,9 +57,11 @@ pub use ethernet::{
 };
 pub use icmp::{IcmpMessage, Quoted, Unreachable};
 pub use ip::{Fragment, IpHeader, IpPacket};
+pub use ip_options::{InvalidIpOptions, IpOption, IpOptions};
 pub use ndp::{
     NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions, PrefixInformation, RouterAdvertisement, solicited_node,
 };
+pub use segmentation::Unfinished;
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 

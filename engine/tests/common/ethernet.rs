@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Family, Reply, Request, SocketKind};
-use sockwright_engine::host::{Config, Ethernet, Interface, LinkChange, Medium};
+use sockwright_engine::host::{Config, Ethernet, Interface, LinkChange, Medium, Offload};
 use sockwright_engine::id::{LinkId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::wire::{
@@ -50,6 +50,7 @@ pub(crate) fn interface(addresses: &[&str]) -> Interface {
         addresses: addresses.iter().map(parse).collect(),
         mtu: 1500,
         checksums: ChecksumPolicy::Verify,
+        offload: Offload::default(),
         medium: Medium::Ethernet(Ethernet { mac: OUR_MAC, vlan: None, detect_duplicates: false }),
         shared_with_host: false,
     }
@@ -138,7 +139,8 @@ pub(crate) fn advertisement(told: Advertise) -> Vec<u8> {
 
 pub(crate) fn packet(src: IpAddr, dst: IpAddr, protocol: Protocol, hop_limit: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![];
-    IpHeader { src, dst, protocol, hop_limit, ecn: 0, dscp: 0, ident: 0 }.emit(body.len(), &mut out);
+    IpHeader { src, dst, protocol, hop_limit, ecn: 0, dscp: 0, ident: 0, options: Default::default() }
+        .emit(body.len(), &mut out);
     out.extend_from_slice(body);
     out
 }

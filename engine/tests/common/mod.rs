@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind, Interest, TimerAction};
 use sockwright_engine::host::op::{Family, Outcome, Reply, Request, ShutdownHow, SocketKind, Wait};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium, OpError};
+use sockwright_engine::host::{Config, Engine, Errno, Interface, Medium, Offload, OpError};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::tcp::timers::TimerKind;
@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) now: Instant,
     pub(crate) events: Vec<Event>,
     pub(crate) sent: Vec<Vec<u8>>,
+    /// Into how many segments each packet was cut that the engine left to the link.
+    pub(crate) cut: Vec<usize>,
     pub(crate) completions: HashMap<OpId, Result<Reply, OpError>>,
     next_op: u64,
     timers: HashSet<(SocketId, TimerKind)>,
@@ -44,6 +46,7 @@ impl Host {
             addresses: vec![(ip, prefix)],
             mtu: 1500,
             checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: false,
         };
@@ -63,6 +66,7 @@ impl Host {
             now,
             events: vec![],
             sent: vec![],
+            cut: vec![],
             completions: HashMap::new(),
             next_op: 1,
             timers: HashSet::new(),
@@ -77,6 +81,7 @@ impl Host {
                 addresses: vec![(ip, 24)],
                 mtu: 1500,
                 checksums: ChecksumPolicy::Verify,
+                offload: Offload::default(),
                 medium: Medium::Ip,
                 shared_with_host: false,
             })
@@ -90,8 +95,16 @@ impl Host {
     /// Takes every output.
     pub(crate) fn drain(&mut self) {
         let mut buf = Vec::new();
-        while self.engine.poll_transmit(self.now, &mut buf).is_some() {
-            self.sent.push(buf.clone());
+        while let Some(transmit) = self.engine.poll_transmit(self.now, &mut buf) {
+            // As the link does that said it would.
+            match transmit.unfinished {
+                None => self.sent.push(buf.clone()),
+                Some(rest) => {
+                    let before = self.sent.len();
+                    self.sent.extend(rest.finish(&buf));
+                    self.cut.push(self.sent.len() - before);
+                }
+            }
         }
         while let Some(completion) = self.engine.poll_completion() {
             self.completions.insert(completion.op, completion.result);
@@ -203,6 +216,15 @@ impl Host {
     pub(crate) fn recv(&mut self, socket: SocketId) -> (Vec<u8>, bool) {
         match self.call(Request::Recv { socket, max: 1 << 20, min: 1, peek: false, wait: Wait::Never }) {
             Ok(Reply::Received { data, end_of_stream, .. }) => (data, end_of_stream),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What can be taken now, if anything.
+    pub(crate) fn recv_some(&mut self, socket: SocketId) -> (Vec<u8>, bool) {
+        match self.call(Request::Recv { socket, max: 1 << 20, min: 1, peek: false, wait: Wait::Never }) {
+            Ok(Reply::Received { data, end_of_stream, .. }) => (data, end_of_stream),
+            Err(error) if error.errno == Errno::EAGAIN => (vec![], false),
             other => panic!("{other:?}"),
         }
     }

@@ -98,8 +98,17 @@ pub(crate) fn too_big(frame: &[u8], mtu: u32) -> Vec<u8> {
     let mut message = Vec::new();
     IcmpMessage::PacketTooBig { mtu, quoted }.emit(src, packet.src, &mut message);
     let mut answer = Vec::new();
-    IpHeader { src, dst: packet.src, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }
-        .emit(message.len(), &mut answer);
+    IpHeader {
+        src,
+        dst: packet.src,
+        protocol,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    }
+    .emit(message.len(), &mut answer);
     answer.extend(message);
     answer
 }

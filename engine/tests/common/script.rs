@@ -168,7 +168,8 @@ impl Script {
         let frame = self.frame(line);
         let IpPacket { src, dst, protocol, hop_limit, dscp, payload, .. } = IpPacket::parse(&frame).unwrap();
         let mut marked = Vec::new();
-        IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident: 0 }.emit(payload.len(), &mut marked);
+        IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident: 0, options: Default::default() }
+            .emit(payload.len(), &mut marked);
         marked.extend(payload);
         self.host.frame(&marked);
     }
@@ -336,7 +337,8 @@ pub(crate) fn ip(
     let mut body = Vec::new();
     emit(src, dst, &mut body);
     let mut frame = Vec::new();
-    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }.emit(body.len(), &mut frame);
+    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0, options: Default::default() }
+        .emit(body.len(), &mut frame);
     frame.extend(body);
     frame
 }

@@ -2,7 +2,6 @@
 //!
 //! They name functions and tests, never lines, so that they are stale only when what they say is no longer true.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::claims::{Claim, Claims};
@@ -11,31 +10,19 @@ use crate::list::{List, Requirement};
 use crate::sentence::LEVELS;
 use crate::source::Citation;
 
-type Unclaimed = BTreeMap<(String, String), String>;
-
-pub(crate) fn hold(lists: &[List], claims: &Claims, unclaimed: &Unclaimed) {
-    hold_page("conformance/README.md", &overview(lists, claims, unclaimed));
+pub(crate) fn hold(lists: &[List], claims: &Claims) {
+    hold_page("conformance/README.md", &overview(lists, claims));
     for list in lists {
-        hold_page(&format!("conformance/{}.md", list.rfc), &page(list, claims, unclaimed));
+        hold_page(&format!("conformance/{}.md", list.rfc), &page(list, claims));
     }
 }
 
-fn overview(lists: &[List], claims: &Claims, unclaimed: &Unclaimed) -> String {
-    let head = [
-        "RFC",
-        "MUST",
-        "SHOULD",
-        "MAY",
-        "implemented",
-        "tested",
-        "exceptions",
-        "not claimed yet",
-        "for others",
-    ];
-    let mut sums = [0; 8];
+fn overview(lists: &[List], claims: &Claims) -> String {
+    let head = ["RFC", "MUST", "SHOULD", "MAY", "implemented", "tested", "exceptions", "for others"];
+    let mut sums = [0; 7];
     let mut rows = Vec::new();
     for list in lists {
-        let counts = counts(list, claims, unclaimed);
+        let counts = counts(list, claims);
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
         }
@@ -57,7 +44,7 @@ fn overview(lists: &[List], claims: &Claims, unclaimed: &Unclaimed) -> String {
     )
 }
 
-fn row(name: String, counts: [usize; 8]) -> [String; 9] {
+fn row(name: String, counts: [usize; 7]) -> [String; 8] {
     let mut row = std::array::from_fn(|_| String::new());
     row[0] = name;
     for (cell, count) in row[1..].iter_mut().zip(counts) {
@@ -67,9 +54,9 @@ fn row(name: String, counts: [usize; 8]) -> [String; 9] {
 }
 
 /// In the order of the columns.
-fn counts(list: &List, claims: &Claims, unclaimed: &Unclaimed) -> [usize; 8] {
+fn counts(list: &List, claims: &Claims) -> [usize; 7] {
     let [must, should, may] = LEVELS.map(|level| list.count(level));
-    let (mut implemented, mut tested, mut excepted, mut not_yet, mut others) = (0, 0, 0, 0, 0);
+    let (mut implemented, mut tested, mut excepted, mut others) = (0, 0, 0, 0);
     for requirement in &list.requirements {
         if requirement.elsewhere.is_some() {
             others += 1;
@@ -79,12 +66,11 @@ fn counts(list: &List, claims: &Claims, unclaimed: &Unclaimed) -> [usize; 8] {
         implemented += usize::from(!claim.implementations.is_empty());
         tested += usize::from(!claim.tests.is_empty());
         excepted += usize::from(!claim.exceptions.is_empty());
-        not_yet += usize::from(unclaimed.contains_key(&(list.rfc.clone(), requirement.id.clone())));
     }
-    [must, should, may, implemented, tested, excepted, not_yet, others]
+    [must, should, may, implemented, tested, excepted, others]
 }
 
-fn page(list: &List, claims: &Claims, unclaimed: &Unclaimed) -> String {
+fn page(list: &List, claims: &Claims) -> String {
     let number = list.rfc.trim_start_matches("rfc");
     let mut text = format!("# RFC {number}: {}\n\n[All RFCs](README.md)\n", list.title);
     let mut section = None;
@@ -93,8 +79,7 @@ fn page(list: &List, claims: &Claims, unclaimed: &Unclaimed) -> String {
             section = Some(&requirement.asked.section);
             text += &heading(&list.rfc, &requirement.asked.section);
         }
-        let key = (list.rfc.clone(), requirement.id.clone());
-        text += &block(requirement, claims.of_requirement(list, requirement), unclaimed.get(&key));
+        text += &block(requirement, claims.of_requirement(list, requirement));
     }
     text
 }
@@ -109,7 +94,7 @@ fn heading(rfc: &str, section: &str) -> String {
     }
 }
 
-fn block(requirement: &Requirement, claim: &Claim, unclaimed: Option<&String>) -> String {
+fn block(requirement: &Requirement, claim: &Claim) -> String {
     let mut text = format!(
         "\n**{}** ({})\n> {}\n\n",
         requirement.id,
@@ -128,9 +113,6 @@ fn block(requirement: &Requirement, claim: &Claim, unclaimed: Option<&String>) -
     for (citation, reason) in &claim.exceptions {
         writeln!(text, "- Exception: {} ({})", reason.trim_end_matches('.'), places(&[citation]))
             .expect("a string takes it");
-    }
-    if let Some(what) = unclaimed {
-        writeln!(text, "- Not claimed yet: {}", what.replace(' ', ", ")).expect("a string takes it");
     }
     text
 }

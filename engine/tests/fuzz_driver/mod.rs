@@ -19,6 +19,7 @@ use std::time::Duration;
 use sockwright_engine::tcp::config::{
     CongestionControl, Ecn, KeepAlive, LossDetection, OptionsPatch, PathMtuDiscovery, SynCookies,
 };
+use sockwright_engine::wire::{IpOption, IpOptions};
 
 /// Bytes as decisions. When they are over, every decision is the first one.
 pub(crate) struct Choices<'a>(&'a [u8]);
@@ -106,6 +107,10 @@ impl<'a> Choices<'a> {
             }),
             syn_cookies: given()
                 .then(|| self.pick(&[SynCookies::Off, SynCookies::WhenFull, SynCookies::Always])),
+            ip_options: given().then(|| {
+                let lists = [&[][..], &[IpOption::RecordRoute(9)], &[IpOption::RouterAlert(0)]];
+                IpOptions::new(self.pick(&lists)).expect("they fit")
+            }),
         }
     }
 }

@@ -81,6 +81,8 @@ impl World {
                 options.initial_sequence_number = None;
             }
             options.max_segment_size = options.max_segment_size.filter(|octets| *octets >= 88);
+            // They are of IPv4.
+            options.ip_options = options.ip_options.filter(|_| family == Family::V4);
             create(&mut hosts[i], family, options)
         });
         let remote = SocketAddr::new(ips[1], 80);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind, Interest};
 use sockwright_engine::host::op::{Completion, Outcome, Reply, Request, SocketKind, SocketState};
-use sockwright_engine::host::{Config, Engine, Interface, LinkChange, Medium, OpError};
+use sockwright_engine::host::{Config, Engine, Interface, LinkChange, Medium, Offload, OpError};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::limits::Limits;
 use sockwright_engine::tcp::state::{State, TRANSITIONS};
@@ -52,6 +52,7 @@ impl Watched {
             addresses: vec![(ip, prefix)],
             mtu: MTU,
             checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: false,
         };
@@ -260,8 +261,16 @@ fn check_packet(frame: &[u8]) {
 
 /// A packet of `protocol` from one address to another.
 pub(super) fn packet(src: IpAddr, dst: IpAddr, protocol: Protocol, payload: &[u8]) -> Vec<u8> {
-    let header =
-        sockwright_engine::wire::IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 };
+    let header = sockwright_engine::wire::IpHeader {
+        src,
+        dst,
+        protocol,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    };
     let mut frame = Vec::new();
     header.emit(payload.len(), &mut frame);
     frame.extend_from_slice(payload);

@@ -240,7 +240,16 @@ fn packet(v4: bool, ecn: u8) -> Vec<u8> {
     let (src, dst) = if v4 { ("10.0.0.1", "10.0.0.2") } else { ("fd00::1", "fd00::2") };
     let (src, dst) = (src.parse().expect("an address"), dst.parse().expect("an address"));
     let mut packet = Vec::new();
-    let header = IpHeader { src, dst, protocol: Protocol::Udp, hop_limit: 64, ecn, dscp: 0x2e, ident: 0 };
+    let header = IpHeader {
+        src,
+        dst,
+        protocol: Protocol::Udp,
+        hop_limit: 64,
+        ecn,
+        dscp: 0x2e,
+        ident: 0,
+        options: Default::default(),
+    };
     header.emit(20, &mut packet);
     packet.extend([0; 20]);
     packet

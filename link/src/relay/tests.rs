@@ -28,7 +28,7 @@ fn what_is_no_ip_packet_passes_as_it_is() {
     let mut flights = Flights::default();
     line.accept(Instant::ZERO, &arp, &mut flights);
     let passed = flights.take_due(Instant::ZERO).expect("passed");
-    assert_eq!(passed[OFFLOADS..], arp);
+    assert_eq!(passed[offload::LEN..], arp);
     assert_eq!(line.counters.lost, 0);
 }
 
@@ -36,8 +36,8 @@ fn what_is_no_ip_packet_passes_as_it_is() {
 fn a_checksum_left_to_hardware_is_filled_in() {
     // The example of RFC 1071, section 3, with room for its sum behind it.
     let mut received = [0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7, 0, 0].to_vec();
-    let mut offloads = [0; OFFLOADS];
-    offloads[0] = NEEDS_CHECKSUM;
+    let mut offloads = [0; offload::LEN];
+    offloads[0] = 1;
     offloads[8..].copy_from_slice(&8u16.to_ne_bytes());
     received.splice(0..0, offloads);
     let frame = finish(&mut received).expect("one packet");
@@ -47,7 +47,7 @@ fn a_checksum_left_to_hardware_is_filled_in() {
 
 #[test]
 fn what_was_left_to_hardware_to_cut_is_no_packet() {
-    let mut received = vec![0; OFFLOADS + 100];
+    let mut received = vec![0; offload::LEN + 100];
     received[1] = 1;
     assert_eq!(finish(&mut received), None);
 }

@@ -19,15 +19,11 @@ pub(crate) fn bind_to_interface(socket: &Socket, index: u32) -> io::Result<()> {
     socket.bind(&address)
 }
 
-/// Has a packet socket not show what this host itself sends there (`PACKET_IGNORE_OUTGOING`).
-pub(crate) fn frames_from_outside(socket: &Socket) -> io::Result<()> {
-    super::option::set_int(socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-}
-
-/// The same, and has it say with each frame what of it the sender left to hardware (`PACKET_VNET_HDR`).
+/// Has a packet socket not show what this host itself sends there (`PACKET_IGNORE_OUTGOING`), and say and be told with
+/// each frame what of it is left to hardware (`PACKET_VNET_HDR`).
 pub(crate) fn frames_from_outside_with_their_offloads(socket: &Socket) -> io::Result<()> {
     super::option::set_int(socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
-    frames_from_outside(socket)
+    super::option::set_int(socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
 }
 
 /// Has a packet socket tell beside each frame the 802.1Q tag that was taken out of it (`PACKET_AUXDATA`).

@@ -9,8 +9,8 @@ mod namespace;
 mod option;
 
 pub(crate) use frame::{
-    admit_station, bind_to_interface, frames_from_outside, frames_from_outside_with_their_offloads,
-    frames_with_their_tags, wait_until_readable,
+    admit_station, bind_to_interface, frames_from_outside_with_their_offloads, frames_with_their_tags,
+    wait_until_readable,
 };
 pub(crate) use interface::{
     interface_addresses, interface_index, interface_index_of, interface_is_running, interface_mtu,

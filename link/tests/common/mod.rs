@@ -5,7 +5,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod path;
+pub mod routed;
 
+use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
@@ -119,15 +121,47 @@ fn steps(steps: &[String]) -> bool {
     true
 }
 
-fn ip(arguments: &str) -> Result<(), String> {
+fn ip(arguments: &str) -> Result<String, String> {
     let output = Command::new("ip").args(arguments.split(' ')).output().map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    let said = if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) };
+    let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
+    said.map(text).map_err(text)
 }
 
 impl Host {
     /// Runs `work` where this host is.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         netns::run_in(&self.namespace, work).expect("enter the namespace of the test")
+    }
+
+    /// What `ip` says, called where this host is.
+    pub fn ip(&self, arguments: &str) -> String {
+        let said = ip(&format!("-n {} {arguments}", self.namespace));
+        said.unwrap_or_else(|why| panic!("ip {arguments}: {}", why.trim()))
+    }
+
+    /// Sets `net.NAME`, as in `ipv4/ip_forward`, in the namespace of this host.
+    pub fn sysctl(&self, name: &str, value: &str) {
+        let path = format!("/proc/sys/net/{name}");
+        self.run(|| fs::write(&path, value)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// A counter of the kernel's where this host is, as in `Ip ReasmOKs` or, of IPv6, `Ip6ReasmOKs`.
+    pub fn counter(&self, name: &str) -> u64 {
+        let counters = self.run(|| {
+            ["snmp", "snmp6"].map(|file| fs::read_to_string(format!("/proc/thread-self/net/{file}")))
+        });
+        let [four, six] = counters.map(|text| text.expect("the kernel's counters"));
+        let value = match name.split_once(' ') {
+            None => six.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(char::is_whitespace)),
+            Some((protocol, name)) => {
+                let mut lines =
+                    four.lines().filter_map(|line| line.strip_prefix(protocol)?.strip_prefix(": "));
+                let column = lines.next().and_then(|names| names.split(' ').position(|other| other == name));
+                column.and_then(|column| lines.next()?.split(' ').nth(column))
+            }
+        };
+        value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("no counter {name}"))
     }
 
     pub fn port(&self, port: u16) -> SocketAddr {

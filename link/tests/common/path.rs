@@ -1,6 +1,5 @@
 //! Two hosts and a relay of ours between them, each in a namespace of its own.
 
-use std::fs;
 use std::net::IpAddr;
 
 use sockwright_link::impair::Impairments;
@@ -101,13 +100,5 @@ impl Drop for Path {
             // Fails for one that was never made, which is as well.
             let _ = ip(&format!("netns delete {name}"));
         }
-    }
-}
-
-impl Host {
-    /// Sets `net.ipv4.NAME` in the namespace of this host. Those of TCP count for IPv6 as well.
-    pub fn sysctl(&self, name: &str, value: &str) {
-        let path = format!("/proc/sys/net/ipv4/{name}");
-        self.run(|| fs::write(&path, value)).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sockwright_engine::tcp::config::{
     CongestionControl, Ecn, KeepAlive, LossDetection, Options, OptionsPatch, PathMtuDiscovery, SynCookies,
 };
+use sockwright_engine::wire::{IpOption, IpOptions};
 use sockwright_proto::v1 as pb;
 
 use super::Invalid;
@@ -47,6 +48,7 @@ pub fn options_patch(options: Option<&pb::SocketOptions>) -> Result<OptionsPatch
         dscp: options.dscp,
         path_mtu_discovery: path_mtu_discovery(options.path_mtu_discovery)?,
         syn_cookies: syn_cookies(options.syn_cookies)?,
+        ip_options: options.ip_options.as_ref().map(ip_options).transpose()?,
     };
     // The engine owns the ranges; asking it now is what lets the message name the option.
     match patch.apply(&Options::default()) {
@@ -88,6 +90,7 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         dscp,
         path_mtu_discovery,
         syn_cookies,
+        ip_options,
     } = *options;
     let keep = keep_alive.unwrap_or_default();
     pb::SocketOptions {
@@ -140,7 +143,44 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
             SynCookies::WhenFull => pb::SynCookies::WhenFull.into(),
             SynCookies::Always => pb::SynCookies::Always.into(),
         },
+        ip_options: Some(ip_options_to_proto(&ip_options)),
     }
+}
+
+fn ip_options(options: &pb::IpOptions) -> Result<IpOptions, Invalid> {
+    use pb::ip_option::Option as Shown;
+    let parse = |(number, option): (usize, &pb::IpOption)| {
+        let wrong = |name: &str, problem: &str| {
+            Invalid::new(format!("options.ip_options.options[{number}]{name}"), problem)
+        };
+        match &option.option {
+            Some(Shown::RecordRoute(addresses)) => match u8::try_from(*addresses) {
+                Ok(addresses @ 1..=9) => Ok(IpOption::RecordRoute(addresses)),
+                _ => Err(wrong(".record_route", "it has room for 1 to 9 addresses")),
+            },
+            Some(Shown::RouterAlert(value)) => match u16::try_from(*value) {
+                Ok(value) => Ok(IpOption::RouterAlert(value)),
+                Err(_) => Err(wrong(".router_alert", "it has to be 0 to 65535")),
+            },
+            Some(Shown::Raw(octets)) => Ok(IpOption::Raw(octets.to_vec())),
+            None => Err(wrong("", "it is none of the options")),
+        }
+    };
+    // More of them fit into no header.
+    let listed = options.options.iter().take(IpOptions::LEN_MAX + 1).enumerate();
+    let list: Vec<_> = listed.map(parse).collect::<Result<_, _>>()?;
+    IpOptions::new(&list).map_err(|invalid| Invalid::new("options.ip_options", invalid.to_string()))
+}
+
+fn ip_options_to_proto(options: &IpOptions) -> pb::IpOptions {
+    use pb::ip_option::Option as Shown;
+    let shown = |option| match option {
+        IpOption::RecordRoute(addresses) => Shown::RecordRoute(addresses.into()),
+        IpOption::RouterAlert(value) => Shown::RouterAlert(value.into()),
+        IpOption::Raw(octets) => Shown::Raw(octets.into()),
+    };
+    let options = options.list().into_iter().map(|option| pb::IpOption { option: Some(shown(option)) });
+    pb::IpOptions { options: options.collect() }
 }
 
 /// A congestion control algorithm.
@@ -247,6 +287,7 @@ fn syn_cookies(number: i32) -> Result<Option<SynCookies>, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pb::ip_option::Option as Shown;
 
     fn seconds(seconds: i64) -> Option<prost_types::Duration> {
         Some(prost_types::Duration { seconds, nanos: 0 })
@@ -283,6 +324,12 @@ mod tests {
             user_timeout_option: true,
             hop_limit: 255,
             dscp: 63,
+            ip_options: IpOptions::new(&[
+                IpOption::RecordRoute(2),
+                IpOption::RouterAlert(7),
+                IpOption::Raw(vec![68, 4, 5, 0]),
+            ])
+            .unwrap(),
             path_mtu_discovery: PathMtuDiscovery::Probe,
             syn_cookies: SynCookies::Always,
         }
@@ -328,6 +375,10 @@ mod tests {
             refused(pb::SocketOptions { keep_alive: Some(keep), ..Default::default() }),
             "options.keep_alive.probes"
         );
+        let with_ip_option = |option| {
+            let ip_options = pb::IpOptions { options: vec![pb::IpOption { option: Some(option) }] };
+            pb::SocketOptions { ip_options: Some(ip_options), ..Default::default() }
+        };
         for (options, name) in [
             (pb::SocketOptions { congestion_control: 99, ..Default::default() }, "congestion_control"),
             (pb::SocketOptions { ecn: 99, ..Default::default() }, "ecn"),
@@ -337,6 +388,11 @@ mod tests {
             (pb::SocketOptions { initial_window: Some(0), ..Default::default() }, "initial_window"),
             (pb::SocketOptions { hop_limit: Some(256), ..Default::default() }, "hop_limit"),
             (pb::SocketOptions { dscp: Some(64), ..Default::default() }, "dscp"),
+            (with_ip_option(Shown::RecordRoute(10)), "ip_options.options[0].record_route"),
+            (with_ip_option(Shown::RouterAlert(65_536)), "ip_options.options[0].router_alert"),
+            (with_ip_option(Shown::Raw(vec![1; 41].into())), "ip_options"),
+            (with_ip_option(Shown::Raw(vec![7, 40, 4].into())), "ip_options"),
+            (with_ip_option(Shown::Raw(vec![131, 3, 4].into())), "ip_options"),
         ] {
             assert_eq!(refused(options), format!("options.{name}"));
         }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, Medium, Route};
+use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, Medium, Offload, Route};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Mac};
-use sockwright_link::raw_ip::Checksums;
+use sockwright_link::af_packet::Received;
 use sockwright_link::{AfPacket, LinkError, RawIp};
 use sockwright_sim::{Output, StackId};
 
@@ -143,7 +143,8 @@ impl Attached {
             link: LinkId(number as u32),
             addresses: vec![(address, if address.is_ipv4() { 32 } else { 128 })],
             mtu: raw.mtu(),
-            checksums: policy(raw.checksums()),
+            checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
             medium: Medium::Ip,
             shared_with_host: true,
         };
@@ -167,7 +168,8 @@ impl Attached {
             link,
             addresses,
             mtu: status.mtu,
-            checksums: policy(packet.checksums()),
+            checksums: ChecksumPolicy::Verify,
+            offload: AfPacket::OFFLOAD,
             medium: Medium::Ethernet(Ethernet { mac: packet.mac(), vlan, detect_duplicates: true }),
             shared_with_host: false,
         };
@@ -181,7 +183,7 @@ impl Attached {
     }
 
     /// Waits until nobody objected to the addresses. Where the interface is down, and stays so for a while, they remain
-    /// tentative: they are asked for when it comes up.
+    /// tentative: they are asked for when it comes up. One that is removed meanwhile is none.
     fn claim_addresses(&mut self) -> Result<(), LinkError> {
         let addresses: Vec<IpAddr> =
             self.engine.interfaces().iter().flat_map(|at| &at.addresses).map(|(ip, _)| *ip).collect();
@@ -193,6 +195,9 @@ impl Attached {
                 |state| addresses.iter().find(|ip| self.engine.address_state(**ip) == Some(state)).copied();
             if let Some(ip) = in_state(AddressState::Duplicate) {
                 return Err(LinkError::AddressTaken(ip));
+            }
+            if let Some(link) = self.links.iter().find(|link| link.wire.is_gone()) {
+                return Err(LinkError::NoSuchInterface(link.wire.to_string()));
             }
             let down = self.links.iter().any(|link| !link.wire.is_running()) && self.now >= patience;
             if down || in_state(AddressState::Tentative).is_none() {
@@ -227,9 +232,9 @@ impl Attached {
         for _ in 0..FRAMES_PER_TURN {
             let link = &mut self.links[number];
             match link.wire.recv() {
-                Ok(Some(frame)) => {
+                Ok(Some(Received { frame, checksums })) => {
                     if self.ports.as_ref().is_none_or(|ports| ports.admit(frame)) {
-                        self.engine.handle_frame(self.now, LinkId(number as u32), frame);
+                        self.engine.handle_frame_with(self.now, LinkId(number as u32), checksums, frame);
                         self.drain();
                     }
                 }
@@ -261,7 +266,7 @@ impl Attached {
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
-            if let Err(error) = link.wire.send(&self.buffer) {
+            if let Err(error) = link.wire.send(&self.buffer, transmit.unfinished) {
                 tracing::debug!(%error, link = %link.wire, "a packet was not sent");
                 if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));
@@ -423,13 +428,6 @@ impl Site for Attached {
                 link.readable = true;
             }
         }
-    }
-}
-
-fn policy(checksums: Checksums) -> ChecksumPolicy {
-    match checksums {
-        Checksums::Complete => ChecksumPolicy::Verify,
-        Checksums::MayBePartial => ChecksumPolicy::AllowPartial,
     }
 }
 

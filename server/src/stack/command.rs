@@ -19,6 +19,7 @@ use super::traffic::{Feed, Running};
 
 /// A message to an engine's thread.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are calls: a box for each would cost more")]
 pub(crate) enum Command {
     /// Carry out a call.
     Call(Call),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use sockwright_engine::host::{Errno, LinkChange};
 use sockwright_engine::time::Instant;
-use sockwright_link::af_packet::Status;
-use sockwright_link::raw_ip::SendError;
+use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
+use sockwright_link::af_packet::{Received, Status};
+use sockwright_link::raw_ip::{Checksums, SendError};
 use sockwright_link::{AfPacket, RawIp};
 
 /// A link of the host.
@@ -29,18 +30,24 @@ pub(super) struct Station {
 
 impl Wire {
     /// The next packet or frame; `None` when nothing waits.
-    pub(super) fn recv(&mut self) -> io::Result<Option<&mut [u8]>> {
+    pub(super) fn recv(&mut self) -> io::Result<Option<Received<'_>>> {
         match self {
-            Wire::RawIp(raw) => raw.recv(),
+            Wire::RawIp(raw) => {
+                let checksums = match raw.checksums() {
+                    Checksums::Complete => ChecksumPolicy::Verify,
+                    Checksums::MayBePartial => ChecksumPolicy::AllowPartial,
+                };
+                Ok(raw.recv()?.map(|frame| Received { frame, checksums }))
+            }
             Wire::AfPacket(station) => station.packet.recv(),
         }
     }
 
-    /// Sends one packet or frame.
-    pub(super) fn send(&mut self, frame: &[u8]) -> Result<(), SendError> {
+    /// Sends one packet or frame, finished as its link is to.
+    pub(super) fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
         match self {
             Wire::RawIp(raw) => raw.send(frame),
-            Wire::AfPacket(station) => station.packet.send(frame),
+            Wire::AfPacket(station) => station.packet.send(frame, unfinished),
         }
     }
 
@@ -65,6 +72,11 @@ impl Wire {
             Wire::RawIp(_) => true,
             Wire::AfPacket(station) => station.told.is_some_and(|status| status.running),
         }
+    }
+
+    /// Whether its interface was removed, as far as the engine knows.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Wire::AfPacket(station) if station.told.is_none())
     }
 
     /// When [`Wire::changes`] wants to be called next. An interface that was removed is not looked at any more.

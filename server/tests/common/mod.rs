@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test file uses its part.
 #![allow(unreachable_pub)]
 
+mod watch;
+
 use std::time::Duration;
 
 use sockwright_proto::v1::events_client::EventsClient;
@@ -16,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+use watch::Watch;
 
 /// A server, and a connection to it.
 pub struct World {
@@ -212,13 +215,7 @@ impl World {
 
     /// A watch that has begun: what happens from now on is in it.
     pub async fn watch(&self, kinds: &[pb::EventKind]) -> Watch {
-        let kinds = kinds.iter().map(|kind| (*kind).into()).collect();
-        let filter = Some(pb::Filter { kinds, ..Default::default() });
-        let request = pb::WatchRequest { filter, ..Default::default() };
-        let stream = self.events.clone().watch(request).await.unwrap().into_inner();
-        let mut watch = Watch { stream, batch: Vec::new().into_iter() };
-        watch.skip_snapshot().await;
-        watch
+        Watch::begin(self.events.clone(), kinds).await
     }
 
     pub async fn open_session(&self, lease: Duration, on_expiry: pb::OnExpiry) -> String {
@@ -228,48 +225,6 @@ impl World {
             ..Default::default()
         };
         self.sessions.clone().open(request).await.unwrap().into_inner().session
-    }
-}
-
-/// A stream of events.
-pub struct Watch {
-    stream: tonic::Streaming<pb::WatchResponse>,
-    batch: std::vec::IntoIter<pb::Event>,
-}
-
-impl Watch {
-    async fn skip_snapshot(&mut self) {
-        loop {
-            match self.stream.message().await.unwrap().unwrap().part.unwrap() {
-                pb::watch_response::Part::Snapshot(snapshot) if snapshot.last => return,
-                pb::watch_response::Part::Snapshot(_) => {}
-                other => panic!("no snapshot but {other:?}"),
-            }
-        }
-    }
-
-    pub async fn next(&mut self) -> Result<pb::Event, Status> {
-        loop {
-            if let Some(event) = self.batch.next() {
-                return Ok(event);
-            }
-            match self.stream.message().await? {
-                Some(pb::WatchResponse { part: Some(pb::watch_response::Part::Events(batch)) }) => {
-                    self.batch = batch.events.into_iter();
-                }
-                other => panic!("no events but {other:?}"),
-            }
-        }
-    }
-
-    /// The next event of which `found` makes something.
-    pub async fn find<T>(&mut self, mut found: impl FnMut(&pb::Event) -> Option<T>) -> T {
-        loop {
-            let event = self.next().await.unwrap();
-            if let Some(value) = found(&event) {
-                return value;
-            }
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use sockwright_proto::v1 as pb;
 use tokio::task::spawn_blocking;
 use tokio_stream::iter;
 
-use crate::rig::{content, hash_of, kernel_exchange, on_every_wire, on_veth, short_msl};
+use crate::rig::{PATIENCE, content, hash_of, kernel_exchange, on_every_wire, on_veth, short_msl};
 
 /// 100 MB in chunks of 64 KiB.
 const CHUNKS: u64 = 100_000_000 / (64 << 10) + 1;
@@ -18,7 +18,7 @@ fn a_hundred_megabytes_each_way_to_a_kernel_listener() {
         let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
         let remote = listener.local_addr().expect("an address");
         let kernel = spawn_blocking(move || {
-            kernel_exchange(listener.accept().expect("accepted").0, content(2, CHUNKS))
+            kernel_exchange(listener.accept().expect("accepted").0, PATIENCE, content(2, CHUNKS))
         });
         let socket = rig.connect(remote, short_msl()).await;
         let received = rig.transfer(socket, iter(content(1, CHUNKS))).await;
@@ -35,7 +35,7 @@ fn a_hundred_megabytes_each_way_from_a_kernel_client() {
         let theirs = rig.theirs.clone();
         let kernel = spawn_blocking(move || {
             let stream = theirs.run(|| TcpStream::connect(local)).expect("the kernel connects");
-            kernel_exchange(stream, content(4, CHUNKS))
+            kernel_exchange(stream, PATIENCE, content(4, CHUNKS))
         });
         let socket = rig.accept(listener).await;
         let received = rig.transfer(socket, iter(content(3, CHUNKS))).await;

@@ -1,5 +1,5 @@
-//! Real peers: the Linux kernel's TCP and UDP, curl and Python's http.server, over raw sockets, on loopback and veth,
-//! IPv4 and IPv6, and through an impairing relay of our own.
+//! Real peers: the Linux kernel's TCP and UDP, curl and Python's http.server, over raw sockets and on Ethernet, on
+//! loopback and veth, IPv4 and IPv6, through a kernel that routes, and through an impairing relay of our own.
 //!
 //! Server and client run in a network namespace of the test's own, the kernel peer in the same one (loopback) or in
 //! another (veth). Where namespaces cannot be made, each test says so in one line, and passes.
@@ -7,11 +7,17 @@
 #[path = "../../../link/tests/common/mod.rs"]
 mod net;
 mod rig;
+#[allow(dead_code, unreachable_pub, reason = "the tests without a kernel use all of it")]
+#[path = "../common/watch.rs"]
+mod watch;
 
 mod bulk;
 mod closing;
 mod covering;
+mod fragments;
+mod interfaces;
 mod matrix;
+mod path_mtu;
 mod programs;
 mod refusals;
 mod sessions;

@@ -160,7 +160,7 @@ impl Case {
 
     /// Carries the content both ways at once; gives our socket.
     async fn exchange(&self, rig: Rig) -> u64 {
-        let (ours, theirs) = (self.content(0), self.content(1));
+        let (ours, theirs, patience) = (self.content(0), self.content(1), self.patience());
         let (socket, kernel) = if self.we_connect {
             let listener =
                 rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
@@ -168,8 +168,9 @@ impl Case {
             self.kernel.control(&SockRef::from(&listener));
             let remote = listener.local_addr().expect("an address");
             let theirs = theirs.clone();
-            let kernel =
-                spawn_blocking(move || kernel_exchange(listener.accept().expect("accepted").0, theirs));
+            let kernel = spawn_blocking(move || {
+                kernel_exchange(listener.accept().expect("accepted").0, patience, theirs)
+            });
             (rig.connect(remote, self.ours.options()).await, kernel)
         } else {
             let (listener, local) = rig.listen(self.ours.options()).await;
@@ -178,16 +179,17 @@ impl Case {
             self.kernel.control(&client);
             let kernel = spawn_blocking(move || {
                 client.connect(&local.into()).expect("the kernel connects");
-                kernel_exchange(TcpStream::from(client), theirs)
+                kernel_exchange(TcpStream::from(client), patience, theirs)
             });
             let socket = rig.accept(listener).await;
             rig.close(listener).await;
             (socket, kernel)
         };
-        let received = rig.transfer(socket, iter(ours.clone())).await;
+        // If the kernel's side fails, ours has nothing more to wait for.
+        let kernel = async { kernel.await.expect("the kernel's side") };
+        let (received, by_the_kernel) = tokio::join!(rig.transfer(socket, iter(ours.clone())), kernel);
         assert!(received == hash_of(theirs), "what came from the kernel is not what it sent");
-        let received = kernel.await.expect("the kernel's side");
-        assert!(received == hash_of(ours), "what came to the kernel is not what we sent");
+        assert!(by_the_kernel == hash_of(ours), "what came to the kernel is not what we sent");
         socket
     }
 
@@ -255,11 +257,12 @@ impl Ours {
 
 impl Kernel {
     fn set(&self, host: &Host) {
-        host.sysctl("tcp_sack", flag(self.sack));
-        host.sysctl("tcp_timestamps", flag(self.timestamps));
-        host.sysctl("tcp_window_scaling", flag(self.window_scaling));
+        // Those of TCP count for IPv6 as well.
+        host.sysctl("ipv4/tcp_sack", flag(self.sack));
+        host.sysctl("ipv4/tcp_timestamps", flag(self.timestamps));
+        host.sysctl("ipv4/tcp_window_scaling", flag(self.window_scaling));
         // Asked for by the kernel, or never agreed to; 2 would leave the asking to us.
-        host.sysctl("tcp_ecn", flag(self.ecn));
+        host.sysctl("ipv4/tcp_ecn", flag(self.ecn));
     }
 
     /// Not by namespace, where only those are allowed that the host allows to everybody.

@@ -1,10 +1,14 @@
 //! A server on a raw stack, its client, and kernel sockets opposite.
 
+pub(crate) mod station;
+
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
+use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
@@ -17,6 +21,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::net::{Host, World};
+use crate::watch::Watch;
 
 /// What a test of ours drives: a server in its namespace, with the stack `wire` on the host's address.
 #[derive(Clone)]
@@ -24,6 +29,7 @@ pub(crate) struct Rig {
     pub(crate) sockets: SocketsClient<Channel>,
     pub(crate) networks: NetworksClient<Channel>,
     pub(crate) sessions: SessionsClient<Channel>,
+    pub(crate) events: EventsClient<Channel>,
     pub(crate) traffic: TrafficClient<Channel>,
     pub(crate) ours: Host,
     pub(crate) theirs: Host,
@@ -69,6 +75,7 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
                 sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
                 networks: NetworksClient::new(channel.clone()),
                 sessions: SessionsClient::new(channel.clone()),
+                events: EventsClient::new(channel.clone()),
                 traffic: TrafficClient::new(channel),
                 ours: ours.clone(),
                 theirs: theirs.clone(),
@@ -184,6 +191,11 @@ impl Rig {
         }
     }
 
+    /// A watch that has begun: what happens from now on is in it.
+    pub(crate) async fn watch(&self, kinds: &[pb::EventKind]) -> Watch {
+        Watch::begin(self.events.clone(), kinds).await
+    }
+
     /// Waits until a socket has been in each of these states, in this order, since the beginning.
     pub(crate) async fn went_through(&self, socket: u64, states: &[TcpState]) {
         let mut after = self.start().await;
@@ -244,17 +256,17 @@ impl Rig {
 }
 
 /// No call of these tests waits for so long: one that does has met a failure elsewhere, which is then seen.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes a port as the kernel's, once it is given back. That can be a moment later than told: a child that another
 /// test's thread forked holds every descriptor until it has become its program.
 pub(crate) fn given_back(host: &Host, address: SocketAddr) -> TcpListener {
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match host.run(|| TcpListener::bind(address)) {
             Ok(listener) => return listener,
             Err(error) => {
-                assert!(std::time::Instant::now() < deadline, "{address} is not given back: {error}")
+                assert!(Instant::now() < deadline, "{address} is not given back: {error}")
             }
         }
     }
@@ -303,13 +315,15 @@ pub(crate) fn hash_of(content: impl Iterator<Item = Vec<u8>>) -> u64 {
 }
 
 /// The kernel's side of a bulk transfer: writes all and closes its half on one thread, hashes what comes on another.
+/// Neither may stand still for longer than `patience`.
 pub(crate) fn kernel_exchange(
     stream: TcpStream,
+    patience: Duration,
     content: impl Iterator<Item = Vec<u8>> + Send + 'static,
 ) -> u64 {
     stream
-        .set_read_timeout(Some(PATIENCE))
-        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+        .set_read_timeout(Some(patience))
+        .and_then(|()| stream.set_write_timeout(Some(patience)))
         .expect("set");
     let mut writer = stream.try_clone().expect("cloned");
     let writing = std::thread::spawn(move || {

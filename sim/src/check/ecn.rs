@@ -72,7 +72,16 @@ mod tests {
         let [src, dst]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
         let segment =
             TcpSegment { src_port: 1, dst_port: 2, seq: Seq(seq), flags, payload, ..Default::default() };
-        let header = IpHeader { src, dst, protocol: Protocol::Tcp, hop_limit: 64, ecn, dscp: 0, ident: 0 };
+        let header = IpHeader {
+            src,
+            dst,
+            protocol: Protocol::Tcp,
+            hop_limit: 64,
+            ecn,
+            dscp: 0,
+            ident: 0,
+            options: Default::default(),
+        };
         let mut frame = Vec::new();
         header.emit(segment.len(), &mut frame);
         segment.emit(src, dst, &mut frame);

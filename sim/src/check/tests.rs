@@ -253,7 +253,16 @@ fn a_war_of_acknowledgments_is_seen() {
 fn a_frame_that_no_event_told_of_is_seen() {
     let frame = |segment: TcpSegment<'_>| {
         let (src, dst) = (local().ip(), remote().ip());
-        let header = IpHeader { src, dst, protocol: Protocol::Tcp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 };
+        let header = IpHeader {
+            src,
+            dst,
+            protocol: Protocol::Tcp,
+            hop_limit: 64,
+            ecn: 0,
+            dscp: 0,
+            ident: 0,
+            options: Default::default(),
+        };
         let mut frame = Vec::new();
         header.emit(segment.len(), &mut frame);
         segment.emit(src, dst, &mut frame);

@@ -107,7 +107,16 @@ fn forge(run: &mut Run, tcp: &TcpInfo, local: SocketAddr, remote: SocketAddr) ->
 
 fn frame(segment: &TcpSegment<'_>, local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
     let (src, dst) = (remote.ip(), local.ip());
-    let header = IpHeader { src, dst, protocol: Protocol::Tcp, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 };
+    let header = IpHeader {
+        src,
+        dst,
+        protocol: Protocol::Tcp,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    };
     let mut frame = Vec::new();
     header.emit(segment.len(), &mut frame);
     segment.emit(src, dst, &mut frame);

@@ -486,6 +486,8 @@ fn options(dice: &mut Rng) -> OptionsPatch {
         user_timeout_option: dice.chance(0.3).then_some(true),
         hop_limit: dice.chance(0.2).then(|| *dice.pick(&[1, 255])),
         dscp: dice.chance(0.2).then(|| *dice.pick(&[8, 46, 63])),
+        // Of IPv4 alone, and the swarm draws options before it knows the family.
+        ip_options: None,
         path_mtu_discovery: dice
             .chance(0.5)
             .then(|| *dice.pick(&[PathMtuDiscovery::Off, PathMtuDiscovery::Probe])),

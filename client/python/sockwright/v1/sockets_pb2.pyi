@@ -99,7 +99,7 @@ RECOVERY_TIMER_LOSS_PROBE: RecoveryTimer
 RECOVERY_TIMER_REORDERING: RecoveryTimer
 
 class SocketOptions(_message.Message):
-    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number", "window_scaling", "timestamps", "sack", "ecn", "hystart", "pacing", "initial_window", "loss_detection", "tail_loss_probe", "fast_open", "user_timeout_option", "hop_limit", "dscp", "path_mtu_discovery", "syn_cookies")
+    __slots__ = ("no_delay", "max_segment_size", "msl", "keep_alive", "user_timeout", "linger", "send_buffer", "receive_buffer", "delayed_ack", "rto_min", "rto_initial", "reuse_address", "congestion_control", "initial_sequence_number", "window_scaling", "timestamps", "sack", "ecn", "hystart", "pacing", "initial_window", "loss_detection", "tail_loss_probe", "fast_open", "user_timeout_option", "hop_limit", "dscp", "path_mtu_discovery", "syn_cookies", "ip_options")
     NO_DELAY_FIELD_NUMBER: _ClassVar[int]
     MAX_SEGMENT_SIZE_FIELD_NUMBER: _ClassVar[int]
     MSL_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +129,7 @@ class SocketOptions(_message.Message):
     DSCP_FIELD_NUMBER: _ClassVar[int]
     PATH_MTU_DISCOVERY_FIELD_NUMBER: _ClassVar[int]
     SYN_COOKIES_FIELD_NUMBER: _ClassVar[int]
+    IP_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     no_delay: bool
     max_segment_size: int
     msl: _duration_pb2.Duration
@@ -158,7 +159,24 @@ class SocketOptions(_message.Message):
     dscp: int
     path_mtu_discovery: PathMtuDiscovery
     syn_cookies: SynCookies
-    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ..., window_scaling: bool = ..., timestamps: bool = ..., sack: bool = ..., ecn: _Optional[_Union[Ecn, str]] = ..., hystart: bool = ..., pacing: bool = ..., initial_window: _Optional[int] = ..., loss_detection: _Optional[_Union[LossDetection, str]] = ..., tail_loss_probe: bool = ..., fast_open: bool = ..., user_timeout_option: bool = ..., hop_limit: _Optional[int] = ..., dscp: _Optional[int] = ..., path_mtu_discovery: _Optional[_Union[PathMtuDiscovery, str]] = ..., syn_cookies: _Optional[_Union[SynCookies, str]] = ...) -> None: ...
+    ip_options: IpOptions
+    def __init__(self, no_delay: bool = ..., max_segment_size: _Optional[int] = ..., msl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_alive: _Optional[_Union[KeepAlive, _Mapping]] = ..., user_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., linger: _Optional[_Union[Linger, _Mapping]] = ..., send_buffer: _Optional[int] = ..., receive_buffer: _Optional[int] = ..., delayed_ack: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rto_initial: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reuse_address: bool = ..., congestion_control: _Optional[_Union[CongestionControl, str]] = ..., initial_sequence_number: _Optional[int] = ..., window_scaling: bool = ..., timestamps: bool = ..., sack: bool = ..., ecn: _Optional[_Union[Ecn, str]] = ..., hystart: bool = ..., pacing: bool = ..., initial_window: _Optional[int] = ..., loss_detection: _Optional[_Union[LossDetection, str]] = ..., tail_loss_probe: bool = ..., fast_open: bool = ..., user_timeout_option: bool = ..., hop_limit: _Optional[int] = ..., dscp: _Optional[int] = ..., path_mtu_discovery: _Optional[_Union[PathMtuDiscovery, str]] = ..., syn_cookies: _Optional[_Union[SynCookies, str]] = ..., ip_options: _Optional[_Union[IpOptions, _Mapping]] = ...) -> None: ...
+
+class IpOptions(_message.Message):
+    __slots__ = ("options",)
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    options: _containers.RepeatedCompositeFieldContainer[IpOption]
+    def __init__(self, options: _Optional[_Iterable[_Union[IpOption, _Mapping]]] = ...) -> None: ...
+
+class IpOption(_message.Message):
+    __slots__ = ("record_route", "router_alert", "raw")
+    RECORD_ROUTE_FIELD_NUMBER: _ClassVar[int]
+    ROUTER_ALERT_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
+    record_route: int
+    router_alert: int
+    raw: bytes
+    def __init__(self, record_route: _Optional[int] = ..., router_alert: _Optional[int] = ..., raw: _Optional[bytes] = ...) -> None: ...
 
 class KeepAlive(_message.Message):
     __slots__ = ("enabled", "idle", "interval", "probes")

@@ -157,14 +157,14 @@ impl Engine {
 
     //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.4
     //= type=exception
-    //= reason=TTL and TOS are set by options of the socket; IP options are not sent, since networks drop
-    //= them (RFC 7126)
+    //= reason=TTL, TOS and IP options are set by options of the socket; those that came with a datagram are
+    //= not told
     //# The application interface to UDP MUST provide the full services of the IP/transport
     //# interface described in Section 3.4 of this document.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.2
+    //# An application MUST be able to specify IP options to be sent in its UDP datagrams, and UDP
+    //# MUST pass these options to the IP layer.
     //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.4
-    //= type=exception
-    //= reason=TTL and TOS are set by options of the socket; IP options are not sent, since networks drop
-    //= them (RFC 7126)
     //# An application-layer program MUST be able to set the TTL and TOS values as well as IP
     //# options for sending a UDP datagram, and these values must be passed transparently to the
     //# IP layer.

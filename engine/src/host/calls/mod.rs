@@ -156,7 +156,7 @@ impl Engine {
                 ..Errno::EAFNOSUPPORT.into()
             });
         }
-        let options = patched(patch, &self.config.options)?;
+        let options = patched(patch, &self.config.options, family)?;
         if self.sockets.len() >= self.shared.limits.sockets {
             self.shared.cx(now).limit_hit(None, Limit::Sockets);
             return Err(Errno::EMFILE.into());
@@ -199,7 +199,7 @@ impl Engine {
                 detail: Some("This option has to be set before the connection exists."),
             });
         }
-        let options = patched(patch, &socket.options)?;
+        let options = patched(patch, &socket.options, socket.family)?;
         socket.options = options.clone();
         // As in `bind`: two datagram sockets of one address could not both receive.
         if let (Some(local), SocketKind::Stream) = (socket.local, socket.kind) {
@@ -220,6 +220,9 @@ impl Engine {
     }
 }
 
-fn patched(patch: &OptionsPatch, options: &Options) -> Result<Options, OpError> {
+fn patched(patch: &OptionsPatch, options: &Options, family: Family) -> Result<Options, OpError> {
+    if family == Family::V6 && patch.ip_options.is_some_and(|options| !options.is_empty()) {
+        return Err(OpError { detail: Some("ip_options are of IPv4."), ..Errno::EINVAL.into() });
+    }
     patch.apply(options).map_err(|out| OpError { detail: Some(out.sentence), ..Errno::EINVAL.into() })
 }

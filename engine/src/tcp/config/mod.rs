@@ -8,6 +8,8 @@ use core::time::Duration;
 
 pub use patch::{OptionsPatch, OutOfRange};
 
+use crate::wire::IpOptions;
+
 /// Every option of a socket, with RFC 9293's and Linux's defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -81,6 +83,8 @@ pub struct Options {
     //# It is not required, but the application SHOULD be able to change the Differentiated
     //# Services field during the connection lifetime (SHLD-21).
     pub dscp: u8,
+    /// The options of IPv4 packets sent (RFC 791 §3.1). They take their octets from every segment.
+    pub ip_options: IpOptions,
     /// How the path MTU is found.
     pub path_mtu_discovery: PathMtuDiscovery,
     /// On a listener: when a handshake is kept in the sequence number alone (RFC 4987 §3.6).
@@ -222,6 +226,7 @@ impl Default for Options {
             user_timeout_option: false,
             hop_limit: 64,
             dscp: 0,
+            ip_options: IpOptions::NONE,
             path_mtu_discovery: PathMtuDiscovery::Icmp,
             syn_cookies: SynCookies::WhenFull,
         }

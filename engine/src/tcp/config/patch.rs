@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{CongestionControl, Ecn, KeepAlive, LossDetection, Options, PathMtuDiscovery, SynCookies};
+use crate::wire::IpOptions;
 
 /// A change of options: what is `None` is left alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct OptionsPatch {
     pub hop_limit: Option<u32>,
     /// See [`Options::dscp`]; 0 to 63.
     pub dscp: Option<u32>,
+    /// See [`Options::ip_options`].
+    pub ip_options: Option<IpOptions>,
     /// See [`Options::path_mtu_discovery`].
     pub path_mtu_discovery: Option<PathMtuDiscovery>,
     /// See [`Options::syn_cookies`].
@@ -99,6 +102,7 @@ impl OptionsPatch {
             || self.initial_window.is_some()
             || self.loss_detection.is_some()
             || self.fast_open.is_some()
+            || self.ip_options.is_some()
     }
 
     /// `options` with the change made, or the first option that is out of its range.
@@ -143,6 +147,7 @@ impl OptionsPatch {
             user_timeout_option: self.user_timeout_option.unwrap_or(old.user_timeout_option),
             hop_limit: octet(self.hop_limit).unwrap_or(old.hop_limit),
             dscp: octet(self.dscp).unwrap_or(old.dscp),
+            ip_options: self.ip_options.unwrap_or(old.ip_options),
             path_mtu_discovery: self.path_mtu_discovery.unwrap_or(old.path_mtu_discovery),
             syn_cookies: self.syn_cookies.unwrap_or(old.syn_cookies),
         })
@@ -246,6 +251,11 @@ fn octet(value: Option<u32>) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::IpOption;
+
+    fn alert() -> IpOptions {
+        IpOptions::new(&[IpOption::RouterAlert(0)]).unwrap()
+    }
 
     #[test]
     fn an_empty_patch_changes_nothing() {
@@ -310,6 +320,7 @@ mod tests {
             user_timeout_option: Some(true),
             hop_limit: Some(255),
             dscp: Some(63),
+            ip_options: Some(alert()),
             path_mtu_discovery: Some(PathMtuDiscovery::Probe),
             syn_cookies: Some(SynCookies::Always),
         };
@@ -342,6 +353,7 @@ mod tests {
             user_timeout_option: true,
             hop_limit: 255,
             dscp: 63,
+            ip_options: alert(),
             path_mtu_discovery: PathMtuDiscovery::Probe,
             syn_cookies: SynCookies::Always,
         };

@@ -10,6 +10,8 @@ use crate::wire::TcpSegment;
 
 impl Connection {
     /// Puts the mark and the flags on a segment that goes out.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+    //# A TCP endpoint SHOULD implement ECN as described in RFC 3168 (SHLD- 8).
     pub(super) fn mark(&mut self, out: &mut Outgoing) {
         if out.flags.contains(Flags::SYN) {
             //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1
@@ -24,6 +26,10 @@ impl Connection {
         //# CE codepoint, an ECT codepoint MUST NOT be set in a packet unless the
         //# loss of that packet in the network would be detected by the end nodes
         //# and interpreted as an indication of congestion.
+        //
+        //= https://www.rfc-editor.org/rfc/rfc3168#section-5.2
+        //# We believe that this aspect is still the subject of research, so this document specifies
+        //# that at this time, "pure" ACK packets MUST NOT indicate ECN-Capability.
         //
         //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.4
         //# For the current generation of TCP congestion control algorithms, pure

@@ -171,6 +171,8 @@ pub(crate) struct Connection {
     /// When the next segment with data may go, where the sender paces.
     next_send: Instant,
     path: PathMtu,
+    /// So much goes again that the host is to look at the path.
+    doubts_path: bool,
     timers: Timers,
     user_timeouts: UserTimeouts,
     fast_open: FastOpen,
@@ -197,6 +199,11 @@ impl Connection {
     /// What moves only when packets arrive on both ends (RFC 4861 §7.3.1): SND.UNA and RCV.NXT.
     pub(crate) fn progress(&self) -> (Seq, Seq) {
         (self.snd.una, self.rcv.nxt)
+    }
+
+    /// Whether its path is in doubt, said once for each timeout.
+    pub(crate) fn take_path_doubt(&mut self) -> bool {
+        core::mem::take(&mut self.doubts_path)
     }
 
     /// The error that ended it, given once.

@@ -253,6 +253,7 @@ impl Connection {
             rtt: RttEstimator::new(options.rto_initial, options.rto_min),
             congestion: Controller::new(&congestion(&options, mss, iss)),
             next_send: now,
+            doubts_path: false,
             path: PathMtu::new(
                 tuple.local.is_ipv4(),
                 sizes.announce.saturating_add(if tuple.local.is_ipv4() { 40 } else { 60 }),

@@ -171,18 +171,24 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc4821#section-8
     //# Packetization Layers SHOULD avoid sending messages that will require fragmentation [Kent87]
     //# [frag-errors].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# Eff.snd.MSS = min(SendMSS+20, MMS_S) - TCPhdrsize - IPoptionsize
     pub(super) fn mss_of_path(&self) -> u32 {
         let fits = self.path.mtu().saturating_sub(self.headers_len());
-        fits.min(self.snd.peer_mss)
+        fits.min(self.snd.peer_mss.saturating_sub(self.ip_option_len()))
     }
 
-    /// The headers of a segment without options.
+    /// The headers of a segment without TCP options.
     pub(super) fn headers_len(&self) -> u32 {
         self.ip_header_len() + TCP_HEADER_LEN
     }
 
     fn ip_header_len(&self) -> u32 {
-        if self.tuple.local.is_ipv4() { 20 } else { 40 }
+        if self.tuple.local.is_ipv4() { 20 + self.ip_option_len() } else { 40 }
+    }
+
+    pub(super) fn ip_option_len(&self) -> u32 {
+        self.options.ip_options.len() as u32
     }
 
     /// The MTU is another: so is SND.MSS.

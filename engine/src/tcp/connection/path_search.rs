@@ -32,7 +32,9 @@ impl Connection {
     //# mechanism that provides the sender with timely and accurate
     //# indications of which packets were lost in the network.
     pub(super) fn begin_path_search(&mut self, mss: u32) {
-        let peer = self.agreed.sack.then(|| mss.saturating_add(self.headers_len()));
+        // Options of IP take their octets from what the peer takes.
+        let most = mss.saturating_sub(self.ip_option_len()).saturating_add(self.headers_len());
+        let peer = self.agreed.sack.then_some(most);
         let start = match self.options.path_mtu_discovery {
             PathMtuDiscovery::Probe => SearchStart::AtOnce,
             PathMtuDiscovery::Off | PathMtuDiscovery::Icmp => SearchStart::BlackHole,

@@ -18,6 +18,11 @@ use crate::tcp::recovery::sent::Record;
 use crate::tcp::recovery::{Slot, duplicates, frto, tlp};
 use crate::wire::TcpSegment;
 
+/// R1: timeouts of one segment after which its path is in doubt. Linux's `tcp_retries1`.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO (SHLD-10).
+const R1: u8 = 3;
+
 /// What one acknowledgment told.
 #[derive(Clone, Copy, Debug, Default)]
 struct News {
@@ -221,8 +226,7 @@ impl Connection {
         let answer = tlp::Answer { ack: self.snd.una, dsack, bare_duplicate };
         let repaired = self.recovery.tlp.on_ack(answer);
         if repaired && !self.recovery.is_recovering() && !self.recovery.is_reducing() {
-            // What an older recovery took is not given back any more: it would give back this, too.
-            self.recovery.undo.end();
+            // What an older recovery took is not given back any more: all that it sent again was acknowledged before.
             self.enter_phase(cx, RecoveryPhase::Cwr, RecoveryCause::TailLossProbe);
             self.congestion.on_congestion(cx.now, self.flight() + news.acked, CongestionCause::Loss);
             //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
@@ -511,6 +515,11 @@ impl Connection {
     fn undo_timeout(&mut self, cx: &mut Cx<'_>, news: &mut News, cause: UndoCause) {
         self.rtt.on_spurious_timeout();
         self.undo(cx, news, cause);
+        //= https://www.rfc-editor.org/rfc/rfc4015#section-4
+        //# If the NewReno algorithm [RFC3782] is used in combination with the Eifel response
+        //# algorithm, step (1) of the NewReno algorithm SHOULD be modified as follows, but only if
+        //# SpuriousRecovery equals SPUR_TO:
+        self.recovery.recovered_before &= cause == UndoCause::DuplicateSack;
     }
 
     fn enter_phase(&mut self, cx: &mut Cx<'_>, to: RecoveryPhase, cause: RecoveryCause) {
@@ -589,6 +598,8 @@ impl Connection {
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
         self.path_timed_out(cx);
         self.totals.total_rto += 1;
+        self.recovery.timeouts = self.recovery.timeouts.saturating_add(1);
+        self.doubts_path |= self.recovery.timeouts >= R1;
         let una = self.snd.una;
         let again = self.recovery.timed_out_at(una);
         let from_calm = !self.recovery.is_recovering();

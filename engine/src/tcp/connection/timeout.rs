@@ -57,11 +57,6 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
     //# The following procedure MUST be used to handle excessive retransmissions of data segments
     //# (MUST-20):
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //= type=exception
-    //= reason=of the procedure, R2 is the user timeout; there is no R1 at which the IP layer is advised
-    //# The following procedure MUST be used to handle excessive retransmissions of data segments
-    //# (MUST-20):
     fn give_up(&mut self, cx: &mut Cx<'_>, timer: TimerKind) {
         let error = self.soft_error.take().unwrap_or(Errno::ETIMEDOUT);
         self.fail(cx, Trigger::GiveUpTimeout, Cause::Timer(timer), error);
@@ -219,6 +214,7 @@ impl Connection {
     //# restart the retransmission timer with the current value of RTO for each ACK received that
     //# acknowledges new data.
     pub(super) fn restart_send_timers(&mut self, cx: &mut Cx<'_>, partial: bool) {
+        self.recovery.timeouts = 0;
         self.stop(cx, TimerKind::UserTimeout);
         let impatient = partial && !self.agreed.sack;
         if impatient && core::mem::replace(&mut self.recovery.had_partial, true) {

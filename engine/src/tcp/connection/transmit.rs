@@ -3,6 +3,8 @@
 //! The order: the SYN; what is lost; new data as both windows allow, with the FIN after the last of it; a probe; a
 //! bare acknowledgment. Any of them acknowledges what came.
 
+use core::time::Duration;
+
 use super::path_search::ProbeStep;
 use super::*;
 use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
@@ -13,9 +15,10 @@ use crate::tcp::recovery::duplicates;
 use crate::tcp::recovery::frto::Frto;
 use crate::tcp::recovery::sent::Record;
 use crate::tcp::send::nagle::Candidate;
-use crate::wire::TcpSegment;
+use crate::wire::{TcpSegment, TcpSummary};
 
-/// A segment to be sent; its data is `len` octets of the send buffer from `seq` on.
+/// A segment to be sent, or a super-segment that the link cuts; its data is `len` octets of the send buffer from `seq`
+/// on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) seq: Seq,
@@ -26,6 +29,8 @@ pub(crate) struct Outgoing {
     pub(crate) urgent: u16,
     pub(crate) options: TcpOptions,
     pub(crate) len: u32,
+    /// Octets of data in each of the segments that it is cut into, where it is more than one.
+    pub(crate) cut: Option<u16>,
 }
 
 /// What new data may use of the congestion window.
@@ -41,6 +46,11 @@ impl Outgoing {
     /// Octets of sequence space.
     fn seq_len(&self) -> u32 {
         self.len + u32::from(self.flags.contains(Flags::SYN)) + u32::from(self.flags.contains(Flags::FIN))
+    }
+
+    /// The segments that are on the wire in the end.
+    fn segments(&self) -> u32 {
+        self.cut.map_or(1, |cut| self.len.div_ceil(cut.into()))
     }
 }
 
@@ -75,14 +85,27 @@ impl Connection {
             }
             return None;
         };
-        let mut summary = self.segment(&out).summary();
-        summary.len = out.len;
+        if cx.events.wants(Interest::SEGMENTS) {
+            self.tell_sent(cx, &out);
+        }
+        Some(out)
+    }
+
+    /// Tells what is on the wire in the end: each of the segments that a link cuts.
+    fn tell_sent(&self, cx: &mut Cx<'_>, out: &Outgoing) {
+        let whole = self.segment(out).summary();
         let Tuple { local, remote } = self.tuple;
         let relative = Some(self.relative_out());
-        cx.tell_if(Interest::SEGMENTS, self.id, || {
-            EventKind::SegmentSent(SegmentRecord { source: local, destination: remote, summary, relative })
-        });
-        Some(out)
+        let step = out.cut.map_or(out.len, u32::from);
+        for number in 0..out.segments() {
+            let from = number * step;
+            let mut summary = TcpSummary { seq: whole.seq + from, len: step.min(out.len - from), ..whole };
+            if number + 1 < out.segments() {
+                summary.flags = whole.flags.without(Flags::PSH | Flags::FIN);
+            }
+            let segment = SegmentRecord { source: local, destination: remote, summary, relative };
+            cx.tell(self.id, EventKind::SegmentSent(segment));
+        }
     }
 
     /// As [`Connection::poll_segment`], for whoever tells of the segment itself and keeps the time.
@@ -169,6 +192,7 @@ impl Connection {
             urgent: 0,
             options: TcpOptions::NONE,
             len: 0,
+            cut: None,
         }
     }
 
@@ -199,6 +223,7 @@ impl Connection {
             urgent: urgent.unwrap_or(0),
             options: TcpOptions::NONE,
             len,
+            cut: None,
         }
     }
 
@@ -433,7 +458,12 @@ impl Connection {
             }
             return None;
         }
+        let (len, cut) = match allowance {
+            Allowance::Quota => self.super_segment(cx, len, &candidate),
+            Allowance::Segment => (len, None),
+        };
         let mut out = self.data_segment(self.snd.nxt, len);
+        out.cut = cut;
         // The FIN takes a place in the window too.
         if self.snd.fin && len == waiting && by_peer > len {
             out.flags |= Flags::FIN;
@@ -443,6 +473,24 @@ impl Connection {
         }
         self.snd.probe = false;
         Some(out)
+    }
+
+    /// Where the link cuts, as many full segments at once as may go now; and what each of them is. What is urgent, and
+    /// what tells the peer that the window was reduced, goes in a segment of its own: of all that is cut from one only
+    /// the first may say so, and few links know that. What routers may cut needs an identification each.
+    fn super_segment(&self, cx: &Cx<'_>, len: u32, may: &Candidate) -> (u32, Option<u16>) {
+        let mss = may.mss;
+        let alone = self.snd.urgent.is_ahead_of(self.snd.nxt) || self.ecn.reduced() || self.may_be_cut();
+        if cx.link_cuts == 0 || len < mss || alone {
+            return (len, None);
+        }
+        let room = cx.link_cuts.min(u16::MAX.into()).saturating_sub(HEADERS_MAX);
+        let paced = self.congestion.pacing_rate().map_or(u32::MAX, |rate| {
+            u32::try_from(u128::from(rate) * AT_ONCE.as_nanos() / 1_000_000_000).unwrap_or(u32::MAX)
+        });
+        let all = may.waiting.min(may.usable).min(room).min(paced);
+        let full = all - all % mss;
+        if full < 2 * mss { (len, None) } else { (full, u16::try_from(mss).ok()) }
     }
 
     /// The congestion window, and nothing else, holds data back.
@@ -531,7 +579,8 @@ impl Connection {
     /// Keeps the books on a segment that goes out.
     fn on_sent(&mut self, cx: &mut Cx<'_>, out: &Outgoing) {
         let end = out.seq + out.seq_len();
-        self.totals.on_sent(out.len, self.snd.nxt.octets_since(out.seq).min(out.len));
+        let again = self.snd.nxt.octets_since(out.seq).min(out.len);
+        self.totals.on_sent(out.segments(), out.len, again);
         if end.after(self.snd.nxt) {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
             let again = out.flags.contains(Flags::SYN | Flags::ACK) && !self.passive;
@@ -540,7 +589,8 @@ impl Connection {
             self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);
         }
         if out.len > 0 {
-            self.path_takes(end, self.segment(out).header_len(), out.len);
+            let largest = out.cut.map_or(out.len, u32::from);
+            self.path_takes(end, self.segment(out).header_len(), largest);
         }
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;
@@ -557,3 +607,8 @@ impl Connection {
         self.recovery.sent.push(start, end, at, stamp, retransmissions);
     }
 }
+
+/// The longest headers that a segment has: IPv6's or IPv4's with options, and TCP's with options.
+const HEADERS_MAX: u32 = 60 + 60;
+/// How much of its time a paced sender puts into one super-segment, as Linux does.
+const AT_ONCE: Duration = Duration::from_millis(1);

@@ -63,6 +63,8 @@ pub(crate) struct Recovery {
     pub(crate) disorder_from: Seq,
     /// What the retransmission timer last fired for.
     pub(crate) timed_out: Seq,
+    /// How often it fired since SND.UNA last advanced.
+    pub(crate) timeouts: u8,
     pub(crate) sent: Sent,
     pub(crate) duplicates: Duplicates,
     pub(crate) rack: Rack,
@@ -97,6 +99,7 @@ impl Recovery {
             recovered_before: false,
             disorder_from: iss,
             timed_out: iss,
+            timeouts: 0,
             sent: Sent::default(),
             duplicates: Duplicates::default(),
             rack: Rack::new(iss),

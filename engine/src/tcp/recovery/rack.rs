@@ -187,6 +187,11 @@ impl Rack {
                 }
                 continue;
             }
+            // Where the clock stood still, what was sent again may have gone after what has higher numbers: only what
+            // was sent later tells of its loss.
+            if record.retransmissions > 0 && record.sent_at == latest.0 {
+                continue;
+            }
             if record.sacked || record.lost.is_some() && !record.resent {
                 continue;
             }
@@ -312,6 +317,21 @@ mod tests {
         sack(&mut rack, &mut sent, 1, at(43));
         assert_eq!(rack.detect(&mut sent, at(43), recovering), 1000);
         assert_eq!(sent.next_due(), Some(0));
+    }
+
+    #[test]
+    fn where_the_clock_stands_still_a_retransmission_is_not_taken_for_older_than_new_data() {
+        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(3));
+        let recovering = Circumstances { recovering: true, ..CALM };
+        sack(&mut rack, &mut sent, 2, at(22));
+        assert_eq!(rack.detect(&mut sent, at(22), recovering), 2000);
+        sent.push(Seq(3000), Seq(4000), at(22), Default::default(), 0);
+        sent.on_resent(0, at(22), Default::default());
+        sent.push(Seq(4000), Seq(5000), at(23), Default::default(), 0);
+        sack(&mut rack, &mut sent, 3, at(42));
+        assert_eq!(rack.detect(&mut sent, at(42), recovering), 0);
+        sack(&mut rack, &mut sent, 4, at(43));
+        assert_eq!(rack.detect(&mut sent, at(43), recovering), 1000);
     }
 
     #[test]

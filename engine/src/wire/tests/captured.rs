@@ -96,7 +96,8 @@ fn what_linux_wrote_is_written_again_octet_for_octet() {
         let segment = tcp(&packet, ChecksumPolicy::AllowPartial).expect("a TCP segment");
         let IpPacket { src, dst, protocol, hop_limit, ecn, dscp, .. } = packet;
         let mut written = Vec::new();
-        IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident }.emit(segment.len(), &mut written);
+        IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident, options: Default::default() }
+            .emit(segment.len(), &mut written);
         segment.emit_partial(src, dst, [segment.payload, &[]], &mut written);
         assert_eq!(written, frame);
     }

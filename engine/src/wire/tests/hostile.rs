@@ -60,7 +60,8 @@ fn ipv6(next_header: u8, payload: &[u8]) -> Vec<u8> {
     let (src, dst) = (IpAddr::from([1; 16]), IpAddr::from([2; 16]));
     let protocol = Protocol::Unknown(next_header);
     let mut frame = Vec::new();
-    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0 }.emit(payload.len(), &mut frame);
+    IpHeader { src, dst, protocol, hop_limit: 64, ecn: 0, dscp: 0, ident: 0, options: Default::default() }
+        .emit(payload.len(), &mut frame);
     frame.extend_from_slice(payload);
     frame
 }

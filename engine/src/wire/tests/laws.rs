@@ -90,7 +90,7 @@ proptest! {
         frame.extend_from_slice(&data);
         let len = frame.len();
         frame.resize(len + padding, 0xee);
-        let IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident } = header;
+        let IpHeader { src, dst, protocol, hop_limit, ecn, dscp, ident, options: _ } = header;
         let packet = IpPacket::parse(&frame);
         let packet_octets = &frame[..len];
         prop_assert_eq!(

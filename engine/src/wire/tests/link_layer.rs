@@ -36,8 +36,17 @@ fn ndp(
 fn packet(body: &[u8], (src, dst): (Ipv6Addr, Ipv6Addr), hop_limit: u8) -> Vec<u8> {
     let (src, dst) = (IpAddr::V6(src), IpAddr::V6(dst));
     let mut packet = Vec::new();
-    IpHeader { src, dst, protocol: Protocol::Icmpv6, hop_limit, ecn: 0, dscp: 0, ident: 0 }
-        .emit(body.len(), &mut packet);
+    IpHeader {
+        src,
+        dst,
+        protocol: Protocol::Icmpv6,
+        hop_limit,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    }
+    .emit(body.len(), &mut packet);
     packet.extend_from_slice(body);
     packet
 }

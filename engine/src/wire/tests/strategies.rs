@@ -32,6 +32,7 @@ pub(super) fn ip_header() -> impl Strategy<Value = IpHeader> {
             ecn,
             dscp,
             ident,
+            options: Default::default(),
         },
     )
 }

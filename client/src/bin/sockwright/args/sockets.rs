@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use sockwright_client::v1::{
-    CongestionControl, Ecn, EventKind, KeepAlive, Linger, LossDetection, PathMtuDiscovery, ShutdownHow,
-    SocketAddress, SocketOptions, SocketState, SynCookies, TcpState,
+    CongestionControl, Ecn, EventKind, IpOptions, KeepAlive, Linger, LossDetection, PathMtuDiscovery,
+    ShutdownHow, SocketAddress, SocketOptions, SocketState, SynCookies, TcpState,
 };
 
 use super::filter::FilterArgs;
@@ -12,7 +12,7 @@ use crate::parse::address::{peer_address, socket_address};
 use crate::parse::duration::duration;
 use crate::parse::number::octets;
 use crate::parse::position::{Point, point};
-use crate::parse::socket_options::{keep_alive, linger};
+use crate::parse::socket_options::{ip_options, keep_alive, linger};
 
 /// A socket call.
 #[derive(Debug, Subcommand)]
@@ -337,6 +337,9 @@ pub(crate) struct OptionArgs {
     /// The differentiated services codepoint of packets sent
     #[arg(long, value_name = "N")]
     dscp: Option<u32>,
+    /// IPv4 options on every packet sent: `none`, or any of `record-route=ADDRESSES`, `router-alert[=VALUE]`, `raw=HEX`
+    #[arg(long, value_name = "OPTION,...", value_parser = ip_options)]
+    ip_options: Option<IpOptions>,
     /// How the path MTU is found
     #[arg(long, value_name = "HOW", value_parser = Words::<PathMtuDiscovery>::parser())]
     path_mtu_discovery: Option<PathMtuDiscovery>,
@@ -375,6 +378,7 @@ impl From<OptionArgs> for SocketOptions {
             user_timeout_option: args.user_timeout_option,
             hop_limit: args.hop_limit,
             dscp: args.dscp,
+            ip_options: args.ip_options,
             path_mtu_discovery: args.path_mtu_discovery.unwrap_or_default().into(),
             syn_cookies: args.syn_cookies.unwrap_or_default().into(),
         }

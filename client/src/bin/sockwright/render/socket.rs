@@ -2,9 +2,9 @@
 
 use sockwright_client::v1::tcp_info::CongestionVariables;
 use sockwright_client::v1::{
-    BbrInfo, CubicInfo, DatagramInfo, EcnInfo, FastOpenFailure, GetInfoResponse, KeepAlive, ListenerInfo,
-    OptionsInUse, RecoveryTimer, RunningTimer, SentRange, SequenceRange, SocketAddress, SocketOptions,
-    SocketSummary, TcpInfo, TcpState, TimerKind,
+    BbrInfo, CubicInfo, DatagramInfo, EcnInfo, FastOpenFailure, GetInfoResponse, IpOption, IpOptions,
+    KeepAlive, ListenerInfo, OptionsInUse, RecoveryTimer, RunningTimer, SentRange, SequenceRange,
+    SocketAddress, SocketOptions, SocketSummary, TcpInfo, TcpState, TimerKind, ip_option,
 };
 
 use super::table::{pairs, table};
@@ -107,6 +107,7 @@ pub(crate) fn options(options: &SocketOptions) -> String {
         ("user-timeout-option", switch(options.user_timeout_option)),
         ("hop-limit", number(options.hop_limit)),
         ("dscp", number(options.dscp)),
+        ("ip-options", options.ip_options.as_ref().map(ip_options).unwrap_or_default()),
         ("path-mtu-discovery", options.path_mtu_discovery().word()),
         ("syn-cookies", options.syn_cookies().word()),
     ])
@@ -142,6 +143,19 @@ fn keep_alive(keep_alive: &KeepAlive) -> String {
         words.push(format!("probes={}", keep_alive.probes));
     }
     if words.is_empty() { "on".into() } else { words.join(",") }
+}
+
+fn ip_options(options: &IpOptions) -> String {
+    let word = |option: &IpOption| match &option.option {
+        Some(ip_option::Option::RecordRoute(addresses)) => format!("record-route={addresses}"),
+        Some(ip_option::Option::RouterAlert(value)) => format!("router-alert={value}"),
+        Some(ip_option::Option::Raw(octets)) => {
+            octets.iter().fold("raw=".to_owned(), |text, octet| text + &format!("{octet:02x}"))
+        }
+        None => String::new(),
+    };
+    let words: Vec<_> = options.options.iter().map(word).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(",") }
 }
 
 fn summary_rows(summary: &SocketSummary) -> Vec<(&'static str, String)> {
@@ -385,6 +399,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::parse::socket_options::ip_options as read_ip_options;
 
     fn web() -> SocketSummary {
         SocketSummary {
@@ -455,6 +470,7 @@ ID  STACK  KIND           SOCKET     TCP          LOCAL        REMOTE          L
             loss_detection: LossDetection::DuplicateAcks.into(),
             path_mtu_discovery: PathMtuDiscovery::Probe.into(),
             syn_cookies: SynCookies::WhenFull.into(),
+            ip_options: Some(read_ip_options("record-route=3,router-alert,raw=44040500").unwrap()),
             ..Default::default()
         };
         assert_eq!(
@@ -487,6 +503,7 @@ fast-open                -
 user-timeout-option      -
 hop-limit                -
 dscp                     -
+ip-options               record-route=3,router-alert=0,raw=44040500
 path-mtu-discovery       probe
 syn-cookies              when-full"
         );

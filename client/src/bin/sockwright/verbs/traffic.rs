@@ -91,6 +91,7 @@ fn request(verb: TrafficVerb) -> RunRequest {
         None => Side::Connecting(v1::ConnectingSide { remotes: to, connections_per_second: rate }),
     };
     let options = Some(v1::SocketOptions::from(options));
+    let peer = peer.map(|stack| v1::TrafficPeer { stack, options: options.clone() });
     RunRequest {
         stack,
         session,
@@ -100,7 +101,7 @@ fn request(verb: TrafficVerb) -> RunRequest {
         role: Some(role),
         limits,
         concurrency,
-        peer: peer.map(|stack| v1::TrafficPeer { stack, options }),
+        peer,
         progress_interval: interval,
     }
 }

@@ -1,0 +1,226 @@
+//! Super-segments: what a link that cuts puts on the wire is what the engine would have sent in single segments.
+
+mod common;
+
+use common::ethernet::{self, arp_reply, mac};
+use common::script::Script;
+use common::{Host, Pair, states};
+use proptest::prelude::*;
+use sockwright_engine::event::{Event, EventKind};
+use sockwright_engine::host::op::{ShutdownHow, SocketKind};
+use sockwright_engine::host::{Config, Interface, LinkChange, Medium, Offload};
+use sockwright_engine::id::LinkId;
+use sockwright_engine::tcp::config::{CongestionControl, Ecn, OptionsPatch, PathMtuDiscovery};
+use sockwright_engine::wire::{ChecksumPolicy, Flags, IpPacket, Protocol, TcpSegment};
+use std::time::Duration;
+
+const CUTS: Offload = Offload { checksums: true, segmentation: 65_535 };
+const SUMS: Offload = Offload { checksums: true, segmentation: 0 };
+const NONE: Offload = Offload { checksums: false, segmentation: 0 };
+
+fn interface(ip: &str, offload: Offload) -> Interface {
+    let ip: std::net::IpAddr = ip.parse().unwrap();
+    Interface {
+        link: LinkId(0),
+        addresses: vec![(ip, if ip.is_ipv4() { 24 } else { 64 })],
+        mtu: 1500,
+        checksums: ChecksumPolicy::Verify,
+        offload,
+        medium: Medium::Ip,
+        shared_with_host: false,
+    }
+}
+
+fn pair(ends: [&str; 2], offload: Offload) -> Pair {
+    Pair {
+        a: Host::with_interface(interface(ends[0], offload), 1, Config::default()),
+        b: Host::new(ends[1], 2),
+    }
+}
+
+/// Every packet of a transfer of `len` octets from `a` to `b` and of the close after it, and what watchers of `a` saw.
+fn transfer(mut pair: Pair, len: usize, lost: impl Fn(usize) -> bool) -> (Vec<Vec<u8>>, Vec<String>, Host) {
+    let options = OptionsPatch { receive_buffer: Some(1 << 20), ..OptionsPatch::default() };
+    let (client, server) = pair.connected_with(options.clone(), options);
+    let data: Vec<u8> = (0..len).map(|at| (at * 7 + at / 251) as u8).collect();
+    let (mut wire, mut received, mut sent) = (vec![], vec![], 0);
+    for _ in 0..10_000 {
+        if sent < len {
+            sent += pair.a.send(client, &data[sent..]);
+            if sent == len {
+                pair.a.shutdown(client, ShutdownHow::Write);
+            }
+        }
+        pair.a.advance(Duration::from_millis(1));
+        pair.b.advance(Duration::from_millis(1));
+        let from_a = std::mem::take(&mut pair.a.sent);
+        for frame in &from_a {
+            if !lost(wire.len()) {
+                pair.b.frame(frame);
+            }
+            wire.push(frame.clone());
+        }
+        let (more, end) = pair.b.recv_some(server);
+        received.extend(more);
+        if end {
+            assert!(received == data, "the data arrived whole");
+            pair.b.close(server);
+            pair.run();
+            assert_eq!(states(&pair.a.events, client).last(), Some(&"TIME-WAIT"));
+            let told = pair.a.events.iter().filter_map(segment_sent).collect();
+            return (wire, told, pair.a);
+        }
+        let from_b = std::mem::take(&mut pair.b.sent);
+        from_b.iter().for_each(|frame| pair.a.frame(frame));
+    }
+    panic!("the transfer never ends");
+}
+
+fn segment_sent(event: &Event) -> Option<String> {
+    match &event.kind {
+        EventKind::SegmentSent(segment) => Some(segment.summary.to_string()),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_wire_and_the_watchers_see_what_they_would_without() {
+    for ends in [["10.0.0.1", "10.0.0.2"], ["fd00::1", "fd00::2"]] {
+        let (alone, told_alone, host) = transfer(pair(ends, NONE), 900_001, |_| false);
+        assert!(host.cut.is_empty());
+        for offload in [SUMS, CUTS] {
+            let (wire, told, host) = transfer(pair(ends, offload), 900_001, |_| false);
+            assert!(wire == alone, "the same octets in the same order");
+            assert_eq!(told, told_alone);
+            let largest = host.cut.into_iter().max();
+            assert_eq!(largest, if offload == CUTS { Some(10) } else { Some(1) });
+        }
+    }
+}
+
+#[test]
+fn of_a_super_segment_only_what_was_lost_is_sent_again() {
+    let ends = ["10.0.0.1", "10.0.0.2"];
+    let lost = |number| number == 60 || number == 63;
+    let (wire, _, host) = transfer(pair(ends, CUTS), 500_000, lost);
+    assert!(host.cut.iter().any(|segments| *segments >= 10));
+    let (alone, ..) = transfer(pair(ends, NONE), 500_000, lost);
+    assert!(wire == alone);
+    let again = host.events.iter().filter_map(|event| match event.kind {
+        EventKind::Retransmission { len, .. } => Some(len),
+        _ => None,
+    });
+    assert_eq!(again.collect::<Vec<_>>(), [1448, 1448]);
+}
+
+/// The largest number of segments in one packet of a transfer.
+fn largest_cut(options: OptionsPatch, offload: Offload) -> usize {
+    let mut pair = pair(["10.0.0.1", "10.0.0.2"], offload);
+    let (client, _) = pair.connected_with(options, OptionsPatch::default());
+    pair.a.send(client, &[7; 60_000]);
+    pair.run();
+    pair.a.cut.iter().copied().max().unwrap_or(0)
+}
+
+#[test]
+fn what_a_link_cannot_cut_goes_in_single_segments() {
+    let plain = || OptionsPatch::default();
+    assert!(largest_cut(plain(), CUTS) >= 10);
+    // Each packet that routers may cut takes an identification of its own.
+    let cut_by_routers = OptionsPatch { path_mtu_discovery: Some(PathMtuDiscovery::Off), ..plain() };
+    assert_eq!(largest_cut(cut_by_routers, CUTS), 1);
+    // Two headers and two segments do not fit.
+    assert_eq!(largest_cut(plain(), Offload { segmentation: 2999, ..CUTS }), 1);
+    assert_eq!(largest_cut(plain(), Offload { segmentation: 3100, ..CUTS }), 2);
+}
+
+#[test]
+fn a_paced_sender_puts_no_more_into_one_packet_than_a_millisecond_takes() {
+    let paced = |congestion| OptionsPatch {
+        pacing: Some(true),
+        congestion: Some(congestion),
+        ..OptionsPatch::default()
+    };
+    // No time passes: the rate is that of the first guess, ten segments a millisecond twice over.
+    let at_once = largest_cut(paced(CongestionControl::Cubic), CUTS);
+    assert!(at_once < largest_cut(OptionsPatch::default(), CUTS) * 3, "{at_once}");
+}
+
+#[test]
+fn what_tells_of_a_reduced_window_goes_alone() {
+    let host = Host::with_interface(interface("10.0.0.1", CUTS), 1, Config::default());
+    let options = OptionsPatch { ecn: Some(Ecn::Passive), ..OptionsPatch::default() };
+    let mut s = Script::listening_on(host, options);
+    s.handshake("SEW 0:0(0) win 60000 <mss 1000>", 60_000);
+    s.send(40_000);
+    assert_eq!((s.sent().len(), std::mem::take(&mut s.host.cut)), (10, vec![10]));
+    s.inject(".E 1:1(0) ack 10001 win 60000");
+    let flags: Vec<String> = s.sent().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(flags[..2], [".W", "."], "only the first tells");
+    assert_eq!(s.host.cut[..2], [1, flags.len() - 1]);
+}
+
+#[test]
+fn what_waits_for_a_neighbor_waits_as_it_will_be_on_the_wire() {
+    let cutting = Interface { offload: CUTS, ..ethernet::interface(&["10.0.0.1/24"]) };
+    let mut host = Host::with_interface(cutting, 1, Config::default());
+    let socket = host.create(SocketKind::Stream, OptionsPatch::default());
+    host.start_connect(socket, "10.0.0.9:80".parse().unwrap());
+    host.frame(&arp_reply(mac(9), "10.0.0.9"));
+    let syn = host.sent.last().unwrap().clone();
+    let syn = IpPacket::parse(&syn[14..]).unwrap();
+    let syn = TcpSegment::parse(syn.payload, (syn.src, syn.dst), ChecksumPolicy::Verify).unwrap();
+    let answer = TcpSegment {
+        src_port: 80,
+        dst_port: syn.src_port,
+        ack: syn.seq + 1,
+        flags: Flags::SYN | Flags::ACK,
+        window: 60_000,
+        ..TcpSegment::default()
+    };
+    let (ours, theirs) = ("10.0.0.1".parse().unwrap(), "10.0.0.9".parse().unwrap());
+    let mut body = vec![];
+    answer.emit(theirs, ours, &mut body);
+    host.frame(&ethernet::enclosed(&ethernet::packet(theirs, ours, Protocol::Tcp, 64, &body)));
+    // Nothing is known any more of the neighbor, and data goes.
+    host.link(LinkChange::Down);
+    host.link(LinkChange::Up);
+    host.sent.clear();
+    host.cut.clear();
+    host.send(socket, &[7; 5000]);
+    host.frame(&arp_reply(mac(9), "10.0.0.9"));
+    let frames = std::mem::take(&mut host.sent);
+    assert!(host.cut.is_empty(), "nothing is left to the link");
+    let lengths: Vec<usize> = frames[1..]
+        .iter()
+        .map(|frame| {
+            let packet = IpPacket::parse(&frame[14..]).unwrap();
+            let ends = (packet.src, packet.dst);
+            TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Verify).unwrap().payload.len()
+        })
+        .collect();
+    assert_eq!(lengths, [536; 9], "an answer without MSS");
+}
+
+proptest! {
+    /// What is cut here is whole: each segment's checksums hold, and together they are the data.
+    #[test]
+    fn the_segments_of_a_super_segment_are_its_data(len in 1usize..60_000, v6: bool) {
+        let ends = if v6 { ["fd00::1", "fd00::2"] } else { ["10.0.0.1", "10.0.0.2"] };
+        let mut pair = pair(ends, CUTS);
+        let (client, _) = pair.connected();
+        let data: Vec<u8> = (0..len).map(|at| (at * 13) as u8).collect();
+        let taken = pair.a.send(client, &data);
+        let first: Vec<Vec<u8>> = std::mem::take(&mut pair.a.sent);
+        let mut joined = vec![];
+        for (number, frame) in first.iter().enumerate() {
+            let packet = IpPacket::parse(frame).unwrap();
+            let ends = (packet.src, packet.dst);
+            let segment = TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Verify).unwrap();
+            joined.extend_from_slice(segment.payload);
+            let last = number + 1 == first.len() && joined.len() == taken;
+            prop_assert_eq!(segment.summary().to_string().starts_with("P."), last);
+        }
+        prop_assert!(!joined.is_empty() && data.starts_with(&joined));
+    }
+}

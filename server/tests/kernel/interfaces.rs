@@ -1,0 +1,216 @@
+//! Interfaces that go down, change and vanish under connections that live: what is told, and what survives.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use sockwright_proto::v1 as pb;
+use tonic::{Code, Status};
+
+use crate::rig::station::{as_a_station, attach_beside, on_both_families, with_prefix};
+use crate::rig::{PATIENCE, Rig, address, content, errno, short_msl};
+use crate::watch::Watch;
+
+/// A socket of ours, connected to a kernel socket.
+async fn connected(rig: &Rig) -> (u64, TcpStream) {
+    let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
+    let socket = rig.connect(listener.local_addr().expect("an address"), short_msl()).await;
+    let (kernel, _) = listener.accept().expect("accepted");
+    kernel.set_read_timeout(Some(PATIENCE)).expect("set");
+    (socket, kernel)
+}
+
+/// Octets go both ways on a connection.
+async fn exchange(rig: &Rig, socket: u64, kernel: &mut TcpStream) {
+    let sent: Vec<u8> = content(socket, 1).flatten().collect();
+    rig.send(socket, &sent).await;
+    let mut received = vec![0; sent.len()];
+    kernel.read_exact(&mut received).expect("received");
+    assert!(received == sent, "others came");
+    kernel.write_all(b"from them").expect("sent");
+    assert_eq!(&rig.recv(socket).await.expect("received").data[..], b"from them");
+}
+
+async fn until_link_is(watch: &mut Watch, state: pb::LinkState, mtu: u32) {
+    let reached = watch.find(|event| match &event.kind {
+        Some(pb::event::Kind::LinkChanged(link)) => (link.state() == state && link.mtu == mtu).then_some(()),
+        _ => None,
+    });
+    tokio::time::timeout(PATIENCE, reached)
+        .await
+        .unwrap_or_else(|_| panic!("the link is never {state:?}, {mtu}"));
+}
+
+async fn connect(rig: &Rig) -> Result<(), Status> {
+    let socket = rig.create(pb::SocketKind::Stream).await;
+    let remote = Some(address(rig.theirs.port(9)));
+    let request = pb::ConnectRequest { socket, remote, ..Default::default() };
+    let connected = rig.sockets.clone().connect(request).await.map(drop);
+    rig.close(socket).await;
+    connected
+}
+
+/// Octets that nobody waits for to arrive.
+async fn send_into_the_void(rig: &Rig, socket: u64) {
+    let request = pb::SendRequest { socket, data: "lost".into(), dont_wait: true, urgent: false };
+    rig.sockets.clone().send(request).await.expect("kept for later");
+}
+
+/// Asserts that the thread of the stack sleeps nearly all the time, while a call of ours waits for nothing.
+async fn nothing_spins(rig: &Rig, socket: u64) {
+    let (began, before) = (Instant::now(), cpu_time(rig));
+    let receiving = tokio::time::timeout(Duration::from_secs(2), rig.recv(socket)).await;
+    assert!(receiving.is_err(), "nothing can come: {receiving:?}");
+    let (wall, used) = (began.elapsed(), cpu_time(rig) - before);
+    assert!(used * 4 < wall, "the thread worked for {used:?} in {wall:?}");
+}
+
+/// The processor time that the rig's stack took so far: that of its thread, which is where the host is.
+fn cpu_time(rig: &Rig) -> Duration {
+    let namespace = rig.ours.run(|| fs::read_link("/proc/thread-self/ns/net")).expect("a namespace");
+    let threads = fs::read_dir("/proc/self/task").expect("the threads");
+    let threads = threads.map(|thread| thread.expect("one").path());
+    let here =
+        threads.filter(|thread| fs::read_link(thread.join("ns/net")).is_ok_and(|other| other == namespace));
+    // One of another test may end while it is looked at.
+    let stats = here.filter_map(|thread| fs::read_to_string(thread.join("stat")).ok());
+    let stat = stats.into_iter().find(|stat| stat.contains("(stack wire)")).expect("the thread of the stack");
+    // proc_pid_stat(5): utime and stime, in units of 10 ms, are the 14th and 15th field; its name ends the second.
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let ticks: u32 =
+        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
+    Duration::from_millis(10) * ticks
+}
+
+#[test]
+fn connections_survive_an_interface_that_goes_down_and_up() {
+    as_a_station(|rig| async move {
+        let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        rig.ours.ip("link set wire down");
+        until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
+        send_into_the_void(&rig, socket).await;
+        nothing_spins(&rig, socket).await;
+        rig.ours.ip("link set wire up");
+        until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
+        let mut late = [0; 4];
+        kernel.read_exact(&mut late).expect("what waited arrives");
+        assert_eq!(&late, b"lost");
+        exchange(&rig, socket, &mut kernel).await;
+
+        // The other end goes down: there is no carrier.
+        rig.theirs.ip("link set wire down");
+        until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
+        rig.theirs.ip("link set wire up");
+        if rig.theirs.address.is_ipv6() {
+            rig.theirs.ip(&format!("address replace {} dev wire nodad", with_prefix(rig.theirs.address)));
+        }
+        until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
+        exchange(&rig, socket, &mut kernel).await;
+        drop(kernel);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn connections_follow_the_mtu_of_an_interface() {
+    as_a_station(|rig| async move {
+        let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        for mtu in [1300, 1500] {
+            rig.ours.ip(&format!("link set wire mtu {mtu}"));
+            until_link_is(&mut watch, pb::LinkState::Up, mtu).await;
+            exchange(&rig, socket, &mut kernel).await;
+            let request = pb::GetInfoRequest { socket };
+            let info = rig.sockets.clone().get_info(request).await.expect("told").into_inner();
+            // Behind the headers of IP and TCP, the latter with a timestamp.
+            let headers = if rig.ours.address.is_ipv4() { 20 + 32 } else { 40 + 32 };
+            assert_eq!(info.tcp.expect("a connection").snd_mss, mtu - headers);
+        }
+        drop(kernel);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn a_removed_interface_is_told_and_nothing_spins() {
+    as_a_station(|rig| async move {
+        let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        rig.ours.ip("link delete wire");
+        until_link_is(&mut watch, pb::LinkState::Gone, 1500).await;
+        send_into_the_void(&rig, socket).await;
+        nothing_spins(&rig, socket).await;
+        assert_eq!(errno(&connect(&rig).await.expect_err("there is no interface")), "ENETDOWN");
+
+        let status = attach_beside(&rig, "late", &[&with_prefix(rig.ours.address)], vec![]).await;
+        let status = status.expect_err("there is no interface");
+        assert_eq!((status.code(), errno(&status).as_str()), (Code::NotFound, "ENODEV"), "{status}");
+
+        // Another one under its name is not the one that the station was on.
+        rig.ours.ip("link add wire type veth peer name other");
+        rig.ours.ip("link set wire up");
+        rig.ours.ip("link set other up");
+        nothing_spins(&rig, socket).await;
+        assert_eq!(errno(&connect(&rig).await.expect_err("another interface")), "ENETDOWN");
+        attach_beside(&rig, "late", &[&with_prefix(rig.ours.address)], vec![]).await.expect("attached");
+        let detach = pb::DetachRequest { name: "late".into() };
+        rig.networks.clone().detach(detach).await.expect("detached");
+        rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
+    });
+}
+
+#[test]
+fn an_interface_that_vanishes_while_a_station_asks_for_its_address_is_no_interface() {
+    on_both_families(|rig| async move {
+        let address = with_prefix(rig.ours.port(0).ip());
+        let other = address.replacen("1/", "7/", 1);
+        let (attaching, rig) = (rig.clone(), rig);
+        let attaching =
+            tokio::spawn(async move { attach_beside(&attaching, "late", &[&other], vec![]).await });
+        // Its packet socket is on the interface, of the number 77.
+        let on_wire = || rig.ours.run(|| fs::read_to_string("/proc/thread-self/net/packet").expect("a list"));
+        let deadline = Instant::now() + PATIENCE;
+        while !on_wire().lines().any(|line| line.split_whitespace().nth(4) == Some("77")) {
+            assert!(Instant::now() < deadline, "no packet socket is on the interface");
+            tokio::task::yield_now().await;
+        }
+        rig.ours.ip("link delete wire");
+        let status = attaching.await.expect("no panic").expect_err("it vanished");
+        assert_eq!((status.code(), errno(&status).as_str()), (Code::NotFound, "ENODEV"), "{status}");
+    });
+}
+
+#[test]
+fn connections_over_raw_sockets_survive_an_address_that_is_removed_and_added() {
+    on_both_families(|rig| async move {
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        let datagrams = rig.create(pb::SocketKind::Datagram).await;
+        let remote = Some(address(rig.theirs.port(9)));
+        let request = pb::ConnectRequest { socket: datagrams, remote, ..Default::default() };
+        rig.sockets.clone().connect(request).await.expect("a peer");
+        let own = with_prefix(rig.ours.address);
+        rig.ours.ip(&format!("address delete {own} dev wire"));
+        send_into_the_void(&rig, socket).await;
+        nothing_spins(&rig, socket).await;
+        // The kernel has no way from there, and no port there for another socket.
+        rig.send(datagrams, b"lost").await;
+        assert_eq!(errno(&rig.recv(datagrams).await.expect_err("there is no way")), "ENETUNREACH");
+        assert_eq!(errno(&connect(&rig).await.expect_err("there is no address")), "EADDRNOTAVAIL");
+        let status = rig.attach("late").await.expect_err("the host does not have the address");
+        assert_eq!(errno(&status), "EADDRNOTAVAIL", "{status}");
+        rig.ours.ip(&format!("address add {own} dev wire{}", if own.contains(':') { " nodad" } else { "" }));
+        let mut late = [0; 4];
+        kernel.read_exact(&mut late).expect("what waited arrives");
+        assert_eq!(&late, b"lost");
+        exchange(&rig, socket, &mut kernel).await;
+        rig.close(datagrams).await;
+        drop(kernel);
+        rig.close(socket).await;
+    });
+}
