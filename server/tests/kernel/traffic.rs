@@ -108,7 +108,7 @@ fn a_kernel_gets_back_from_an_echo_what_it_sent() {
         let theirs = rig.theirs.clone();
         let exchanged = spawn_blocking(move || {
             let stream = theirs.run(|| TcpStream::connect(local)).expect("the kernel connects");
-            kernel_exchange(stream, content(7, 64))
+            kernel_exchange(stream, PATIENCE, content(7, 64))
         });
         let figures = ended(stream).await;
         assert_eq!(exchanged.await.expect("exchanged"), hash_of(content(7, 64)));
