@@ -21,11 +21,13 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange, Medium, Offload};
+use sockwright_engine::host::{
+    Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Offload, Route,
+};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::ChecksumPolicy;
+use sockwright_engine::wire::{ChecksumPolicy, Mac};
 use sockwright_link::impair::{Impairments, InvalidImpairment};
 use sockwright_link::virtual_link::{self, AttachError, EndpointId, Sent, VirtualLink};
 
@@ -56,6 +58,17 @@ impl Default for LinkConfig {
     }
 }
 
+/// A stack's place on an Ethernet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Which.
+    pub stack: StackId,
+    /// Its MAC address, which no other has there.
+    pub mac: Mac,
+    /// Its addresses, each with the length of its prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
+}
+
 /// Why the world did not change as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorldError {
@@ -79,6 +92,8 @@ pub struct World {
     seeds: Rng,
     /// By number.
     stacks: Vec<Node>,
+    /// How far each stack's clock is ahead of the world's, by the same number.
+    ahead: Vec<Duration>,
     links: Vec<Link>,
     agenda: Agenda,
     outputs: VecDeque<Output>,
@@ -108,7 +123,7 @@ pub struct Arrival {
     pub at: Instant,
     /// On which link.
     pub link: LinkIndex,
-    /// The IP packet.
+    /// The IP packet, or on an Ethernet the frame.
     pub frame: Vec<u8>,
 }
 
@@ -116,6 +131,10 @@ struct Link {
     segment: VirtualLink,
     config: LinkConfig,
     members: BTreeMap<StackId, EndpointId>,
+    /// What the members are called there.
+    addresses: BTreeMap<StackId, Vec<(IpAddr, u8)>>,
+    /// On an Ethernet, the MAC address of each.
+    macs: BTreeMap<StackId, Mac>,
     owners: BTreeMap<EndpointId, StackId>,
 }
 
@@ -126,6 +145,7 @@ impl World {
             now: Instant::ZERO,
             seeds: Rng::from_u64(seed),
             stacks: Vec::new(),
+            ahead: Vec::new(),
             links: Vec::new(),
             agenda: Agenda::default(),
             outputs: VecDeque::new(),
@@ -143,6 +163,11 @@ impl World {
     /// What its clock says.
     pub fn now(&self) -> Instant {
         self.now
+    }
+
+    /// What a stack's clock says, by which its engine lives and its events are dated: the world's, and what it leapt.
+    pub fn clock(&self, stack: StackId) -> Instant {
+        self.now + self.ahead_of(stack)
     }
 
     /// When something happens next: a timer fires or a frame arrives. Never before [`World::now`].
@@ -188,13 +213,45 @@ impl World {
 
     /// Adds a stack.
     pub fn add_stack(&mut self, config: Config, ids: IdSource) -> StackId {
-        let mut seed = [0; 32];
-        for word in seed.chunks_exact_mut(8) {
-            word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
-        }
         let stack = StackId(self.stacks.len() as u32);
-        self.stacks.push(Node::Engine(Box::new(Engine::new(config, seed, ids))));
+        let engine = self.new_engine(config, ids);
+        self.stacks.push(engine);
+        self.ahead.push(Duration::ZERO);
         stack
+    }
+
+    /// Restarts a stack as if its power had failed for a moment: its engine is gone with all its sockets, unheard, and
+    /// another takes its place with the same interfaces, addresses and routes and a seed of its own. The calls that waited
+    /// never end. What is on its way to the stack reaches the new engine.
+    pub fn restart_stack(&mut self, stack: StackId, config: Config, ids: IdSource) -> Result<(), WorldError> {
+        let old = self.engine(stack).ok_or(WorldError::NoSuchStack(stack))?;
+        let routes = old.routes().to_vec();
+        let mut node = self.new_engine(config, ids);
+        for (link, number) in self.links.iter().zip(0..) {
+            if let (Some(addresses), Node::Engine(engine)) = (link.addresses.get(&stack), &mut node) {
+                let mac = link.macs.get(&stack).copied();
+                let interface = link.interface(LinkIndex(number), mac, addresses.clone());
+                engine.add_interface(interface).map_err(WorldError::Interface)?;
+            }
+        }
+        if let Node::Engine(engine) = &mut node {
+            for route in routes {
+                engine.add_route(route).map_err(WorldError::Interface)?;
+            }
+        }
+        if let Some(there) = self.stacks.get_mut(stack.0 as usize) {
+            *there = node;
+        }
+        self.drain(stack);
+        Ok(())
+    }
+
+    /// A stack's clock leaps ahead, as a host's does that slept. Timers that ended meanwhile fire next.
+    pub fn leap_clock(&mut self, stack: StackId, by: Duration) {
+        if let Some(ahead) = self.ahead.get_mut(stack.0 as usize) {
+            *ahead += by;
+            self.note_stack(stack);
+        }
     }
 
     /// Adds a peer that is no engine: another implementation, driven by the owner of the world. It joins links as a
@@ -202,6 +259,7 @@ impl World {
     pub fn add_outsider(&mut self) -> StackId {
         let outsider = StackId(self.stacks.len() as u32);
         self.stacks.push(Node::Outsider(VecDeque::new()));
+        self.ahead.push(Duration::ZERO);
         outsider
     }
 
@@ -214,6 +272,8 @@ impl World {
         for number in 0..self.links.len() {
             let link = &mut self.links[number];
             if let Some(endpoint) = link.members.remove(&stack) {
+                link.addresses.remove(&stack);
+                link.macs.remove(&stack);
                 link.owners.remove(&endpoint);
                 link.segment.detach(endpoint);
             }
@@ -233,13 +293,54 @@ impl World {
         if let Some((stack, _)) = members.iter().find(|(stack, _)| !self.is_there(*stack)) {
             return Err(WorldError::NoSuchStack(*stack));
         }
-        let link = LinkIndex(self.links.len() as u32);
         let segment = VirtualLink::new(self.seeds.next_u64(), virtual_link::Limits::default());
-        self.links.push(Link { segment, config, members: BTreeMap::new(), owners: BTreeMap::new() });
+        let link = self.push_link(segment, config);
         for (stack, addresses) in members {
             self.join(link, *stack, addresses.clone())?;
         }
         Ok(link)
+    }
+
+    /// Adds an Ethernet between stacks. They find each other by ARP and
+    /// neighbor discovery, and use their addresses without asking whether somebody else does.
+    pub fn add_ethernet(
+        &mut self,
+        config: LinkConfig,
+        stations: Vec<Station>,
+    ) -> Result<LinkIndex, WorldError> {
+        config.impairments.validate().map_err(WorldError::Impairment)?;
+        let segment = VirtualLink::ethernet(self.seeds.next_u64(), virtual_link::Limits::default());
+        let link = self.push_link(segment, config);
+        for Station { stack, mac, addresses } in stations {
+            self.attach(link, stack, Some(mac), addresses)?;
+        }
+        Ok(link)
+    }
+
+    fn push_link(&mut self, segment: VirtualLink, config: LinkConfig) -> LinkIndex {
+        let link = LinkIndex(self.links.len() as u32);
+        self.links.push(Link {
+            segment,
+            config,
+            members: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            macs: BTreeMap::new(),
+            owners: BTreeMap::new(),
+        });
+        link
+    }
+
+    /// Adds a route to a stack, over a link that it is on; `gateway` as in [`Route::gateway`].
+    pub fn add_route(
+        &mut self,
+        stack: StackId,
+        link: LinkIndex,
+        (destination, prefix): (IpAddr, u8),
+        gateway: Option<IpAddr>,
+    ) -> Result<(), WorldError> {
+        let engine = self.engine_mut(stack).ok_or(WorldError::NoSuchStack(stack))?;
+        let route = Route { destination, prefix, gateway, link: LinkId(link.0) };
+        engine.add_route(route).map_err(WorldError::Interface)
     }
 
     /// Gives a stack an interface on a link that is there already.
@@ -249,22 +350,28 @@ impl World {
         stack: StackId,
         addresses: Vec<(IpAddr, u8)>,
     ) -> Result<(), WorldError> {
+        self.attach(link, stack, None, addresses)
+    }
+
+    fn attach(
+        &mut self,
+        link: LinkIndex,
+        stack: StackId,
+        mac: Option<Mac>,
+        addresses: Vec<(IpAddr, u8)>,
+    ) -> Result<(), WorldError> {
         let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
         let node = self.stacks.get_mut(stack.0 as usize).ok_or(WorldError::NoSuchStack(stack))?;
         if there.members.contains_key(&stack) {
             return Err(WorldError::Membership(stack, link));
         }
         let plain: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
-        let endpoint = there.segment.attach(&plain).map_err(WorldError::Attach)?;
-        let interface = Interface {
-            link: LinkId(link.0),
-            addresses,
-            mtu: there.config.mtu,
-            checksums: ChecksumPolicy::Verify,
-            offload: Offload::default(),
-            medium: Medium::Ip,
-            shared_with_host: false,
+        let endpoint = match mac {
+            Some(mac) => there.segment.attach_station(mac),
+            None => there.segment.attach(&plain),
         };
+        let endpoint = endpoint.map_err(WorldError::Attach)?;
+        let interface = there.interface(link, mac, addresses.clone());
         let added = match node {
             Node::Engine(engine) => engine.add_interface(interface).map_err(WorldError::Interface),
             Node::Outsider(_) => Ok(()),
@@ -279,6 +386,8 @@ impl World {
             return added;
         }
         there.members.insert(stack, endpoint);
+        there.addresses.insert(stack, addresses);
+        there.macs.extend(mac.map(|mac| (stack, mac)));
         there.owners.insert(endpoint, stack);
         self.drain(stack);
         Ok(())
@@ -325,17 +434,19 @@ impl World {
     /// Sends an outsider's frame down a link. `false` where it is not on the link.
     pub fn send_frame(&mut self, link: LinkIndex, from: StackId, frame: &[u8]) -> bool {
         let Some(there) = self.links.get_mut(link.0 as usize) else { return false };
-        let Some(fate) = there.send(self.now, from, frame) else { return false };
-        if self.frames_told {
-            self.outputs.push_back(Output::Link { link, at: self.now, from, fate, frame: frame.to_vec() });
-        }
+        let (at, medium) = (self.now, there.segment.medium());
+        let sent = there.send(at, from, frame, |fate| {
+            if self.frames_told {
+                self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame: frame.to_vec() });
+            }
+        });
         self.note_link(link);
-        true
+        sent
     }
 
     /// Makes a call on a stack. ENODEV where there is no such stack.
     pub fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome {
-        let now = self.now;
+        let now = self.clock(stack);
         match self.engine_mut(stack) {
             Some(engine) => {
                 let outcome = engine.handle_op(now, op, request);
@@ -354,7 +465,7 @@ impl World {
     /// Makes an input that has no method here: what a driver does on a stack, of which sockets it is told by
     /// [`World::poll_woken`]. `None` where there is no such stack.
     pub fn input<T>(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T> {
-        let now = self.now;
+        let now = self.clock(stack);
         let result = input(self.engine_mut(stack)?, now);
         self.drain(stack);
         Some(result)
@@ -429,6 +540,25 @@ impl World {
         matches!(self.stacks.get(stack.0 as usize), Some(Node::Engine(_) | Node::Outsider(_)))
     }
 
+    fn new_engine(&mut self, config: Config, ids: IdSource) -> Node {
+        let mut seed = [0; 32];
+        for word in seed.chunks_exact_mut(8) {
+            word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
+        }
+        Node::Engine(Box::new(Engine::new(config, seed, ids)))
+    }
+
+    fn ahead_of(&self, stack: StackId) -> Duration {
+        self.ahead.get(stack.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// When a stack's next timer is due, by the world's clock.
+    fn note_stack(&mut self, stack: StackId) {
+        let origin = Instant::ZERO + self.ahead_of(stack);
+        let due = self.engine_mut(stack).and_then(|engine| engine.poll_timeout());
+        self.agenda.set(Source::Stack(stack), due.map(|due| Instant::ZERO + due.since(origin)));
+    }
+
     /// Hands one frame over to the stack it has reached.
     fn deliver(&mut self, link: LinkIndex) {
         let there = &mut self.links[link.0 as usize];
@@ -447,10 +577,10 @@ impl World {
 
     /// Lets a stack's timers fire that are due.
     fn fire(&mut self, stack: StackId) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.clock(stack));
         let Some(engine) = self.engine_mut(stack) else { return };
-        engine.handle_timeout(now);
-        let left_behind = engine.poll_timeout().is_some_and(|at| at <= now);
+        engine.handle_timeout(clock);
+        let left_behind = engine.poll_timeout().is_some_and(|at| at <= clock);
         self.drain(stack);
         // A timer of no length may be due again at once, but not for ever.
         self.fired_at_once = if self.fired_at == now { self.fired_at_once + 1 } else { 0 };
@@ -464,23 +594,33 @@ impl World {
 
     /// Takes out everything that a stack's engine has to say.
     fn drain(&mut self, stack: StackId) {
+        let clock = self.clock(stack);
         let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
         let mut links_used = Vec::new();
         while let Some(transmit) = {
             take_events(engine, stack, &mut self.outputs);
-            engine.poll_transmit(self.now, &mut self.buffer)
+            engine.poll_transmit(clock, &mut self.buffer)
         } {
             // The segment is told before the frame that carries it.
             take_events(engine, stack, &mut self.outputs);
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
-            let Some(fate) = link.send(self.now, stack, &self.buffer) else { continue };
             let index = LinkIndex(transmit.link.0);
+            let (at, medium) = (self.now, link.segment.medium());
+            link.send(at, stack, &self.buffer, |fate| {
+                if self.frames_told {
+                    let frame = self.buffer.clone();
+                    self.outputs.push_back(Output::Link {
+                        link: index,
+                        at,
+                        from: stack,
+                        fate,
+                        medium,
+                        frame,
+                    });
+                }
+            });
             if links_used.last() != Some(&index) {
                 links_used.push(index);
-            }
-            if self.frames_told {
-                let frame = self.buffer.clone();
-                self.outputs.push_back(Output::Link { link: index, at: self.now, from: stack, fate, frame });
             }
         }
         take_events(engine, stack, &mut self.outputs);
@@ -492,7 +632,7 @@ impl World {
         }
         // Ports need no giving back: no kernel shares these addresses.
         while engine.poll_released_port().is_some() {}
-        self.agenda.set(Source::Stack(stack), engine.poll_timeout());
+        self.note_stack(stack);
         for link in links_used {
             self.note_link(link);
         }
@@ -511,10 +651,36 @@ fn take_events(engine: &mut Engine, stack: StackId, outputs: &mut VecDeque<Outpu
 }
 
 impl Link {
-    /// Sends a member's frame; `None` where the sender is no member.
-    fn send(&mut self, now: Instant, from: StackId, frame: &[u8]) -> Option<Fate> {
-        let endpoint = *self.members.get(&from)?;
-        Some(match self.segment.send(now, endpoint, frame) {
+    /// The interface that a member has there.
+    fn interface(&self, link: LinkIndex, mac: Option<Mac>, addresses: Vec<(IpAddr, u8)>) -> Interface {
+        Interface {
+            link: LinkId(link.0),
+            addresses,
+            mtu: self.config.mtu,
+            checksums: ChecksumPolicy::Verify,
+            offload: Offload::default(),
+            medium: mac.map_or(Medium::Ip, |mac| {
+                Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
+            }),
+            shared_with_host: false,
+        }
+    }
+
+    /// Sends a member's frame, and tells what became of it on each way that it goes; `false` where the sender is no member.
+    fn send(&mut self, now: Instant, from: StackId, frame: &[u8], mut tell: impl FnMut(Fate)) -> bool {
+        let Some(&endpoint) = self.members.get(&from) else { return false };
+        match self.segment.flood(now, endpoint, frame) {
+            Some(sent) => sent.into_iter().filter_map(|sent| self.fate(sent)).for_each(tell),
+            None => {
+                let sent = self.segment.send(now, endpoint, frame);
+                self.fate(sent).into_iter().for_each(&mut tell);
+            }
+        }
+        true
+    }
+
+    fn fate(&self, sent: Sent) -> Option<Fate> {
+        Some(match sent {
             Sent::Dropped(cause) => Fate::Dropped(cause),
             Sent::Flying { to, original, copy } => Fate::Flying { to: self.owner(to)?, original, copy },
         })

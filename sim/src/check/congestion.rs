@@ -16,6 +16,7 @@ use sockwright_engine::id::SocketId;
 use sockwright_engine::tcp::config::CongestionControl;
 use sockwright_engine::tcp::info::TcpInfo;
 use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::tcp::state::State;
 use sockwright_engine::wire::{Flags, TcpSummary};
 
 use super::Violation;
@@ -77,7 +78,8 @@ impl Congestion {
         let Some(socket) = event.socket else { return };
         let key = (stack, socket);
         let told = match &event.kind {
-            EventKind::Released => {
+            // What is over sends no more, and tells no more of its window.
+            EventKind::TcpState { to: State::Closed, .. } | EventKind::Released => {
                 self.senders.remove(&key);
                 return;
             }
@@ -163,6 +165,8 @@ impl Sender {
         let flight = self.nxt.octets_since(self.una);
         let same_mss = self.mss_most == tcp.snd_mss;
         self.mss_most = self.mss_most.max(tcp.snd_mss);
+        // What was sent again is in flight twice.
+        self.most[0] = self.most[0].max(tcp.pipe);
         if news.undone {
             self.fell_at = None;
         }
@@ -195,7 +199,8 @@ impl Sender {
     /// What goes is within the window, save one segment: the first of a recovery, or a probe.
     fn judge_flight(&self, news: &News, tcp: &TcpInfo) -> Result<(), Broken> {
         const LAW: &str = "no more is in flight than the congestion window";
-        if news.sent > 1 && tcp.pipe > tcp.cwnd {
+        // The FIN takes no room in it.
+        if news.sent > 1 && tcp.pipe > tcp.cwnd.saturating_add(1) {
             let detail =
                 format!("{} segments went, {} octets are in flight of {}", news.sent, tcp.pipe, tcp.cwnd);
             return Err((LAW, detail));

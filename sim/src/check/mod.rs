@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`lifetimes`] | a socket opens once, and after Released there is nothing; the clock never runs backwards |
 //! | [`states`] | every transition is in the table, and begins where the one before ended |
-//! | [`timers`] | timers fire when they said; TIME-WAIT lasts 2·MSL |
+//! | [`timers`] | timers fire when they said, or when the clock leapt over that; TIME-WAIT lasts 2·MSL |
 //! | [`windows`] | nobody sends beyond the window, takes one back, or acknowledges what never came |
 //! | [`selective`] | what is selectively acknowledged came, what is echoed was heard, what was acknowledged is not sent again |
 //! | [`congestion`] | the congestion window is kept to, grows where it is used and falls where something is lost or marked |
@@ -18,9 +18,10 @@ use std::fmt;
 use std::time::Duration;
 
 use sockwright_engine::event::EventKind;
+use sockwright_engine::time::Instant;
 
 use crate::output::Output;
-use crate::world::World;
+use crate::world::{StackId, World};
 
 pub mod congestion;
 pub mod ecn;
@@ -69,11 +70,16 @@ pub struct Laws {
 }
 
 impl Laws {
+    /// The clock of a stack is about to leap.
+    pub fn leaps(&mut self, stack: StackId, from: Instant, to: Instant) {
+        self.timers.leaps(stack, from, to);
+    }
+
     /// Checks what happened next in `world`, which has told nothing later yet.
     pub fn check(&mut self, world: &World, output: &Output) -> Result<(), Violation> {
         match output {
             Output::Event { stack, event } => {
-                self.lifetimes.event(world.now(), *stack, event)?;
+                self.lifetimes.event(world.clock(*stack), *stack, event)?;
                 if let (Some(socket), EventKind::Opened { .. } | EventKind::TcpState { .. }) =
                     (event.socket, &event.kind)
                     && let Some(options) = world.engine(*stack).and_then(|engine| engine.options(socket))

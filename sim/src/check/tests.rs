@@ -137,6 +137,23 @@ fn a_timer_that_fires_at_another_time_is_seen() {
 }
 
 #[test]
+fn a_clock_that_leaps_over_a_timer_excuses_it_at_once_and_then_no_more() {
+    let timer = |action| EventKind::Timer { timer: TimerKind::Retransmit, action };
+    let told = |started, until, fired| {
+        let mut law = Timers::default();
+        law.leaps(STACK, at_ms(4), at_ms(100));
+        let kinds = vec![
+            (at_ms(started), timer(TimerAction::Started(at_ms(until)))),
+            (at_ms(fired), timer(TimerAction::Fired)),
+        ];
+        last_breaks(law, |law, event| law.event(STACK, &event), kinds)
+    };
+    const LAW: Option<&str> = Some("a timer fires when it said");
+    assert_eq!([told(1, 5, 100), told(1, 100, 100), told(100, 120, 120)], [None; 3]);
+    assert_eq!([told(1, 5, 101), told(1, 4, 100), told(100, 120, 100)], [LAW; 3]);
+}
+
+#[test]
 fn a_short_or_long_time_wait_is_seen() {
     let enter = (at_ms(0), transition(State::FinWait2, State::TimeWait, Cause::Segment(Flags::FIN)));
     let timer = EventKind::Timer { timer: TimerKind::TimeWait, action: TimerAction::Started(at_ms(130)) };

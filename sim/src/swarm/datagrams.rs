@@ -124,6 +124,16 @@ impl Sender {
         Sender { actor, number, plan, socket: None, done: false }
     }
 
+    /// Where it is.
+    pub fn stack(&self) -> StackId {
+        StackId(self.plan.from)
+    }
+
+    /// Its host restarted: it goes on from another port.
+    pub fn restarted(&mut self) {
+        self.socket = None;
+    }
+
     /// Whether everything is sent.
     pub fn is_done(&self) -> bool {
         self.done
@@ -187,6 +197,17 @@ impl Receiver {
     /// The receiver of a stack.
     pub fn new(actor: ActorId, stack: StackId, family: Family) -> Receiver {
         Receiver { actor, stack, family, socket: None, receive: None }
+    }
+
+    /// Where it is.
+    pub fn stack(&self) -> StackId {
+        self.stack
+    }
+
+    /// Its host restarted: it receives again, at once.
+    pub fn restarted(&mut self, run: &mut Run) {
+        (self.socket, self.receive) = (None, None);
+        self.wake(run);
     }
 
     /// Its time has come.

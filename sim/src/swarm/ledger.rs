@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sockwright_engine::event::{Cause, Event, EventKind, SegmentRecord};
 use sockwright_engine::host::Errno;
@@ -47,6 +48,8 @@ pub struct Ledger {
     /// Which end sends from one address to another now, and from which sequence number.
     streams: BTreeMap<(SocketAddr, SocketAddr), (EndId, Seq)>,
     listeners_closed: Vec<bool>,
+    /// How far each stack's clock leapt, all in all.
+    leapt: BTreeMap<StackId, Duration>,
 }
 
 /// One connection.
@@ -61,6 +64,8 @@ pub struct Connection {
     /// Its addresses served another connection before, with sequence numbers that somebody fixed: what is left of that
     /// one on the link fits this one, too.
     pub reincarnated: bool,
+    /// One of its hosts restarted while it was open, and knows nothing of it.
+    pub half_open: bool,
 }
 
 /// One end.
@@ -116,6 +121,7 @@ impl Ledger {
             ends: [end(key), end(key + 1)],
             excuse: None,
             reincarnated: false,
+            half_open: false,
         });
         Ledger {
             connections: connections.collect(),
@@ -155,6 +161,26 @@ impl Ledger {
     /// From here on a connection need not end in order.
     pub fn excuse(&mut self, connection: usize, why: &'static str) {
         self.connections[connection].excuse.get_or_insert(why);
+    }
+
+    /// A stack forgot all its connections. Whoever has the other end is reset once it speaks to the stack, or nothing
+    /// answers it (RFC 9293 §3.5.1).
+    pub fn restarted(&mut self, stack: StackId) {
+        for connection in &mut self.connections {
+            let its = |end: &End| end.socket.is_some_and(|(at, _)| at == stack);
+            if connection.ends.iter().any(its) {
+                connection.half_open = true;
+                connection.excuse.get_or_insert("one of its hosts restarted");
+            }
+            for end in connection.ends.iter_mut().filter(|end| its(end)) {
+                end.over = true;
+            }
+        }
+    }
+
+    /// The clock of a stack leapt.
+    pub fn leapt(&mut self, stack: StackId, by: Duration) {
+        *self.leapt.entry(stack).or_default() += by;
     }
 
     /// A listener stops to listen: whoever it has not accepted is reset.
@@ -277,7 +303,13 @@ impl Ledger {
             Some(id) if id.side == 1 && !self.end(id).attended => asked.or(Some(id)),
             known => known.or(asked),
         };
-        let Some(id) = id else { return };
+        let Some(id) = id else {
+            // The ghost is one that a forged SYN called up, where the one before was in TIME-WAIT.
+            if let Some((opener, _)) = self.streams.get(&(destination, source)).copied() {
+                self.end_mut(opener.peer()).haunted = true;
+            }
+            return;
+        };
         if self.end(id).attended && self.end(id).socket.is_some_and(|of| of != (stack, socket)) {
             // The ghost of one that was accepted and is over.
             self.end_mut(id).haunted = true;
@@ -316,7 +348,11 @@ impl Ledger {
 
     fn may_time_out(&self, id: EndId) -> bool {
         let connection = &self.connections[id.connection];
-        connection.plan.sides[id.side].may_time_out() || connection.ends.iter().any(|end| end.haunted)
+        let leapt = |end: &End| end.socket.and_then(|(at, _)| self.leapt.get(&at)).copied();
+        connection.plan.sides[id.side].may_time_out()
+            || connection.half_open
+            || connection.ends.iter().any(|end| end.haunted)
+            || connection.ends.iter().filter_map(leapt).any(|leapt| leapt > LEAP_BORNE)
     }
 
     fn failed(&mut self, id: EndId, errno: Errno) -> Result<(), Violation> {
@@ -367,3 +403,7 @@ impl Ledger {
         })
     }
 }
+
+/// Leaps of a clock, in sum, that no connection is given up for: the user timeout is five minutes, and some of them pass
+/// while a fault lasts.
+const LEAP_BORNE: Duration = Duration::from_secs(60);

@@ -48,6 +48,17 @@ impl Listener {
         }
     }
 
+    /// Where it is.
+    pub fn stack(&self) -> StackId {
+        self.stack
+    }
+
+    /// Its host restarted: it listens again, at once.
+    pub fn restarted(&mut self, run: &mut Run) {
+        (self.socket, self.accept, self.restored) = (None, None, None);
+        self.wake(run);
+    }
+
     /// Who was accepted since the last time this was asked.
     pub fn take_accepted(&mut self) -> Vec<(EndId, SocketId)> {
         std::mem::take(&mut self.accepted)
@@ -90,9 +101,11 @@ impl Listener {
 
     /// Stops to listen.
     pub fn close(&mut self, run: &mut Run) {
-        let Some(socket) = self.socket.filter(|_| !self.closed) else { return };
-        self.closed = true;
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
         run.ledger.listener_closes(self.number);
+        let Some(socket) = self.socket else { return };
         let closed = run.call_now(self.actor, self.stack, Request::Close { socket });
         if !matches!(closed, Ok(Reply::State { .. })) {
             self.unexpected(run, "Close", &closed);

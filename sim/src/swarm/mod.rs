@@ -36,7 +36,7 @@ use attacker::Attacker;
 use datagrams::{Receiver, Sender};
 use ledger::EndId;
 use listener::Listener;
-use plan::{Opening, Plan};
+use plan::{MishapKind, Opening, Plan};
 use run::{ActorId, Run};
 use stream::Stream;
 
@@ -183,9 +183,18 @@ impl<'a> Swarm<'a> {
 
     fn drive(mut self) -> Result<(), Violation> {
         let began = self.run.now();
-        for change in self.run.plan.weather.clone() {
-            self.until(began + change.at, |_| false)?;
-            self.impair(change.from, change.impairments)?;
+        let (weather, mishaps) = (self.run.plan.weather.clone(), self.run.plan.mishaps.clone());
+        let (mut weather, mut mishaps) = (weather.iter().peekable(), mishaps.iter().peekable());
+        loop {
+            let change = weather.peek().map(|change| change.at);
+            let mishap = mishaps.peek().map(|mishap| mishap.at);
+            let Some(at) = change.into_iter().chain(mishap).min() else { break };
+            self.until(began + at, |_| false)?;
+            if let Some(change) = weather.next_if(|change| change.at == at) {
+                self.impair(change.from, change.impairments)?;
+            } else if let Some(mishap) = mishaps.next() {
+                self.befall(StackId(mishap.stack), mishap.kind);
+            }
         }
         self.until(began + self.run.plan.faults_for, |_| false)?;
         self.run.calm = true;
@@ -197,6 +206,19 @@ impl<'a> Swarm<'a> {
         let deadline = self.run.now() + PATIENCE;
         self.until(deadline, Self::is_empty)?;
         self.verdict()
+    }
+
+    /// Lets a mishap befall a host, and whoever is on it.
+    fn befall(&mut self, stack: StackId, kind: MishapKind) {
+        match kind {
+            MishapKind::Leap(by) => self.run.leap(stack, by),
+            MishapKind::Restart => {
+                self.run.restart(stack);
+                for actor in &mut self.actors {
+                    actor.restarted(self.run, stack);
+                }
+            }
+        }
     }
 
     /// Changes what the link does to the frames of one stack, or of all.
@@ -344,6 +366,17 @@ impl Actor {
             Actor::Sender(sender) => sender.wake(run),
             Actor::Receiver(receiver) => receiver.wake(run),
             Actor::Attacker(attacker) => attacker.wake(run),
+        }
+    }
+
+    /// A host restarted: its sockets are gone.
+    fn restarted(&mut self, run: &mut Run, stack: StackId) {
+        match self {
+            Actor::Stream(stream) if stream.stack() == stack => stream.restarted(),
+            Actor::Listener(listener) if listener.stack() == stack => listener.restarted(run),
+            Actor::Sender(sender) if sender.stack() == stack => sender.restarted(),
+            Actor::Receiver(receiver) if receiver.stack() == stack => receiver.restarted(run),
+            _ => {}
         }
     }
 

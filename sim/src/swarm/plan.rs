@@ -28,6 +28,8 @@ pub struct Plan {
     pub lines: Vec<Impairments>,
     /// What changes while the faults last, in order.
     pub weather: Vec<Change>,
+    /// What befalls the hosts meanwhile, in order.
+    pub mishaps: Vec<Mishap>,
     /// For how long.
     pub faults_for: Duration,
     /// Those who listen.
@@ -49,6 +51,26 @@ pub struct Change {
     pub from: Option<u32>,
     /// What it does from there on.
     pub impairments: Impairments,
+}
+
+/// What befalls a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Mishap {
+    /// When.
+    pub at: Duration,
+    /// Which.
+    pub stack: u32,
+    /// What.
+    pub kind: MishapKind,
+}
+
+/// What can befall a host.
+#[derive(Clone, Copy, Debug)]
+pub enum MishapKind {
+    /// It restarts, and knows nothing of its past.
+    Restart,
+    /// It sleeps, and its clock is that much later when it wakes, with no other's having moved.
+    Leap(Duration),
 }
 
 /// Somebody who listens and accepts.
@@ -200,6 +222,7 @@ impl Plan {
             faults,
             lines: Vec::new(),
             weather: Vec::new(),
+            mishaps: Vec::new(),
             faults_for,
             listeners: Vec::new(),
             connections: Vec::new(),
@@ -208,6 +231,7 @@ impl Plan {
         };
         plan.add_lines(dice);
         plan.add_weather(dice);
+        plan.add_mishaps(dice);
         let connections = if dice.chance(0.05) { dice.log(50, 200) } else { dice.log(1, 20) } as u32;
         plan.add_listeners(dice, connections);
         for number in 0..connections {
@@ -233,7 +257,9 @@ impl Plan {
         let lossless = |line: &Impairments| {
             line.loss == 0.0 && line.bursts.is_none() && line.rate_bps.is_none() && line.mtu.is_none()
         };
-        !self.corrupts() && self.lines_ever().all(lossless)
+        // A host that restarts forgets what it received.
+        let forgets = self.mishaps.iter().any(|mishap| matches!(mishap.kind, MishapKind::Restart));
+        !forgets && !self.corrupts() && self.lines_ever().all(lossless)
     }
 
     /// What is sent may arrive with a bit flipped.
@@ -300,6 +326,22 @@ impl Plan {
             }
         }
         self.weather.sort_by_key(|change| change.at);
+    }
+
+    /// Hosts that restart, and clocks that leap by milliseconds to hours.
+    fn add_mishaps(&mut self, dice: &mut Rng) {
+        let restarts = if dice.chance(0.15) { dice.log(1, 4) } else { 0 };
+        let leaps = if dice.chance(0.15) { dice.log(1, 10) } else { 0 };
+        for number in 0..restarts + leaps {
+            let at = Duration::from_micros(dice.log(1_000, self.faults_for.as_micros() as u64));
+            let stack = dice.below(self.stacks);
+            let kind = match number {
+                number if number < restarts => MishapKind::Restart,
+                _ => MishapKind::Leap(Duration::from_micros(dice.log(1_000, LEAP_MAX_US))),
+            };
+            self.mishaps.push(Mishap { at, stack, kind });
+        }
+        self.mishaps.sort_by_key(|mishap| mishap.at);
     }
 
     /// A packet size that the link may fall to: of IPv6 it still has to carry what every link carries.
@@ -537,6 +579,8 @@ pub const SHARED_PORTS: std::ops::Range<u16> = 30_000..30_002;
 
 const PLAN_SALT: u64 = 0x05ee_d0fa_1a57;
 const SEND_MAX: u64 = 1 << 20;
+/// Five hours.
+const LEAP_MAX_US: u64 = 5 * 3_600_000_000;
 /// Octets of one side whose segments may all be tiny.
 const SILLY_MAX: u64 = 20_000;
 /// Segments of one side of all connections together, more or less.

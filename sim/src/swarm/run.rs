@@ -44,6 +44,7 @@ pub struct Run {
     pub calm: bool,
     laws: Laws,
     violation: Option<Violation>,
+    ids: IdSource,
     calls: BTreeMap<OpId, (StackId, ActorId)>,
     calls_made: u64,
     completions: VecDeque<(StackId, Completion)>,
@@ -90,6 +91,7 @@ impl Run {
             calm: false,
             laws: Laws::default(),
             violation: None,
+            ids,
             calls: BTreeMap::new(),
             calls_made: 0,
             completions: VecDeque::new(),
@@ -182,6 +184,35 @@ impl Run {
         }
         self.world.restore(stack, socket, reply);
         self.absorb();
+    }
+
+    /// A stack loses all it knew and begins anew.
+    pub fn restart(&mut self, stack: StackId) {
+        if self.verbose {
+            println!("{} {} restarts", self.now(), stack_name(stack));
+        }
+        self.calls.retain(|_, (at, _)| *at != stack);
+        self.completions.retain(|(at, _)| *at != stack);
+        self.ledger.restarted(stack);
+        match self.world.restart_stack(stack, Config::default(), self.ids.clone()) {
+            Ok(()) => {}
+            Err(error) => self.violate(Violation::new("a stack can restart", error)),
+        }
+        if let Some(engine) = self.world.engine_mut(stack) {
+            engine.set_interest(Interest::ALL);
+        }
+        self.absorb();
+    }
+
+    /// A stack's clock leaps ahead.
+    pub fn leap(&mut self, stack: StackId, by: Duration) {
+        let from = self.world.clock(stack);
+        if self.verbose {
+            println!("{} {} leaps by {by:?}", self.now(), stack_name(stack));
+        }
+        self.laws.leaps(stack, from, from + by);
+        self.ledger.leapt(stack, by);
+        self.world.leap_clock(stack, by);
     }
 
     /// Lets a frame arrive that none of the others sent.

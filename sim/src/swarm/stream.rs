@@ -74,6 +74,19 @@ impl Stream {
         Stream { phase: Phase::Open(socket), ..Stream::opener(actor, id, stack, plan) }
     }
 
+    /// Where it is.
+    pub fn stack(&self) -> StackId {
+        self.stack
+    }
+
+    /// Its host restarted. What it had begun is over; what it had not is still to come.
+    pub fn restarted(&mut self) {
+        if self.phase != Phase::Planned {
+            self.phase = Phase::Done;
+        }
+        (self.connect, self.send, self.receive, self.close) = (None, None, None, None);
+    }
+
     /// Whether it has nothing left to do.
     pub fn is_done(&self) -> bool {
         self.phase == Phase::Done && self.close.is_none()
@@ -100,8 +113,15 @@ impl Stream {
         )
     }
 
-    /// Whether nothing that it waits for can still come: its peer is gone.
+    /// Whether nothing that it waits for can still come: its peer is gone, and it has nothing to say that would show it.
     pub fn is_hopeless(&self, run: &Run) -> bool {
+        let info = match self.phase {
+            Phase::Connecting(socket) | Phase::Open(socket) => run.engine(self.stack).info(socket),
+            Phase::Planned | Phase::Done => None,
+        };
+        if info.and_then(|info| info.tcp).is_some_and(|tcp| tcp.unacked > 0 || tcp.send_queue > 0) {
+            return false;
+        }
         let connection = &run.ledger.connections()[self.id.connection];
         let peer = run.ledger.end(self.id.peer());
         connection.excuse.is_some() && (peer.over || peer.socket.is_none())

@@ -4,6 +4,7 @@
 //! `SMOLTCP_SEEDS=5000 cargo test --release -p sockwright-sim --test smoltcp` runs more; `SMOLTCP_SEED=7` one alone.
 
 mod exchange;
+mod goodput;
 mod peer;
 
 use std::env;

@@ -14,7 +14,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
     AddressFamily, ChurnCloser, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, FastOpenFailure,
-    GapReason, LinkState, LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, PatternPart,
+    GapReason, LinkState, LossDetection, Medium, NeighborState, OnExpiry, PathMtuDiscovery, PatternPart,
     RecoveryCause, RecoveryPhase, RecoveryTimer, RequestResponsePart, RetransmissionReason, ShutdownHow,
     SocketKind, SocketState, SynCookies, TcpState, TimerAction, TimerKind, TrafficEnd, UndoCause,
 };
@@ -87,6 +87,7 @@ named! {
     PathMtuDiscovery "PATH_MTU_DISCOVERY_" false,
     SynCookies "SYN_COOKIES_" false,
     FastOpenFailure "FAST_OPEN_FAILURE_" false,
+    Medium "MEDIUM_" false,
     RequestResponsePart "REQUEST_RESPONSE_PART_" false,
     PatternPart "PATTERN_PART_" false,
     ChurnCloser "CHURN_CLOSER_" false,
