@@ -331,13 +331,17 @@ impl Station {
     }
 
     fn take_frames(&mut self) -> anyhow::Result<bool> {
-        for number in 0..FRAMES_AT_ONCE {
+        let mut gathered = 0;
+        while gathered < GATHERED_MAX {
             let now = Self::at(Instant::now(), self.began);
-            let Some(received) = self.link.recv()? else { return Ok(number > 0) };
-            self.engine.handle_frame_with(now, LinkId(0), received.checksums, received.frame);
-            self.drain();
+            let Some(received) = self.link.recv()? else { break };
+            gathered += received.frame.len();
+            if !self.engine.handle_frame_of_batch(now, LinkId(0), received.checksums, received.frame) {
+                self.drain();
+            }
         }
-        Ok(true)
+        self.drain();
+        Ok(gathered > 0)
     }
 
     fn drain(&mut self) {
@@ -359,8 +363,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
 /// Octets that programs read and write at once.
 const CHUNK: usize = 256 << 10;
-/// Frames between two looks at the socket.
-const FRAMES_AT_ONCE: usize = 8;
+/// Octets of frames that are answered together.
+const GATHERED_MAX: usize = 32 << 10;
 /// How long it looks for more before it sleeps.
 const SPIN: Duration = Duration::from_micros(50);
 /// How long it sleeps at most.
