@@ -55,6 +55,7 @@ pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
@@ -88,6 +89,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
+    /// The options that sockets begin with, shared by all that keep them.
+    defaults: Arc<Options>,
     ids: IdSource,
     interfaces: Vec<Interface>,
     links_down: BTreeSet<LinkId>,
@@ -175,6 +178,7 @@ impl Engine {
         let [stray_replies, echo_replies] = [(); 2].map(|()| Limiter::new(&mut rng));
         let idents = Idents::new(&mut rng);
         Engine {
+            defaults: config.options.clone().into(),
             ids,
             interfaces: Vec::new(),
             links_down: BTreeSet::new(),
@@ -423,7 +427,7 @@ impl Engine {
 
     /// A socket's options.
     pub fn options(&self, socket: SocketId) -> Option<&Options> {
-        self.sockets.get(&socket).map(|socket| &socket.options)
+        self.sockets.get(&socket).map(|socket| &*socket.options)
     }
 
     /// All sockets, ascending.

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -29,7 +30,7 @@ pub(crate) struct Socket {
     pub(crate) kind: SocketKind,
     pub(crate) family: Family,
     pub(crate) state: SocketState,
-    pub(crate) options: Options,
+    pub(crate) options: Arc<Options>,
     pub(crate) local: Option<SocketAddr>,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) listener: Option<SocketId>,

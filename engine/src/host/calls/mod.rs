@@ -9,6 +9,7 @@ mod open;
 mod shut;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use super::config::PortKind;
 use super::op::{Call, Completion, Family, Outcome, Reply, Request, SocketKind, SocketState, Wait};
@@ -156,7 +157,8 @@ impl Engine {
                 ..Errno::EAFNOSUPPORT.into()
             });
         }
-        let options = patched(patch, &self.config.options, family)?;
+        let options = patched(patch, &self.defaults, family)?;
+        let options = if options == *self.defaults { self.defaults.clone() } else { options.into() };
         if self.sockets.len() >= self.shared.limits.sockets {
             self.shared.cx(now).limit_hit(None, Limit::Sockets);
             return Err(Errno::EMFILE.into());
@@ -199,7 +201,7 @@ impl Engine {
                 detail: Some("This option has to be set before the connection exists."),
             });
         }
-        let options = patched(patch, &socket.options, socket.family)?;
+        let options: Arc<Options> = patched(patch, &socket.options, socket.family)?.into();
         socket.options = options.clone();
         // As in `bind`: two datagram sockets of one address could not both receive.
         if let (Some(local), SocketKind::Stream) = (socket.local, socket.kind) {
