@@ -203,6 +203,17 @@ fn what_waits_for_a_neighbor_waits_as_it_will_be_on_the_wire() {
 }
 
 proptest! {
+    /// Whatever is lost, the wire is that of single segments.
+    #[test]
+    fn what_is_lost_of_super_segments_goes_again_as_it_would_without(
+        lost in prop::collection::btree_set(16usize..200, 0..40),
+    ) {
+        let ends = ["10.0.0.1", "10.0.0.2"];
+        let (wire, ..) = transfer(pair(ends, CUTS), 200_000, |number| lost.contains(&number));
+        let (alone, ..) = transfer(pair(ends, NONE), 200_000, |number| lost.contains(&number));
+        prop_assert!(wire == alone);
+    }
+
     /// What is cut here is whole: each segment's checksums hold, and together they are the data.
     #[test]
     fn the_segments_of_a_super_segment_are_its_data(len in 1usize..60_000, v6: bool) {
