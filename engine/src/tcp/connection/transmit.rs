@@ -367,7 +367,7 @@ impl Connection {
         let mss = self.effective_send_mss();
         let fin = u32::from(last.end.after(self.snd.buffer.end()));
         if last.len() > mss + fin {
-            self.recovery.sent.cut(index, last.end - mss);
+            self.recovery.sent.cut(index, last.end - (mss + fin));
             index += 1;
         }
         let probe = *self.recovery.sent.get(index)?;
