@@ -4,6 +4,7 @@
 //! Lengths of time are [`core::time::Duration`].
 
 use core::fmt;
+use core::num::NonZero;
 use core::ops::{Add, AddAssign, Sub};
 use core::time::Duration;
 
@@ -11,28 +12,42 @@ use core::time::Duration;
 ///
 /// Under a virtual clock the origin is the creation of the lab; on a real wire it is the start of the
 /// server. 64 bits of nanoseconds last 584 years.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+///
+/// One more than that is kept: a connection has dozens of times that may not have been, and the niche halves them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZero<u64>);
 
 impl Instant {
     /// The origin of the clock.
-    pub const ZERO: Instant = Instant(0);
+    pub const ZERO: Instant = Instant(NonZero::<u64>::MIN);
     /// The last instant that can be written.
-    pub const MAX: Instant = Instant(u64::MAX);
+    pub const MAX: Instant = Instant(NonZero::<u64>::MAX);
 
-    /// The instant `nanos` nanoseconds after the origin.
+    /// The instant `nanos` nanoseconds after the origin, [`Instant::MAX`] at the latest.
     pub const fn from_nanos(nanos: u64) -> Self {
-        Instant(nanos)
+        Instant(NonZero::<u64>::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds since the origin.
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The time from `earlier` to `self`, or zero when `earlier` is later.
     pub const fn since(self, earlier: Instant) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Instant::ZERO
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Instant").field(&self.as_nanos()).finish()
     }
 }
 
@@ -63,6 +78,7 @@ impl Sub<Instant> for Instant {
 /// Seconds with microseconds, as tcpdump prints them: `1.000042`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000)
+        let nanos = self.as_nanos();
+        write!(f, "{}.{:06}", nanos / 1_000_000_000, nanos % 1_000_000_000 / 1_000)
     }
 }

@@ -219,7 +219,7 @@ impl Engine {
         let segment = stray.segment();
         let (src, dst) = (stray.tuple.local.ip(), stray.tuple.remote.ip());
         let socket = stray.socket.and_then(|id| self.sockets.get(&id));
-        let options = socket.map_or(&self.config.options, |socket| &socket.options);
+        let options = socket.map_or(&self.defaults, |socket| &socket.options);
         let header = header((src, dst), Protocol::Tcp, options);
         match options.path_mtu_discovery.into() {
             Routers::MayNotCut | Routers::AreProbed => header.emit(segment.len(), buf),

@@ -188,7 +188,7 @@ impl Engine {
 
     pub(super) fn icmp_header(&self, src: IpAddr, dst: IpAddr) -> IpHeader {
         let protocol = if src.is_ipv4() { Protocol::Icmpv4 } else { Protocol::Icmpv6 };
-        header((src, dst), protocol, &self.config.options)
+        header((src, dst), protocol, &self.defaults)
     }
 
     /// Queues a message.

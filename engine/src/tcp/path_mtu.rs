@@ -11,6 +11,8 @@
 //! 1500 sent, three RTOs -> 1024: a black hole, and a search from there
 //! ```
 
+use alloc::boxed::Box;
+
 use super::path_search::Search;
 use super::seq::Seq;
 use crate::ip::path_mtu::{self, AGE, MIN_IPV4, MIN_IPV6};
@@ -87,7 +89,7 @@ pub(crate) struct PathMtu {
     //# If PLPMTUD updates the MTU for a particular path, all Packetization Layer sessions that
     //# share the path representation (as described in Section 5.2) SHOULD be notified to make use
     //# of the new MTU and make the required congestion control adjustments.
-    search: Option<Search>,
+    search: Option<Box<Search>>,
     /// What a router told, and the host is to know.
     learnt: Option<path_mtu::PathMtu>,
 }
@@ -164,7 +166,7 @@ impl PathMtu {
     }
 
     pub(crate) fn search(&self) -> Option<&Search> {
-        self.search.as_ref()
+        self.search.as_deref()
     }
 
     /// Lets the search go on: says whether the MTU is another for what it found.
@@ -196,7 +198,7 @@ impl PathMtu {
     //# packet that might be supported by the flow.
     fn start_search(&mut self, low: u32, likely: bool) {
         let Some(peer) = self.peer else { return };
-        self.search = Some(Search::new(low, self.link.min(peer).max(low), likely));
+        self.search = Some(Box::new(Search::new(low, self.link.min(peer).max(low), likely)));
         self.mtu = low;
     }
 

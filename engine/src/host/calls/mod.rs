@@ -9,6 +9,7 @@ mod open;
 mod shut;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use super::config::PortKind;
 use super::op::{Call, Completion, Family, Outcome, Reply, Request, SocketKind, SocketState, Wait};
@@ -128,7 +129,7 @@ impl Engine {
     }
 
     /// The socket, if a caller has it and has not closed it.
-    fn open_socket(&mut self, id: SocketId) -> Result<&mut Socket, OpError> {
+    pub(in crate::host) fn open_socket(&mut self, id: SocketId) -> Result<&mut Socket, OpError> {
         let socket = self.sockets.get_mut(&id).ok_or(Errno::EBADF)?;
         let detail = if !socket.held {
             "The connection has not been accepted."
@@ -156,7 +157,8 @@ impl Engine {
                 ..Errno::EAFNOSUPPORT.into()
             });
         }
-        let options = patched(patch, &self.config.options, family)?;
+        let options = patched(patch, &self.defaults, family)?;
+        let options = if options == *self.defaults { self.defaults.clone() } else { options.into() };
         if self.sockets.len() >= self.shared.limits.sockets {
             self.shared.cx(now).limit_hit(None, Limit::Sockets);
             return Err(Errno::EMFILE.into());
@@ -178,6 +180,7 @@ impl Engine {
             held: true,
             phase: initial_phase(kind),
             parked: Default::default(),
+            driver: None,
             supersedes: None,
             frozen: None,
             in_ready_queue: false,
@@ -198,7 +201,7 @@ impl Engine {
                 detail: Some("This option has to be set before the connection exists."),
             });
         }
-        let options = patched(patch, &socket.options, socket.family)?;
+        let options: Arc<Options> = patched(patch, &socket.options, socket.family)?.into();
         socket.options = options.clone();
         // As in `bind`: two datagram sockets of one address could not both receive.
         if let (Some(local), SocketKind::Stream) = (socket.local, socket.kind) {

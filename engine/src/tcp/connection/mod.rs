@@ -30,6 +30,7 @@ mod user;
 mod user_timeout;
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 use super::agreed::Agreed;
 use super::config::{LossDetection, Options, PathMtuDiscovery};
@@ -152,7 +153,7 @@ pub(crate) struct Connection {
     //# connection, and TCP implementations MUST use the same local address that was used in those
     //# previous segments (MUST- 45).
     pub(crate) tuple: Tuple,
-    pub(crate) options: Options,
+    pub(crate) options: Arc<Options>,
     state: State,
     /// It began at a listener.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5

@@ -72,7 +72,7 @@ impl SegmentSizes {
 pub(crate) struct Origin {
     pub(crate) id: SocketId,
     pub(crate) tuple: Tuple,
-    pub(crate) options: Options,
+    pub(crate) options: Arc<Options>,
     pub(crate) sizes: SegmentSizes,
     /// Our initial sequence number.
     pub(crate) iss: Seq,
@@ -174,7 +174,7 @@ impl Connection {
         let origin = Origin {
             id: record.id,
             tuple: record.tuple,
-            options,
+            options: options.into(),
             sizes,
             iss: record.relative.seq,
             clock: record.clock,

@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use super::*;
+use crate::host::Readiness;
 use crate::host::op::Call;
 
 /// Octets for the user.
@@ -84,20 +85,63 @@ impl Connection {
         }
         let take = available.min(max).min(before_the_mark);
         let data: Vec<u8> = if peek {
-            self.rcv.ready.iter().take(take).copied().collect()
+            first(&self.rcv.ready, take)
         } else {
-            let data = self.rcv.ready.drain(..take).collect();
-            if self.rcv.ready.is_empty() {
-                self.rcv.ready = VecDeque::new();
-            }
-            self.on_room(cx);
-            self.rcv.urgent.on_consumed(self.consumed());
+            let data = if take == available {
+                // All of it changes hands, and is not copied.
+                core::mem::take(&mut self.rcv.ready).into()
+            } else {
+                let data = first(&self.rcv.ready, take);
+                self.rcv.ready.drain(..take);
+                data
+            };
+            self.on_taken(cx);
             data
         };
         let left = if peek { take as u32 } else { 0 };
         let urgent = self.urgent_remaining().saturating_sub(left);
         // As with `recv(2)`: the end comes by itself, after the last octet.
         Some(Ok(ReadyData { data, end_of_stream: ended && available == 0, urgent }))
+    }
+
+    /// RECEIVE for a driver: shows what it takes, of at most `max` octets, where it lies. Any error is left for later.
+    pub(crate) fn recv_with(&mut self, cx: &mut Cx<'_>, max: usize, take: &mut dyn FnMut(&[u8])) -> usize {
+        let taken = self.rcv.ready.len().min(max);
+        let (first, second) = self.rcv.ready.as_slices();
+        let from_first = taken.min(first.len());
+        for piece in [first.get(..from_first), second.get(..taken - from_first)].into_iter().flatten() {
+            if !piece.is_empty() {
+                take(piece);
+            }
+        }
+        self.rcv.ready.drain(..taken);
+        self.on_taken(cx);
+        taken
+    }
+
+    /// What the user could do now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let may_send =
+            self.state.may_send() && !self.snd.fin && (self.state.is_synchronized() || self.serves_early());
+        let room = self.options.send_buffer.saturating_sub(self.snd.buffer.len());
+        Readiness {
+            tcp_state: self.state,
+            readable: self.rcv.ready.len(),
+            end_of_stream: self.receive_ended(),
+            writable: if may_send { room as usize } else { 0 },
+            acknowledged: self.totals.bytes_acked,
+            retransmissions: self.totals.retransmissions,
+            error: self.error,
+        }
+    }
+
+    /// The user took octets.
+    fn on_taken(&mut self, cx: &mut Cx<'_>) {
+        if self.rcv.ready.is_empty() {
+            self.rcv.ready = VecDeque::new();
+        }
+        self.on_room(cx);
+        self.rcv.urgent.on_consumed(self.consumed());
     }
 
     /// The attempt to open failed or was given up: there is no stream that could have an end.
@@ -110,9 +154,9 @@ impl Connection {
         if self.orphan {
             return;
         }
-        for &octet in data.iter().rev() {
-            self.rcv.ready.push_front(octet);
-        }
+        let mut whole = VecDeque::from(data.to_vec());
+        whole.append(&mut self.rcv.ready);
+        self.rcv.ready = whole;
     }
 
     /// Octets that are sure to come together without any being taken: when fewer wait, silly-window avoidance opens the
@@ -231,7 +275,7 @@ impl Connection {
     }
 
     /// The options that take effect on a living connection do.
-    pub(crate) fn set_options(&mut self, cx: &mut Cx<'_>, options: Options) {
+    pub(crate) fn set_options(&mut self, cx: &mut Cx<'_>, options: Arc<Options>) {
         self.rtt.set_min(options.rto_min);
         let keep_alive_changed = self.options.keep_alive != options.keep_alive;
         let told = (self.options.user_timeout, self.options.user_timeout_option);
@@ -248,4 +292,14 @@ impl Connection {
             self.on_room(cx);
         }
     }
+}
+
+/// A copy of the first `len` octets. Octet by octet it would take ten times as long.
+fn first(octets: &VecDeque<u8>, len: usize) -> Vec<u8> {
+    let (head, tail) = octets.as_slices();
+    let (head, rest) = (head.get(..len).unwrap_or(head), len.saturating_sub(head.len()));
+    let mut copy = Vec::with_capacity(len);
+    copy.extend_from_slice(head);
+    copy.extend_from_slice(tail.get(..rest).unwrap_or(tail));
+    copy
 }

@@ -5,6 +5,8 @@
 
 use core::time::Duration;
 
+use alloc::sync::Arc;
+
 use crate::event::Relative;
 use crate::id::SocketId;
 use crate::tcp::agreed::Agreed;
@@ -27,7 +29,7 @@ pub(crate) struct HalfOpen {
     pub(crate) id: SocketId,
     pub(crate) listener: SocketId,
     pub(crate) tuple: Tuple,
-    pub(crate) options: Options,
+    pub(crate) options: Arc<Options>,
     pub(crate) sizes: SegmentSizes,
     pub(crate) iss: Seq,
     pub(crate) irs: Seq,
