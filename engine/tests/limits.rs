@@ -7,11 +7,11 @@ use common::script::{Script, ip};
 use common::{Host, Pair};
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Family, Outcome, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, Errno};
-use sockwright_engine::id::{SessionId, SocketId};
+use sockwright_engine::host::{Config, Errno, Interface, Medium, Offload};
+use sockwright_engine::id::{LinkId, SessionId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::OptionsPatch;
-use sockwright_engine::wire::{IcmpMessage, Protocol, UdpDatagram};
+use sockwright_engine::wire::{ChecksumPolicy, IcmpMessage, Protocol, UdpDatagram};
 use std::time::Duration;
 
 fn config(limits: Limits) -> Config {
@@ -276,8 +276,26 @@ fn vanished() {
 
 /// An open connection with SACK, and eight segments of 1000 octets in flight.
 fn eight_in_flight(limits: Limits) -> Script {
+    eight_in_flight_of(host(limits))
+}
+
+/// The same, and they left as one super-segment.
+fn eight_at_once_in_flight(limits: Limits) -> Script {
+    let interface = Interface {
+        link: LinkId(0),
+        addresses: vec![("10.0.0.1".parse().unwrap(), 24)],
+        mtu: 1500,
+        checksums: ChecksumPolicy::Verify,
+        offload: Offload { checksums: true, segmentation: 65_535 },
+        medium: Medium::Ip,
+        shared_with_host: false,
+    };
+    eight_in_flight_of(Host::with_interface(interface, 1, config(limits)))
+}
+
+fn eight_in_flight_of(host: Host) -> Script {
     let options = OptionsPatch { sack: Some(true), ..OptionsPatch::default() };
-    let mut s = Script::listening_on(host(limits), options);
+    let mut s = Script::listening_on(host, options);
     s.handshake("S 0:0(0) win 60000 <mss 1000,sackOK>", 60_000);
     s.send(8000);
     s
@@ -293,6 +311,15 @@ fn scoreboard_records() {
 }
 
 #[test]
+fn scoreboard_records_of_super_segments() {
+    let mut s = eight_at_once_in_flight(Limits { scoreboard_records: 3, ..Limits::default() });
+    assert_eq!((s.sent().len(), s.host.cut.last()), (3, Some(&3)));
+    assert!(s.host.limit_hits(Limit::ScoreboardRecords) > 0);
+    s.inject(". 1:1(0) ack 2001 win 60000");
+    assert_eq!(s.sent().len(), 2, "two have left the scoreboard");
+}
+
+#[test]
 fn scoreboard_cuts() {
     let mut s = eight_in_flight(Limits { scoreboard_cuts: 2, ..Limits::default() });
     s.sent();
@@ -300,6 +327,19 @@ fn scoreboard_cuts() {
     assert_eq!(s.host.limit_hits(Limit::ScoreboardCuts), 0);
     // Only what it covers wholly is marked from now on: of 1000 octets here none.
     s.inject(". 1:1(0) ack 1 win 60000 <sack 5501:6501 2501:3501>");
+    was_hit(&s.host, Limit::ScoreboardCuts, 1);
+}
+
+#[test]
+fn scoreboard_cuts_of_super_segments() {
+    let mut s = eight_at_once_in_flight(Limits { scoreboard_cuts: 2, ..Limits::default() });
+    assert_eq!((s.sent().len(), s.host.cut.last()), (8, Some(&8)));
+    // Between two of its segments nothing is cut in two.
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 5001:6001 3001:4001 1001:2001>");
+    assert_eq!(s.host.limit_hits(Limit::ScoreboardCuts), 0);
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 6501:7501 5001:6001 3001:4001>");
+    assert_eq!(s.host.limit_hits(Limit::ScoreboardCuts), 0);
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 2501:2601 6501:7501 5001:6001>");
     was_hit(&s.host, Limit::ScoreboardCuts, 1);
 }
 

@@ -4,6 +4,7 @@ mod common;
 
 use common::Pair;
 use common::router::{Manner, Router};
+use common::script::Script;
 use sockwright_engine::event::EventKind;
 use sockwright_engine::id::SocketId;
 use sockwright_engine::tcp::config::{OptionsPatch, PathMtuDiscovery};
@@ -397,6 +398,22 @@ fn a_probe_that_is_lost_among_others_is_tried_again() {
     }
     assert!(least < cwnd * 8 / 10, "{least} of {cwnd}: other data was lost");
     assert_eq!(flow.told, [1500]);
+}
+
+#[test]
+fn a_probe_that_went_again_for_another_reason_than_loss_is_tried_again() {
+    let mut s = Script::listening(OptionsPatch { sack: Some(true), ..probing() });
+    s.handshake("S 0:0(0) win 40000 <mss 1460,sackOK>", 40_000);
+    // The probe, and four segments of 984 octets.
+    s.send(1460 + 4 * 984);
+    assert!(s.sent()[0].starts_with(". 1:1461(1460)"));
+    // The peer takes back what it offered: all that it did not take goes again when the window opens.
+    s.inject(". 1:1(0) ack 1 win 0");
+    s.inject(". 1:1(0) ack 1 win 40000");
+    assert!(s.sent()[0].starts_with(". 1:985(984)"));
+    s.inject(". 1:1(0) ack 5397 win 40000");
+    s.send(1460 + 4 * 984);
+    assert!(s.sent()[0].starts_with(". 5397:6857(1460)"));
 }
 
 //= https://www.rfc-editor.org/rfc/rfc4821#section-7.6.3

@@ -199,6 +199,18 @@ fn fewer_than_three_sacked_segments_wait_for_the_reordering_timer() {
 }
 
 #[test]
+fn of_what_one_acknowledgment_tells_the_latest_block_first_nothing_was_reordered() {
+    let mut s = open(options());
+    flight(&mut s, 5);
+    s.advance(RTT);
+    // The acknowledgment that told of segment 2 alone was lost.
+    s.inject(&ack(1, &[(4, 5), (2, 3)]));
+    assert_eq!(s.info().reordering_seen, 0);
+    s.inject(&ack(1, &[(3, 5)]));
+    assert_eq!(s.info().reordering_seen, 1);
+}
+
+#[test]
 fn reordering_within_the_window_sends_nothing_again() {
     let mut s = open(options());
     flight(&mut s, 4);

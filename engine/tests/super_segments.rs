@@ -160,6 +160,37 @@ fn what_tells_of_a_reduced_window_goes_alone() {
     assert_eq!(s.host.cut[..2], [1, flags.len() - 1]);
 }
 
+/// A client with segments of 1000 octets whose link cuts, and the second flight, of ten segments and the FIN, under way.
+fn with_a_fin_in_flight() -> Script {
+    let host = Host::with_interface(interface("10.0.0.1", CUTS), 1, Config::default());
+    let options = OptionsPatch { sack: Some(true), ..OptionsPatch::default() };
+    let mut s = Script::listening_on(host, options);
+    s.handshake("S 0:0(0) win 60000 <mss 1000,sackOK>", 60_000);
+    s.send(20_000);
+    s.host.shutdown(s.socket, ShutdownHow::Write);
+    s.sent();
+    s.host.cut.clear();
+    s.inject(". 1:1(0) ack 10001 win 60000");
+    s
+}
+
+#[test]
+fn a_tail_loss_probe_sends_again_the_last_segment_with_its_fin() {
+    let mut s = with_a_fin_in_flight();
+    let sent = s.sent();
+    assert_eq!(s.host.cut, [10]);
+    let last = sent.last().unwrap().clone();
+    assert!(last.starts_with("FP. 19001:20001(1000)"), "{last}");
+    s.inject(". 1:1(0) ack 18001 win 60000");
+    s.host.advance(Duration::from_millis(150));
+    assert_eq!(s.sent(), [last]);
+}
+
+#[test]
+fn a_link_that_cuts_computes_checksums_whatever_it_says_of_them() {
+    assert!(largest_cut(OptionsPatch::default(), Offload { checksums: false, ..CUTS }) >= 10);
+}
+
 #[test]
 fn what_waits_for_a_neighbor_waits_as_it_will_be_on_the_wire() {
     let cutting = Interface { offload: CUTS, ..ethernet::interface(&["10.0.0.1/24"]) };
@@ -203,6 +234,17 @@ fn what_waits_for_a_neighbor_waits_as_it_will_be_on_the_wire() {
 }
 
 proptest! {
+    /// Whatever is lost, the wire is that of single segments.
+    #[test]
+    fn what_is_lost_of_super_segments_goes_again_as_it_would_without(
+        lost in prop::collection::btree_set(16usize..200, 0..40),
+    ) {
+        let ends = ["10.0.0.1", "10.0.0.2"];
+        let (wire, ..) = transfer(pair(ends, CUTS), 200_000, |number| lost.contains(&number));
+        let (alone, ..) = transfer(pair(ends, NONE), 200_000, |number| lost.contains(&number));
+        prop_assert!(wire == alone);
+    }
+
     /// What is cut here is whole: each segment's checksums hold, and together they are the data.
     #[test]
     fn the_segments_of_a_super_segment_are_its_data(len in 1usize..60_000, v6: bool) {

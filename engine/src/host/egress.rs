@@ -206,7 +206,10 @@ impl Engine {
         let Some(remote) = wanted.then(remote).flatten() else { return Offload::default() };
         match self.way_to(remote) {
             Way::Link(hop) => {
-                self.interfaces.get(hop.interface).map_or_else(Offload::default, |at| at.offload)
+                let offload =
+                    self.interfaces.get(hop.interface).map_or_else(Offload::default, |at| at.offload);
+                // Who cuts has new headers to sum.
+                Offload { checksums: offload.checksums || offload.segmentation > 0, ..offload }
             }
             Way::Ourselves | Way::Nowhere => Offload::default(),
         }

@@ -258,6 +258,8 @@ impl Search {
         {
             self.on_failure(probe.size, now, interval);
         }
+        // It went again in smaller segments, for another reason than loss: whether it arrived, nobody knows.
+        self.probe.take_if(|probe| !probe.is_lost() && una.at_or_after(probe.end));
     }
 
     /// Packets of `size` octets do not arrive.

@@ -15,6 +15,8 @@ use sockwright_engine::wire::{ChecksumPolicy, IcmpMessage, IpPacket, Protocol, T
 
 const LINK: LinkId = LinkId(0);
 const MTU: usize = 1500;
+/// What a link does that takes super-segments.
+const CUTS: Offload = Offload { checksums: true, segmentation: 65_535 };
 /// More packets than this from one input never end.
 const OUTPUTS_MAX: usize = 100_000;
 
@@ -47,12 +49,14 @@ impl Watched {
         let config = Config { limits: limits.clone(), ..Config::default() };
         let mut engine = Engine::new(config, [seed; 32], IdSource::new());
         let prefix = if ip.is_ipv4() { 24 } else { 64 };
+        // Of two hosts one, and which of them depends on the family.
+        let cuts = (seed % 2 == 1) == ip.is_ipv4();
         let interface = Interface {
             link: LINK,
             addresses: vec![(ip, prefix)],
             mtu: MTU,
             checksums: ChecksumPolicy::Verify,
-            offload: Offload::default(),
+            offload: if cuts { CUTS } else { Offload::default() },
             medium: Medium::Ip,
             shared_with_host: false,
         };
@@ -154,9 +158,12 @@ impl Watched {
             let Some(transmit) = self.engine.poll_transmit(self.now, &mut packet) else { break };
             assert!(count < OUTPUTS_MAX, "the output never ends");
             assert_eq!(transmit.len, packet.len());
-            assert!(packet.len() <= MTU, "{} octets on a link of {MTU}", packet.len());
-            check_packet(&packet);
-            self.sent.push_back(packet.clone());
+            let whole = || vec![packet.clone()];
+            for packet in transmit.unfinished.map_or_else(whole, |rest| rest.finish(&packet).collect()) {
+                assert!(packet.len() <= MTU, "{} octets on a link of {MTU}", packet.len());
+                check_packet(&packet);
+                self.sent.push_back(packet);
+            }
         }
         while let Some(Completion { op, socket: _, result }) = self.engine.poll_completion() {
             let at = self.waiting.iter().position(|waiting| *waiting == op);

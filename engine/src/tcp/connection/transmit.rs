@@ -367,7 +367,7 @@ impl Connection {
         let mss = self.effective_send_mss();
         let fin = u32::from(last.end.after(self.snd.buffer.end()));
         if last.len() > mss + fin {
-            self.recovery.sent.cut(index, last.end - mss);
+            self.recovery.sent.cut(index, last.end - (mss + fin));
             index += 1;
         }
         let probe = *self.recovery.sent.get(index)?;
@@ -409,7 +409,7 @@ impl Connection {
             self.note_app_limited();
             return None;
         }
-        if self.recovery.sent.len() >= cx.limits.scoreboard_records {
+        if self.recovery.sent.segments() >= cx.limits.scoreboard_records {
             cx.limit_hit(Some(self.id), Limit::ScoreboardRecords);
             return None;
         }
@@ -488,7 +488,10 @@ impl Connection {
         let paced = self.congestion.pacing_rate().map_or(u32::MAX, |rate| {
             u32::try_from(u128::from(rate) * AT_ONCE.as_nanos() / 1_000_000_000).unwrap_or(u32::MAX)
         });
-        let all = may.waiting.min(may.usable).min(room).min(paced);
+        // Each of them counts as a segment, as it would had it gone alone.
+        let records = cx.limits.scoreboard_records.saturating_sub(self.recovery.sent.segments());
+        let counted = u32::try_from(records).unwrap_or(u32::MAX).saturating_mul(mss);
+        let all = may.waiting.min(may.usable).min(room).min(paced).min(counted);
         let full = all - all % mss;
         if full < 2 * mss { (len, None) } else { (full, u16::try_from(mss).ok()) }
     }
@@ -585,6 +588,9 @@ impl Connection {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
             let again = out.flags.contains(Flags::SYN | Flags::ACK) && !self.passive;
             self.note_sent(cx.now, self.snd.nxt, end, again.into());
+            if let Some(each) = out.cut {
+                self.recovery.sent.last_is_of(each);
+            }
             self.snd.nxt = end;
             self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);
         }

@@ -19,7 +19,7 @@ pub(crate) type Block = (Seq, Seq);
 /// What a SACK option says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// What the peer holds beyond its acknowledgment.
+    /// What the peer holds beyond its acknowledgment, in the order of sequence numbers.
     blocks: [Block; SackBlocks::MAX],
     count: usize,
     /// What the peer received twice.
@@ -46,6 +46,11 @@ impl Report {
             } else {
                 report.ignored += 1;
             }
+        }
+        // RACK takes what is told with the lowest numbers first (RFC 8985 §6.2): the peer puts the latest first, and
+        // what it tells after that was not reordered because of it.
+        if let Some(blocks) = report.blocks.get_mut(..report.count) {
+            blocks.sort_unstable_by_key(|(left, _)| left.octets_since(una));
         }
         report
     }
@@ -82,7 +87,7 @@ mod tests {
     #[test]
     fn blocks_beyond_the_acknowledgment_are_news() {
         let report = read(&[(3000, 4000), (1500, 2000)], 1000);
-        assert_eq!(report.blocks(), [(Seq(3000), Seq(4000)), (Seq(1500), Seq(2000))]);
+        assert_eq!(report.blocks(), [(Seq(1500), Seq(2000)), (Seq(3000), Seq(4000))]);
         assert_eq!((report.dsack, report.ignored), (None, 0));
     }
 

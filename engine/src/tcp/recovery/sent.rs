@@ -38,13 +38,25 @@ pub(crate) struct Record {
     pub(crate) resent: bool,
     /// How often it was sent again.
     pub(crate) retransmissions: u8,
-    /// The second part of a record that was cut.
+    /// The second part of a segment that was cut.
     cut: bool,
+    /// Octets of each of the segments that it is of; 0: it is of one.
+    each: u16,
 }
 
 impl Record {
     pub(crate) fn len(&self) -> u32 {
         self.end.octets_since(self.start)
+    }
+
+    /// The segments that it is of.
+    fn segments(&self) -> usize {
+        self.len().checked_div(self.each.into()).map_or(1, |full| full.max(1) as usize)
+    }
+
+    /// Whether one of its segments ends at `at`, and another begins.
+    fn is_between_segments(&self, at: Seq) -> bool {
+        at.octets_since(self.start).checked_rem(self.each.into()) == Some(0)
     }
 
     /// Whether it waits to be sent again.
@@ -69,6 +81,8 @@ pub(crate) struct Sacked {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     records: VecDeque<Record>,
+    /// The segments that the records are of.
+    segments: usize,
     sacked: u32,
     lost: u32,
     resent: u32,
@@ -78,7 +92,7 @@ pub(crate) struct Sent {
     due: u32,
     /// No record before this waits to be sent again.
     due_from: Seq,
-    /// Second parts of records that were cut.
+    /// Second parts of segments that were cut.
     cuts: usize,
     /// Blocks of which every record is sacked, the latest first: a peer repeats its blocks with each acknowledgment, and a
     /// long one is not to be walked again for the segment by which it grew.
@@ -129,6 +143,11 @@ impl Sent {
         self.records.len()
     }
 
+    /// Segments outstanding, and the parts of those that were cut.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&Record> {
         self.records.get(index)
     }
@@ -158,7 +177,17 @@ impl Sent {
             resent: false,
             retransmissions,
             cut: false,
+            each: 0,
         });
+        self.segments += 1;
+    }
+
+    /// What was taken down last is of segments of `each` octets.
+    pub(crate) fn last_is_of(&mut self, each: u16) {
+        let Some(last) = self.records.back_mut() else { return };
+        self.segments -= last.segments();
+        last.each = each;
+        self.segments += last.segments();
     }
 
     /// Takes down that the record was sent again. Of one that was sacked the peer is not believed any more to have it.
@@ -191,6 +220,7 @@ impl Sent {
             if let Some(record) = self.records.pop_front() {
                 self.count(&record, false);
                 self.cuts -= usize::from(record.cut);
+                self.segments -= record.segments();
                 delivered(&record);
             }
         }
@@ -206,7 +236,7 @@ impl Sent {
         }
     }
 
-    /// The peer has what is between `left` and `right`. Shows each record that this is news of. Records are cut at the
+    /// The peer has what is between `left` and `right`. Shows each record that this is news of. Segments are cut at the
     /// ends of the block while no more than `cuts_max` were.
     //= https://www.rfc-editor.org/rfc/rfc6675#section-4
     //# Given the information provided in an ACK, each octet that is
@@ -228,10 +258,11 @@ impl Sent {
         for edge in [left, right] {
             let index = self.index_of(edge);
             let inside = self.records.get(index).filter(|r| r.start.before(edge) && !r.sacked);
-            if inside.is_some() && self.cuts < cuts_max {
+            let Some(record) = inside else { continue };
+            if record.is_between_segments(edge) || self.cuts < cuts_max {
                 self.cut(index, edge);
             } else {
-                done.refused |= inside.is_some();
+                done.refused = true;
             }
         }
         let mut index = self.index_of(from);
@@ -334,9 +365,13 @@ impl Sent {
     pub(crate) fn cut(&mut self, index: usize, at: Seq) {
         let Some(record) = self.records.get_mut(index) else { return };
         debug_assert!(at.after(record.start) && at.before(record.end));
-        let second = Record { start: at, cut: true, ..*record };
+        self.segments -= record.segments();
+        let between = record.is_between_segments(at);
+        let second =
+            Record { start: at, cut: !between, each: if between { record.each } else { 0 }, ..*record };
         record.end = at;
-        self.cuts += 1;
+        self.segments += record.segments() + second.segments();
+        self.cuts += usize::from(!between);
         self.sacked_records += u32::from(second.sacked);
         self.records.insert(index + 1, second);
     }
@@ -354,8 +389,13 @@ impl Sent {
             }
             let Some(next) = self.records.remove(index + 1) else { return };
             self.cuts -= usize::from(next.cut);
+            self.segments -= next.segments();
             if let Some(record) = self.records.get_mut(index) {
+                self.segments -= record.segments();
+                self.segments += 1;
                 record.end = next.end;
+                // They go again as one.
+                record.each = 0;
                 record.retransmissions = record.retransmissions.max(next.retransmissions);
             }
         }
@@ -407,10 +447,13 @@ impl Sent {
             }
             recount.count(record, true);
             recount.cuts += usize::from(record.cut);
+            recount.segments += record.segments();
             at = record.end;
         }
-        let sums =
-            |sent: &Sent| (sent.sacked, sent.lost, sent.resent, sent.sacked_records, sent.due, sent.cuts);
+        let sums = |sent: &Sent| {
+            let Sent { segments, sacked, lost, resent, sacked_records, due, cuts, .. } = *sent;
+            (segments, sacked, lost, resent, sacked_records, due, cuts)
+        };
         at == nxt && sums(&recount) == sums(self)
     }
 }
@@ -478,6 +521,21 @@ mod tests {
     }
 
     #[test]
+    fn between_two_segments_of_a_record_nothing_is_cut_in_two() {
+        let mut sent = Sent::default();
+        sent.push(Seq(0), Seq(10_001), Instant::ZERO, Stamp::default(), 0);
+        sent.last_is_of(1000);
+        assert_eq!(sent.segments(), 10);
+        let between = sent.sack(Seq(2000), Seq(3000), 0, |_| {});
+        assert_eq!((between, sent.len(), sent.segments()), (Sacked { octets: 1000, refused: false }, 3, 10));
+        assert!(sent.sack(Seq(4500), Seq(6000), 0, |_| {}).refused);
+        assert!(!sent.sack(Seq(4500), Seq(4600), 2, |_| {}).refused);
+        assert!(sent.sack(Seq(8000), Seq(8500), 2, |_| {}).refused, "of what was cut nobody knows");
+        sent.acknowledge(Seq(10_001), |_| {});
+        assert_eq!((sent.segments(), sent.cuts), (0, 0));
+    }
+
+    #[test]
     fn an_idle_scoreboard_holds_no_memory() {
         let mut sent = flight();
         sent.acknowledge(Seq(10_000), |_| {});
@@ -486,7 +544,7 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Push(u32),
+        Push(u32, u16),
         Acknowledge(u32),
         Sack(u32, u32),
         Lose(u32),
@@ -498,7 +556,7 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            4 => (1u32..40).prop_map(Step::Push),
+            4 => (1u32..40, 0u16..20).prop_map(|(len, each)| Step::Push(len, each)),
             2 => (0u32..60).prop_map(Step::Acknowledge),
             4 => (0u32..200, 1u32..60).prop_map(|(from, len)| Step::Sack(from, len)),
             3 => (0u32..40).prop_map(Step::Lose),
@@ -551,8 +609,9 @@ mod tests {
             let (mut sent, mut octets) = (Sent::default(), Vec::<Octet>::new());
             for step in steps {
                 match step {
-                    Step::Push(len) => {
+                    Step::Push(len, each) => {
                         sent.push(nxt, nxt + len, Instant::ZERO, Stamp::default(), 0);
+                        sent.last_is_of(each);
                         octets.extend((0..len).map(|_| Octet::default()));
                         nxt += len;
                     }
