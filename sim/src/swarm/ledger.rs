@@ -351,6 +351,7 @@ impl Ledger {
         let leapt = |end: &End| end.socket.and_then(|(at, _)| self.leapt.get(&at)).copied();
         connection.plan.sides[id.side].may_time_out()
             || connection.half_open
+            || connection.reincarnated
             || connection.ends.iter().any(|end| end.haunted)
             || connection.ends.iter().filter_map(leapt).any(|leapt| leapt > LEAP_BORNE)
     }

@@ -241,7 +241,9 @@ impl LossBased {
         //# implementations SHOULD fall back to RFC 3390 for the restart window
         //# (RW) if any packet loss is detected during either the initial window
         //# or a restart window, and more than 4 KB of data is sent.
-        let most = if self.start.lossy { rfc3390_window(self.mss) } else { self.initial_window };
+        // That of larger segments than at first is one of them at least.
+        let most =
+            if self.start.lossy { rfc3390_window(self.mss) } else { self.initial_window.max(self.mss) };
         if self.cwnd > most {
             // What it was is remembered as in RFC 7661 §4.4.3: the way back to it is slow start.
             self.ssthresh = self.ssthresh.max(three_quarters(self.cwnd));
