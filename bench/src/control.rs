@@ -41,7 +41,7 @@ async fn measure() -> anyhow::Result<Vec<Figure>> {
 async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Figure>> {
     let mut sockets = SocketsClient::new(channel.clone());
     let mut networks = NetworksClient::new(channel.clone());
-    let stack = |name: &str| pb::LabStack { name: name.into(), addresses: vec![] };
+    let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
     let lab = pb::CreateLabRequest {
         name: "bench".into(),
         stacks: vec![stack("a"), stack("b")],

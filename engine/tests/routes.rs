@@ -19,7 +19,7 @@ fn route(destination: &str, gateway: &str, link: u32) -> Route {
     Route {
         destination: ip.parse().unwrap(),
         prefix: prefix.parse().unwrap(),
-        gateway: gateway.parse().unwrap(),
+        gateway: (!gateway.is_empty()).then(|| gateway.parse().unwrap()),
         link: LinkId(link),
     }
 }
@@ -63,6 +63,14 @@ fn neighbors_are_asked_for_themselves_and_others_by_their_router() {
     assert_eq!(asked(&mut host, "192.0.2.1:7"), "10.0.0.254 from 10.0.0.1");
     assert_eq!(asked(&mut host, "[fd00::9]:7"), "fd00::9 from fd00::1");
     assert_eq!(asked(&mut host, "[2001:db8::1]:7"), "fd00::fe from fd00::1");
+}
+
+#[test]
+fn a_network_may_be_on_the_link_without_an_address_of_ours() {
+    let mut host = routed(&[("0.0.0.0/0", "10.0.0.254"), ("10.5.0.0/16", ""), ("2001:db8::/64", "")]);
+    assert_eq!(asked(&mut host, "10.5.3.9:7"), "10.5.3.9 from 10.0.0.1");
+    assert_eq!(asked(&mut host, "10.6.0.9:7"), "10.0.0.254 from 10.0.0.1");
+    assert_eq!(asked(&mut host, "[2001:db8::9]:7"), "2001:db8::9 from fd00::1");
 }
 
 #[test]

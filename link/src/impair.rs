@@ -211,6 +211,8 @@ pub struct Impairer {
     departures: VecDeque<Instant>,
     /// The latest arrival so far of a packet that was not held back.
     last_arrival: Instant,
+    /// Octets of each frame before its IP packet.
+    header_len: usize,
 }
 
 impl Impairer {
@@ -230,7 +232,14 @@ impl Impairer {
             marking: Rng::from_seed(seed.rotate_left(32)),
             departures: VecDeque::new(),
             last_arrival: Instant::ZERO,
+            header_len: 0,
         }
+    }
+
+    /// The same for frames with so many octets before their IP packets: they take no time on the line and count for no
+    /// MTU, but a bit of them may be flipped.
+    pub fn with_header(self, header_len: usize) -> Impairer {
+        Impairer { header_len, ..self }
     }
 
     /// What the line does to packets now.
@@ -251,10 +260,11 @@ impl Impairer {
         let dice = Dice::throw(&mut self.rng);
         let in_burst = self.lost_in_burst();
         let marks = self.marking.next_unit() < self.impairments.mark;
-        if self.impairments.mtu.is_some_and(|mtu| frame.len() > mtu) {
+        let packet_len = frame.len().saturating_sub(self.header_len);
+        if self.impairments.mtu.is_some_and(|mtu| packet_len > mtu) {
             return Verdict::Dropped(DropCause::TooBig);
         }
-        let Some(departure) = self.transmit(now, frame.len()) else {
+        let Some(departure) = self.transmit(now, packet_len) else {
             return Verdict::Dropped(DropCause::QueueFull);
         };
         if in_burst || dice.loss < self.impairments.loss {
@@ -315,7 +325,8 @@ impl Impairer {
             self.last_arrival = in_order;
         }
         if marks {
-            delivery.marks.marked = congestion::mark(delivery.frame.to_mut());
+            let packet = delivery.frame.to_mut().get_mut(self.header_len..);
+            delivery.marks.marked = packet.is_some_and(congestion::mark);
         }
         if dice.corrupt < corrupt && !frame.is_empty() {
             let bit = (dice.corrupt_where * (frame.len() * 8) as f64) as usize;

@@ -1,6 +1,6 @@
-//! A network segment inside this process: any number of endpoints, joined at the IP level.
+//! A network segment inside this process: any number of endpoints, joined at the IP level or by Ethernet.
 //!
-//! A frame is a whole IP packet. One that an endpoint sends passes that endpoint's [`Impairer`] and arrives at the
+//! On the former a frame is a whole IP packet. One that an endpoint sends passes that endpoint's [`Impairer`] and arrives at the
 //! endpoint that owns the destination address:
 //!
 //! ```text
@@ -11,6 +11,9 @@
 //!
 //! Time is whatever the caller says it is, so the same link serves a virtual clock and a real one, and the same calls
 //! with the same seed give the same arrivals. There is no ARP and no broadcast: an address is known once attached.
+//!
+//! On an Ethernet a frame has its header, and the segment is a switch that knows every station: a frame goes to the station
+//! that it is for, or, where it is for a group, to all the others, to each by a way of its own ([`VirtualLink::flood`]).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -19,6 +22,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use sockwright_engine::time::Instant;
+use sockwright_engine::wire::{EthernetFrame, Mac, ethernet_header_len};
 
 use crate::impair::{self, Delivery, Impairer, Impairments, InvalidImpairment, Marks, Verdict};
 use crate::packet;
@@ -29,6 +33,9 @@ use crate::rng::Rng;
 pub struct VirtualLink {
     endpoints: BTreeMap<EndpointId, Impairer>,
     owners: BTreeMap<IpAddr, EndpointId>,
+    /// The stations of an Ethernet.
+    stations: BTreeMap<Mac, EndpointId>,
+    medium: Medium,
     /// Earliest first; of those at the same time, the one sent first.
     in_flight: BinaryHeap<Reverse<Flight>>,
     next_id: u64,
@@ -38,6 +45,16 @@ pub struct VirtualLink {
     counters: Counters,
     /// Buffers of delivered frames, to be used again.
     spare: Vec<Vec<u8>>,
+}
+
+/// What a segment carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Medium {
+    /// IP packets.
+    #[default]
+    Ip,
+    /// Ethernet frames, without tags.
+    Ethernet,
 }
 
 /// Names an endpoint of one link. Never used again once detached.
@@ -91,7 +108,7 @@ pub struct Path {
 pub enum DropCause {
     /// Its sender is not attached.
     NoSuchEndpoint,
-    /// Its IP header is cut short or contradicts its length.
+    /// Its Ethernet header is cut short, or its IP header is or contradicts its length.
     Malformed,
     /// Nobody on the segment owns its destination.
     NoSuchHost,
@@ -156,6 +173,8 @@ pub struct Counters {
 pub enum AttachError {
     /// Another endpoint, or this one in the same list, owns the address.
     AddressTaken(IpAddr),
+    /// Another station has the MAC address.
+    MacTaken(Mac),
     /// [`Limits::endpoints`] was reached.
     TooManyEndpoints(usize),
     /// [`Limits::addresses`] was reached.
@@ -168,6 +187,8 @@ impl VirtualLink {
         VirtualLink {
             endpoints: BTreeMap::new(),
             owners: BTreeMap::new(),
+            stations: BTreeMap::new(),
+            medium: Medium::Ip,
             in_flight: BinaryHeap::new(),
             next_id: 0,
             next_flight: 0,
@@ -176,6 +197,27 @@ impl VirtualLink {
             counters: Counters::default(),
             spare: Vec::new(),
         }
+    }
+
+    /// An Ethernet without stations; `seed` decides all chance on it.
+    pub fn ethernet(seed: u64, limits: Limits) -> VirtualLink {
+        VirtualLink { medium: Medium::Ethernet, ..VirtualLink::new(seed, limits) }
+    }
+
+    /// What it carries.
+    pub fn medium(&self) -> Medium {
+        self.medium
+    }
+
+    /// Attaches a station to an Ethernet. Its line does nothing to frames until
+    /// [`set_impairments`](VirtualLink::set_impairments).
+    pub fn attach_station(&mut self, mac: Mac) -> Result<EndpointId, AttachError> {
+        if self.stations.contains_key(&mac) {
+            return Err(AttachError::MacTaken(mac));
+        }
+        let id = self.attach(&[])?;
+        self.stations.insert(mac, id);
+        Ok(id)
     }
 
     /// Attaches an endpoint that owns `addresses`. Its line does nothing to frames until
@@ -195,7 +237,12 @@ impl VirtualLink {
         let id = EndpointId(self.next_id);
         self.next_id += 1;
         self.owners.extend(addresses.iter().map(|&address| (address, id)));
-        self.endpoints.insert(id, Impairer::unimpaired(self.seeds.next_u64()));
+        let header_len = match self.medium {
+            Medium::Ip => 0,
+            Medium::Ethernet => ethernet_header_len(None),
+        };
+        let impairer = Impairer::unimpaired(self.seeds.next_u64()).with_header(header_len);
+        self.endpoints.insert(id, impairer);
         Ok(id)
     }
 
@@ -203,6 +250,7 @@ impl VirtualLink {
     pub fn detach(&mut self, endpoint: EndpointId) {
         self.endpoints.remove(&endpoint);
         self.owners.retain(|_, owner| *owner != endpoint);
+        self.stations.retain(|_, station| *station != endpoint);
         let before = self.in_flight.len();
         self.in_flight.retain(|Reverse(flight)| flight.arrival.to != endpoint);
         self.counters.orphaned += (before - self.in_flight.len()) as u64;
@@ -226,14 +274,20 @@ impl VirtualLink {
         }
     }
 
-    /// Sends `frame` from an endpoint at `now`, which never goes backwards.
+    /// Sends `frame` from an endpoint at `now`, which never goes backwards. One that is for a group goes nowhere.
     pub fn send(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Sent {
-        self.counters.sent += 1;
-        let sent = self.try_send(now, from, frame);
-        if let Err(cause) = sent {
-            *self.counters.of(cause) += 1;
+        let to = self.receiver(frame);
+        self.send_to(now, from, to, frame)
+    }
+
+    /// Sends `frame`, which is for a group of stations, to each of the others as [`VirtualLink::send`] does to one: the line
+    /// from its sender carries it as often. `None` where it is for no group.
+    pub fn flood(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Option<Vec<Sent>> {
+        if self.medium != Medium::Ethernet || frame.first().is_none_or(|octet| octet & GROUP == 0) {
+            return None;
         }
-        sent.unwrap_or_else(Sent::Dropped)
+        let others: Vec<_> = self.endpoints.keys().copied().filter(|other| *other != from).collect();
+        Some(others.into_iter().map(|to| self.send_to(now, from, Ok(to), frame)).collect())
     }
 
     /// When the next frame arrives, if any is on its way.
@@ -268,10 +322,45 @@ impl VirtualLink {
         &self.counters
     }
 
-    fn try_send(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Result<Sent, DropCause> {
+    /// Whom a frame is for.
+    fn receiver(&self, frame: &[u8]) -> Result<EndpointId, DropCause> {
+        let owner = match self.medium {
+            Medium::Ip => {
+                let destination = packet::destination(frame).ok_or(DropCause::Malformed)?;
+                self.owners.get(&destination)
+            }
+            Medium::Ethernet => {
+                let frame = EthernetFrame::parse(frame).map_err(|_| DropCause::Malformed)?;
+                self.stations.get(&frame.dst)
+            }
+        };
+        owner.copied().ok_or(DropCause::NoSuchHost)
+    }
+
+    fn send_to(
+        &mut self,
+        now: Instant,
+        from: EndpointId,
+        to: Result<EndpointId, DropCause>,
+        frame: &[u8],
+    ) -> Sent {
+        self.counters.sent += 1;
+        let sent = self.try_send(now, from, to, frame);
+        if let Err(cause) = sent {
+            *self.counters.of(cause) += 1;
+        }
+        sent.unwrap_or_else(Sent::Dropped)
+    }
+
+    fn try_send(
+        &mut self,
+        now: Instant,
+        from: EndpointId,
+        to: Result<EndpointId, DropCause>,
+        frame: &[u8],
+    ) -> Result<Sent, DropCause> {
         let impairer = self.endpoints.get_mut(&from).ok_or(DropCause::NoSuchEndpoint)?;
-        let destination = packet::destination(frame).ok_or(DropCause::Malformed)?;
-        let to = *self.owners.get(&destination).ok_or(DropCause::NoSuchHost)?;
+        let to = to?;
         match impairer.apply(now, frame) {
             Verdict::Dropped(cause) => Err(DropCause::Impaired(cause)),
             Verdict::Delivered(original, copy) => {
@@ -364,6 +453,7 @@ impl fmt::Display for AttachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AttachError::AddressTaken(address) => write!(f, "{address} is already on this segment"),
+            AttachError::MacTaken(mac) => write!(f, "{mac} is already on this segment"),
             AttachError::TooManyEndpoints(limit) => {
                 write!(f, "this segment already has all {limit} endpoints")
             }
@@ -376,6 +466,8 @@ impl fmt::Display for AttachError {
 
 impl Error for AttachError {}
 
+/// Set in the first octet of the destination of a frame that is for a group.
+const GROUP: u8 = 1;
 /// Buffers kept for later frames.
 const SPARE_BUFFERS: usize = 256;
 

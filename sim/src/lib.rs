@@ -21,4 +21,4 @@ pub mod text;
 pub mod world;
 
 pub use output::{Fate, Output};
-pub use world::{Arrival, LinkConfig, LinkIndex, StackId, World, WorldError};
+pub use world::{Arrival, LinkConfig, LinkIndex, StackId, Station, World, WorldError};

@@ -12,7 +12,7 @@
 use sockwright_engine::event::Event;
 use sockwright_engine::host::op::Completion;
 use sockwright_engine::time::Instant;
-use sockwright_link::virtual_link::{DropCause, Path};
+use sockwright_link::virtual_link::{DropCause, Medium, Path};
 
 use crate::world::{LinkIndex, StackId};
 
@@ -43,9 +43,11 @@ pub enum Output {
         at: Instant,
         /// By whom.
         from: StackId,
-        /// What became of it.
+        /// What became of it; one for a group of stations is told for each.
         fate: Fate,
-        /// The IP packet as it was sent, whatever befell it.
+        /// What the link carries.
+        medium: Medium,
+        /// The frame as it was sent, whatever befell it.
         frame: Vec<u8>,
     },
 }

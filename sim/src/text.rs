@@ -11,8 +11,10 @@ use std::fmt;
 use sockwright_engine::event::{Event, EventKind, SegmentRecord};
 use sockwright_engine::host::OpError;
 use sockwright_engine::host::op::Reply;
-use sockwright_engine::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment};
-use sockwright_link::virtual_link::Path;
+use sockwright_engine::wire::{
+    Arp, ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Protocol, TcpSegment,
+};
+use sockwright_link::virtual_link::{Medium, Path};
 
 use crate::output::{Fate, Output};
 use crate::world::StackId;
@@ -26,7 +28,7 @@ impl fmt::Display for Output {
             Output::Completion { completion, .. } => {
                 write!(f, "#{} op {} {}", completion.socket, completion.op, Brief(&completion.result))
             }
-            Output::Link { fate, frame, .. } => {
+            Output::Link { fate, medium, frame, .. } => {
                 match fate {
                     Fate::Dropped(cause) => write!(f, "-> dropped ({cause:?})")?,
                     Fate::Flying { to, original, copy } => {
@@ -38,7 +40,10 @@ impl fmt::Display for Output {
                         }
                     }
                 }
-                fmt_frame(f, frame)
+                match medium {
+                    Medium::Ip => fmt_packet(f, frame),
+                    Medium::Ethernet => fmt_frame(f, frame),
+                }
             }
         }
     }
@@ -113,6 +118,21 @@ fn fmt_path(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
 }
 
 fn fmt_frame(f: &mut fmt::Formatter<'_>, frame: &[u8]) -> fmt::Result {
+    let Ok(frame) = EthernetFrame::parse(frame) else {
+        return write!(f, " [{} octets, malformed]", frame.len());
+    };
+    write!(f, " {} > {}:", frame.src, frame.dst)?;
+    match frame.ether_type {
+        EtherType::Ipv4 | EtherType::Ipv6 => fmt_packet(f, frame.payload),
+        EtherType::Arp => match Arp::parse(frame.payload) {
+            Ok(arp) => write!(f, " {arp}"),
+            Err(malformed) => write!(f, " [{malformed}]"),
+        },
+        EtherType::Unknown(number) => write!(f, " [type {number:#06x}]"),
+    }
+}
+
+fn fmt_packet(f: &mut fmt::Formatter<'_>, frame: &[u8]) -> fmt::Result {
     let Ok(packet) = IpPacket::parse(frame) else {
         return write!(f, " [{} octets, malformed]", frame.len());
     };

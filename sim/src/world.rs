@@ -20,11 +20,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Errno, Interface, LinkChange, Medium, Offload};
+use sockwright_engine::host::{
+    Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Offload, Route,
+};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::ChecksumPolicy;
+use sockwright_engine::wire::{ChecksumPolicy, Mac};
 use sockwright_link::impair::{Impairments, InvalidImpairment};
 use sockwright_link::virtual_link::{self, AttachError, EndpointId, Sent, VirtualLink};
 
@@ -53,6 +55,17 @@ impl Default for LinkConfig {
     fn default() -> Self {
         LinkConfig { impairments: Impairments::default(), mtu: 1500 }
     }
+}
+
+/// A stack's place on an Ethernet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Which.
+    pub stack: StackId,
+    /// Its MAC address, which no other has there.
+    pub mac: Mac,
+    /// Its addresses, each with the length of its prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
 }
 
 /// Why the world did not change as asked.
@@ -107,7 +120,7 @@ pub struct Arrival {
     pub at: Instant,
     /// On which link.
     pub link: LinkIndex,
-    /// The IP packet.
+    /// The IP packet, or on an Ethernet the frame.
     pub frame: Vec<u8>,
 }
 
@@ -117,6 +130,8 @@ struct Link {
     members: BTreeMap<StackId, EndpointId>,
     /// What the members are called there.
     addresses: BTreeMap<StackId, Vec<(IpAddr, u8)>>,
+    /// On an Ethernet, the MAC address of each.
+    macs: BTreeMap<StackId, Mac>,
     owners: BTreeMap<EndpointId, StackId>,
 }
 
@@ -202,17 +217,22 @@ impl World {
     }
 
     /// Restarts a stack as if its power had failed for a moment: its engine is gone with all its sockets, unheard, and
-    /// another takes its place with the same interfaces and addresses and a seed of its own. The calls that waited
+    /// another takes its place with the same interfaces, addresses and routes and a seed of its own. The calls that waited
     /// never end. What is on its way to the stack reaches the new engine.
     pub fn restart_stack(&mut self, stack: StackId, config: Config, ids: IdSource) -> Result<(), WorldError> {
-        if self.engine(stack).is_none() {
-            return Err(WorldError::NoSuchStack(stack));
-        }
+        let old = self.engine(stack).ok_or(WorldError::NoSuchStack(stack))?;
+        let routes = old.routes().to_vec();
         let mut node = self.new_engine(config, ids);
         for (link, number) in self.links.iter().zip(0..) {
             if let (Some(addresses), Node::Engine(engine)) = (link.addresses.get(&stack), &mut node) {
-                let interface = link.interface(LinkIndex(number), addresses.clone());
+                let mac = link.macs.get(&stack).copied();
+                let interface = link.interface(LinkIndex(number), mac, addresses.clone());
                 engine.add_interface(interface).map_err(WorldError::Interface)?;
+            }
+        }
+        if let Node::Engine(engine) = &mut node {
+            for route in routes {
+                engine.add_route(route).map_err(WorldError::Interface)?;
             }
         }
         if let Some(there) = self.stacks.get_mut(stack.0 as usize) {
@@ -249,6 +269,7 @@ impl World {
             let link = &mut self.links[number];
             if let Some(endpoint) = link.members.remove(&stack) {
                 link.addresses.remove(&stack);
+                link.macs.remove(&stack);
                 link.owners.remove(&endpoint);
                 link.segment.detach(endpoint);
             }
@@ -268,19 +289,54 @@ impl World {
         if let Some((stack, _)) = members.iter().find(|(stack, _)| !self.is_there(*stack)) {
             return Err(WorldError::NoSuchStack(*stack));
         }
-        let link = LinkIndex(self.links.len() as u32);
         let segment = VirtualLink::new(self.seeds.next_u64(), virtual_link::Limits::default());
+        let link = self.push_link(segment, config);
+        for (stack, addresses) in members {
+            self.join(link, *stack, addresses.clone())?;
+        }
+        Ok(link)
+    }
+
+    /// Adds an Ethernet between stacks. They find each other by ARP and
+    /// neighbor discovery, and use their addresses without asking whether somebody else does.
+    pub fn add_ethernet(
+        &mut self,
+        config: LinkConfig,
+        stations: Vec<Station>,
+    ) -> Result<LinkIndex, WorldError> {
+        config.impairments.validate().map_err(WorldError::Impairment)?;
+        let segment = VirtualLink::ethernet(self.seeds.next_u64(), virtual_link::Limits::default());
+        let link = self.push_link(segment, config);
+        for Station { stack, mac, addresses } in stations {
+            self.attach(link, stack, Some(mac), addresses)?;
+        }
+        Ok(link)
+    }
+
+    fn push_link(&mut self, segment: VirtualLink, config: LinkConfig) -> LinkIndex {
+        let link = LinkIndex(self.links.len() as u32);
         self.links.push(Link {
             segment,
             config,
             members: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            macs: BTreeMap::new(),
             owners: BTreeMap::new(),
         });
-        for (stack, addresses) in members {
-            self.join(link, *stack, addresses.clone())?;
-        }
-        Ok(link)
+        link
+    }
+
+    /// Adds a route to a stack, over a link that it is on; `gateway` as in [`Route::gateway`].
+    pub fn add_route(
+        &mut self,
+        stack: StackId,
+        link: LinkIndex,
+        (destination, prefix): (IpAddr, u8),
+        gateway: Option<IpAddr>,
+    ) -> Result<(), WorldError> {
+        let engine = self.engine_mut(stack).ok_or(WorldError::NoSuchStack(stack))?;
+        let route = Route { destination, prefix, gateway, link: LinkId(link.0) };
+        engine.add_route(route).map_err(WorldError::Interface)
     }
 
     /// Gives a stack an interface on a link that is there already.
@@ -290,14 +346,28 @@ impl World {
         stack: StackId,
         addresses: Vec<(IpAddr, u8)>,
     ) -> Result<(), WorldError> {
+        self.attach(link, stack, None, addresses)
+    }
+
+    fn attach(
+        &mut self,
+        link: LinkIndex,
+        stack: StackId,
+        mac: Option<Mac>,
+        addresses: Vec<(IpAddr, u8)>,
+    ) -> Result<(), WorldError> {
         let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
         let node = self.stacks.get_mut(stack.0 as usize).ok_or(WorldError::NoSuchStack(stack))?;
         if there.members.contains_key(&stack) {
             return Err(WorldError::Membership(stack, link));
         }
         let plain: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
-        let endpoint = there.segment.attach(&plain).map_err(WorldError::Attach)?;
-        let interface = there.interface(link, addresses.clone());
+        let endpoint = match mac {
+            Some(mac) => there.segment.attach_station(mac),
+            None => there.segment.attach(&plain),
+        };
+        let endpoint = endpoint.map_err(WorldError::Attach)?;
+        let interface = there.interface(link, mac, addresses.clone());
         let added = match node {
             Node::Engine(engine) => engine.add_interface(interface).map_err(WorldError::Interface),
             Node::Outsider(_) => Ok(()),
@@ -313,6 +383,7 @@ impl World {
         }
         there.members.insert(stack, endpoint);
         there.addresses.insert(stack, addresses);
+        there.macs.extend(mac.map(|mac| (stack, mac)));
         there.owners.insert(endpoint, stack);
         self.drain(stack);
         Ok(())
@@ -359,12 +430,14 @@ impl World {
     /// Sends an outsider's frame down a link. `false` where it is not on the link.
     pub fn send_frame(&mut self, link: LinkIndex, from: StackId, frame: &[u8]) -> bool {
         let Some(there) = self.links.get_mut(link.0 as usize) else { return false };
-        let Some(fate) = there.send(self.now, from, frame) else { return false };
-        if self.frames_told {
-            self.outputs.push_back(Output::Link { link, at: self.now, from, fate, frame: frame.to_vec() });
-        }
+        let (at, medium) = (self.now, there.segment.medium());
+        let sent = there.send(at, from, frame, |fate| {
+            if self.frames_told {
+                self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame: frame.to_vec() });
+            }
+        });
         self.note_link(link);
-        true
+        sent
     }
 
     /// Makes a call on a stack. ENODEV where there is no such stack.
@@ -516,14 +589,23 @@ impl World {
             // The segment is told before the frame that carries it.
             take_events(engine, stack, &mut self.outputs);
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
-            let Some(fate) = link.send(self.now, stack, &self.buffer) else { continue };
             let index = LinkIndex(transmit.link.0);
+            let (at, medium) = (self.now, link.segment.medium());
+            link.send(at, stack, &self.buffer, |fate| {
+                if self.frames_told {
+                    let frame = self.buffer.clone();
+                    self.outputs.push_back(Output::Link {
+                        link: index,
+                        at,
+                        from: stack,
+                        fate,
+                        medium,
+                        frame,
+                    });
+                }
+            });
             if links_used.last() != Some(&index) {
                 links_used.push(index);
-            }
-            if self.frames_told {
-                let frame = self.buffer.clone();
-                self.outputs.push_back(Output::Link { link: index, at: self.now, from: stack, fate, frame });
             }
         }
         take_events(engine, stack, &mut self.outputs);
@@ -552,22 +634,35 @@ fn take_events(engine: &mut Engine, stack: StackId, outputs: &mut VecDeque<Outpu
 
 impl Link {
     /// The interface that a member has there.
-    fn interface(&self, link: LinkIndex, addresses: Vec<(IpAddr, u8)>) -> Interface {
+    fn interface(&self, link: LinkIndex, mac: Option<Mac>, addresses: Vec<(IpAddr, u8)>) -> Interface {
         Interface {
             link: LinkId(link.0),
             addresses,
             mtu: self.config.mtu,
             checksums: ChecksumPolicy::Verify,
             offload: Offload::default(),
-            medium: Medium::Ip,
+            medium: mac.map_or(Medium::Ip, |mac| {
+                Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
+            }),
             shared_with_host: false,
         }
     }
 
-    /// Sends a member's frame; `None` where the sender is no member.
-    fn send(&mut self, now: Instant, from: StackId, frame: &[u8]) -> Option<Fate> {
-        let endpoint = *self.members.get(&from)?;
-        Some(match self.segment.send(now, endpoint, frame) {
+    /// Sends a member's frame, and tells what became of it on each way that it goes; `false` where the sender is no member.
+    fn send(&mut self, now: Instant, from: StackId, frame: &[u8], mut tell: impl FnMut(Fate)) -> bool {
+        let Some(&endpoint) = self.members.get(&from) else { return false };
+        match self.segment.flood(now, endpoint, frame) {
+            Some(sent) => sent.into_iter().filter_map(|sent| self.fate(sent)).for_each(tell),
+            None => {
+                let sent = self.segment.send(now, endpoint, frame);
+                self.fate(sent).into_iter().for_each(&mut tell);
+            }
+        }
+        true
+    }
+
+    fn fate(&self, sent: Sent) -> Option<Fate> {
+        Some(match sent {
             Sent::Dropped(cause) => Fate::Dropped(cause),
             Sent::Flying { to, original, copy } => Fate::Flying { to: self.owner(to)?, original, copy },
         })

@@ -107,9 +107,11 @@ impl Engine {
         self.stations.get(&link).map(|station| station.ethernet.mac)
     }
 
-    /// Whether `ip` lies in a network of the interface on `link`.
+    /// Whether `ip` lies in a network of the interface on `link`, or in one that a route says to be there.
     fn is_on_link(&self, link: LinkId, ip: IpAddr) -> bool {
         let interfaces = self.interfaces.iter().filter(|interface| interface.link == link);
+        let mut routes = self.routes.iter().filter(|route| route.link == link && route.gateway.is_none());
         interfaces.flat_map(|at| &at.addresses).any(|(own, prefix)| in_prefix(ip, *own, *prefix))
+            || routes.any(|route| in_prefix(ip, route.destination, route.prefix))
     }
 }

@@ -90,8 +90,8 @@ pub struct Route {
     pub destination: IpAddr,
     /// The length of that network's prefix.
     pub prefix: u8,
-    /// The router, a neighbor on `link`.
-    pub gateway: IpAddr,
+    /// The router, a neighbor on `link`; `None`: the network is on the link itself.
+    pub gateway: Option<IpAddr>,
     /// The link.
     pub link: LinkId,
 }

@@ -8,9 +8,10 @@
 //! else the first of the family that is link-local if the destination is, and else not.
 //!
 //! ```text
-//! 10.1.0.2/24 on link 0, route 0.0.0.0/0 via 10.1.0.1
+//! 10.1.0.2/24 on link 0, route 0.0.0.0/0 via 10.1.0.1, route 10.2.0.0/24 on the link itself
 //! 10.1.0.9 ─> Hop { source: 10.1.0.2, next: 10.1.0.9 }
 //! 192.0.2.1 ─> Hop { source: 10.1.0.2, next: 10.1.0.1 }
+//! 10.2.0.9 ─> Hop { source: 10.1.0.2, next: 10.2.0.9 }
 //! ```
 
 use core::net::IpAddr;
@@ -43,16 +44,11 @@ impl Engine {
         if prefix > if destination.is_ipv4() { 32 } else { 128 } {
             return Err("a prefix is longer than its address");
         }
-        if gateway.is_ipv4() != destination.is_ipv4() {
-            return Err("the gateway is of the other family");
-        }
-        if !is_unicast(gateway) || interface.addresses.iter().any(|(own, _)| *own == gateway) {
-            return Err("the gateway is no neighbor");
-        }
-        let mut own = interface.addresses.iter().filter(|(own, _)| own.is_ipv4() == gateway.is_ipv4());
-        let near = own.clone().any(|(own, prefix)| in_prefix(gateway, *own, *prefix));
-        if !near && (own.next().is_none() || !is_link_local(gateway)) {
-            return Err("the gateway is in no network of the interface");
+        let mut own = interface.addresses.iter().filter(|(own, _)| own.is_ipv4() == destination.is_ipv4());
+        match gateway {
+            Some(gateway) => check_gateway(gateway, destination, interface)?,
+            None if own.next().is_none() => return Err("the interface has no address of the family"),
+            None => {}
         }
         if self.routes.len() >= self.shared.limits.routes {
             self.shared.counters.limit(Limit::Routes);
@@ -137,13 +133,17 @@ impl Engine {
     //# establishing new routes.
     fn hop_by<'a>(&'a self, ip: IpAddr, routes: impl Iterator<Item = &'a Route> + Clone) -> Option<Hop> {
         let answers = |route: &&Route| {
-            self.stations.get(&route.link).is_some_and(|station| station.neighbors.knows(route.gateway))
+            let knows = |gateway| {
+                self.stations.get(&route.link).is_some_and(|station| station.neighbors.knows(gateway))
+            };
+            route.gateway.is_none_or(knows)
         };
         let turn = self.failed_gateways.checked_rem(routes.clone().count())?;
         let route = routes.clone().find(answers).or_else(|| routes.clone().nth(turn))?;
         let interface = self.interfaces.iter().position(|interface| interface.link == route.link)?;
-        let source = self.source_towards(self.interfaces.get(interface)?, route.gateway, ip)?;
-        Some(Hop { interface, source, next: route.gateway })
+        let next = route.gateway.unwrap_or(ip);
+        let source = self.source_towards(self.interfaces.get(interface)?, next, ip)?;
+        Some(Hop { interface, source, next })
     }
 
     /// By an interface that is shared with the host.
@@ -170,6 +170,22 @@ impl Engine {
     fn usable(&self, interface: &Interface) -> impl Iterator<Item = (IpAddr, u8)> {
         interface.addresses.iter().copied().filter(|(own, _)| !self.unusable.contains(own))
     }
+}
+
+/// Whether a router can be reached on an interface.
+fn check_gateway(gateway: IpAddr, destination: IpAddr, interface: &Interface) -> Result<(), &'static str> {
+    if gateway.is_ipv4() != destination.is_ipv4() {
+        return Err("the gateway is of the other family");
+    }
+    if !is_unicast(gateway) || interface.addresses.iter().any(|(own, _)| *own == gateway) {
+        return Err("the gateway is no neighbor");
+    }
+    let mut own = interface.addresses.iter().filter(|(own, _)| own.is_ipv4() == gateway.is_ipv4());
+    let near = own.clone().any(|(own, prefix)| in_prefix(gateway, *own, *prefix));
+    if !near && (own.next().is_none() || !is_link_local(gateway)) {
+        return Err("the gateway is in no network of the interface");
+    }
+    Ok(())
 }
 
 fn is_link_local(ip: IpAddr) -> bool {

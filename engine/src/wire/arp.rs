@@ -8,6 +8,7 @@
 //! ```
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::Ipv4Addr;
 
 use super::ethernet::Mac;
@@ -41,6 +42,16 @@ pub struct Arp {
     pub target_mac: Mac,
     /// Of a request: the address asked for. Of a reply: of who asked.
     pub target_ip: Ipv4Addr,
+}
+
+/// As tcpdump prints it.
+impl fmt::Display for Arp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.operation {
+            ArpOperation::Request => write!(f, "who has {} tell {}", self.target_ip, self.sender_ip),
+            ArpOperation::Reply => write!(f, "{} is at {}", self.sender_ip, self.sender_mac),
+        }
+    }
 }
 
 impl Arp {

@@ -274,6 +274,22 @@ fn a_packet_that_may_be_marked_is_and_others_are_not() {
 }
 
 #[test]
+fn what_lies_before_a_packet_is_neither_marked_nor_counted() {
+    let packet = |ecn| [&packet(true, ecn)[..], &[0; 40]].concat();
+    let impairments =
+        Impairments { mark: 1.0, mtu: Some(80), rate_bps: Some(8000), ..Impairments::default() };
+    let mut line = Impairer::new(impairments, 1).expect("valid impairments").with_header(14);
+    let behind = |packet: &[u8]| [&[0x45; 14], packet].concat();
+    let sent = behind(&packet(2));
+    let delivery = arrival(line.apply(ms(0), &sent));
+    assert_eq!((&delivery.frame[..], delivery.marks.marked), (&behind(&packet(3))[..], true));
+    assert_eq!(delivery.at, ms(80), "a millisecond for each of the packet's octets");
+    let too_big = [&sent[..], &[0]].concat();
+    assert_eq!(line.apply(ms(0), &too_big), Verdict::Dropped(DropCause::TooBig));
+    arrival(line.apply(ms(1000), &[0x45; 3]));
+}
+
+#[test]
 fn marks_are_as_frequent_as_asked() {
     let mut line = line(Impairments { mark: 0.3, ..Impairments::default() });
     let sent = packet(true, 2);

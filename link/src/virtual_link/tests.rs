@@ -41,6 +41,29 @@ fn a_frame_arrives_at_the_owner_of_its_destination_and_nowhere_else() {
 }
 
 #[test]
+fn a_frame_of_an_ethernet_goes_to_its_station_or_to_all_others() {
+    let mut link = VirtualLink::ethernet(1, Limits::default());
+    let mac = |number| Mac([2, 0, 0, 0, 0, number]);
+    let ids: Vec<_> = (0..3).map(|number| link.attach_station(mac(number)).expect("attached")).collect();
+    assert_eq!(link.attach_station(mac(2)), Err(AttachError::MacTaken(mac(2))));
+    let frame = |to: Mac| [&to.0[..], &mac(0).0, &[8, 6], &[7; 28]].concat();
+    let receivers = |link: &mut VirtualLink| drain(link, ms(1)).iter().map(|at| at.to).collect::<Vec<_>>();
+
+    assert_eq!(link.flood(ms(1), ids[0], &frame(mac(2))), None);
+    assert!(matches!(link.send(ms(1), ids[0], &frame(mac(2))), Sent::Flying { to, .. } if to == ids[2]));
+    assert_eq!(receivers(&mut link), [ids[2]]);
+    assert_eq!(link.flood(ms(1), ids[0], &frame(Mac::BROADCAST)).map(|sent| sent.len()), Some(2));
+    assert_eq!(receivers(&mut link), [ids[1], ids[2]]);
+
+    assert_eq!(link.send(ms(1), ids[0], &frame(mac(9))), Sent::Dropped(DropCause::NoSuchHost));
+    assert_eq!(link.send(ms(1), ids[0], &[2; 13]), Sent::Dropped(DropCause::Malformed));
+    link.detach(ids[2]);
+    assert_eq!(link.send(ms(1), ids[0], &frame(mac(2))), Sent::Dropped(DropCause::NoSuchHost));
+    let counters = link.counters();
+    assert_eq!(counters.sent, counters.delivered + counters.dropped());
+}
+
+#[test]
 fn ipv6_destinations_are_known_as_well() {
     let (mut link, ids) = segment(1);
     let host: IpAddr = "2001:db8::2".parse().unwrap();

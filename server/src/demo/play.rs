@@ -157,7 +157,7 @@ impl Scene<'_> {
 }
 
 async fn make_lab(parts: &Parts) -> Result<(), Status> {
-    let stack = |name: &str| pb::LabStack { name: name.to_owned(), addresses: vec![] };
+    let stack = |name: &str| pb::LabStack { name: name.to_owned(), ..Default::default() };
     let delay = Some(prost_types::Duration { seconds: 0, nanos: DELAY_MS * 1_000_000 });
     let link = pb::LabLink {
         name: "wire".to_owned(),

@@ -9,7 +9,7 @@ mod registry;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sockwright_engine::host::Errno;
+use sockwright_engine::host::{Errno, Interface, Medium, Route};
 use sockwright_engine::id::{IdSource, SessionId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::{self as pb, Position};
@@ -245,6 +245,8 @@ impl Networks {
                     .iter()
                     .map(|(reason, count)| (reason.name().to_owned(), *count))
                     .collect(),
+                routes: stack.routes.iter().map(route_to_proto).collect(),
+                macs: stack.interfaces.iter().filter_map(mac).collect(),
                 counters: Some(crate::convert::counters_to_proto(&stack.counters)),
             })
         };
@@ -324,6 +326,21 @@ impl Networks {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         // Every change of it is whole before anything can panic.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn route_to_proto(route: &Route) -> pb::Route {
+    let Route { destination, prefix, gateway, link: _ } = route;
+    pb::Route {
+        destination: format!("{destination}/{prefix}"),
+        gateway: gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+    }
+}
+
+fn mac(interface: &Interface) -> Option<String> {
+    match interface.medium {
+        Medium::Ip => None,
+        Medium::Ethernet(ethernet) => Some(ethernet.mac.to_string()),
     }
 }
 

@@ -9,10 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sockwright_engine::host;
 use sockwright_engine::id::IdSource;
+use sockwright_engine::wire::{Mac, NotAMac};
 use sockwright_link::Impairments;
 use sockwright_link::impair::Bursts;
 use sockwright_proto::v1 as pb;
-use sockwright_sim::{LinkConfig, StackId, World};
+use sockwright_sim::{LinkConfig, StackId, Station, World};
 
 use crate::config::Limits;
 use crate::convert::{Invalid, duration, duration_to_proto};
@@ -35,6 +36,7 @@ pub(crate) struct LabPlan {
 struct StackPlan {
     name: String,
     addresses: Vec<Address>,
+    routes: Vec<(Address, Option<IpAddr>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ struct LinkPlan {
     name: String,
     /// By number, ascending as they were given.
     members: Vec<usize>,
+    /// Of each member, where it is an Ethernet.
+    macs: Option<Vec<Mac>>,
     config: LinkConfig,
     /// As the contract shows it.
     shown: Option<pb::Impairments>,
@@ -106,15 +110,25 @@ impl LabPlan {
             .iter()
             .map(|stack| (world.add_stack(config.clone(), ids.clone()), stack.name.clone()))
             .collect();
+        let mut indices = Vec::new();
         for (number, link) in self.links.iter().enumerate() {
             let mut members = Vec::new();
             for member in &link.members {
                 let addresses = self.addresses_on(*member, number)?;
                 members.push((stacks[*member].0, addresses));
             }
-            world
-                .add_link(link.config, &members)
-                .map_err(|error| Invalid::new(format!("links[{number}]"), error.to_string()))?;
+            let added = match &link.macs {
+                None => world.add_link(link.config, &members),
+                Some(macs) => {
+                    let stations = members.into_iter().zip(macs);
+                    let stations: Vec<_> = stations
+                        .map(|((stack, addresses), mac)| Station { stack, mac: *mac, addresses })
+                        .collect();
+                    world.add_ethernet(link.config, stations)
+                }
+            };
+            let index = added.map_err(|error| Invalid::new(format!("links[{number}]"), error.to_string()))?;
+            indices.push(index);
         }
         for (number, (stack, _)) in stacks.iter().enumerate() {
             if !self.links.iter().any(|link| link.members.contains(&number)) {
@@ -125,7 +139,33 @@ impl LabPlan {
                     .map_err(|error| Invalid::new(format!("stacks[{number}]"), error.to_string()))?;
             }
         }
+        for (member, plan) in self.stacks.iter().enumerate() {
+            for (number, (destination, gateway)) in plan.routes.iter().enumerate() {
+                let wrong =
+                    |problem: String| Invalid::new(format!("stacks[{member}].routes[{number}]"), problem);
+                let link = self.link_of(member, *gateway).ok_or_else(|| {
+                    wrong("without a gateway, the stack has to be on one link and no other".to_owned())
+                })?;
+                world
+                    .add_route(stacks[member].0, indices[link], *destination, *gateway)
+                    .map_err(|error| wrong(error.to_string()))?;
+            }
+        }
         Ok((world, stacks))
+    }
+
+    /// The link that a route of a stack leads over: its gateway's, or the only one there is.
+    fn link_of(&self, member: usize, gateway: Option<IpAddr>) -> Option<usize> {
+        let mut links = (0..self.links.len()).filter(|link| self.links[*link].members.contains(&member));
+        let near = |link: &usize, gateway: IpAddr| {
+            let own = self.addresses_on(member, *link).unwrap_or_default();
+            own.iter().any(|own| same_network(own, &(gateway, own.1)))
+        };
+        match gateway {
+            // A link-local one is on the first.
+            Some(gateway) => links.clone().find(|link| near(link, gateway)).or(links.next()),
+            None => links.next().filter(|_| links.next().is_none()),
+        }
     }
 
     /// The links, as the contract shows them.
@@ -135,6 +175,11 @@ impl LabPlan {
             stacks: link.members.iter().map(|member| self.stacks[*member].name.clone()).collect(),
             impairments: link.shown,
             mtu: link.config.mtu as u32,
+            medium: match link.macs {
+                None => pb::Medium::Ip.into(),
+                Some(_) => pb::Medium::Ethernet.into(),
+            },
+            macs: link.macs.iter().flatten().map(Mac::to_string).collect(),
         };
         self.links.iter().map(shown).collect()
     }
@@ -186,7 +231,8 @@ impl StackPlan {
             addresses.push((Ipv4Addr::new(10, 0, 0, host).into(), 24));
             addresses.push((Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host.into()).into(), 64));
         }
-        Ok(StackPlan { name: stack.name.clone(), addresses })
+        let routes = routes(&stack.routes, &addresses, &format!("{field}.routes"), limits)?;
+        Ok(StackPlan { name: stack.name.clone(), addresses, routes })
     }
 }
 
@@ -232,17 +278,61 @@ impl LinkPlan {
                 return Err(Invalid::new(format!("{field}.mtu"), problem));
             }
         };
-        Ok(LinkPlan { name, members, config: LinkConfig { impairments, mtu: mtu as usize }, shown })
+        let macs = parse_macs(link, number, field)?;
+        let config = LinkConfig { impairments, mtu: mtu as usize };
+        Ok(LinkPlan { name, members, macs, config, shown })
     }
 
     fn joining_all(stacks: usize) -> Self {
         LinkPlan {
             name: "link1".to_owned(),
             members: (0..stacks).collect(),
+            macs: None,
             config: LinkConfig::default(),
             shown: None,
         }
     }
+}
+
+/// The MAC addresses of the members of an Ethernet, those made that are not given; `None` on a link that is none.
+fn parse_macs(link: &pb::LabLink, number: usize, field: &str) -> Result<Option<Vec<Mac>>, Invalid> {
+    match pb::Medium::try_from(link.medium) {
+        Ok(pb::Medium::Unspecified | pb::Medium::Ip) if link.macs.is_empty() => return Ok(None),
+        Ok(pb::Medium::Unspecified | pb::Medium::Ip) => {
+            return Err(Invalid::new(format!("{field}.macs"), "only an Ethernet has MAC addresses"));
+        }
+        Ok(pb::Medium::Ethernet) => {}
+        Err(_) => {
+            let problem = format!("{} is none of the values of this enum", link.medium);
+            return Err(Invalid::new(format!("{field}.medium"), problem));
+        }
+    }
+    if link.macs.len() > link.stacks.len() {
+        return Err(Invalid::new(format!("{field}.macs"), "there are more of them than stacks"));
+    }
+    let mut macs: Vec<Mac> = Vec::new();
+    for place in 0..link.stacks.len() {
+        let field = format!("{field}.macs[{place}]");
+        let mac = match link.macs.get(place).map(String::as_str).unwrap_or_default() {
+            "" => made_mac(number, place),
+            text => text.parse().map_err(|problem: NotAMac| Invalid::new(&*field, problem.to_string()))?,
+        };
+        if !mac.is_unicast() {
+            return Err(Invalid::new(field, format!("{mac} is not a unicast address")));
+        }
+        if macs.contains(&mac) {
+            return Err(Invalid::new(field, format!("{mac} is there twice")));
+        }
+        macs.push(mac);
+    }
+    Ok(Some(macs))
+}
+
+/// One of the addresses that anybody may use, of a link and a place on it. A lab has fewer than 65,536 of either.
+fn made_mac(link: usize, place: usize) -> Mac {
+    let ([link_high, link_low], [high, low]) =
+        ((link as u16).to_be_bytes(), (place as u16 + 1).to_be_bytes());
+    Mac([2, 0, link_high, link_low, high, low])
 }
 
 /// What a link does to frames.
@@ -319,10 +409,14 @@ pub(super) fn routes(
     own: &[Address],
     field: &str,
     limits: &Limits,
-) -> Result<Vec<(Address, IpAddr)>, Invalid> {
+) -> Result<Vec<(Address, Option<IpAddr>)>, Invalid> {
     at_most(routes.len(), limits.routes_per_stack, field)?;
     let parse = |(number, route): (usize, &pb::Route)| {
         let field = format!("{field}[{number}]");
+        if route.gateway.is_empty() {
+            let destination = network(&route.destination, &format!("{field}.destination"))?;
+            return Ok((destination, None));
+        }
         let (gateway, _) = address(&route.gateway, &format!("{field}.gateway"))?;
         let near = |network: &Address| same_network(&(gateway, network.1), network);
         let link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
@@ -341,7 +435,7 @@ pub(super) fn routes(
                 "it is of the other family than the destination",
             ));
         }
-        Ok((destination, gateway))
+        Ok((destination, Some(gateway)))
     };
     routes.iter().enumerate().map(parse).collect()
 }

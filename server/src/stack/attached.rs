@@ -80,7 +80,7 @@ pub(crate) enum Place {
         /// Its VLAN.
         vlan: Option<u16>,
         /// Networks and the routers that lead there.
-        routes: Vec<((IpAddr, u8), IpAddr)>,
+        routes: Vec<((IpAddr, u8), Option<IpAddr>)>,
     },
 }
 
@@ -213,6 +213,7 @@ impl Attached {
             stack: ONLY,
             sockets: 0,
             interfaces: self.engine.interfaces().to_vec(),
+            routes: self.engine.routes().to_vec(),
             counters: self.engine.counters().clone(),
         };
         Description { now: self.now, stacks: vec![stack], limits_hit: BTreeMap::new() }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sockwright_engine::counters::Counters;
 use sockwright_engine::host::op::{Reply, Request};
-use sockwright_engine::host::{Interface, OpError, SocketInfo};
+use sockwright_engine::host::{Interface, OpError, Route, SocketInfo};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
 use sockwright_engine::tcp::config::Options;
 use sockwright_engine::time::Instant;
@@ -143,6 +143,8 @@ pub(crate) struct StackDescription {
     pub(crate) sockets: usize,
     /// Its interfaces.
     pub(crate) interfaces: Vec<Interface>,
+    /// Its routes.
+    pub(crate) routes: Vec<Route>,
     /// What it counted.
     pub(crate) counters: Counters,
 }

@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 
-use sockwright_engine::wire::{ChecksumPolicy, IpPacket, Protocol, TcpSegment, UdpDatagram};
+use sockwright_engine::wire::{
+    Arp, ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Protocol, TcpSegment, UdpDatagram,
+};
 use sockwright_link::impair;
-use sockwright_link::virtual_link::{DropCause, Path};
+use sockwright_link::virtual_link::{DropCause, Medium, Path};
 use sockwright_sim::{Fate, Output};
 
 use crate::hub::HubEvent;
 
 /// The events that a frame on a link gives: none where it arrives once, whole and in its order.
 pub(super) fn frame_losses(output: &Output) -> impl Iterator<Item = HubEvent> + use<> {
-    let Output::Link { at, fate, frame, .. } = output else { return Vec::new().into_iter() };
+    let Output::Link { at, fate, medium, frame, .. } = output else { return Vec::new().into_iter() };
     let what = match fate {
         Fate::Dropped(cause) => vec![dropped(*cause)],
         Fate::Flying { original, copy, .. } => {
@@ -23,8 +25,10 @@ pub(super) fn frame_losses(output: &Output) -> impl Iterator<Item = HubEvent> + 
                 .collect()
         }
     };
-    let events: Vec<_> =
-        what.into_iter().map(|what| HubEvent::FrameLost { at: *at, what, text: text(frame) }).collect();
+    let events: Vec<_> = what
+        .into_iter()
+        .map(|what| HubEvent::FrameLost { at: *at, what, text: text(*medium, frame) })
+        .collect();
     events.into_iter()
 }
 
@@ -45,7 +49,25 @@ fn marks(path: &Path) -> Vec<&'static str> {
 }
 
 /// The frame as tcpdump prints it, as far as it can be read.
-fn text(frame: &[u8]) -> String {
+fn text(medium: Medium, frame: &[u8]) -> String {
+    let (ends, ether_type, payload) = match (medium, EthernetFrame::parse(frame)) {
+        (Medium::Ip, _) => return packet_text(frame),
+        (Medium::Ethernet, Ok(frame)) => {
+            (format!("{} > {}", frame.src, frame.dst), frame.ether_type, frame.payload)
+        }
+        (Medium::Ethernet, Err(_)) => return String::new(),
+    };
+    match ether_type {
+        EtherType::Ipv4 | EtherType::Ipv6 => format!("{ends}: {}", packet_text(payload)),
+        EtherType::Arp => match Arp::parse(payload) {
+            Ok(arp) => format!("{ends}: {arp}"),
+            Err(malformed) => format!("{ends}: ARP, {malformed}"),
+        },
+        EtherType::Unknown(number) => format!("{ends}: type {number:#06x}"),
+    }
+}
+
+fn packet_text(frame: &[u8]) -> String {
     let Ok(packet) = IpPacket::parse(frame) else { return String::new() };
     let (src, dst) = (packet.src, packet.dst);
     let ends = |source, destination| {

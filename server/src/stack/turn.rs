@@ -373,6 +373,7 @@ impl<S: Site> Thread<S> {
                 stack,
                 sockets: engine.sockets().len(),
                 interfaces: engine.interfaces().to_vec(),
+                routes: engine.routes().to_vec(),
                 counters: engine.counters().clone(),
             })
         };

@@ -230,7 +230,7 @@ pub async fn connect(address: std::net::SocketAddr) -> Channel {
 }
 
 pub fn lab_request(name: &str, clock: Clock, session: &str) -> pb::CreateLabRequest {
-    let stack = |name: &str| pb::LabStack { name: name.to_owned(), addresses: vec![] };
+    let stack = |name: &str| pb::LabStack { name: name.to_owned(), ..Default::default() };
     let impairments =
         pb::Impairments { delay: Some(duration(Duration::from_millis(1))), ..Default::default() };
     let link = pb::LabLink {

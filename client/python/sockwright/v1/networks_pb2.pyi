@@ -17,10 +17,19 @@ class Clock(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CLOCK_VIRTUAL: _ClassVar[Clock]
     CLOCK_MANUAL: _ClassVar[Clock]
     CLOCK_REAL: _ClassVar[Clock]
+
+class Medium(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEDIUM_UNSPECIFIED: _ClassVar[Medium]
+    MEDIUM_IP: _ClassVar[Medium]
+    MEDIUM_ETHERNET: _ClassVar[Medium]
 CLOCK_UNSPECIFIED: Clock
 CLOCK_VIRTUAL: Clock
 CLOCK_MANUAL: Clock
 CLOCK_REAL: Clock
+MEDIUM_UNSPECIFIED: Medium
+MEDIUM_IP: Medium
+MEDIUM_ETHERNET: Medium
 
 class CreateLabRequest(_message.Message):
     __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "idempotency_key")
@@ -41,24 +50,30 @@ class CreateLabRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[_Union[LabStack, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class LabStack(_message.Message):
-    __slots__ = ("name", "addresses")
+    __slots__ = ("name", "addresses", "routes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ...) -> None: ...
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
 
 class LabLink(_message.Message):
-    __slots__ = ("name", "stacks", "impairments", "mtu")
+    __slots__ = ("name", "stacks", "impairments", "mtu", "medium", "macs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STACKS_FIELD_NUMBER: _ClassVar[int]
     IMPAIRMENTS_FIELD_NUMBER: _ClassVar[int]
     MTU_FIELD_NUMBER: _ClassVar[int]
+    MEDIUM_FIELD_NUMBER: _ClassVar[int]
+    MACS_FIELD_NUMBER: _ClassVar[int]
     name: str
     stacks: _containers.RepeatedScalarFieldContainer[str]
     impairments: Impairments
     mtu: int
-    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ...) -> None: ...
+    medium: Medium
+    macs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ..., medium: _Optional[_Union[Medium, str]] = ..., macs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Impairments(_message.Message):
     __slots__ = ("loss", "delay", "jitter", "reorder", "reorder_by", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark", "bursts")
@@ -197,7 +212,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +237,8 @@ class Stack(_message.Message):
     LIMITS_HIT_FIELD_NUMBER: _ClassVar[int]
     DROPS_FIELD_NUMBER: _ClassVar[int]
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    MACS_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -232,7 +249,9 @@ class Stack(_message.Message):
     limits_hit: _containers.ScalarMap[str, int]
     drops: _containers.ScalarMap[str, int]
     counters: StackCounters
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ...) -> None: ...
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    macs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StackCounters(_message.Message):
     __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")

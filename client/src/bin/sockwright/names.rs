@@ -14,9 +14,9 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
     AddressFamily, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, FastOpenFailure, GapReason,
-    LinkState, LossDetection, NeighborState, OnExpiry, PathMtuDiscovery, RecoveryCause, RecoveryPhase,
-    RecoveryTimer, RetransmissionReason, ShutdownHow, SocketKind, SocketState, SynCookies, TcpState,
-    TimerAction, TimerKind, UndoCause,
+    LinkState, LossDetection, Medium, NeighborState, OnExpiry, PathMtuDiscovery, RecoveryCause,
+    RecoveryPhase, RecoveryTimer, RetransmissionReason, ShutdownHow, SocketKind, SocketState, SynCookies,
+    TcpState, TimerAction, TimerKind, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -87,6 +87,7 @@ named! {
     PathMtuDiscovery "PATH_MTU_DISCOVERY_" false,
     SynCookies "SYN_COOKIES_" false,
     FastOpenFailure "FAST_OPEN_FAILURE_" false,
+    Medium "MEDIUM_" false,
 }
 
 /// Reads a word of `T` on the command line; knows them all for help and completion.

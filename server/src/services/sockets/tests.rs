@@ -26,7 +26,7 @@ impl Dice {
 
 async fn parts() -> Parts {
     let parts = Parts::new(&Config::default());
-    let stack = |name: &str| pb::LabStack { name: name.to_owned(), addresses: vec![] };
+    let stack = |name: &str| pb::LabStack { name: name.to_owned(), ..Default::default() };
     let lab = pb::CreateLabRequest {
         name: "lab".to_owned(),
         stacks: vec![stack("a"), stack("b")],

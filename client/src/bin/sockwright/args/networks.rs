@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use sockwright_client::v1::{Clock, LabLink, LabStack, Route};
 
 use crate::names::Words;
-use crate::parse::address::{interface_address, ip, lab_stack, route};
+use crate::parse::address::{interface_address, ip, lab_route, lab_stack, route};
 use crate::parse::duration::{clock_time, duration};
 use crate::parse::link::lab_link;
 
@@ -43,10 +43,13 @@ pub(crate) struct CreateLab {
     pub(crate) stacks: Vec<LabStack>,
     /// A link of stacks, and what it does to frames [default: one link joins all]
     ///
-    /// Keys: name, mtu, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, reorder-by, duplicate,
+    /// Keys: name, mtu, medium (ip or ethernet), mac (once for each stack), loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, reorder-by, duplicate,
     /// corrupt, rate, queue.
     #[arg(long = "link", value_name = "STACK,STACK[,KEY=VALUE...]", value_parser = lab_link)]
     pub(crate) links: Vec<LabLink>,
+    /// A network, and the router that leads there; without one it is on the link itself. `STACK:=ADDR` leads everywhere
+    #[arg(long = "route", value_name = "STACK:NETWORK[=ADDR]", value_parser = lab_route)]
+    pub(crate) routes: Vec<(String, Route)>,
     /// How time passes
     #[arg(long, value_name = "CLOCK", value_parser = Words::<Clock>::parser(), default_value = "virtual")]
     pub(crate) clock: Clock,
@@ -156,8 +159,8 @@ pub(crate) struct Place {
     /// A router that leads everywhere; one for each family
     #[arg(long, value_name = "ADDR", value_parser = ip, requires = "af_packet")]
     pub(crate) gateway: Vec<String>,
-    /// A network, and the router that leads there
-    #[arg(long, value_name = "NETWORK=ADDR", value_parser = route, requires = "af_packet")]
+    /// A network, and the router that leads there; without one it is on the link itself
+    #[arg(long, value_name = "NETWORK[=ADDR]", value_parser = route, requires = "af_packet")]
     pub(crate) route: Vec<Route>,
 }
 
@@ -189,7 +192,8 @@ Examples:
   sockwright lab create lab --stack a --stack b
   sockwright lab create six --stack a=fd00::1/64 --stack b=fd00::2/64 --clock manual
   sockwright lab create wan --stack a --stack b --link a,b,delay=50ms,loss=1% --seed 7
-  sockwright lab create radio --stack a --stack b --link a,b,burst-begin=1%,burst-end=20%";
+  sockwright lab create radio --stack a --stack b --link a,b,burst-begin=1%,burst-end=20%
+  sockwright lab create lan --stack a --stack b --link a,b,medium=ethernet --route a:=10.0.0.254";
 
 const ADVANCE_EXAMPLES: &str = "\
 Examples:

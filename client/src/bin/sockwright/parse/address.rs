@@ -5,6 +5,7 @@
 //! [2001:db8::1]:80   ->  SocketAddress { ip: "2001:db8::1", port: 80 }
 //! :80                ->  SocketAddress { ip: "", port: 80 }            any address
 //! 192.0.2.0/24=10.0.0.254   ->  Route { destination: "192.0.2.0/24", gateway: "10.0.0.254" }
+//! a:10.5.0.0/16             ->  ("a", Route { destination: "10.5.0.0/16", gateway: "" })   on the link
 //! a=10.0.0.1/24,fd00::1/64  ->  LabStack { name: "a", addresses: [..] }
 //! ```
 
@@ -43,10 +44,23 @@ pub(crate) fn ip(text: &str) -> Result<String, String> {
     Ok(ip.to_string())
 }
 
-/// Reads `NETWORK=ADDR`: a network, and the router that leads there.
+/// Reads `NETWORK[=ADDR]`: a network, and the router that leads there; without one it is on the link.
 pub(crate) fn route(text: &str) -> Result<Route, String> {
-    let (destination, gateway) = text.split_once('=').ok_or("a router is needed: NETWORK=ADDR")?;
-    Ok(Route { destination: interface_address(destination)?, gateway: ip(gateway)? })
+    let (destination, gateway) = match text.split_once('=') {
+        Some((destination, gateway)) => (destination, ip(gateway)?),
+        None => (text, String::new()),
+    };
+    Ok(Route { destination: interface_address(destination)?, gateway })
+}
+
+/// Reads `STACK:NETWORK[=ADDR]`, or `STACK:=ADDR` for the router that leads everywhere.
+pub(crate) fn lab_route(text: &str) -> Result<(String, Route), String> {
+    let (stack, way) = text.split_once(':').ok_or("a stack is needed: STACK:NETWORK[=ADDR]")?;
+    let route = match way.strip_prefix('=') {
+        Some(gateway) => Route { destination: String::new(), gateway: ip(gateway)? },
+        None => route(way)?,
+    };
+    Ok((stack.into(), route))
 }
 
 /// Reads `NAME[=ADDR[/LENGTH],...]`.
@@ -56,7 +70,7 @@ pub(crate) fn lab_stack(text: &str) -> Result<LabStack, String> {
         return Err("a name is needed: NAME[=ADDR[/LENGTH],...]".into());
     }
     let addresses = addresses.split(',').filter(|address| !address.is_empty()).map(interface_address);
-    Ok(LabStack { name: name.into(), addresses: addresses.collect::<Result<_, _>>()? })
+    Ok(LabStack { name: name.into(), addresses: addresses.collect::<Result<_, _>>()?, routes: Vec::new() })
 }
 
 /// Reads `ADDR[/LENGTH]`.
@@ -102,6 +116,18 @@ mod tests {
         assert_eq!(read("example.org:80").unwrap_err(), "`example.org` is not an IP address");
         assert_eq!(read("[fd00::1:80").unwrap_err(), "a `]` is missing");
         assert_eq!(peer_address(":80").unwrap_err(), "an address is needed: ADDR:PORT");
+    }
+
+    #[test]
+    fn routes_lead_over_a_router_or_stay_on_the_link() {
+        let read = |text: &str| {
+            lab_route(text).map(|(stack, route)| format!("{stack} {} {}", route.destination, route.gateway))
+        };
+        assert_eq!(read("a:=10.0.0.254"), Ok("a  10.0.0.254".into()));
+        assert_eq!(read("a:192.0.2.0/24=10.0.0.254"), Ok("a 192.0.2.0/24 10.0.0.254".into()));
+        assert_eq!(read("a:2001:db8::/32"), Ok("a 2001:db8::/32 ".into()));
+        assert_eq!(read("10.0.0.0").unwrap_err(), "a stack is needed: STACK:NETWORK[=ADDR]");
+        assert!(read("a:").is_err());
     }
 
     #[test]

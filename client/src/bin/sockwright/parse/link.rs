@@ -5,10 +5,11 @@
 //!   ->  LabLink { name: "wan", stacks: [a, b], mtu: 1400, impairments: { delay, loss, rate_bps } }
 //! ```
 
-use sockwright_client::v1::{Bursts, Impairments, LabLink};
+use sockwright_client::v1::{Bursts, Impairments, LabLink, Medium};
 
 use super::duration::duration;
 use super::number::{bits_per_second, probability};
+use crate::names::Worded;
 
 /// Reads `STACK,STACK[,...][,KEY=VALUE...]`.
 pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
@@ -19,6 +20,11 @@ pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
             None => link.stacks.push(word.into()),
             Some(("name", name)) => link.name = name.into(),
             Some(("mtu", mtu)) => link.mtu = whole("mtu", mtu)?,
+            Some(("medium", word)) => {
+                let medium = Medium::from_word(word);
+                link.set_medium(medium.ok_or_else(|| format!("`{word}` is no medium: ip, ethernet"))?);
+            }
+            Some(("mac", mac)) => link.macs.push(mac.into()),
             Some((key, value)) => impair(&mut impairments, key, value)?,
         }
     }
@@ -59,7 +65,7 @@ fn whole(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("`{key}={value}` is not a whole number"))
 }
 
-const KEYS: &str = "name, mtu, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, \
+const KEYS: &str = "name, mtu, medium, mac, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, \
                     reorder-by, duplicate, corrupt, rate, queue";
 
 #[cfg(test)]
@@ -74,6 +80,14 @@ mod tests {
         let impairments = link.impairments.unwrap();
         assert_eq!(impairments.delay, Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 }));
         assert_eq!((impairments.loss, impairments.rate_bps, impairments.queue_limit), (0.1, 10_000_000, 5));
+    }
+
+    #[test]
+    fn a_link_may_be_an_ethernet_of_stations() {
+        let link = lab_link("a,b,medium=ethernet,mac=02:00:00:00:00:0a,mac=").unwrap();
+        assert_eq!((link.medium(), link.impairments), (Medium::Ethernet, None));
+        assert_eq!(link.macs, ["02:00:00:00:00:0a", ""]);
+        assert_eq!(lab_link("a,b,medium=wifi").unwrap_err(), "`wifi` is no medium: ip, ethernet");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use sockwright_client::v1::{AdvanceTimeResponse, Impairments, Lab, LabLink, Stack, StackCounters};
+use sockwright_client::v1::{
+    AdvanceTimeResponse, Impairments, Lab, LabLink, Medium, Route, Stack, StackCounters,
+};
 
 use super::socket::duration;
 use super::table::table;
@@ -52,6 +54,12 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
                 text += &format!("\n{} {what}: {}", safe(&stack.name), counted(counts));
             }
         }
+        if !stack.macs.is_empty() {
+            text += &format!("\n{} macs: {}", safe(&stack.name), safe(&stack.macs.join(" ")));
+        }
+        for route in &stack.routes {
+            text += &format!("\n{} route: {}", safe(&stack.name), safe(&way(route)));
+        }
         let counts = stack.counters.iter().flat_map(counters).filter(|(_, count)| *count > 0);
         let counts: Vec<_> = counts.map(|(what, count)| format!("{what} {count}")).collect();
         if !counts.is_empty() {
@@ -59,6 +67,12 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
         }
     }
     text
+}
+
+/// A route as it is given: `192.0.2.0/24=10.0.0.254`.
+fn way(route: &Route) -> String {
+    let Route { destination, gateway } = route;
+    if gateway.is_empty() { destination.clone() } else { format!("{destination}={gateway}") }
 }
 
 fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
@@ -99,6 +113,10 @@ fn link(link: &LabLink) -> String {
     }
     if link.mtu != 0 {
         words.push(format!("mtu={}", link.mtu));
+    }
+    if link.medium() == Medium::Ethernet {
+        words.push("medium=ethernet".to_owned());
+        words.extend(link.macs.iter().map(|mac| format!("mac={mac}")));
     }
     words.extend(link.impairments.iter().flat_map(impairments));
     safe(&words.join(","))
@@ -183,6 +201,11 @@ lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,l
             sockets: 2,
             limits_hit: HashMap::from([("sockets".into(), 1)]),
             drops: HashMap::from([("OUTSIDE_WINDOW".into(), 2), ("CHECKSUM".into(), 4)]),
+            macs: vec!["02:00:00:00:00:0a".into()],
+            routes: vec![
+                Route { destination: "0.0.0.0/0".into(), gateway: "10.0.0.254".into() },
+                Route { destination: "10.5.0.0/16".into(), gateway: String::new() },
+            ],
             counters: Some(StackCounters { frames_in: 7, sack_blocks_ignored: 1, ..Default::default() }),
             ..Default::default()
         };
@@ -193,6 +216,9 @@ STACK  LINK     MTU   TIME      SOCKETS  ADDRESSES               SESSION
 lab/a  virtual  1500  0.000000  2        10.0.0.1/24 fd00::1/64  -
 lab/a limits hit: sockets 1
 lab/a dropped: CHECKSUM 4, OUTSIDE_WINDOW 2
+lab/a macs: 02:00:00:00:00:0a
+lab/a route: 0.0.0.0/0=10.0.0.254
+lab/a route: 10.5.0.0/16
 lab/a counted: frames in 7, sack blocks ignored 1"
         );
     }

@@ -12,7 +12,7 @@ pub(super) async fn lab(cx: &mut Context, verb: LabVerb) -> Result<(), Failure> 
         LabVerb::Create(args) => {
             let request = v1::CreateLabRequest {
                 name: args.name,
-                stacks: args.stacks,
+                stacks: with_routes(args.stacks, args.routes)?,
                 links: args.links,
                 clock: args.clock.into(),
                 seed: args.seed,
@@ -40,6 +40,19 @@ pub(super) async fn lab(cx: &mut Context, verb: LabVerb) -> Result<(), Failure> 
             Ok(cx.out.message(response.get_ref(), network::advanced)?)
         }
     }
+}
+
+/// The stacks, each with its routes.
+fn with_routes(
+    mut stacks: Vec<v1::LabStack>,
+    routes: Vec<(String, v1::Route)>,
+) -> Result<Vec<v1::LabStack>, Failure> {
+    for (name, route) in routes {
+        let stack = stacks.iter_mut().find(|stack| stack.name == name);
+        let stack = stack.ok_or_else(|| Failure::Other(format!("--route: there is no stack `{name}`")))?;
+        stack.routes.push(route);
+    }
+    Ok(stacks)
 }
 
 pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failure> {
