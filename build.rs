@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "proto/sockwright/v1/common.proto",
     "proto/sockwright/v1/events.proto",
     "proto/sockwright/v1/networks.proto",
     "proto/sockwright/v1/sessions.proto",
     "proto/sockwright/v1/sockets.proto",
+    "proto/sockwright/v1/traffic.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! One connection to a server, and the clients of the four services on it.
+//! One connection to a server, and the clients of the services on it.
 //!
 //! Owns: the channel, the deadline put on every call, and the few loops that every caller would write (send all, list
 //! all). Never touches: the meaning of a call.
@@ -11,6 +11,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::traffic_client::TrafficClient;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
@@ -34,6 +35,8 @@ pub struct Client {
     pub networks: NetworksClient<Transport>,
     /// Leases.
     pub sessions: SessionsClient<Transport>,
+    /// Workloads.
+    pub traffic: TrafficClient<Transport>,
     channel: Channel,
 }
 
@@ -145,7 +148,8 @@ impl Client {
             sockets: SocketsClient::new(transport.clone()),
             events: EventsClient::new(transport.clone()),
             networks: NetworksClient::new(transport.clone()),
-            sessions: SessionsClient::new(transport),
+            sessions: SessionsClient::new(transport.clone()),
+            traffic: TrafficClient::new(transport),
             channel,
         }
     }

@@ -38,6 +38,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
     pub commands_queued: usize,
+    /// Workloads of one engine thread.
+    pub workloads: usize,
     /// Ports that one attached stack takes from the host's kernel. Each costs a file descriptor.
     pub guarded_ports: usize,
     /// Calls under way on one HTTP/2 connection; more wait at the client.
@@ -67,6 +69,7 @@ impl Default for Limits {
             routes_per_stack: 64,
             sessions: 65_536,
             commands_queued: 1024,
+            workloads: 64,
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
             message_bytes: 1 << 20,

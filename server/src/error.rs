@@ -121,6 +121,8 @@ mod tests {
     const SOCKETS: &str = include_str!("../../proto/sockwright/v1/sockets.proto");
     const NETWORKS: &str = include_str!("../../proto/sockwright/v1/networks.proto");
 
+    const TRAFFIC: &str = include_str!("../../proto/sockwright/v1/traffic.proto");
+
     const CODES: [(&str, Code); 16] = [
         ("CANCELLED", Code::Cancelled),
         ("UNKNOWN", Code::Unknown),
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_table_says_what_the_proto_comments_say() {
-        let pairs: Vec<_> = [SOCKETS, NETWORKS].into_iter().flat_map(promised).collect();
+        let pairs: Vec<_> = [SOCKETS, NETWORKS, TRAFFIC].into_iter().flat_map(promised).collect();
         assert!(pairs.len() > 40, "the comments were not understood: {pairs:?}");
         let found = |code, name: &str| pairs.iter().any(|pair| *pair == (code, name.to_owned()));
         assert!(found(Code::Unavailable, "ENETUNREACH") && found(Code::NotFound, "EBADF"));
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn every_errno_is_promised_by_some_comment() {
-        let pairs: Vec<_> = [SOCKETS, NETWORKS].into_iter().flat_map(promised).collect();
+        let pairs: Vec<_> = [SOCKETS, NETWORKS, TRAFFIC].into_iter().flat_map(promised).collect();
         for errno in Errno::ALL {
             assert!(pairs.iter().any(|(_, name)| name == errno.name()), "{errno}");
         }

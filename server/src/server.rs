@@ -20,6 +20,7 @@ use sockwright_proto::v1::events_server::EventsServer;
 use sockwright_proto::v1::networks_server::NetworksServer;
 use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
+use sockwright_proto::v1::traffic_server::TrafficServer;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
@@ -33,6 +34,7 @@ use crate::services::events::EventsService;
 use crate::services::networks::NetworksService;
 use crate::services::sessions::SessionsService;
 use crate::services::sockets::SocketsService;
+use crate::services::traffic::TrafficService;
 use crate::sessions::Sessions;
 
 /// A server that has its address.
@@ -51,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) sockets: Arc<SocketsService>,
     pub(crate) labs: Arc<NetworksService>,
     pub(crate) sessions: Arc<SessionsService>,
+    pub(crate) traffic: Arc<TrafficService>,
 }
 
 impl Parts {
@@ -64,8 +67,9 @@ impl Parts {
         let sockets = Arc::new(SocketsService::new(n, s, h, keys));
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let labs = Arc::new(NetworksService::new(n, s, h, keys));
+        let traffic = Arc::new(TrafficService::new(Arc::clone(&networks), Arc::clone(&sessions)));
         let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
-        Parts { hub, networks, sockets, labs, sessions }
+        Parts { hub, networks, sockets, labs, sessions, traffic }
     }
 }
 
@@ -115,6 +119,7 @@ impl Server {
             .add_service(EventsServer::new(EventsService::new(Arc::clone(&parts.hub))))
             .add_service(SessionsServer::from_arc(Arc::clone(&parts.sessions)))
             .add_service(NetworksServer::from_arc(Arc::clone(&parts.labs)))
+            .add_service(TrafficServer::from_arc(Arc::clone(&parts.traffic)))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async {
                 // The sender is never dropped before it has sent.
                 _ = draining.await;
@@ -151,6 +156,7 @@ async fn set_health(health: &HealthReporter, serving: bool) {
         EventsServer::<EventsService>::NAME,
         SessionsServer::<SessionsService>::NAME,
         NetworksServer::<NetworksService>::NAME,
+        TrafficServer::<TrafficService>::NAME,
     ] {
         health.set_service_status(name, status).await;
     }

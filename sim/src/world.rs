@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
@@ -96,6 +97,8 @@ pub struct World {
     links: Vec<Link>,
     agenda: Agenda,
     outputs: VecDeque<Output>,
+    /// Sockets that woke up, for whoever drives them.
+    woken: VecDeque<(StackId, SocketId, NonZeroU64)>,
     frames_told: bool,
     overdue_timers: u64,
     /// When timers fired last, and how often at that instant.
@@ -146,6 +149,7 @@ impl World {
             links: Vec::new(),
             agenda: Agenda::default(),
             outputs: VecDeque::new(),
+            woken: VecDeque::new(),
             frames_told: true,
             overdue_timers: 0,
             fired_at: Instant::ZERO,
@@ -458,6 +462,15 @@ impl World {
         self.input(stack, |engine, now| engine.cancel_op(now, op));
     }
 
+    /// Makes an input that has no method here: what a driver does on a stack, of which sockets it is told by
+    /// [`World::poll_woken`]. `None` where there is no such stack.
+    pub fn input<T>(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T> {
+        let now = self.clock(stack);
+        let result = input(self.engine_mut(stack)?, now);
+        self.drain(stack);
+        Some(result)
+    }
+
     /// Lets a frame arrive at a stack now that none of the others sent: what an attacker would, or a capture holds.
     pub fn inject(&mut self, link: LinkIndex, to: StackId, frame: &[u8]) {
         self.input(to, |engine, now| engine.handle_frame(now, LinkId(link.0), frame));
@@ -503,6 +516,16 @@ impl World {
         self.outputs.pop_front()
     }
 
+    /// The next socket that woke up, of those that a driver watches, and its name.
+    pub fn poll_woken(&mut self) -> Option<(StackId, SocketId, NonZeroU64)> {
+        self.woken.pop_front()
+    }
+
+    /// Whether a socket woke up.
+    pub fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
+    }
+
     /// The next frame that reached an outsider.
     pub fn poll_arrival(&mut self, outsider: StackId) -> Option<Arrival> {
         match self.stacks.get_mut(outsider.0 as usize)? {
@@ -534,14 +557,6 @@ impl World {
         let origin = Instant::ZERO + self.ahead_of(stack);
         let due = self.engine_mut(stack).and_then(|engine| engine.poll_timeout());
         self.agenda.set(Source::Stack(stack), due.map(|due| Instant::ZERO + due.since(origin)));
-    }
-
-    fn input(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant)) {
-        let now = self.clock(stack);
-        if let Some(engine) = self.engine_mut(stack) {
-            input(engine, now);
-            self.drain(stack);
-        }
     }
 
     /// Hands one frame over to the stack it has reached.
@@ -611,6 +626,9 @@ impl World {
         take_events(engine, stack, &mut self.outputs);
         while let Some(completion) = engine.poll_completion() {
             self.outputs.push_back(Output::Completion { stack, at: self.now, completion });
+        }
+        while let Some((socket, token)) = engine.poll_woken() {
+            self.woken.push_back((stack, socket, token));
         }
         // Ports need no giving back: no kernel shares these addresses.
         while engine.poll_released_port().is_some() {}

@@ -242,6 +242,7 @@ impl Engine {
             held: false,
             phase: Phase::HalfOpen(Box::new(half)),
             parked: Default::default(),
+            driver: None,
             frozen: None,
             in_ready_queue: false,
             registered: None,

@@ -1,8 +1,8 @@
 //! The host: one engine with its interfaces, sockets, waiting calls, timers and packets.
 //!
 //! Owns: [`Engine`], the whole API of the crate. It has four kinds of methods. **Inputs** (`handle_*`, `cancel_op`,
-//! `restore`) change it; after each one, **outputs** (`poll_*`) are taken until they give none; **getters** change
-//! nothing; and a few set it up. The same inputs at the same times with the same seed give the same outputs.
+//! `restore`, and a driver's `send_slice` and `recv_with`) change it; after each one, **outputs** (`poll_*`) are taken
+//! until they give none; **getters** change nothing; and a few set it up. The same inputs at the same times with the same seed give the same outputs.
 //!
 //! ```
 //! use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind};
@@ -28,6 +28,7 @@ pub mod op;
 mod arp;
 mod calls;
 mod demux;
+mod drive;
 mod egress;
 mod errno;
 mod ethernet;
@@ -48,6 +49,7 @@ mod timers;
 pub use config::{
     Config, Ethernet, Interface, LinkChange, LinkState, Medium, Offload, Port, PortKind, Route, Transmit,
 };
+pub use drive::Readiness;
 pub use errno::{Errno, OpError};
 pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
 
@@ -55,6 +57,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU64;
 
 use self::demux::{Demux, KeyedMap};
 use self::ethernet::Station;
@@ -112,6 +115,8 @@ pub struct Engine {
     touched: VecDeque<SocketId>,
     /// Sockets that may have something to send.
     ready: VecDeque<SocketId>,
+    /// Sockets that something happened to, for their drivers.
+    woken: VecDeque<(SocketId, NonZeroU64)>,
     /// Waiting calls.
     parked: BTreeMap<OpId, SocketId>,
     completions: VecDeque<Completion>,
@@ -199,6 +204,7 @@ impl Engine {
             },
             touched: VecDeque::new(),
             ready: VecDeque::new(),
+            woken: VecDeque::new(),
             parked: BTreeMap::new(),
             completions: VecDeque::new(),
             released_ports: VecDeque::new(),

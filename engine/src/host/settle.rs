@@ -23,6 +23,7 @@ impl Engine {
         while let Some(id) = self.touched.pop_front() {
             self.wake(now, id);
             self.follow_tcp(now, id);
+            self.rouse(id);
             self.release_if_over(now, id);
             self.enqueue_ready(id);
         }
@@ -142,6 +143,7 @@ impl Engine {
     pub(super) fn release(&mut self, now: Instant, id: SocketId) {
         self.free_tuple(id);
         self.write_strays_of(now, id);
+        self.rouse(id);
         let Some(socket) = self.sockets.remove(&id) else { return };
         if let Some(before) = socket.supersedes {
             self.return_to_time_wait(before);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::config::PortKind;
+use super::drive::Driver;
 use super::errno::Errno;
 use super::op::{Call, Family, SocketKind, SocketState};
 use crate::id::{OpId, SessionId, SocketId};
@@ -41,6 +42,8 @@ pub(crate) struct Socket {
     pub(crate) held: bool,
     pub(crate) phase: Phase,
     pub(crate) parked: VecDeque<Parked>,
+    /// Who is told when something happens to it.
+    pub(crate) driver: Option<Driver>,
     /// Since when it is no more than a record in TIME-WAIT.
     pub(crate) frozen: Option<Instant>,
     /// It is in the queue of those that may have something to send.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
@@ -35,6 +36,8 @@ pub(crate) struct Attached {
     origin: std::time::Instant,
     now: Instant,
     outputs: VecDeque<Output>,
+    /// When the driver wants to be asked.
+    alarm: Option<Instant>,
     buffer: Vec<u8>,
 }
 
@@ -109,6 +112,7 @@ impl Attached {
             origin: config.origin,
             now: Instant::ZERO + config.origin.elapsed(),
             outputs: VecDeque::new(),
+            alarm: None,
             buffer: Vec::new(),
         };
         match config.place {
@@ -348,6 +352,24 @@ impl Site for Attached {
         self.make_with_port(op, request)
     }
 
+    fn input<T>(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T> {
+        let result = (stack == ONLY).then(|| input(&mut self.engine, self.now));
+        self.drain();
+        result
+    }
+
+    fn poll_woken(&mut self) -> Option<(StackId, SocketId, NonZeroU64)> {
+        self.engine.poll_woken().map(|(socket, token)| (ONLY, socket, token))
+    }
+
+    fn set_alarm(&mut self, at: Option<Instant>) {
+        self.alarm = at;
+    }
+
+    fn has_real_clock(&self) -> bool {
+        true
+    }
+
     fn cancel(&mut self, _stack: StackId, op: OpId) {
         self.engine.cancel_op(self.now, op);
         self.drain();
@@ -373,7 +395,7 @@ impl Site for Attached {
             self.drain();
         }
         let looks = self.links.iter().filter_map(|link| link.wire.look_again());
-        match self.engine.poll_timeout().into_iter().chain(looks).min() {
+        match self.engine.poll_timeout().into_iter().chain(looks).chain(self.alarm).min() {
             _ if !all_taken => Next::AtOnce,
             Some(at) => Next::After(at - self.now),
             None => Next::Whenever,

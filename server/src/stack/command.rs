@@ -14,6 +14,8 @@ use sockwright_sim::StackId;
 use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 
 use super::receipt::{Given, Turn};
+use super::traffic::plan::Plan;
+use super::traffic::{Feed, Running};
 
 /// A message to an engine's thread.
 #[derive(Debug)]
@@ -66,6 +68,24 @@ pub(crate) enum Command {
         how: Advance,
         /// To whom.
         answer: oneshot::Sender<Result<At<Advanced>, AdvanceError>>,
+    },
+    /// Begin a workload.
+    StartTraffic {
+        /// What.
+        plan: Box<Plan>,
+        /// Who hears of it.
+        feed: Feed,
+        /// Workloads that the thread may have.
+        at_most: usize,
+        /// To whom, when it has begun.
+        answer: oneshot::Sender<Result<At<Running>, OpError>>,
+        /// Keeps the session that its sockets are made for from ending until then.
+        session: Option<OwnedRwLockReadGuard<()>>,
+    },
+    /// Nobody listens to a workload any more.
+    CancelTraffic {
+        /// Which.
+        key: u32,
     },
     /// Treat the sockets of a session.
     EndSession {

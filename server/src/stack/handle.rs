@@ -14,6 +14,8 @@ use super::command::{
     Advance, AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, Stop,
 };
 use super::receipt::Given;
+use super::traffic::plan::Plan;
+use super::traffic::{Feed, Running};
 
 /// Reaches an engine's thread. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -59,6 +61,29 @@ impl StackHandle {
         let answer = (&mut wait.answered).await;
         wait.cancel = None;
         answer.map_err(|_| Gone)?
+    }
+
+    /// Whether both are on one thread.
+    pub(crate) fn shares_thread_with(&self, other: &StackHandle) -> bool {
+        Arc::ptr_eq(&self.thread.ops, &other.thread.ops)
+    }
+
+    /// Which of its thread's stacks it is.
+    pub(crate) fn id(&self) -> StackId {
+        self.stack
+    }
+
+    /// Begins a workload on the thread, where there are fewer than `at_most`, which goes on until the result is dropped. `session` is kept from ending until
+    /// then.
+    pub(crate) async fn start_traffic(
+        &self,
+        plan: Plan,
+        feed: Feed,
+        at_most: usize,
+        session: Option<OwnedRwLockReadGuard<()>>,
+    ) -> Result<At<Running>, OpError> {
+        let start = |answer| Command::StartTraffic { plan: Box::new(plan), feed, at_most, answer, session };
+        self.thread.ask(start).await.map_err(OpError::from)?
     }
 
     /// Everything about a socket; `None` where there is no such socket.

@@ -7,6 +7,7 @@
 //! | real | by itself |
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
@@ -48,6 +49,8 @@ pub(crate) struct Lab {
     /// They are used up, and that was told.
     stands_still: bool,
     told: (Interest, bool),
+    /// When the driver wants to be asked.
+    alarm: Option<Instant>,
     /// What the lab itself has to say.
     outputs: VecDeque<SiteOutput>,
 }
@@ -67,15 +70,38 @@ impl Lab {
             limits: limits.clone(),
             stands_still: false,
             told: (Interest::NONE, false),
+            alarm: None,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// When something happens next: to the world, or to its driver.
+    fn next_time(&self) -> Option<Instant> {
+        let alarm = self.alarm.map(|at| at.max(self.world.now()));
+        self.world.next_time().into_iter().chain(alarm).min()
+    }
+
+    /// Does the next thing; of two at the same time, the world's.
+    fn step(&mut self) {
+        match (self.alarm, self.world.next_time()) {
+            (Some(alarm), next) if next.is_none_or(|next| alarm < next) => self.world.advance_to(alarm),
+            _ => _ = self.world.step(),
+        }
+    }
+
+    /// The driver has something to do now, before anything else happens.
+    fn driver_is_due(&self) -> bool {
+        self.world.has_woken() || self.alarm.is_some_and(|at| at <= self.world.now())
     }
 
     /// Does what is due until `time`. Whether nothing more is, within the budget.
     fn work_until(&mut self, time: Instant) -> bool {
         for _ in 0..STEPS_PER_TURN {
-            match self.world.next_time() {
-                Some(next) if next <= time => self.world.step(),
+            if self.driver_is_due() {
+                return false;
+            }
+            match self.next_time() {
+                Some(next) if next <= time => self.step(),
                 _ => return true,
             };
         }
@@ -87,7 +113,7 @@ impl Lab {
             return Next::AtOnce;
         }
         self.world.advance_to(self.real_now);
-        match self.world.next_time() {
+        match self.next_time() {
             Some(next) => Next::After(next - self.real_now),
             None => Next::Whenever,
         }
@@ -99,7 +125,10 @@ impl Lab {
 
     fn work_virtual(&mut self) -> Next {
         for _ in 0..STEPS_PER_TURN {
-            let Some(next) = self.world.next_time() else { return Next::Whenever };
+            if self.driver_is_due() {
+                return Next::AtOnce;
+            }
+            let Some(next) = self.next_time() else { return Next::Whenever };
             let jump = u64::from(next > self.world.now());
             let used_up = match (self.jumps_left.checked_sub(jump), self.steps_left.checked_sub(1)) {
                 (Some(jumps), Some(steps)) => {
@@ -113,7 +142,7 @@ impl Lab {
                 self.stand_still(limit);
                 return Next::Whenever;
             }
-            self.world.step();
+            self.step();
         }
         Next::AtOnce
     }
@@ -167,6 +196,22 @@ impl Site for Lab {
         self.world.op(stack, op, request)
     }
 
+    fn input<T>(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T> {
+        self.world.input(stack, input)
+    }
+
+    fn poll_woken(&mut self) -> Option<(StackId, SocketId, NonZeroU64)> {
+        self.world.poll_woken()
+    }
+
+    fn set_alarm(&mut self, at: Option<Instant>) {
+        self.alarm = at;
+    }
+
+    fn has_real_clock(&self) -> bool {
+        self.clock == Clock::Real
+    }
+
     fn cancel(&mut self, stack: StackId, op: OpId) {
         self.world.cancel_op(stack, op);
     }
@@ -204,7 +249,10 @@ impl Site for Lab {
 
     fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>> {
         for _ in 0..STEPS_PER_TURN {
-            let next = self.world.next_time();
+            if self.driver_is_due() {
+                return None;
+            }
+            let next = self.next_time();
             let arrived = match goal.until {
                 Until::Time(time) if next.is_none_or(|next| next > time) => {
                     self.world.advance_to(time);
@@ -221,7 +269,7 @@ impl Site for Lab {
             if goal.steps == self.limits.advance_steps {
                 return Some(Err(AdvanceError::TooManySteps(advanced)));
             }
-            self.world.step();
+            self.step();
             goal.steps += 1;
         }
         None

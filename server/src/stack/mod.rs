@@ -17,6 +17,7 @@
 //! | [`receipt`] | what a call gave, until somebody has it |
 //! | [`order`] | one receiver at a time, so that what is given back comes first again |
 //! | [`turn`] | one turn of a thread, with its budgets |
+//! | [`traffic`] | workloads, which drive sockets from inside of the thread |
 //! | [`wire`] | the links of an attached stack, and what becomes of them |
 //! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
 
@@ -31,6 +32,7 @@ pub(crate) mod receipt;
 mod site;
 #[cfg(test)]
 mod tests;
+pub(crate) mod traffic;
 mod turn;
 mod wire;
 

@@ -1,6 +1,7 @@
 //! What an engine's thread owns: one or more engines under one clock, and the links between them or to the world.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
@@ -35,6 +36,18 @@ pub(super) trait Site {
     /// Makes a call.
     fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome;
 
+    /// Makes an input of a driver's; `None` where there is no such stack.
+    fn input<T>(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T>;
+
+    /// The next socket that woke up for its driver, and its name.
+    fn poll_woken(&mut self) -> Option<(StackId, SocketId, NonZeroU64)>;
+
+    /// The driver has something to do at that time: the clock does not pass it before.
+    fn set_alarm(&mut self, at: Option<Instant>);
+
+    /// Whether time passes by itself.
+    fn has_real_clock(&self) -> bool;
+
     /// Ends the wait of a parked call.
     fn cancel(&mut self, stack: StackId, op: OpId);
 
@@ -44,7 +57,7 @@ pub(super) trait Site {
     /// A client did something: a clock that had stopped going by itself goes on.
     fn called(&mut self);
 
-    /// Does what is due: frames and timers, within the budgets of one turn.
+    /// Does what is due: frames and timers, within the budgets of one turn, and until a socket wakes up for its driver.
     fn work(&mut self) -> Next;
 
     /// Begins to move the clock.

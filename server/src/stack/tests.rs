@@ -1,6 +1,7 @@
 //! The turn, with a site that does as it is told.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -77,6 +78,20 @@ impl Site for Scripted {
             Request::Abort { .. } => panic!("as the test asked"),
             _ => Outcome::Done(Err(Errno::EINVAL.into())),
         }
+    }
+
+    fn input<T>(&mut self, _stack: StackId, _input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T> {
+        None
+    }
+
+    fn poll_woken(&mut self) -> Option<(StackId, SocketId, NonZeroU64)> {
+        None
+    }
+
+    fn set_alarm(&mut self, _at: Option<Instant>) {}
+
+    fn has_real_clock(&self) -> bool {
+        true
     }
 
     fn cancel(&mut self, _stack: StackId, op: OpId) {

@@ -36,6 +36,7 @@ use super::losses::frame_losses;
 use super::order::{Admission, Order, receives_from};
 use super::receipt::{Receipt, Taken};
 use super::site::{Goal, Next, Site, SiteOutput};
+use super::traffic::Traffic;
 use crate::hub::{Hub, HubEvent};
 
 /// The name of a stack.
@@ -107,6 +108,7 @@ struct Thread<S> {
     parked: HashMap<OpId, Parked>,
     order: Order,
     advances: VecDeque<Advancing>,
+    traffic: Traffic,
     /// What happened in this turn.
     happened: Vec<(StackId, HubEvent)>,
     /// What is to be answered when that is published, each behind the event of this number.
@@ -143,6 +145,7 @@ impl<S: Site> Thread<S> {
             parked: HashMap::new(),
             order: Order::default(),
             advances: VecDeque::new(),
+            traffic: Traffic::default(),
             happened: Vec::new(),
             answers: Vec::new(),
             ends_when_closed: false,
@@ -245,9 +248,26 @@ impl<S: Site> Thread<S> {
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
+            Command::StartTraffic { plan, feed, at_most, answer, session } => {
+                self.site.called();
+                if !answer.is_closed() {
+                    let urgent = self.urgent.clone();
+                    let started = self.traffic.start(*plan, feed, at_most, &mut self.site, urgent);
+                    self.collect();
+                    // If nobody waits any more, what has begun is dropped here, which cancels it.
+                    let release = move |at| _ = answer.send(started.map(|value| At { value, at }));
+                    self.answers.push((self.happened.len(), Box::new(release)));
+                }
+                drop(session);
+            }
+            Command::CancelTraffic { key } => {
+                self.site.called();
+                self.traffic.cancel(&mut self.site, key);
+            }
             Command::EndSession { session, policy, answer } => {
                 self.site.called();
                 let treated = self.end_session(session, policy);
+                self.traffic.end_session(session, policy, NOBODY);
                 self.answer(answer, treated);
             }
             Command::Stop { how, answer } => self.stop(how, answer),
@@ -422,6 +442,7 @@ impl<S: Site> Thread<S> {
         match how {
             Stop::WhenClosed => {
                 self.ends_when_closed = true;
+                self.traffic.end_all();
                 self.answers.push((self.happened.len(), Box::new(move |at| _ = answer.send(at))));
                 return;
             }
@@ -460,13 +481,10 @@ impl<S: Site> Thread<S> {
         while self.advances.front().is_some_and(|advancing| advancing.answer.is_closed()) {
             self.advances.pop_front();
         }
-        let Some(advancing) = self.advances.front_mut() else {
-            let next = self.site.work();
-            self.collect();
-            return next;
-        };
+        let Some(advancing) = self.advances.front_mut() else { return self.work_and_drive() };
         let ended = self.site.advance(&mut advancing.goal);
         self.collect();
+        self.drive();
         if let Some(result) = ended
             && let Some(Advancing { answer, .. }) = self.advances.pop_front()
         {
@@ -474,6 +492,29 @@ impl<S: Site> Thread<S> {
             self.answers.push((self.happened.len(), Box::new(release)));
         }
         Next::AtOnce
+    }
+
+    /// Lets the site work and the workloads after it, in turn, until there is nothing left to do now.
+    fn work_and_drive(&mut self) -> Next {
+        for _ in 0..ROUNDS_PER_TURN {
+            let next = self.site.work();
+            self.collect();
+            if !self.drive() {
+                return next;
+            }
+            self.site.tick();
+        }
+        Next::AtOnce
+    }
+
+    /// Whether the workloads had anything to do.
+    fn drive(&mut self) -> bool {
+        let did = self.traffic.drive(&mut self.site);
+        self.collect();
+        for notice in self.traffic.take_notices() {
+            self.answers.push((self.happened.len(), Box::new(move |at| notice.tell(at))));
+        }
+        did
     }
 
     // ---- what happened
@@ -549,6 +590,8 @@ impl<S: Site> Thread<S> {
     }
 }
 
+/// Rounds of frames and workloads in one turn.
+const ROUNDS_PER_TURN: usize = 64;
 /// Messages carried out in one turn.
 const COMMANDS_PER_TURN: usize = 256;
 /// Calls that may wait for their turn to receive from one socket.

@@ -10,6 +10,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, Clock, Position, TcpState, wait_for_request::Condition};
 use sockwright_server::config::Config;
 use sockwright_server::server::Server;
@@ -25,6 +26,7 @@ pub struct World {
     pub networks: NetworksClient<Channel>,
     pub sessions: SessionsClient<Channel>,
     pub events: EventsClient<Channel>,
+    pub traffic: TrafficClient<Channel>,
     pub channel: Channel,
     pub address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -50,6 +52,7 @@ impl World {
             networks: NetworksClient::new(channel.clone()),
             sessions: SessionsClient::new(channel.clone()),
             events: EventsClient::new(channel.clone()),
+            traffic: TrafficClient::new(channel.clone()),
             channel,
             address,
             stop: Some(stop),

@@ -22,4 +22,5 @@ mod programs;
 mod refusals;
 mod sessions;
 mod stations;
+mod traffic;
 mod udp;

@@ -12,6 +12,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
 use sockwright_server::config::Config;
 use sockwright_server::server::Server;
@@ -29,6 +30,7 @@ pub(crate) struct Rig {
     pub(crate) networks: NetworksClient<Channel>,
     pub(crate) sessions: SessionsClient<Channel>,
     pub(crate) events: EventsClient<Channel>,
+    pub(crate) traffic: TrafficClient<Channel>,
     pub(crate) ours: Host,
     pub(crate) theirs: Host,
 }
@@ -73,7 +75,8 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
                 sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
                 networks: NetworksClient::new(channel.clone()),
                 sessions: SessionsClient::new(channel.clone()),
-                events: EventsClient::new(channel),
+                events: EventsClient::new(channel.clone()),
+                traffic: TrafficClient::new(channel),
                 ours: ours.clone(),
                 theirs: theirs.clone(),
             };

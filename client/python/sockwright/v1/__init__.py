@@ -15,10 +15,13 @@ from .sessions_pb2 import *  # noqa: F403
 from .sessions_pb2_grpc import SessionsStub
 from .sockets_pb2 import *  # noqa: F403
 from .sockets_pb2_grpc import SocketsStub
+from .traffic_pb2 import *  # noqa: F403
+from .traffic_pb2_grpc import TrafficStub
 
 __all__ = [name for name in globals() if not name.startswith("_")] + [
     "EventsStub",
     "NetworksStub",
     "SessionsStub",
     "SocketsStub",
+    "TrafficStub",
 ]

@@ -13,10 +13,10 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use sockwright_client::v1::{
-    AddressFamily, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, FastOpenFailure, GapReason,
-    LinkState, LossDetection, Medium, NeighborState, OnExpiry, PathMtuDiscovery, RecoveryCause,
-    RecoveryPhase, RecoveryTimer, RetransmissionReason, ShutdownHow, SocketKind, SocketState, SynCookies,
-    TcpState, TimerAction, TimerKind, UndoCause,
+    AddressFamily, ChurnCloser, Clock, CongestionControl, CongestionPhase, Ecn, EventKind, FastOpenFailure,
+    GapReason, LinkState, LossDetection, Medium, NeighborState, OnExpiry, PathMtuDiscovery, PatternPart,
+    RecoveryCause, RecoveryPhase, RecoveryTimer, RequestResponsePart, RetransmissionReason, ShutdownHow,
+    SocketKind, SocketState, SynCookies, TcpState, TimerAction, TimerKind, TrafficEnd, UndoCause,
 };
 
 /// An enum of the contract with words for its values.
@@ -88,6 +88,10 @@ named! {
     SynCookies "SYN_COOKIES_" false,
     FastOpenFailure "FAST_OPEN_FAILURE_" false,
     Medium "MEDIUM_" false,
+    RequestResponsePart "REQUEST_RESPONSE_PART_" false,
+    PatternPart "PATTERN_PART_" false,
+    ChurnCloser "CHURN_CLOSER_" false,
+    TrafficEnd "TRAFFIC_END_" false,
 }
 
 /// Reads a word of `T` on the command line; knows them all for help and completion.

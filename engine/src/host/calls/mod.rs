@@ -128,7 +128,7 @@ impl Engine {
     }
 
     /// The socket, if a caller has it and has not closed it.
-    fn open_socket(&mut self, id: SocketId) -> Result<&mut Socket, OpError> {
+    pub(in crate::host) fn open_socket(&mut self, id: SocketId) -> Result<&mut Socket, OpError> {
         let socket = self.sockets.get_mut(&id).ok_or(Errno::EBADF)?;
         let detail = if !socket.held {
             "The connection has not been accepted."
@@ -178,6 +178,7 @@ impl Engine {
             held: true,
             phase: initial_phase(kind),
             parked: Default::default(),
+            driver: None,
             supersedes: None,
             frozen: None,
             in_ready_queue: false,

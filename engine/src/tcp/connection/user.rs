@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use super::*;
+use crate::host::Readiness;
 use crate::host::op::Call;
 
 /// Octets for the user.
@@ -87,17 +88,53 @@ impl Connection {
             self.rcv.ready.iter().take(take).copied().collect()
         } else {
             let data = self.rcv.ready.drain(..take).collect();
-            if self.rcv.ready.is_empty() {
-                self.rcv.ready = VecDeque::new();
-            }
-            self.on_room(cx);
-            self.rcv.urgent.on_consumed(self.consumed());
+            self.on_taken(cx);
             data
         };
         let left = if peek { take as u32 } else { 0 };
         let urgent = self.urgent_remaining().saturating_sub(left);
         // As with `recv(2)`: the end comes by itself, after the last octet.
         Some(Ok(ReadyData { data, end_of_stream: ended && available == 0, urgent }))
+    }
+
+    /// RECEIVE for a driver: shows what it takes, of at most `max` octets, where it lies. Any error is left for later.
+    pub(crate) fn recv_with(&mut self, cx: &mut Cx<'_>, max: usize, take: &mut dyn FnMut(&[u8])) -> usize {
+        let taken = self.rcv.ready.len().min(max);
+        let (first, second) = self.rcv.ready.as_slices();
+        let from_first = taken.min(first.len());
+        for piece in [first.get(..from_first), second.get(..taken - from_first)].into_iter().flatten() {
+            if !piece.is_empty() {
+                take(piece);
+            }
+        }
+        self.rcv.ready.drain(..taken);
+        self.on_taken(cx);
+        taken
+    }
+
+    /// What the user could do now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let may_send =
+            self.state.may_send() && !self.snd.fin && (self.state.is_synchronized() || self.serves_early());
+        let room = self.options.send_buffer.saturating_sub(self.snd.buffer.len());
+        Readiness {
+            tcp_state: self.state,
+            readable: self.rcv.ready.len(),
+            end_of_stream: self.receive_ended(),
+            writable: if may_send { room as usize } else { 0 },
+            acknowledged: self.totals.bytes_acked,
+            retransmissions: self.totals.retransmissions,
+            error: self.error,
+        }
+    }
+
+    /// The user took octets.
+    fn on_taken(&mut self, cx: &mut Cx<'_>) {
+        if self.rcv.ready.is_empty() {
+            self.rcv.ready = VecDeque::new();
+        }
+        self.on_room(cx);
+        self.rcv.urgent.on_consumed(self.consumed());
     }
 
     /// The attempt to open failed or was given up: there is no stream that could have an end.

@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod networks;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
+pub(crate) mod traffic;
 
 use std::time::Duration;
 
@@ -68,6 +69,9 @@ pub(crate) enum Verb {
     /// Leases: what belongs to a session goes when its client does
     #[command(subcommand)]
     Session(sessions::SessionVerb),
+    /// Workloads that run inside of the server: bulk, ping-pong, churn, idle connections
+    #[command(subcommand, long_about = traffic::ABOUT, after_help = traffic::EXAMPLES)]
+    Traffic(traffic::TrafficVerb),
     /// Ask whether the server, or one of its services, is serving
     Health {
         /// The service, e.g. sockwright.v1.Sockets [default: the whole server]
@@ -90,6 +94,7 @@ impl Verb {
             Self::Lab(verb) => verb.name(),
             Self::Stack(verb) => verb.name(),
             Self::Session(verb) => verb.name(),
+            Self::Traffic(verb) => verb.name(),
             Self::Health { .. } => "health",
             Self::Completions { .. } => "completions",
         }
@@ -141,6 +146,7 @@ mod tests {
             "stack detach x",
             "set 1 --msl 1s --no-delay true",
             "session keep-alive x",
+            "traffic ping --stack a --peer b",
         ] {
             let words = std::iter::once("sockwright").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).unwrap();
@@ -159,6 +165,8 @@ mod tests {
             "set 1",
             "bind 1 10.0.0.1",
             "get x",
+            "traffic source --stack a",
+            "traffic sink --stack a --listen :1 --to 10.0.0.1:1",
         ] {
             let words = std::iter::once("sockwright").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

@@ -4,17 +4,23 @@
 //! 64k -> 65536 octets        10M, 10Mbit -> 10000000 bits a second
 //! ```
 
-/// Reads a size in octets, with `k` or `M` for 2^10 and 2^20.
+/// Reads a size in octets, up to 4 GiB less one.
 pub(crate) fn octets(text: &str) -> Result<u32, String> {
+    size(text)?.try_into().map_err(|_| "too large".to_string())
+}
+
+/// Reads a size in octets, with `k`, `M` or `G` for 2^10, 2^20 and 2^30.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let (number, factor) = match text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()) {
         number if number.len() == text.len() => (number, 1),
         number => match &text[number.len()..] {
             "k" | "K" | "Ki" | "KiB" => (number, 1 << 10),
             "M" | "Mi" | "MiB" => (number, 1 << 20),
-            unit => return Err(format!("`{unit}` is not a unit of octets (k, M)")),
+            "G" | "Gi" | "GiB" => (number, 1 << 30),
+            unit => return Err(format!("`{unit}` is not a unit of octets (k, M, G)")),
         },
     };
-    let number: u32 = number.parse().map_err(|_| format!("`{text}` is not a size (like 1460, 64k, 4M)"))?;
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a size (like 1460, 64k, 4M)"))?;
     number.checked_mul(factor).ok_or_else(|| "too large".to_string())
 }
 
@@ -53,7 +59,8 @@ mod tests {
         assert_eq!(octets("64k"), Ok(65_536));
         assert_eq!(octets("4MiB"), Ok(4 << 20));
         assert_eq!(octets("4096M").unwrap_err(), "too large");
-        assert_eq!(octets("4x").unwrap_err(), "`x` is not a unit of octets (k, M)");
+        assert_eq!(octets("4x").unwrap_err(), "`x` is not a unit of octets (k, M, G)");
+        assert_eq!(size("10G"), Ok(10 << 30));
         assert_eq!(bits_per_second("10M"), Ok(10_000_000));
         assert_eq!(bits_per_second("1Gbit"), Ok(1_000_000_000));
         assert_eq!(bits_per_second("9600bit/s"), Ok(9600));

@@ -179,6 +179,7 @@ mod tests {
         message(&v1::OpenResponse::default());
         message(&v1::KeepAliveResponse::default());
         message(&v1::SessionsCloseResponse::default());
+        message(&v1::RunResponse::default());
     }
 
     #[test]

@@ -8,8 +8,9 @@ pub(crate) mod json;
 pub(crate) mod network;
 pub(crate) mod socket;
 pub(crate) mod table;
+pub(crate) mod traffic;
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde_json::Value;
 
@@ -53,6 +54,17 @@ impl Output {
     /// Prints a line of text.
     pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.stdout, "{line}")?;
+        self.stdout.flush()
+    }
+
+    /// Whether a line can be written over the one before.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.stdout.get_ref().is_terminal()
+    }
+
+    /// Writes a line over the last one that was written so; an empty one takes it away.
+    pub(crate) fn live(&mut self, line: &str) -> io::Result<()> {
+        write!(self.stdout, "\r\x1b[K{line}")?;
         self.stdout.flush()
     }
 

@@ -6,6 +6,7 @@ mod health;
 mod networks;
 mod sessions;
 mod sockets;
+mod traffic;
 mod transfer;
 mod wait;
 
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Lab(verb) => networks::lab(&mut cx, verb).await,
         Verb::Stack(verb) => networks::stack(&mut cx, verb).await,
         Verb::Session(verb) => sessions::run(&mut cx, verb).await,
+        Verb::Traffic(verb) => traffic::run(&mut cx, verb).await,
         Verb::Health { service } => health::check(&mut cx, service).await,
         Verb::Completions { .. } => Ok(()),
     }

@@ -1,0 +1,100 @@
+//! The service `Traffic`: workloads, which run on the threads of the stacks.
+
+mod figures;
+mod plan;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use sockwright_engine::host::Errno;
+use sockwright_proto::v1 as pb;
+use sockwright_proto::v1::run_response::Part;
+use sockwright_proto::v1::traffic_server::Traffic as Service;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use crate::convert::address_to_proto;
+use crate::error::{status, status_saying};
+use crate::networks::Networks;
+use crate::sessions::Sessions;
+use crate::stack::traffic::{Feed, Running, Told};
+
+/// The service over these networks.
+pub(crate) struct TrafficService {
+    networks: Arc<Networks>,
+    sessions: Arc<Sessions>,
+}
+
+impl TrafficService {
+    pub(crate) fn new(networks: Arc<Networks>, sessions: Arc<Sessions>) -> Self {
+        TrafficService { networks, sessions }
+    }
+}
+
+#[tonic::async_trait]
+impl Service for TrafficService {
+    type RunStream = RunStream;
+
+    async fn run(&self, request: Request<pb::RunRequest>) -> Result<Response<RunStream>, Status> {
+        let request = request.into_inner();
+        let asked = plan::Asked::parse(&request)?;
+        let stack = self.networks.stack(&request.stack)?;
+        let peer = asked.peer_stack().map(|name| self.networks.stack(name)).transpose()?;
+        let owner = self.sessions.owner(&request.session)?;
+        let plan = asked.plan(&stack, peer.as_ref(), owner.session)?;
+        let (progress, told) = mpsc::channel(TOLD_WAITING);
+        // It has just been made, and has room.
+        let report = progress.clone().reserve_owned().await.map_err(|_| Status::internal("no room"))?;
+        let feed = Feed { progress, report };
+        let at_most = self.networks.config().limits.workloads;
+        let started = stack
+            .start_traffic(plan, feed, at_most, owner.guard)
+            .await
+            .map_err(|error| status(error, None))?;
+        Ok(Response::new(RunStream { started: Some(started.at), running: started.value, told, over: false }))
+    }
+}
+
+/// What is told of a workload. Dropped, it cancels the workload.
+pub(crate) struct RunStream {
+    /// Where it began, until that is told.
+    started: Option<pb::Position>,
+    running: Running,
+    told: mpsc::Receiver<Told>,
+    over: bool,
+}
+
+impl Stream for RunStream {
+    type Item = Result<pb::RunResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(at) = this.started.take() {
+            let started = pb::TrafficStarted {
+                local: this.running.local.map(address_to_proto),
+                time_ns: this.running.began.as_nanos(),
+            };
+            let response = pb::RunResponse { part: Some(Part::Started(started)), at: Some(at) };
+            return Poll::Ready(Some(Ok(response)));
+        }
+        if this.over {
+            return Poll::Ready(None);
+        }
+        let told = std::task::ready!(this.told.poll_recv(cx));
+        Poll::Ready(Some(match told {
+            Some(told) => {
+                this.over = told.end.is_some();
+                Ok(figures::told_to_proto(told))
+            }
+            None => {
+                this.over = true;
+                Err(status_saying(Errno::ENETDOWN, "the stack went while the workload ran", None))
+            }
+        }))
+    }
+}
+
+/// What may wait for a client: a few progresses, and the report.
+const TOLD_WAITING: usize = 8;
