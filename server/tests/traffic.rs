@@ -404,6 +404,21 @@ async fn a_real_clock_serves_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lab_that_is_never_idle_has_time_all_the_same() {
+    let world = World::start().await;
+    let mut lab = lab_request("lab", Clock::Real, "");
+    lab.links[0].impairments = None;
+    world.networks.clone().create_lab(lab).await.unwrap();
+    let role = Role::RequestResponse(pb::TrafficRequestResponse::default());
+    let limits = time(Duration::from_millis(100));
+    let report = report(&world, pb::RunRequest { limits, ..request(role) }).await;
+    assert_eq!(report.ended_by(), TrafficEnd::Time);
+    let ours = report.figures.unwrap();
+    let response = ours.response_time.unwrap();
+    assert!(ours.exchanges > 1 && response.p50_ns > 0, "{response:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_makes_no_sense_is_refused_by_the_name_of_its_field() {
     let world = World::start().await;
     world.lab(Clock::Virtual).await;

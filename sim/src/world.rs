@@ -496,6 +496,12 @@ impl World {
         self.now = time;
     }
 
+    /// Moves the clock to `time` and does nothing: what is due until then happens late, as where there is more to do than
+    /// time to do it in.
+    pub fn pass_to(&mut self, time: Instant) {
+        self.now = self.now.max(time);
+    }
+
     /// Moves the clock to [`World::next_time`] and does one thing that is due then. Whether there was one.
     pub fn step(&mut self) -> bool {
         let Some((at, source)) = self.agenda.next() else {
