@@ -10,7 +10,7 @@ use sockwright_engine::event::{Event, EventKind};
 use sockwright_engine::host::op::{ShutdownHow, SocketKind};
 use sockwright_engine::host::{Config, Interface, LinkChange, Medium, Offload};
 use sockwright_engine::id::LinkId;
-use sockwright_engine::tcp::config::{CongestionControl, Ecn, OptionsPatch, PathMtuDiscovery};
+use sockwright_engine::tcp::config::{CongestionControl, Ecn, LossDetection, OptionsPatch, PathMtuDiscovery};
 use sockwright_engine::wire::{ChecksumPolicy, Flags, IpPacket, Protocol, TcpSegment};
 use std::time::Duration;
 
@@ -184,6 +184,28 @@ fn a_tail_loss_probe_sends_again_the_last_segment_with_its_fin() {
     s.inject(". 1:1(0) ack 18001 win 60000");
     s.host.advance(Duration::from_millis(150));
     assert_eq!(s.sent(), [last]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# then one segment of up to SMSS octets that MUST
+//# include the highest outstanding unSACKed sequence number
+//# SHOULD be returned, and RescueRxt set to RecoveryPoint.
+#[test]
+fn what_is_rescued_of_a_super_segment_is_its_last_segment() {
+    let host = Host::with_interface(interface("10.0.0.1", CUTS), 1, Config::default());
+    let options = OptionsPatch {
+        sack: Some(true),
+        loss_detection: Some(LossDetection::DuplicateAcks),
+        ..OptionsPatch::default()
+    };
+    let mut s = Script::listening_on(host, options);
+    s.handshake("S 0:0(0) win 60000 <mss 1000,sackOK>", 60_000);
+    s.send(6000);
+    assert_eq!((s.sent().len(), std::mem::take(&mut s.host.cut)), (6, vec![6]));
+    // The first and the last two are lost.
+    s.inject(". 1:1(0) ack 1 win 60000 <sack 1001:4001>");
+    s.expect(&[". 1:1001(1000) ack 1 win 65535", "P. 5001:6001(1000) ack 1 win 65535"]);
 }
 
 #[test]

@@ -272,8 +272,11 @@ impl Connection {
         let sent = &self.recovery.sent;
         let below = duplicates::below_sacked(sent);
         let rescue = || duplicates::rescue(sent).filter(|_| self.recovery.rescue);
-        let index = below.or_else(rescue)?;
-        let record = *sent.get(index)?;
+        let index = match below {
+            Some(index) => index,
+            None => rescue().map(|index| self.cut_to_last_segment(index))?,
+        };
+        let record = *self.recovery.sent.get(index)?;
         let len = self.resend_len(&record)?;
         if len > self.quota() {
             return None;
@@ -362,20 +365,26 @@ impl Connection {
         //# If such an unsent segment is not available, then the sender SHOULD
         //# retransmit the highest-sequence segment sent so far and set
         //# TLP.is_retrans to true.
-        let last = *self.recovery.sent.last()?;
-        let mut index = self.recovery.sent.len() - 1;
-        let mss = self.effective_send_mss();
-        let fin = u32::from(last.end.after(self.snd.buffer.end()));
-        if last.len() > mss + fin {
-            self.recovery.sent.cut(index, last.end - (mss + fin));
-            index += 1;
-        }
+        let last = self.recovery.sent.len().checked_sub(1)?;
+        let index = self.cut_to_last_segment(last);
         let probe = *self.recovery.sent.get(index)?;
         if self.resend_room(probe.start)? < probe.len() {
             return None;
         }
         self.recovery.tlp.on_sent(self.snd.nxt, true);
         Some(self.resend_record(cx, index, probe.len(), RetransmissionReason::TailLossProbe))
+    }
+
+    /// Cuts from a record of more than one segment the last of them, with the FIN if it has it, and says where that is.
+    fn cut_to_last_segment(&mut self, index: usize) -> usize {
+        let Some(record) = self.recovery.sent.get(index).copied() else { return index };
+        let fin = u32::from(record.end.after(self.snd.buffer.end()));
+        let segment = self.effective_send_mss() + fin;
+        if record.len() <= segment {
+            return index;
+        }
+        self.recovery.sent.cut(index, record.end - segment);
+        index + 1
     }
 
     /// How much from `seq` on may be sent again, if any, when the peer shrank its window. Behind a closed one a segment

@@ -156,10 +156,6 @@ impl Sent {
         self.records.front()
     }
 
-    pub(crate) fn last(&self) -> Option<&Record> {
-        self.records.back()
-    }
-
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> + ExactSizeIterator + '_ {
         self.records.iter()
     }
