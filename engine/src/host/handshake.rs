@@ -269,7 +269,7 @@ impl Engine {
         for (timer, at) in timers {
             cx.tell_timer(child, timer, TimerAction::Started(at));
         }
-        self.sockets.insert(child, socket);
+        self.sockets.insert(child, Box::new(socket));
         self.touch(child);
     }
 
@@ -301,7 +301,7 @@ impl Engine {
             return false;
         };
         let timestamps = self.sockets.get(&listener).is_some_and(|socket| socket.options.timestamps);
-        let listens = self.sockets.get_mut(&listener).and_then(listener_of).is_some();
+        let listens = self.sockets.get_mut(&listener).and_then(|socket| listener_of(socket)).is_some();
         if !listens || !past.may_be_followed_by(segment, timestamps) || self.refuses_syn(listener).is_some() {
             return false;
         }

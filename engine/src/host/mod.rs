@@ -104,7 +104,8 @@ pub struct Engine {
     failed_gateways: usize,
     /// Octets that packets are written behind, for the longest link-layer header of an interface.
     headroom: usize,
-    sockets: KeyedMap<SocketId, Socket>,
+    /// Each by itself: a table keeps more places than it has entries.
+    sockets: KeyedMap<SocketId, Box<Socket>>,
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,

@@ -186,7 +186,7 @@ impl Engine {
             in_ready_queue: false,
             registered: None,
         };
-        self.sockets.insert(id, socket);
+        self.sockets.insert(id, Box::new(socket));
         self.shared.cx(now).tell(id, EventKind::Opened { kind, family, session, label, listener: None });
         Ok(Reply::Created { socket: id })
     }

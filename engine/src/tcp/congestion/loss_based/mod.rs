@@ -10,6 +10,7 @@
 //!  IW _____.-----''   congestion avoidance      |___/  timeout, slow start
 //! ```
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::event::CongestionPhase;
@@ -48,7 +49,7 @@ pub(crate) struct LossBased {
     reducing: bool,
     repair: Repair,
     /// What the last reduction took.
-    before: Option<Before>,
+    before: Option<Box<Before>>,
     pacing: bool,
     srtt: Option<Duration>,
     /// Octets that one acknowledgment may add in slow start, in segments; `None` is no limit.
@@ -381,7 +382,8 @@ impl LossBased {
     /// What the reduction that follows would give back. In recovery, what recovery would have led to.
     fn remember(&mut self) {
         let cwnd = if self.reducing { self.ssthresh } else { self.cwnd };
-        self.before = Some(Before { cwnd, ssthresh: self.ssthresh, avoidance: self.avoidance.clone() });
+        let avoidance = self.avoidance.clone();
+        self.before = Some(Box::new(Before { cwnd, ssthresh: self.ssthresh, avoidance }));
     }
 
     /// Congestion showed: if it was in the window that was sent at once, that was too much.
