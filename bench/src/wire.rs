@@ -317,31 +317,31 @@ impl Station {
     }
 
     fn send(&mut self, socket: SocketId) -> bool {
-        let data = self.chunk.clone();
-        matches!(
-            self.call(Request::Send { socket, data, urgent: false, wait: Wait::Never }),
-            Ok(Reply::Sent { accepted: 1.. })
-        )
+        let sent = self.engine.send_slice(self.now(), socket, &self.chunk);
+        self.drain();
+        matches!(sent, Ok(1..))
     }
 
+    /// Whether something came, and whether it was the last.
     fn receive(&mut self, socket: SocketId) -> (bool, bool) {
-        match self.call(Request::Recv { socket, max: CHUNK, min: 1, peek: false, wait: Wait::Never }) {
-            Ok(Reply::Received { data, end_of_stream, .. }) => {
-                self.octets.fetch_add(data.len() as u64, Ordering::Relaxed);
-                (true, end_of_stream)
-            }
-            _ => (false, false),
-        }
+        let taken = self.engine.recv_with(self.now(), socket, usize::MAX, |_| {}).unwrap_or(0);
+        self.drain();
+        self.octets.fetch_add(taken as u64, Ordering::Relaxed);
+        (taken > 0, self.engine.readiness(socket).is_none_or(|readiness| readiness.end_of_stream))
     }
 
     fn take_frames(&mut self) -> anyhow::Result<bool> {
-        for number in 0..FRAMES_AT_ONCE {
+        let mut gathered = 0;
+        while gathered < GATHERED_MAX {
             let now = Self::at(Instant::now(), self.began);
-            let Some(received) = self.link.recv()? else { return Ok(number > 0) };
-            self.engine.handle_frame_with(now, LinkId(0), received.checksums, received.frame);
-            self.drain();
+            let Some(received) = self.link.recv()? else { break };
+            gathered += received.frame.len();
+            if !self.engine.handle_frame_of_batch(now, LinkId(0), received.checksums, received.frame) {
+                self.drain();
+            }
         }
-        Ok(true)
+        self.drain();
+        Ok(gathered > 0)
     }
 
     fn drain(&mut self) {
@@ -363,8 +363,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
 /// Octets that programs read and write at once.
 const CHUNK: usize = 256 << 10;
-/// Frames between two looks at the socket.
-const FRAMES_AT_ONCE: usize = 8;
+/// Octets of frames that are answered together.
+const GATHERED_MAX: usize = 32 << 10;
 /// How long it looks for more before it sleeps.
 const SPIN: Duration = Duration::from_micros(50);
 /// How long it sleeps at most.

@@ -143,17 +143,21 @@ fn an_old_duplicate_syn_leaves_the_wait_as_it_was() {
 
 #[test]
 fn the_wait_may_end_while_the_next_connection_opens() {
-    let mut s = waiting(false, false);
-    let old = s.socket;
-    s.advance(58_500);
-    s.peer_iss += 5000;
-    s.inject("S 0:0(0) win 10000");
-    s.advance(600);
-    s.sent();
-    assert_eq!(s.host.state(old), "gone");
-    s.inject(". 1:1(0) ack 1 win 10000");
-    s.socket = s.host.accept(s.listener.unwrap());
-    assert_eq!(s.state(), "ESTABLISHED");
+    for held in [false, true] {
+        let mut s = waiting(false, held);
+        let old = s.socket;
+        s.advance(58_500);
+        s.peer_iss += 5000;
+        s.inject("S 0:0(0) win 10000");
+        s.advance(600);
+        s.sent();
+        let over = if held { "CLOSED" } else { "gone" };
+        assert_eq!(s.host.state(old), over);
+        s.inject(". 1:1(0) ack 1 win 10000");
+        s.socket = s.host.accept(s.listener.unwrap());
+        assert_eq!(s.state(), "ESTABLISHED");
+        assert_eq!(s.host.state(old), over);
+    }
 }
 
 #[test]

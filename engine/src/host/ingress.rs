@@ -39,9 +39,31 @@ impl Engine {
         self.handle_frame_with(now, link, checksums.unwrap_or_default(), frame);
     }
 
-    /// The same, of a link that tells with each frame what is to be believed of its checksums.
+    /// Takes in one frame of several that came together, and says whether the next one may be taken in before the outputs
+    /// are taken: then one acknowledgment may do for both. What has to be answered by itself, such as a segment out of
+    /// order, is.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# In general, the processing of received segments MUST be implemented to aggregate ACK
+    //# segments whenever possible (MUST-58).
+    pub fn handle_frame_of_batch(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        checksums: ChecksumPolicy,
+        frame: &[u8],
+    ) -> bool {
+        self.gathers = false;
+        self.take_frame_of(now, link, checksums, frame);
+        self.gathers
+    }
+
+    /// As [`Engine::handle_frame`], of a link that tells with each frame what is to be believed of its checksums.
     pub fn handle_frame_with(&mut self, now: Instant, link: LinkId, checksums: ChecksumPolicy, frame: &[u8]) {
         self.begin_input();
+        self.take_frame_of(now, link, checksums, frame);
+    }
+
+    fn take_frame_of(&mut self, now: Instant, link: LinkId, checksums: ChecksumPolicy, frame: &[u8]) {
         let found = self.interfaces.iter().find(|interface| interface.link == link);
         let Some(Interface { medium, shared_with_host, .. }) = found else {
             return self.drop_frame(now, DropReason::NotOurAddress);
@@ -221,7 +243,10 @@ impl Engine {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let mut cx = self.shared.cx(now);
         match &mut socket.phase {
-            Phase::Connection(connection) => connection.on_segment(&mut cx, segment, codepoint),
+            Phase::Connection(connection) => {
+                connection.on_segment(&mut cx, segment, codepoint);
+                self.gathers = connection.may_gather();
+            }
             Phase::Listener(_) => self.segment_at_listener(now, id, tuple, codepoint, segment),
             Phase::HalfOpen(_) => self.segment_at_half_open(now, id, codepoint, segment),
             Phase::TimeWait(record) => {

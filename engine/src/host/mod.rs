@@ -130,6 +130,8 @@ pub struct Engine {
     frames: VecDeque<(LinkId, Vec<u8>)>,
     /// Frames to ourselves.
     loopback: VecDeque<Vec<u8>>,
+    /// What the last frame asks to be answered may wait for the next one.
+    gathers: bool,
     /// Records that give way to newer ones, the oldest first.
     time_waits: BTreeSet<(Instant, SocketId)>,
     /// As are these.
@@ -206,6 +208,7 @@ impl Engine {
                 challenges: Budget::default(),
                 stray_replies,
             },
+            gathers: false,
             touched: VecDeque::new(),
             ready: VecDeque::new(),
             woken: VecDeque::new(),

@@ -140,6 +140,17 @@ impl Host {
         self.drain();
     }
 
+    /// Takes in frames that came together.
+    pub(crate) fn frames_at_once(&mut self, frames: &[Vec<u8>]) {
+        for frame in frames {
+            let policy = ChecksumPolicy::Verify;
+            if !self.engine.handle_frame_of_batch(self.now, LinkId(0), policy, frame) {
+                self.drain();
+            }
+        }
+        self.drain();
+    }
+
     pub(crate) fn op(&mut self, request: Request) -> (OpId, Outcome) {
         let op = OpId(self.next_op);
         self.next_op += 1;

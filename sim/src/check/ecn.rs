@@ -47,7 +47,10 @@ impl Ecn {
         let stream = (SocketAddr::new(src, segment.src_port), SocketAddr::new(dst, segment.dst_port));
         let end = segment.seq + segment.payload.len() as u32;
         let sent_to = self.0.get(&stream).copied().filter(|_| !segment.syn());
-        self.0.insert(stream, sent_to.map_or(end, |sent_to| sent_to.max(end)));
+        // A reset may speak for a connection of the same addresses that is over.
+        if segment.syn() || !segment.payload.is_empty() {
+            self.0.insert(stream, sent_to.map_or(end, |sent_to| sent_to.max(end)));
+        }
         let first = sent_to.is_none_or(|sent_to| end.after(sent_to));
         if bits != 0 && (segment.syn() || segment.payload.is_empty() || !first) {
             return Err(Violation::new(
@@ -118,6 +121,8 @@ mod tests {
         assert_eq!(last_breaks(&[data(1, 2), data(1, 2)]), LAW, "it was sent before");
         assert_eq!(last_breaks(&[(frame(Flags::ACK, 1, b"", 2), fate(false))]), LAW);
         assert_eq!(last_breaks(&[(frame(Flags::SYN, 1, b"data", 2), fate(false))]), LAW);
+        let reset = (frame(Flags::RST, 100, b"", 0), fate(false));
+        assert_eq!(last_breaks(&[data(1, 2), reset, data(5, 2)]), None, "of another connection");
         let again = (frame(Flags::SYN, 0, b"", 0), fate(false));
         assert_eq!(last_breaks(&[data(1, 2), again, data(1, 2)]), None, "another connection");
     }

@@ -18,7 +18,7 @@ use sockwright_engine::tcp::state::State;
 use sockwright_engine::tcp::timers::TimerKind;
 use sockwright_engine::wire::{ChecksumPolicy, Flags, IpPacket, Protocol, TcpSegment};
 
-use super::plan::{ConnectionPlan, Opening, SidePlan};
+use super::plan::{ConnectionPlan, Opening};
 use crate::check::Violation;
 use crate::content::Content;
 use crate::output::Output;
@@ -61,8 +61,8 @@ pub struct Connection {
     pub ends: [End; 2],
     /// Why it need not end in order, once something happened that allows it.
     pub excuse: Option<&'static str>,
-    /// Its addresses served another connection before, with sequence numbers that somebody fixed: what is left of that
-    /// one on the link fits this one, too.
+    /// Its addresses served another connection before, with sequence numbers that somebody fixed, or at the same moment:
+    /// what is left of that one on the link fits this one, too.
     pub reincarnated: bool,
     /// One of its hosts restarted while it was open, and knows nothing of it.
     pub half_open: bool,
@@ -323,9 +323,10 @@ impl Ledger {
             self.end_mut(id).over = false;
             let before = self.streams.insert((source, destination), (id, seq));
             let connection = &mut self.connections[id.connection];
-            let fixed = |side: &SidePlan| side.options.initial_sequence_number.is_some();
-            connection.reincarnated |= before.is_some_and(|(before, _)| before.connection != id.connection)
-                && connection.plan.sides.iter().any(fixed);
+            let fixed =
+                connection.plan.sides.iter().any(|side| side.options.initial_sequence_number.is_some());
+            let fits = |(end, iss): (EndId, Seq)| end.connection != id.connection && (fixed || iss == seq);
+            connection.reincarnated |= before.is_some_and(fits);
         }
     }
 
@@ -351,6 +352,7 @@ impl Ledger {
         let leapt = |end: &End| end.socket.and_then(|(at, _)| self.leapt.get(&at)).copied();
         connection.plan.sides[id.side].may_time_out()
             || connection.half_open
+            || connection.reincarnated
             || connection.ends.iter().any(|end| end.haunted)
             || connection.ends.iter().filter_map(leapt).any(|leapt| leapt > LEAP_BORNE)
     }

@@ -292,6 +292,16 @@ impl Plan {
         if self.mtu >= 1280 && dice.chance(0.5) { Family::V6 } else { Family::V4 }
     }
 
+    /// What is left on the link of one connection would fit the next one of its addresses: the sequence numbers are the
+    /// same, and no timestamps tell which is older, or a host restarts and its clock with it.
+    fn invites_the_past(&self, mine: &OptionsPatch, theirs: &OptionsPatch) -> bool {
+        let sides = [mine, theirs];
+        let fixed = sides.iter().any(|side| side.initial_sequence_number.is_some());
+        let timestamps = sides.iter().all(|side| side.timestamps != Some(false));
+        let restarts = self.mishaps.iter().any(|mishap| matches!(mishap.kind, MishapKind::Restart));
+        fixed && (restarts || !timestamps)
+    }
+
     fn pair(&self, dice: &mut Rng) -> (u32, u32) {
         let from = dice.below(self.stacks);
         (from, (from + 1 + dice.below(self.stacks - 1)) % self.stacks)
@@ -372,7 +382,7 @@ impl Plan {
         let starts = Duration::from_millis(if dice.chance(0.3) { 0 } else { dice.log(1, 20_000) });
         let mut family = self.family(dice);
         let (from, to) = self.pair(dice);
-        let opening = match dice.below(20) {
+        let mut opening = match dice.below(20) {
             0 => Opening::ToNobody { from, to },
             1..=3 => {
                 let port = 10_000 + number as u16;
@@ -397,6 +407,12 @@ impl Plan {
             Opening::ToListener { listener, .. } => self.listeners[*listener].options.clone(),
             _ => options(dice),
         };
+        if let Opening::ToListener { port: Some(port), .. } = &mut opening
+            && SHARED_PORTS.contains(port)
+            && self.invites_the_past(&mine, &theirs)
+        {
+            *port = 20_000 + number as u16;
+        }
         let endings = endings(dice);
         let room = |sender: &OptionsPatch, receiver: &OptionsPatch| {
             let mss = [sender.max_segment_size, receiver.max_segment_size];

@@ -297,7 +297,7 @@ mod tests {
         assert!(rig.usage.allows_growth(&unlimited, 10 * MSS, true));
         assert!(!rig.usage.allows_growth(&unlimited, 10 * MSS, false));
         assert!(rig.usage.allows_growth(&ack(MSS), 10 * MSS, false));
-        rig.burst(20, 1, 10 * MSS);
+        rig.usage.on_sent(MSS, true);
         assert!(!rig.usage.allows_growth(&unlimited, 10 * MSS, true), "what was in flight before is over");
     }
 

@@ -14,6 +14,11 @@ use crate::tcp::receive::window;
 use crate::wire::SackBlocks;
 
 impl Connection {
+    /// Whether what the last segment asks to be answered may wait for the next one, where that is here already.
+    pub(crate) fn may_gather(&self) -> bool {
+        self.state.is_synchronized() && self.rcv.acks.may_gather()
+    }
+
     /// Fills in what a segment says of the receiving half, and takes note that it was said.
     pub(super) fn acknowledge(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) {
         if out.flags.contains(Flags::SYN) {

@@ -162,9 +162,11 @@ impl Connection {
         })
     }
 
-    /// The next connection with the same addresses is open: this one has waited long enough.
+    /// The next connection with the same addresses is open: this one has waited long enough, if it waits still.
     pub(crate) fn supersede(&mut self, cx: &mut Cx<'_>, flags: Flags) {
-        self.transition(cx, Trigger::Syn, Cause::Segment(flags));
+        if self.state == State::TimeWait {
+            self.transition(cx, Trigger::Syn, Cause::Segment(flags));
+        }
     }
 
     /// A connection in TIME-WAIT, from its record.

@@ -20,6 +20,8 @@ pub(crate) struct AckPolicy {
     octets: u32,
     /// The largest segment seen: the peer's idea of a full-sized one.
     largest: u32,
+    /// The acknowledgment that is owed answers one segment, and none that comes after it.
+    alone: bool,
 }
 
 impl AckPolicy {
@@ -39,6 +41,12 @@ impl AckPolicy {
     //# and page 42 of [RFC793]).
     pub(crate) fn now(&mut self) {
         self.owed = Owed::Now;
+        self.alone = true;
+    }
+
+    /// Whether what is owed may acknowledge the next segment too.
+    pub(crate) fn may_gather(&self) -> bool {
+        !self.alone
     }
 
     /// `len` octets arrived in order.
@@ -69,6 +77,7 @@ impl AckPolicy {
     pub(crate) fn sent(&mut self) {
         self.owed = Owed::Nothing;
         self.octets = 0;
+        self.alone = false;
     }
 }
 

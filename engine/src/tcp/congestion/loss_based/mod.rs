@@ -241,7 +241,7 @@ impl LossBased {
         //# implementations SHOULD fall back to RFC 3390 for the restart window
         //# (RW) if any packet loss is detected during either the initial window
         //# or a restart window, and more than 4 KB of data is sent.
-        let most = if self.start.lossy { rfc3390_window(self.mss) } else { self.initial_window };
+        let most = if self.start.lossy { rfc3390_window(self.mss) } else { self.initial_window() };
         if self.cwnd > most {
             // What it was is remembered as in RFC 7661 §4.4.3: the way back to it is slow start.
             self.ssthresh = self.ssthresh.max(three_quarters(self.cwnd));
@@ -314,8 +314,13 @@ impl LossBased {
             //# The sender MUST then update cwnd to be not greater than:
             //#
             //#          cwnd = max((1/2)*cwnd, IW).
-            self.cwnd = self.cwnd.min((self.cwnd / 2).max(self.initial_window));
+            self.cwnd = self.cwnd.min((self.cwnd / 2).max(self.initial_window()));
         }
+    }
+
+    /// IW, which is one segment at least where the path came to take larger ones.
+    fn initial_window(&self) -> u32 {
+        self.initial_window.max(self.mss)
     }
 
     fn in_slow_start(&self) -> bool {

@@ -251,6 +251,13 @@ fn after_an_idle_time_longer_than_the_timeout_the_window_is_the_initial_one() {
     let mut c = avoiding(CongestionControl::NewReno, 5);
     c.on_idle(at(1000), rto * 2, rto);
     assert_eq!(windows(&c), (5, 5));
+    // The path took larger segments meanwhile than the whole of it was.
+    let two = Config { initial_window: 2, ..config(CongestionControl::NewReno) };
+    let mut c = Controller::new(&two);
+    acks(&mut c, 30);
+    c.set_mss(3 * MSS);
+    c.on_idle(at(1000), rto * 2, rto);
+    assert_eq!(c.cwnd(), 3 * MSS);
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6928#section-2
