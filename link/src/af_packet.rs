@@ -22,6 +22,8 @@
 //! - **Segments merged by receive offload come merged**, up to 64 KiB, whatever the MTU, and so do the super-segments
 //!   of a peer on the other end of a veth. Larger ones (BIG TCP) do not fit an IP length field; the link drops and
 //!   counts them.
+//! - **Datagrams that were sent joined (`UDP_SEGMENT`) come joined** from such a peer. They are no one datagram: the link
+//!   takes them apart.
 //! - **A frame that never left the machine has a partial checksum**: the sum over the pseudo-header, left for hardware
 //!   to complete. The kernel tells with each frame (`PACKET_VNET_HDR`), and [`Received::checksums`] passes it on.
 //! - **Sent frames are finished as they say**: the kernel computes the checksum and cuts the super-segment that a frame
@@ -40,6 +42,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 use sockwright_engine::host::Offload;
+use sockwright_engine::wire::checksum::Sum;
 use sockwright_engine::wire::{ChecksumPolicy, Mac, Unfinished};
 
 use crate::bpf;
@@ -56,8 +59,22 @@ pub struct AfPacket {
     mac: Mac,
     socket: Socket,
     buffer: Box<[u8]>,
+    joined: Option<Joined>,
     drops: u32,
     oversized: u64,
+}
+
+/// Datagrams that came as one frame, to be given one by one.
+#[derive(Debug)]
+struct Joined {
+    /// The headers of each, up to UDP's.
+    headers: Vec<u8>,
+    /// Octets of them before IP's.
+    ip_at: usize,
+    /// Octets of data in each but the last.
+    each: usize,
+    /// Where in the buffer the data is that is left.
+    data: Range<usize>,
 }
 
 /// A frame that was received.
@@ -110,6 +127,7 @@ impl AfPacket {
             mac,
             socket,
             buffer: vec![0; offload::LEN + FRAME_MAX].into(),
+            joined: None,
             drops: 0,
             oversized: 0,
         })
@@ -189,6 +207,9 @@ impl AfPacket {
 
     /// The place in the buffer of the next frame, and what is to be believed of it.
     fn recv_range(&mut self) -> io::Result<Option<(Range<usize>, ChecksumPolicy)>> {
+        if let Some(frame) = self.next_joined() {
+            return Ok(Some((frame, ChecksumPolicy::Ignore)));
+        }
         loop {
             let message = match sys::receive(&self.socket, &mut self.buffer) {
                 Ok(message) => message,
@@ -205,28 +226,77 @@ impl AfPacket {
                 self.oversized += 1;
                 continue;
             };
-            let checksums = offload::policy(header);
-            let frame = offload::LEN..message.length;
-            let Some(tag) = message.tag.filter(|_| frame.len() >= ADDRESSES_LEN) else {
-                return Ok(Some((frame, checksums)));
-            };
-            // The two addresses move to the front, over what stood before the frame, and the tag takes the place that
-            // they leave.
-            let start = offload::LEN - TAG_LEN;
-            self.buffer.copy_within(offload::LEN..offload::LEN + ADDRESSES_LEN, start);
-            self.buffer[start + ADDRESSES_LEN..offload::LEN + ADDRESSES_LEN].copy_from_slice(&tag);
-            return Ok(Some((start..message.length, checksums)));
+            let (checksums, datagrams) = (offload::policy(header), offload::joined_datagrams(header));
+            let mut frame = offload::LEN..message.length;
+            if let Some(tag) = message.tag.filter(|_| frame.len() >= ADDRESSES_LEN) {
+                // The two addresses move to the front, over what stood before the frame, and the tag takes the place
+                // that they leave.
+                frame.start -= TAG_LEN;
+                self.buffer.copy_within(offload::LEN..offload::LEN + ADDRESSES_LEN, frame.start);
+                self.buffer[frame.start + ADDRESSES_LEN..offload::LEN + ADDRESSES_LEN].copy_from_slice(&tag);
+            }
+            if let Some((udp_at, each)) = datagrams {
+                // A tag that was put back moved nothing that is behind it.
+                let data = offload::LEN + udp_at + UDP_HEADER_LEN..frame.end;
+                let headers = self.buffer.get(frame.start..data.start).unwrap_or_default().to_vec();
+                let ip_at = offload::LEN + ETHERNET_HEADER_LEN - frame.start;
+                self.joined = Some(Joined { headers, ip_at, each, data });
+                if let Some(first) = self.next_joined() {
+                    return Ok(Some((first, checksums)));
+                }
+            }
+            return Ok(Some((frame, checksums)));
         }
     }
+
+    /// The next of the datagrams that came joined. Its headers are put before its data, over what was given before.
+    fn next_joined(&mut self) -> Option<Range<usize>> {
+        let Joined { headers, ip_at, each, mut data } =
+            self.joined.take().filter(|joined| !joined.data.is_empty())?;
+        let end = data.end.min(data.start + each);
+        let frame = data.start.checked_sub(headers.len())?..end;
+        let octets = self.buffer.get_mut(frame.clone())?;
+        octets.get_mut(..headers.len())?.copy_from_slice(&headers);
+        set_lengths(octets, ip_at, headers.len().checked_sub(UDP_HEADER_LEN)?)?;
+        data.start = end;
+        self.joined = Some(Joined { headers, ip_at, each, data });
+        Some(frame)
+    }
+}
+
+/// Makes a frame with the headers of more datagrams one of a single one. Before its IP header are `ip_at` octets, before
+/// UDP's `udp_at`. `None`: it is not what it was taken for, and is left alone.
+fn set_lengths(frame: &mut [u8], ip_at: usize, udp_at: usize) -> Option<()> {
+    let [ip_len, udp_len] = [ip_at, udp_at].map(|at| frame.len().saturating_sub(at) as u16);
+    let (headers, datagram) = frame.split_at_mut_checked(udp_at)?;
+    let packet = headers.get_mut(ip_at..)?;
+    match packet.first()? >> 4 {
+        4 => {
+            packet.get_mut(2..4)?.copy_from_slice(&ip_len.to_be_bytes());
+            packet.get_mut(10..12)?.fill(0);
+            let sum = Sum::of(packet).checksum();
+            packet.get_mut(10..12)?.copy_from_slice(&sum.to_be_bytes());
+        }
+        6 => packet.get_mut(4..6)?.copy_from_slice(&ip_len.saturating_sub(IPV6_HEADER_LEN).to_be_bytes()),
+        _ => return None,
+    }
+    datagram.get_mut(4..6)?.copy_from_slice(&udp_len.to_be_bytes());
+    Some(())
 }
 
 /// Octets of an 802.1Q tag.
 const TAG_LEN: usize = 4;
 /// Octets of the two addresses that a frame begins with.
 const ADDRESSES_LEN: usize = 12;
+/// Octets of a UDP header.
+const UDP_HEADER_LEN: usize = 8;
+/// Octets of an IPv6 header.
+const IPV6_HEADER_LEN: u16 = 40;
 /// The longest IP packet: what 16 bits of length can say.
 const IP_PACKET_MAX: usize = 65535;
-/// The longest frame: such a packet and an Ethernet header without a tag.
-const FRAME_MAX: usize = IP_PACKET_MAX + 14;
+/// Octets of an Ethernet header without a tag.
+const ETHERNET_HEADER_LEN: usize = 14;
+/// The longest frame: such a packet and a header without a tag.
+const FRAME_MAX: usize = IP_PACKET_MAX + ETHERNET_HEADER_LEN;
 /// Bytes asked for in each of the socket's buffers. The kernel counts its own overhead in it.
 const SOCKET_BUFFER: usize = 8 << 20;

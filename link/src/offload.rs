@@ -45,6 +45,14 @@ pub(crate) fn is_joined(header: &[u8; LEN]) -> bool {
     header[1] != NO_SEGMENTATION
 }
 
+/// Of datagrams that came joined: the octets before the first one's UDP header, and those of data in each but the last.
+pub(crate) fn joined_datagrams(header: &[u8; LEN]) -> Option<(usize, usize)> {
+    let [_, kind, _, _, e0, e1, start @ .., _, _] = *header;
+    let each = usize::from(u16::from_ne_bytes([e0, e1]));
+    let udp_at = usize::from(u16::from_ne_bytes(start));
+    (kind == UDP_DATAGRAMS && each > 0 && sum_left_to_do(header).is_some()).then_some((udp_at, each))
+}
+
 /// Where octets are to be summed from, and where in the frame the sum belongs; `None`: it has its checksum.
 pub(crate) fn sum_left_to_do(header: &[u8; LEN]) -> Option<(usize, usize)> {
     let [flags, _, _, _, _, _, start @ .., o0, o1] = *header;
@@ -63,6 +71,8 @@ const NO_SEGMENTATION: u8 = 0;
 const TCP_OVER_IPV4: u8 = 1;
 /// `VIRTIO_NET_HDR_GSO_TCPV6`.
 const TCP_OVER_IPV6: u8 = 4;
+/// `VIRTIO_NET_HDR_GSO_UDP_L4`.
+const UDP_DATAGRAMS: u8 = 5;
 /// Octets before the checksum in a TCP header.
 const TCP_CHECKSUM_AT: u16 = 16;
 

@@ -3,11 +3,14 @@
 mod common;
 
 use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::{Host, UDP, World, packet, udp};
 use mio::{Events, Poll, Token};
-use sockwright_engine::wire::{Arp, ArpOperation, EtherType, EthernetFrame, IpPacket, Mac, Vlan};
+use sockwright_engine::wire::{
+    Arp, ArpOperation, ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Mac, UdpDatagram, Vlan,
+};
 use sockwright_link::af_packet::Status;
 use sockwright_link::raw_ip::SendError;
 use sockwright_link::{AfPacket, LinkError};
@@ -112,6 +115,43 @@ fn a_station_of_our_own_talks_to_the_kernel_at_the_other_end() {
         let packet = IpPacket::parse(frame.payload).ok()?;
         (frame.dst == OURS && packet.dst == own && packet.payload.ends_with(b"pong")).then_some(())
     });
+}
+
+#[test]
+fn datagrams_that_the_kernel_sends_joined_come_one_by_one() {
+    let Some(world) = World::new() else { return };
+    for (near, far) in world.wire_pairs() {
+        let mut link = station(&near);
+        wait_for_carrier(&link);
+        let own = if far.address.is_ipv4() { "10.77.0.7" } else { "fd77::7" };
+        let neighbor = format!("neigh add {own} lladdr {OURS} dev wire nud permanent");
+        far.ip(&neighbor);
+        let kernel = far.run(|| std::net::UdpSocket::bind(far.port(0))).expect("a kernel socket");
+        let each: libc::c_int = 1000;
+        // SAFETY: the pointer and the length describe `each`, which outlives the call; the kernel only reads it.
+        let status = unsafe {
+            libc::setsockopt(
+                kernel.as_raw_fd(),
+                libc::SOL_UDP,
+                libc::UDP_SEGMENT,
+                (&raw const each).cast(),
+                size_of_val(&each) as libc::socklen_t,
+            )
+        };
+        assert_eq!(status, 0);
+        let data: Vec<u8> = (0..2500u32).map(|at| (at % 251) as u8).collect();
+        kernel.send_to(&data, (own.parse::<std::net::IpAddr>().expect("an address"), 7)).expect("sent");
+        for part in data.chunks(1000) {
+            wait_for(&mut link, "a datagram", |frame| {
+                let packet = IpPacket::parse(frame.payload).ok()?;
+                let datagram =
+                    UdpDatagram::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Ignore)
+                        .ok()?;
+                assert!(datagram.payload == part, "{} octets", datagram.payload.len());
+                Some(())
+            });
+        }
+    }
 }
 
 #[test]
