@@ -144,12 +144,12 @@ impl Case {
         path.impair(self.path);
         let path = &path;
         on_wire(&ours, &theirs, &|rig| async move {
-            let exchanged = tokio::time::timeout(self.patience(), self.exchange(rig.clone())).await;
+            let exchanged = tokio::time::timeout(patience(), self.exchange(rig.clone())).await;
             let socket = exchanged.unwrap_or_else(|_| {
                 let [left, right] = [Side::Left, Side::Right].map(|side| path.counters(side));
                 panic!(
                     "not done after {:?}; the relay had, from us, {left:?}, from the kernel, {right:?}",
-                    self.patience()
+                    patience()
                 );
             });
             // What is left is a matter of the last acknowledgments.
@@ -160,7 +160,7 @@ impl Case {
 
     /// Carries the content both ways at once; gives our socket.
     async fn exchange(&self, rig: Rig) -> u64 {
-        let (ours, theirs, patience) = (self.content(0), self.content(1), self.patience());
+        let (ours, theirs, patience) = (self.content(0), self.content(1), patience());
         let (socket, kernel) = if self.we_connect {
             let listener =
                 rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
@@ -202,11 +202,11 @@ impl Case {
             octets_of_one
         })
     }
+}
 
-    /// How long the transfer may take: beyond that, something stands still.
-    fn patience(&self) -> Duration {
-        if long() { Duration::from_secs(1800) } else { Duration::from_secs(180) }
-    }
+/// How long a transfer may take: beyond that, something stands still.
+fn patience() -> Duration {
+    if long() { Duration::from_secs(1800) } else { Duration::from_secs(180) }
 }
 
 /// What the path carries in seconds; in a long run, in minutes.
@@ -250,6 +250,8 @@ impl Ours {
             congestion_control: self.congestion.into(),
             loss_detection: self.loss_detection.into(),
             pacing: Some(self.pacing),
+            // A path that loses a fifth both ways may be silent for long, where no timestamps end the back-off.
+            user_timeout: Some(patience().try_into().expect("a length of time")),
             ..short_msl()
         }
     }
