@@ -77,7 +77,6 @@ pub(super) trait Site {
 }
 
 /// What a site has to say.
-#[allow(clippy::large_enum_variant, reason = "each lives for a moment, and nearly all are of the large kind")]
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
