@@ -81,10 +81,15 @@ fn main() -> anyhow::Result<()> {
 /// The median of each figure over the rounds.
 fn medians(rounds: &[Vec<Figure>]) -> Vec<Figure> {
     let Some(first) = rounds.first() else { return Vec::new() };
-    let median = |index: usize, figure: &Figure| {
-        let mut values: Vec<f64> = rounds.iter().filter_map(|round| Some(round.get(index)?.value)).collect();
-        values.sort_by(f64::total_cmp);
-        Figure { value: values[values.len() / 2], ..figure.clone() }
+    let of_figure = |index: usize, figure: &Figure| {
+        let values = rounds.iter().filter_map(|round| Some(round.get(index)?.value)).collect();
+        Figure { value: median(values), ..figure.clone() }
     };
-    first.iter().enumerate().map(|(index, figure)| median(index, figure)).collect()
+    first.iter().enumerate().map(|(index, figure)| of_figure(index, figure)).collect()
+}
+
+/// The middle one of some values.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }

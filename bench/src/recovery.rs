@@ -28,6 +28,7 @@ use sockwright_server::server::Server;
 use tokio_stream::{StreamExt, iter};
 use tonic::transport::Endpoint;
 
+use crate::median;
 use crate::net::Host;
 use crate::net::path::Path;
 
@@ -185,11 +186,6 @@ fn send_from_ours(host: &Host, remote: SocketAddr, receiver: Receiver) -> anyhow
         serving.await??;
         measured
     })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 const MTU: usize = 1500;

@@ -27,6 +27,7 @@ use sockwright_engine::id::{IdSource, LinkId, OpId, SessionId, SocketId};
 use sockwright_engine::wire::{ChecksumPolicy, Mac};
 use sockwright_link::AfPacket;
 
+use crate::median;
 use crate::net::{Host, World};
 
 /// What is measured, and for how long.
@@ -353,11 +354,6 @@ impl Station {
         while self.engine.poll_completion().is_some() {}
         while self.engine.poll_released_port().is_some() {}
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x77]);

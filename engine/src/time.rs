@@ -82,3 +82,23 @@ impl fmt::Display for Instant {
         write!(f, "{}.{:06}", nanos / 1_000_000_000, nanos % 1_000_000_000 / 1_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_may_not_have_been_costs_no_more_than_one_that_was() {
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+    }
+
+    #[test]
+    fn every_time_is_what_it_was_made_of_but_the_last() {
+        for nanos in [0, 1, u64::MAX - 1] {
+            assert_eq!(Instant::from_nanos(nanos).as_nanos(), nanos);
+        }
+        assert_eq!(Instant::from_nanos(u64::MAX), Instant::MAX);
+        assert_eq!(Instant::MAX + Duration::MAX, Instant::MAX);
+        assert_eq!(Instant::default(), Instant::ZERO);
+    }
+}

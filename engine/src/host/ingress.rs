@@ -34,14 +34,13 @@ impl Engine {
     /// Takes in a frame: one IP packet, or on Ethernet an Ethernet frame. Its checksums are to be believed as those of
     /// its interface are.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: &[u8]) {
-        let of = |interface: &&Interface| interface.link == link;
-        let checksums = self.interfaces.iter().find(of).map(|interface| interface.checksums);
-        self.handle_frame_with(now, link, checksums.unwrap_or_default(), frame);
+        self.begin_input();
+        self.take_frame_of(now, link, None, frame);
     }
 
     /// Takes in one frame of several that came together, and says whether the next one may be taken in before the outputs
     /// are taken: then one acknowledgment may do for both. What has to be answered by itself, such as a segment out of
-    /// order, is.
+    /// order, is: its outputs are to be taken first.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
     //# In general, the processing of received segments MUST be implemented to aggregate ACK
     //# segments whenever possible (MUST-58).
@@ -52,23 +51,26 @@ impl Engine {
         checksums: ChecksumPolicy,
         frame: &[u8],
     ) -> bool {
-        self.gathers = false;
-        self.take_frame_of(now, link, checksums, frame);
+        if !core::mem::take(&mut self.gathers) {
+            self.begin_input();
+        }
+        self.take_frame_of(now, link, Some(checksums), frame);
         self.gathers
     }
 
     /// As [`Engine::handle_frame`], of a link that tells with each frame what is to be believed of its checksums.
     pub fn handle_frame_with(&mut self, now: Instant, link: LinkId, checksums: ChecksumPolicy, frame: &[u8]) {
         self.begin_input();
-        self.take_frame_of(now, link, checksums, frame);
+        self.take_frame_of(now, link, Some(checksums), frame);
     }
 
-    fn take_frame_of(&mut self, now: Instant, link: LinkId, checksums: ChecksumPolicy, frame: &[u8]) {
+    /// `checksums`: what the link told of them; else they are believed as those of the interface are.
+    fn take_frame_of(&mut self, now: Instant, link: LinkId, checksums: Option<ChecksumPolicy>, frame: &[u8]) {
         let found = self.interfaces.iter().find(|interface| interface.link == link);
-        let Some(Interface { medium, shared_with_host, .. }) = found else {
+        let Some(Interface { medium, checksums: of_interface, shared_with_host, .. }) = found else {
             return self.drop_frame(now, DropReason::NotOurAddress);
         };
-        let shared_with_host = *shared_with_host;
+        let (checksums, shared_with_host) = (checksums.unwrap_or(*of_interface), *shared_with_host);
         let arrived = Arrived { checksums, shared_with_host, from_wire: true, enclosed: None };
         match medium {
             Medium::Ip => self.take_frame(now, arrived, frame),

@@ -1,8 +1,9 @@
 //! The host: one engine with its interfaces, sockets, waiting calls, timers and packets.
 //!
 //! Owns: [`Engine`], the whole API of the crate. It has four kinds of methods. **Inputs** (`handle_*`, `cancel_op`,
-//! `restore`, and a driver's `send_slice` and `recv_with`) change it; after each one, **outputs** (`poll_*`) are taken
-//! until they give none; **getters** change nothing; and a few set it up. The same inputs at the same times with the same seed give the same outputs.
+//! `restore`, and a driver's `send_slice` and `recv_with`) change it; after each one, or after a batch of frames,
+//! **outputs** (`poll_*`) are taken until they give none; **getters** change nothing; and a few set it up. The same
+//! inputs at the same times with the same seed give the same outputs.
 //!
 //! ```
 //! use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind};
