@@ -7,9 +7,9 @@ use std::time::Duration;
 use sockwright_engine::host::{Errno, LinkChange};
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
-use sockwright_link::af_packet::{Received, Status};
+use sockwright_link::af_packet::Received;
 use sockwright_link::raw_ip::{Checksums, SendError};
-use sockwright_link::{AfPacket, RawIp};
+use sockwright_link::{AfPacket, RawIp, Status};
 
 /// A link of the host.
 pub(super) enum Wire {
