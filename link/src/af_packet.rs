@@ -137,7 +137,7 @@ impl AfPacket {
 
     /// What the interface is now; `None` if it was removed.
     pub fn status(&self) -> Option<Status> {
-        Status::of(&self.socket, &self.interface, self.index)
+        Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP | libc::IFF_RUNNING)
     }
 
     /// Frames that this link received and dropped because what they carry does not fit an IP packet.

@@ -16,8 +16,8 @@
 //!   up and nothing is to be given, no privilege is needed but to be its owner.
 //! - **The host's addresses and the link's own are not the same.** The host answers for its own, and routes their network
 //!   to the interface; behind it, the link is a neighbor (TAP) or everybody (TUN) in that network.
-//! - **No carrier without a reader**: a persistent interface is running only while a program has it open. A new one is from
-//!   its birth.
+//! - **The carrier is the link**: a persistent interface has none while no program has it open, and gets one with the link,
+//!   which the kernel may show a moment later.
 //! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`).
 //! - **What waits is limited** by the interface's queue, 500 frames of any length (`txqueuelen`). What the host sends
 //!   beyond it is lost, and counted by the host alone (`ip -s link`, dropped). To be sent there is no queue: it arrives
@@ -155,8 +155,8 @@ impl Tun {
             let added = netlink.add_address(self.index, *address);
             added.map_err(LinkError::privileged("give an interface an address", "CAP_NET_ADMIN"))?;
         }
-        // Asked first: an owner without privilege may not even say what is so already.
-        if !sys::interface_is_up(&self.socket, &self.interface).unwrap_or(false) {
+        // An owner without privilege may not even say what is so already.
+        if self.status().is_none_or(|status| !status.running) {
             let up = netlink.set_up(self.index);
             up.map_err(LinkError::privileged("bring an interface up", "CAP_NET_ADMIN"))?;
         }
@@ -175,7 +175,8 @@ impl Tun {
 
     /// What the interface is now; `None` if it was removed.
     pub fn status(&self) -> Option<Status> {
-        Status::of(&self.socket, &self.interface, self.index)
+        // The carrier is ours, though the kernel may take a moment to say so.
+        Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP)
     }
 
     /// Frames that this link received and dropped because what they carry does not fit an IP packet.

@@ -57,21 +57,11 @@ pub(crate) fn interface_index_of(socket: &Socket, name: &str) -> io::Result<u32>
     u32::try_from(index).map_err(io::Error::other)
 }
 
-/// Whether the interface called `name`, in the namespace that `socket` was made in, is up and has a carrier.
-pub(crate) fn interface_is_running(socket: &Socket, name: &str) -> io::Result<bool> {
-    interface_has_flags(socket, name, libc::IFF_UP | libc::IFF_RUNNING)
-}
-
-/// The like of whether it is up, carrier or not.
-pub(crate) fn interface_is_up(socket: &Socket, name: &str) -> io::Result<bool> {
-    interface_has_flags(socket, name, libc::IFF_UP)
-}
-
-fn interface_has_flags(socket: &Socket, name: &str, wanted: libc::c_int) -> io::Result<bool> {
+/// The `IFF_` flags of the interface called `name`, in the namespace that `socket` was made in.
+pub(crate) fn interface_flags(socket: &Socket, name: &str) -> io::Result<libc::c_int> {
     let answer = ask(socket, name, libc::SIOCGIFFLAGS as libc::c_ulong)?;
     // SAFETY: SIOCGIFFLAGS succeeded, so it wrote the member `ifru_flags`.
-    let flags = unsafe { answer.ifr_ifru.ifru_flags };
-    Ok(libc::c_int::from(flags) & wanted == wanted)
+    Ok(unsafe { answer.ifr_ifru.ifru_flags }.into())
 }
 
 /// Asks the kernel one thing about the interface called `name`: a request that reads and writes one `ifreq`.

@@ -14,8 +14,7 @@ pub(crate) use frame::{
     wait_until_readable,
 };
 pub(crate) use interface::{
-    interface_addresses, interface_index, interface_index_of, interface_is_running, interface_is_up,
-    interface_mtu,
+    interface_addresses, interface_flags, interface_index, interface_index_of, interface_mtu,
 };
 pub(crate) use message::{Message, receive};
 pub(crate) use namespace::enter_network_namespace;
