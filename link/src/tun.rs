@@ -208,7 +208,8 @@ impl Tun {
     pub fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
         let header = offload::header(unfinished);
         match self.device.write_vectored(&[IoSlice::new(&header), IoSlice::new(frame)]) {
-            Ok(_) => Ok(()),
+            // All or nothing.
+            Ok(_written) => Ok(()),
             Err(error) => Err(match error.raw_os_error() {
                 Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => SendError::Busy,
                 Some(libc::EINVAL) => SendError::Malformed,

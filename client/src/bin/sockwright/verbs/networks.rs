@@ -84,13 +84,32 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
 
 impl From<Place> for Link {
     fn from(place: Place) -> Self {
-        let Place { raw_ip, interface, af_packet, mac, vlan, gateway, route } = place;
-        if af_packet.is_empty() {
-            return Self::RawIp(v1::RawIp { addresses: raw_ip, interface });
-        }
+        let Place {
+            raw_ip,
+            af_packet,
+            tun,
+            tap,
+            interface,
+            host: host_addresses,
+            mtu,
+            no_offload,
+            mac,
+            vlan,
+            gateway,
+            route,
+        } = place;
         let defaults = gateway.into_iter().map(|gateway| v1::Route { destination: String::new(), gateway });
         let routes = defaults.chain(route).collect();
-        Self::AfPacket(v1::AfPacket { interface, addresses: af_packet, mac, vlan, routes })
+        if !raw_ip.is_empty() {
+            Self::RawIp(v1::RawIp { addresses: raw_ip, interface })
+        } else if !af_packet.is_empty() {
+            Self::AfPacket(v1::AfPacket { interface, addresses: af_packet, mac, vlan, routes })
+        } else if !tun.is_empty() {
+            Self::Tun(v1::Tun { interface, addresses: tun, host_addresses, mtu, no_offload })
+        } else {
+            let addresses = tap;
+            Self::Tap(v1::Tap { interface, addresses, host_addresses, mtu, no_offload, mac, vlan, routes })
+        }
     }
 }
 
