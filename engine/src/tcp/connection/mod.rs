@@ -216,8 +216,12 @@ impl Connection {
     pub(crate) fn rest(&mut self) {
         if let Some(recovery) = self.recovery.awake() {
             recovery.on_empty(self.snd.una);
+            self.rtt.set_before_rest(recovery.rack.rtt(self.rtt.before_rest()));
         }
-        self.recovery.rest();
+        // It knows what was sent before a timeout that was spurious.
+        if !self.rtt.is_to_adapt() {
+            self.recovery.rest();
+        }
         self.timers.rest();
         self.snd.buffer.rest();
         self.rcv.ready.shrink_to_fit();

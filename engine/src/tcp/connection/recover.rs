@@ -386,6 +386,7 @@ impl Connection {
     /// What RACK's reordering window follows from.
     pub(super) fn circumstances(&self) -> Circumstances {
         Circumstances {
+            rtt_before: self.rtt.before_rest(),
             min_rtt: self.rtt.min_rtt(),
             srtt: self.rtt.srtt(),
             segs_sacked: self.recovery.sent.sacked_segments(self.snd.mss),

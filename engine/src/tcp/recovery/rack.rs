@@ -25,7 +25,8 @@ pub(crate) struct Rack {
     latest: Option<(Instant, Seq)>,
     /// They advanced since losses were last looked for: else there is nothing new to conclude.
     advanced: bool,
-    rtt: Span,
+    /// RACK.rtt, of what arrived since there was nothing outstanding.
+    rtt: Option<Span>,
     /// When the acknowledgment came that `rtt` is of, and when the segment was sent.
     rtt_of: Option<(Instant, Instant)>,
     fack: Option<Seq>,
@@ -41,6 +42,8 @@ pub(crate) struct Rack {
 /// What decides on the size of the reordering window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
+    /// RACK.rtt as it was when there was nothing outstanding.
+    pub(crate) rtt_before: Duration,
     pub(crate) min_rtt: Option<Duration>,
     pub(crate) srtt: Option<Duration>,
     /// RACK.segs_sacked.
@@ -53,7 +56,7 @@ impl Rack {
     pub(crate) const NEW: Self = Rack {
         latest: None,
         advanced: false,
-        rtt: Span::ZERO,
+        rtt: None,
         rtt_of: None,
         fack: None,
         reordering_seen: 0,
@@ -78,6 +81,11 @@ impl Rack {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// RACK.rtt; `before` anything arrived.
+    pub(crate) fn rtt(&self, before: Duration) -> Duration {
+        self.rtt.map_or(before, Duration::from)
     }
 
     /// Steps 2 and 3: a segment arrived. `echo` is when the segment that the acknowledgment answers was sent, where the
@@ -109,7 +117,7 @@ impl Rack {
         }
         // Of all that one acknowledgment tells of, the latest sent counts.
         if self.rtt_of.is_none_or(|(at, sent_at)| at != now || sent_at <= record.sent_at) {
-            self.rtt = rtt.into();
+            self.rtt = Some(rtt.into());
             self.rtt_of = Some((now, record.sent_at));
         }
         let this = (record.sent_at, record.end);
@@ -191,7 +199,7 @@ impl Rack {
             return 0;
         };
         self.deadline = None;
-        let allowance = Duration::from(self.rtt) + self.reordering_window(is);
+        let allowance = self.rtt(is.rtt_before) + self.reordering_window(is);
         let mut lost = 0;
         for index in 0..sent.len() {
             let Some(record) = sent.get(index) else { break };
@@ -229,7 +237,7 @@ impl Rack {
     //# reordering window.
     pub(crate) fn on_timeout(&mut self, sent: &mut Sent, now: Instant, is: Circumstances) {
         self.deadline = None;
-        let allowance = Duration::from(self.rtt) + self.reordering_window(is);
+        let allowance = self.rtt(is.rtt_before) + self.reordering_window(is);
         for index in 0..sent.len() {
             let late = sent.get(index).is_some_and(|record| record.sent_at + allowance <= now);
             if index == 0 {
@@ -257,6 +265,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
     const CALM: Circumstances = Circumstances {
+        rtt_before: Duration::ZERO,
         min_rtt: Some(Duration::from_millis(20)),
         srtt: Some(Duration::from_millis(30)),
         segs_sacked: 0,
@@ -360,7 +369,7 @@ mod tests {
         rack.on_delivered(&record, at(40), CALM.min_rtt, echo(0));
         assert_eq!(rack.latest, None, "the echo is of the original");
         rack.on_delivered(&record, at(40), CALM.min_rtt, echo(10));
-        assert_eq!((rack.latest, rack.rtt), (Some((at(10), Seq(1000))), Span::from(MS * 30)));
+        assert_eq!((rack.latest, rack.rtt), (Some((at(10), Seq(1000))), Some(Span::from(MS * 30))));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2

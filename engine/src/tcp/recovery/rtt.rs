@@ -25,6 +25,8 @@ pub(crate) struct RttEstimator {
     rto: Span,
     min: Span,
     backoff: u32,
+    /// RACK.rtt when there was nothing outstanding, and RACK forgot it.
+    before_rest: Span,
     shortest: Shortest,
     /// SRTT_prev and RTTVAR_prev, from before the last timeout (RFC 4015 §3.1).
     before_timeout: Option<Box<(Duration, Duration)>>,
@@ -44,6 +46,7 @@ impl RttEstimator {
             rto: initial.into(),
             min: min.into(),
             backoff: 0,
+            before_rest: Span::ZERO,
             shortest: Shortest::default(),
             before_timeout: None,
             was_spurious: false,
@@ -156,6 +159,20 @@ impl RttEstimator {
     pub(crate) fn on_lost_syn(&mut self) {
         self.rto = self.rto.max(RTO_AFTER_LOST_SYN.into());
         self.backoff = 0;
+    }
+
+    /// RACK.rtt as it was when there was nothing outstanding.
+    pub(crate) fn before_rest(&self) -> Duration {
+        self.before_rest.into()
+    }
+
+    pub(crate) fn set_before_rest(&mut self, rtt: Duration) {
+        self.before_rest = rtt.into();
+    }
+
+    /// Whether it matters to the next measurement what was sent before the last timeout.
+    pub(crate) fn is_to_adapt(&self) -> bool {
+        self.was_spurious
     }
 
     pub(crate) fn set_min(&mut self, min: Duration) {
