@@ -242,7 +242,7 @@ pub(crate) fn goodput(
             let remote = far.port(PORT);
             near.run(|| {
                 service::with_server(Default::default(), async |channel| {
-                    service::attach(&channel, "near", link).await?;
+                    service::attach(&channel, "near", link, Duration::ZERO).await?;
                     let role = match way {
                         Way::Sends => run_request::Role::Source(pb::TrafficSource {}),
                         Way::Receives => run_request::Role::Sink(pb::TrafficSink {}),

@@ -92,7 +92,7 @@ fn ours(near: &Host, remotes: &[SocketAddr], stop: &AtomicBool) -> anyhow::Resul
                 addresses: vec!["10.77.0.7/24".into()],
                 ..Default::default()
             });
-            service::attach(&channel, "near", link).await?;
+            service::attach(&channel, "near", link, Duration::ZERO).await?;
             let mut request =
                 service::connecting("near", remotes, run_request::Role::Churn(pb::TrafficChurn::default()));
             request.concurrency = UNDER_WAY as u32;

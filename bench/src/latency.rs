@@ -19,29 +19,46 @@ use crate::{kernel, service};
 pub(crate) const CASE: Case = Case {
     name: "ping_pong",
     figures: &[
-        figure("ping-pong of one octet, blocking, p50", 50.0, true),
-        figure("ping-pong of one octet, blocking, p90", 90.0, false),
-        figure("ping-pong of one octet, blocking, p99", 99.0, true),
-        figure("ping-pong of one octet, blocking, p99.9", 99.9, false),
+        figure("ping-pong of one octet, blocking, p50", &BLOCKING, 50.0),
+        figure("ping-pong of one octet, blocking, p90", &BLOCKING, 90.0),
+        figure("ping-pong of one octet, blocking, p99", &BLOCKING, 99.0),
+        figure("ping-pong of one octet, busy-poll, p50", &BUSY, 50.0),
+        figure("ping-pong of one octet, busy-poll, p90", &BUSY, 90.0),
+        figure("ping-pong of one octet, busy-poll, p99", &BUSY, 99.0),
     ],
-    measure: |round| Ok(ping_pong(round, Waits::Sleeps)?.to_vec()),
+    measure: |round| {
+        let samples = [ping_pong(round, Waits::Sleeps)?, ping_pong(round, Waits::Spins)?];
+        Ok(samples.concat())
+    },
     once: false,
 };
 
-const fn figure(name: &'static str, quantile: f64, is_bound: bool) -> Figure {
+const fn figure(name: &'static str, curve: &'static Curve, quantile: f64) -> Figure {
     Figure {
         name,
         peer: "kernel client",
         unit: "us",
         better: Better::Lower,
-        bounds: if is_bound { Bounds::Ratio { at_least: 1.5, aim: 1.0 } } else { Bounds::None },
-        point: Some(Point { curve: &BLOCKING, x: quantile }),
+        bounds: Bounds::Ratio { at_least: 1.5, aim: 1.0 },
+        point: Some(Point { curve, x: quantile }),
     }
 }
 
 const BLOCKING: Curve = Curve {
-    name: "ping-pong",
-    title: "Round trip of one octet over veth, blocking",
+    name: "ping-pong-blocking",
+    title: "Round trip of one octet over veth; the client sleeps until it comes",
+    ..ROUND_TRIP
+};
+
+const BUSY: Curve = Curve {
+    name: "ping-pong-busy-poll",
+    title: "Round trip of one octet over veth; the client looks for it all the time",
+    ..ROUND_TRIP
+};
+
+const ROUND_TRIP: Curve = Curve {
+    name: "",
+    title: "",
     x: "percentile",
     x_is_logarithmic: false,
     y: "microseconds",
@@ -53,16 +70,16 @@ const BLOCKING: Curve = Curve {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waits {
     Sleeps,
+    Spins,
 }
 
-/// The percentiles 50, 90, 99 and 99.9.
-fn ping_pong(round: &Round, waits: Waits) -> anyhow::Result<[Sample; 4]> {
+/// Each of [`QUANTILES`].
+fn ping_pong(round: &Round, waits: Waits) -> anyhow::Result<Vec<Sample>> {
     let (ours, theirs) = round.in_turn(|| ours(round.length, waits), || theirs(round.length, waits))?;
-    let sample = |index: usize| Sample { ours: ours[index], theirs: Some(theirs[index]) };
-    Ok([sample(0), sample(1), sample(2), sample(3)])
+    Ok(ours.into_iter().zip(theirs).map(|(ours, theirs)| Sample { ours, theirs: Some(theirs) }).collect())
 }
 
-fn ours(length: Duration, _waits: Waits) -> anyhow::Result<[f64; 4]> {
+fn ours(length: Duration, waits: Waits) -> anyhow::Result<[f64; 3]> {
     with_echo(|near, far| {
         near.run(|| {
             service::with_server(Default::default(), async |channel| {
@@ -71,7 +88,8 @@ fn ours(length: Duration, _waits: Waits) -> anyhow::Result<[f64; 4]> {
                     addresses: vec!["10.77.0.7/24".into()],
                     ..Default::default()
                 });
-                service::attach(&channel, "near", link).await?;
+                let busy_poll = if waits == Waits::Spins { SPIN } else { Duration::ZERO };
+                service::attach(&channel, "near", link, busy_poll).await?;
                 let ping =
                     pb::TrafficRequestResponse { request_bytes: 1, response_bytes: 1, ..Default::default() };
                 let role = run_request::Role::RequestResponse(ping);
@@ -81,16 +99,17 @@ fn ours(length: Duration, _waits: Waits) -> anyhow::Result<[f64; 4]> {
                 let report = service::traffic(&channel, request).await?;
                 let times = report.figures.and_then(|figures| figures.response_time).unwrap_or_default();
                 anyhow::ensure!(times.count > 0, "no answer came");
-                Ok([times.p50_ns, times.p90_ns, times.p99_ns, times.p999_ns].map(|time| time as f64 / 1e3))
+                Ok([times.p50_ns, times.p90_ns, times.p99_ns].map(|time| time as f64 / 1e3))
             })
         })
     })
 }
 
-fn theirs(length: Duration, waits: Waits) -> anyhow::Result<[f64; 4]> {
+fn theirs(length: Duration, waits: Waits) -> anyhow::Result<[f64; 3]> {
     with_echo(|near, far| {
         let mut stream = near.run(|| kernel::connect(far.port(PORT)))?;
         stream.set_nodelay(true)?;
+        stream.set_nonblocking(waits == Waits::Spins)?;
         let mut times = Histogram::<u64>::new(3)?;
         let began = Instant::now();
         let mut octet = [7];
@@ -99,10 +118,16 @@ fn theirs(length: Duration, waits: Waits) -> anyhow::Result<[f64; 4]> {
             stream.write_all(&octet)?;
             match waits {
                 Waits::Sleeps => stream.read_exact(&mut octet)?,
+                Waits::Spins => loop {
+                    match stream.read_exact(&mut octet) {
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
+                        result => break result?,
+                    }
+                },
             }
             times.record(asked.elapsed().as_nanos() as u64)?;
         }
-        Ok([0.5, 0.9, 0.99, 0.999].map(|quantile| times.value_at_quantile(quantile) as f64 / 1e3))
+        Ok(QUANTILES.map(|quantile| times.value_at_quantile(quantile) as f64 / 1e3))
     })
 }
 
@@ -130,4 +155,8 @@ fn echo(mut stream: TcpStream) -> anyhow::Result<()> {
     }
 }
 
+/// Those that are told.
+const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
+/// How long ours looks for an answer before it sleeps after all.
+const SPIN: Duration = Duration::from_millis(1);
 const PORT: u16 = 7;

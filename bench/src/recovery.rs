@@ -133,7 +133,7 @@ fn send_from_kernel(host: &Host, remote: SocketAddr, receiver: Receiver) -> anyh
 fn send_from_ours(host: &Host, remote: SocketAddr, receiver: Receiver) -> anyhow::Result<f64> {
     service::with_server(Default::default(), async |channel| {
         let raw_ip = pb::RawIp { addresses: vec![host.address.to_string()], interface: String::new() };
-        service::attach(&channel, "wire", Link::RawIp(raw_ip)).await?;
+        service::attach(&channel, "wire", Link::RawIp(raw_ip), Duration::ZERO).await?;
         let source = run_request::Role::Source(pb::TrafficSource {});
         let mut request = service::connecting("wire", &[remote], source);
         request.options = Some(pb::SocketOptions {

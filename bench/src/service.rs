@@ -1,6 +1,7 @@
 //! A server of ours and its client in this process, in the network namespace of the caller's thread.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::bail;
 use sockwright_proto::v1::networks_client::NetworksClient;
@@ -30,9 +31,16 @@ pub(crate) fn with_server<T>(
     })
 }
 
-/// Attaches a stack of this name.
-pub(crate) async fn attach(channel: &Channel, name: &str, link: attach_request::Link) -> anyhow::Result<()> {
-    let request = pb::AttachRequest { name: name.into(), link: Some(link), ..Default::default() };
+/// Attaches a stack of this name, whose thread looks for packets so long before it sleeps.
+pub(crate) async fn attach(
+    channel: &Channel,
+    name: &str,
+    link: attach_request::Link,
+    busy_poll: Duration,
+) -> anyhow::Result<()> {
+    let busy_poll = Some(busy_poll.try_into()?);
+    let request =
+        pb::AttachRequest { name: name.into(), link: Some(link), busy_poll, ..Default::default() };
     NetworksClient::new(channel.clone()).attach(request).await?;
     Ok(())
 }
