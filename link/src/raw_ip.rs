@@ -45,6 +45,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::bpf;
 use crate::error::LinkError;
+use crate::lost::Lost;
 use crate::packet::{self, IPV6_HEADER};
 use crate::sys;
 
@@ -155,14 +156,11 @@ impl RawIp {
         Checksums::MayBePartial
     }
 
-    /// Packets that this link received and dropped because they do not fit an IP packet.
-    pub fn oversized(&self) -> u64 {
-        self.oversized
-    }
-
-    /// Packets that the kernel dropped because a receive buffer of this link was full, as last reported with a packet.
-    pub fn overflowed(&self) -> u64 {
-        self.receivers.iter().map(|receiver| u64::from(receiver.drops)).sum()
+    /// What was lost of the packets that arrived.
+    pub fn lost(&self) -> Lost {
+        let drops =
+            self.receivers.iter().map(|receiver| sys::receive_drops(&receiver.socket).unwrap_or_default());
+        Lost { overflowed: drops.fold(0, u32::wrapping_add), oversized: self.oversized, unreadable: 0 }
     }
 
     /// Has `registry` report, under `token`, when there is something to receive.
@@ -233,7 +231,6 @@ impl RawIp {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            receiver.drops = message.drops.unwrap_or(receiver.drops);
             if message.truncated {
                 self.oversized += 1;
                 continue;
@@ -303,21 +300,18 @@ struct Receiver {
     socket: Socket,
     /// As in the protocol or next header field.
     protocol: u8,
-    /// Packets that overflowed the receive buffer so far.
-    drops: u32,
 }
 
 impl Receiver {
     fn open(place: &Place<'_>, protocol: i32) -> Result<Receiver, LinkError> {
         let socket = place.open(protocol)?;
         Self::prepare(&socket, place.address, protocol).map_err(LinkError::io("prepare a raw socket"))?;
-        Ok(Receiver { socket, protocol: protocol as u8, drops: 0 })
+        Ok(Receiver { socket, protocol: protocol as u8 })
     }
 
     /// Sets what a receiver needs, forgets what came before it was bound, and lets packets in.
     fn prepare(socket: &Socket, address: IpAddr, protocol: i32) -> io::Result<()> {
         sys::set_receive_buffer(socket, SOCKET_BUFFER)?;
-        sys::count_receive_drops(socket)?;
         if address.is_ipv6() {
             socket.set_multicast_all_v6(false)?;
             socket.set_recv_tclass_v6(true)?;

@@ -2,12 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
+use crate::config::{BUSY_POLL_MAX, Config};
 use crate::demo::{self, Ladder};
 use crate::server::Server;
 
@@ -18,6 +19,11 @@ pub struct Cli {
     /// Where to listen; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     pub listen: String,
+    /// How long the thread of a stack on a real link looks for packets before it sleeps, in microseconds: 20 to 100 spare a
+    /// peer that answers at once the wait for the thread to wake, and cost a processor for as long each time.
+    /// `Networks.Attach` can say it for one stack.
+    #[arg(long, value_name = "MICROSECONDS", default_value = "0", value_parser = busy_poll)]
+    pub busy_poll: Duration,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -50,7 +56,8 @@ impl Cli {
             Ok(signals) => signals,
             Err(error) => return fail(&format!("signals cannot be handled: {error}")),
         };
-        let server = match Server::bind(&self.listen, Config::default()).await {
+        let config = Config { busy_poll: self.busy_poll, ..Config::default() };
+        let server = match Server::bind(&self.listen, config).await {
             Ok(server) => server,
             Err(error) => return fail(&format!("cannot listen on {}: {error}", self.listen)),
         };
@@ -93,6 +100,11 @@ impl Cli {
             .with_ansi(ansi)
             .try_init();
     }
+}
+
+fn busy_poll(text: &str) -> Result<Duration, String> {
+    let time = text.parse().map(Duration::from_micros).map_err(|_| "not a number of microseconds")?;
+    if time > BUSY_POLL_MAX { Err("longer than a second".into()) } else { Ok(time) }
 }
 
 async fn either(a: &mut Signal, b: &mut Signal) {

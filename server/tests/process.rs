@@ -129,3 +129,15 @@ fn without_the_privilege_an_attach_is_eperm_and_the_server_goes_on() {
     signal(&child, "-TERM");
     assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
 }
+
+#[test]
+fn a_busy_poll_that_cannot_be_is_refused() {
+    for time in ["1000001", "-1", "50us"] {
+        let output = sockwrightd(&["--listen", "127.0.0.1:0", &format!("--busy-poll={time}")])
+            .wait_with_output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("--busy-poll"), "{stderr}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Socket options: a receive buffer beyond the system's limit, and a count of what overflowed it.
+//! Socket options: a receive buffer beyond the system's limit, and a count of what did not fit it.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -12,9 +12,22 @@ pub(crate) fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()
         .or_else(|_| socket.set_recv_buffer_size(bytes))
 }
 
-/// Has each message say how many before it were dropped because the receive buffer was full (`SO_RXQ_OVFL`).
-pub(crate) fn count_receive_drops(socket: &Socket) -> io::Result<()> {
-    set_int(socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)
+/// Messages that this socket has dropped so far because its receive buffer was full (`SO_MEMINFO`), modulo 2^32.
+pub(crate) fn receive_drops(socket: &Socket) -> io::Result<u32> {
+    // The last of nine words (`SK_MEMINFO_DROPS`).
+    let mut words = [0_u32; 9];
+    let mut length = size_of_val(&words) as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `words`, which nobody else has.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            words.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if status == 0 { Ok(words[8]) } else { Err(io::Error::last_os_error()) }
 }
 
 /// `setsockopt` for an option that is an `int`.

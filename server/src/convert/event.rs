@@ -57,8 +57,9 @@ pub fn event_kind(event: &HubEvent) -> pb::EventKind {
 /// What happened, as the contract tells it. `tcp_state` is the socket's state after the event.
 pub fn event_to_proto(event: &HubEvent, tcp_state: pb::TcpState) -> pb::event::Kind {
     match event {
-        HubEvent::FrameLost { what, text, .. } => {
-            pb::event::Kind::FrameLost(pb::FrameLost { what: (*what).to_owned(), text: text.clone() })
+        HubEvent::FrameLost { what, text, frames, .. } => {
+            let (what, text, frames) = ((*what).to_owned(), text.clone(), *frames);
+            pb::event::Kind::FrameLost(pb::FrameLost { what, text, frames })
         }
         HubEvent::LimitHit { limit, .. } => {
             pb::event::Kind::LimitHit(pb::LimitHit { limit: (*limit).to_owned() })

@@ -281,6 +281,10 @@ impl Site for Lab {
         self.limits_hit.clone()
     }
 
+    fn frames_lost(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+
     fn sleep(&mut self, at_most: Option<Duration>) {
         match at_most {
             Some(length) => std::thread::park_timeout(length),

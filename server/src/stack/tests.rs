@@ -129,6 +129,10 @@ impl Site for Scripted {
         BTreeMap::new()
     }
 
+    fn frames_lost(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+
     fn sleep(&mut self, at_most: Option<Duration>) {
         std::thread::park_timeout(at_most.unwrap_or(Duration::from_millis(1)));
     }
