@@ -1,6 +1,6 @@
-//! Hashing what strangers choose.
+//! Hashing: what strangers choose, with a key; what we choose ourselves, with next to nothing.
 
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
 
 use siphasher::sip::SipHasher13;
 
@@ -23,3 +23,38 @@ impl BuildHasher for SipKeys {
         SipHasher13::new_with_keys(self.0, self.1)
     }
 }
+
+/// For maps by [`SocketId`](crate::id::SocketId) and the like: we count them up ourselves, so nobody can make them collide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IdHash;
+
+impl BuildHasher for IdHash {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher(0)
+    }
+}
+
+/// Fibonacci hashing: a multiplication spreads neighbouring numbers over all bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        octets.iter().for_each(|octet| self.write_u64((*octet).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let spread = (self.0 ^ number).wrapping_mul(GOLDEN);
+        // The low bits of a product follow from the low bits of the number alone; the map takes its place from them.
+        self.0 = spread ^ (spread >> 32);
+    }
+}
+
+/// 2⁶⁴ divided by the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -90,6 +90,12 @@ impl Default for Impairments {
 }
 
 impl Impairments {
+    /// Whether every packet meets the same.
+    fn leave_nothing_to_chance(&self) -> bool {
+        let chances = [self.loss, self.mark, self.reorder, self.duplicate, self.corrupt];
+        chances == [0.0; 5] && self.bursts.is_none() && self.jitter.is_zero()
+    }
+
     /// Checks every field against its range.
     pub fn validate(&self) -> Result<(), InvalidImpairment> {
         let probabilities = [
@@ -213,13 +219,16 @@ pub struct Impairer {
     last_arrival: Instant,
     /// Octets of each frame before its IP packet.
     header_len: usize,
+    /// Nothing is left to chance: no dice are thrown.
+    sure: bool,
 }
 
 impl Impairer {
     /// A line with `impairments`, whose chance is decided by `seed`.
     pub fn new(impairments: Impairments, seed: u64) -> Result<Impairer, InvalidImpairment> {
-        impairments.validate()?;
-        Ok(Impairer { impairments, ..Impairer::unimpaired(seed) })
+        let mut impairer = Impairer::unimpaired(seed);
+        impairer.set(impairments)?;
+        Ok(impairer)
     }
 
     /// A line that does nothing yet, whose chance is decided by `seed`.
@@ -233,6 +242,7 @@ impl Impairer {
             departures: VecDeque::new(),
             last_arrival: Instant::ZERO,
             header_len: 0,
+            sure: true,
         }
     }
 
@@ -252,14 +262,16 @@ impl Impairer {
     pub fn set(&mut self, impairments: Impairments) -> Result<(), InvalidImpairment> {
         impairments.validate()?;
         self.impairments = impairments;
+        self.sure = impairments.leave_nothing_to_chance();
+        self.bad &= !self.sure;
         Ok(())
     }
 
     /// Sends `frame` down the line at `now`, which never goes backwards.
     pub fn apply<'a>(&mut self, now: Instant, frame: &'a [u8]) -> Verdict<'a> {
-        let dice = Dice::throw(&mut self.rng);
-        let in_burst = self.lost_in_burst();
-        let marks = self.marking.next_unit() < self.impairments.mark;
+        let dice = if self.sure { Dice::SURE } else { Dice::throw(&mut self.rng) };
+        let in_burst = !self.sure && self.lost_in_burst();
+        let marks = !self.sure && self.marking.next_unit() < self.impairments.mark;
         let packet_len = frame.len().saturating_sub(self.header_len);
         if self.impairments.mtu.is_some_and(|mtu| packet_len > mtu) {
             return Verdict::Dropped(DropCause::TooBig);
@@ -316,7 +328,8 @@ impl Impairer {
         dice: PathDice,
     ) -> Delivery<'a> {
         let Impairments { delay, jitter, reorder, reorder_by, corrupt, .. } = self.impairments;
-        let in_order = self.last_arrival.max(departure + delay + jitter.mul_f64(dice.jitter));
+        let jitter = if jitter.is_zero() { jitter } else { jitter.mul_f64(dice.jitter) };
+        let in_order = self.last_arrival.max(departure + delay + jitter);
         let mut delivery = Delivery { at: in_order, frame: Cow::Borrowed(frame), marks: Marks::default() };
         if dice.reorder < reorder {
             delivery.at += reorder_by;
@@ -359,6 +372,9 @@ struct PathDice {
 }
 
 impl Dice {
+    /// For a line on which they have no say.
+    const SURE: Dice = Dice { loss: 1.0, duplicate: 1.0, original: PathDice::SURE, copy: PathDice::SURE };
+
     fn throw(rng: &mut Rng) -> Dice {
         Dice {
             loss: rng.next_unit(),
@@ -370,6 +386,8 @@ impl Dice {
 }
 
 impl PathDice {
+    const SURE: PathDice = PathDice { corrupt: 1.0, corrupt_where: 0.0, jitter: 0.0, reorder: 1.0 };
+
     fn throw(rng: &mut Rng) -> PathDice {
         PathDice {
             corrupt: rng.next_unit(),

@@ -15,8 +15,9 @@
 //! On an Ethernet a frame has its header, and the segment is a switch that knows every station: a frame goes to the station
 //! that it is for, or, where it is for a group, to all the others, to each by a way of its own ([`VirtualLink::flood`]).
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
@@ -36,8 +37,7 @@ pub struct VirtualLink {
     /// The stations of an Ethernet.
     stations: BTreeMap<Mac, EndpointId>,
     medium: Medium,
-    /// Earliest first; of those at the same time, the one sent first.
-    in_flight: BinaryHeap<Reverse<Flight>>,
+    in_flight: InFlight,
     next_id: u64,
     next_flight: u64,
     seeds: Rng,
@@ -189,7 +189,7 @@ impl VirtualLink {
             owners: BTreeMap::new(),
             stations: BTreeMap::new(),
             medium: Medium::Ip,
-            in_flight: BinaryHeap::new(),
+            in_flight: InFlight::default(),
             next_id: 0,
             next_flight: 0,
             seeds: Rng::from_seed(seed),
@@ -252,7 +252,7 @@ impl VirtualLink {
         self.owners.retain(|_, owner| *owner != endpoint);
         self.stations.retain(|_, station| *station != endpoint);
         let before = self.in_flight.len();
-        self.in_flight.retain(|Reverse(flight)| flight.arrival.to != endpoint);
+        self.in_flight.retain(|flight| flight.arrival.to != endpoint);
         self.counters.orphaned += (before - self.in_flight.len()) as u64;
     }
 
@@ -276,6 +276,14 @@ impl VirtualLink {
 
     /// Sends `frame` from an endpoint at `now`, which never goes backwards. One that is for a group goes nowhere.
     pub fn send(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Sent {
+        let mut buffer = self.copy_of(frame);
+        let sent = self.send_buffer(now, from, &mut buffer);
+        self.recycle(buffer);
+        sent
+    }
+
+    /// The same with the very octets of `frame`: what is in it afterwards means nothing.
+    pub fn send_buffer(&mut self, now: Instant, from: EndpointId, frame: &mut Vec<u8>) -> Sent {
         let to = self.receiver(frame);
         self.send_to(now, from, to, frame)
     }
@@ -287,12 +295,18 @@ impl VirtualLink {
             return None;
         }
         let others: Vec<_> = self.endpoints.keys().copied().filter(|other| *other != from).collect();
-        Some(others.into_iter().map(|to| self.send_to(now, from, Ok(to), frame)).collect())
+        let send = |to| {
+            let mut buffer = self.copy_of(frame);
+            let sent = self.send_to(now, from, Ok(to), &mut buffer);
+            self.recycle(buffer);
+            sent
+        };
+        Some(others.into_iter().map(send).collect())
     }
 
     /// When the next frame arrives, if any is on its way.
     pub fn next_delivery(&self) -> Option<Instant> {
-        self.in_flight.peek().map(|Reverse(flight)| flight.arrival.at)
+        self.in_flight.first().map(|flight| flight.arrival.at)
     }
 
     /// The next frame that has arrived by `now`.
@@ -300,7 +314,7 @@ impl VirtualLink {
         if self.next_delivery()? > now {
             return None;
         }
-        let Reverse(flight) = self.in_flight.pop()?;
+        let flight = self.in_flight.pop()?;
         self.counters.delivered += 1;
         Some(flight.arrival)
     }
@@ -342,7 +356,7 @@ impl VirtualLink {
         now: Instant,
         from: EndpointId,
         to: Result<EndpointId, DropCause>,
-        frame: &[u8],
+        frame: &mut Vec<u8>,
     ) -> Sent {
         self.counters.sent += 1;
         let sent = self.try_send(now, from, to, frame);
@@ -357,14 +371,19 @@ impl VirtualLink {
         now: Instant,
         from: EndpointId,
         to: Result<EndpointId, DropCause>,
-        frame: &[u8],
+        frame: &mut Vec<u8>,
     ) -> Result<Sent, DropCause> {
         let impairer = self.endpoints.get_mut(&from).ok_or(DropCause::NoSuchEndpoint)?;
         let to = to?;
         match impairer.apply(now, frame) {
             Verdict::Dropped(cause) => Err(DropCause::Impaired(cause)),
-            Verdict::Delivered(original, copy) => {
-                let original = self.launch(from, to, original).ok_or(DropCause::LinkFull)?;
+            Verdict::Delivered(Delivery { at, frame: octets, marks }, copy) => {
+                let copy = copy.map(|copy| (copy.at, copy.marks, copy.frame.into_owned()));
+                let octets = match octets {
+                    Cow::Borrowed(_) => std::mem::replace(frame, self.spare.pop().unwrap_or_default()),
+                    Cow::Owned(changed) => changed,
+                };
+                let original = self.launch(from, to, (at, marks, octets)).ok_or(DropCause::LinkFull)?;
                 let copy = copy.and_then(|copy| self.launch(from, to, copy));
                 self.counters.duplicated += u64::from(copy.is_some());
                 Ok(Sent::Flying { to, original, copy })
@@ -373,21 +392,29 @@ impl VirtualLink {
     }
 
     /// Puts one frame on its way, unless too many are.
-    fn launch(&mut self, from: EndpointId, to: EndpointId, delivery: Delivery<'_>) -> Option<Path> {
+    fn launch(
+        &mut self,
+        from: EndpointId,
+        to: EndpointId,
+        (at, marks, frame): (Instant, Marks, Vec<u8>),
+    ) -> Option<Path> {
         if self.in_flight.len() >= self.limits.frames_in_flight {
             return None;
         }
-        let Delivery { at, frame, marks } = delivery;
         self.counters.marked += u64::from(marks.marked);
         self.counters.corrupted += u64::from(marks.corrupted_bit.is_some());
         self.counters.reordered += u64::from(marks.reordered);
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
-        buffer.extend_from_slice(&frame);
-        let arrival = Arrival { at, from, to, frame: buffer, marks };
-        self.in_flight.push(Reverse(Flight { number: self.next_flight, arrival }));
+        let arrival = Arrival { at, from, to, frame, marks };
+        self.in_flight.push(Flight { number: self.next_flight, arrival });
         self.next_flight += 1;
         Some(Path { at, marks })
+    }
+
+    fn copy_of(&mut self, frame: &[u8]) -> Vec<u8> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(frame);
+        buffer
     }
 }
 
@@ -413,6 +440,47 @@ impl Counters {
             DropCause::Impaired(impair::DropCause::QueueFull) => &mut self.queue_full,
             DropCause::Impaired(impair::DropCause::TooBig) => &mut self.too_big,
         }
+    }
+}
+
+/// The frames on their way, the earliest first; of those at the same time, the one sent first.
+#[derive(Debug, Default)]
+struct InFlight {
+    /// Those that overtake none: nearly all.
+    in_order: VecDeque<Flight>,
+    /// Those that arrive before one that was sent earlier.
+    others: BinaryHeap<Reverse<Flight>>,
+}
+
+impl InFlight {
+    fn push(&mut self, flight: Flight) {
+        if self.in_order.back().is_none_or(|last| last < &flight) {
+            self.in_order.push_back(flight);
+        } else {
+            self.others.push(Reverse(flight));
+        }
+    }
+
+    fn first(&self) -> Option<&Flight> {
+        let other = self.others.peek().map(|Reverse(flight)| flight);
+        self.in_order.front().into_iter().chain(other).min()
+    }
+
+    fn pop(&mut self) -> Option<Flight> {
+        let overtaken = match (self.in_order.front(), self.others.peek()) {
+            (Some(flight), Some(Reverse(other))) => other < flight,
+            (flight, _) => flight.is_none(),
+        };
+        if overtaken { self.others.pop().map(|Reverse(flight)| flight) } else { self.in_order.pop_front() }
+    }
+
+    fn len(&self) -> usize {
+        self.in_order.len() + self.others.len()
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&Flight) -> bool) {
+        self.in_order.retain(&mut keep);
+        self.others.retain(|Reverse(flight)| keep(flight));
     }
 }
 

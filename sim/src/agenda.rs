@@ -3,7 +3,7 @@
 //! Owns: the order in which a world goes on. Of what is due at the same instant the links come first, then the
 //! stacks, each in the order in which they were made, so that the order never depends on anything but the calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sockwright_engine::time::Instant;
 
@@ -22,16 +22,22 @@ pub(crate) enum Source {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agenda {
     due: BTreeSet<(Instant, Source)>,
-    entries: BTreeMap<Source, Instant>,
+    /// What each waits for, by its number.
+    links: Vec<Option<Instant>>,
+    stacks: Vec<Option<Instant>>,
 }
 
 impl Agenda {
     /// `source` waits for `at` now, and for nothing else.
     pub(crate) fn set(&mut self, source: Source, at: Option<Instant>) {
-        let before = match at {
-            Some(at) => self.entries.insert(source, at),
-            None => self.entries.remove(&source),
+        let (entries, number) = match source {
+            Source::Link(LinkIndex(number)) => (&mut self.links, number as usize),
+            Source::Stack(StackId(number)) => (&mut self.stacks, number as usize),
         };
+        if entries.len() <= number {
+            entries.resize(number + 1, None);
+        }
+        let before = std::mem::replace(&mut entries[number], at);
         if before == at {
             return;
         }
@@ -45,7 +51,11 @@ impl Agenda {
 
     /// What `source` waits for.
     pub(crate) fn of(&self, source: Source) -> Option<Instant> {
-        self.entries.get(&source).copied()
+        let entry = match source {
+            Source::Link(LinkIndex(number)) => self.links.get(number as usize),
+            Source::Stack(StackId(number)) => self.stacks.get(number as usize),
+        };
+        entry.copied().flatten()
     }
 
     /// What is due first, and when.

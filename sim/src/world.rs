@@ -435,7 +435,7 @@ impl World {
     pub fn send_frame(&mut self, link: LinkIndex, from: StackId, frame: &[u8]) -> bool {
         let Some(there) = self.links.get_mut(link.0 as usize) else { return false };
         let (at, medium) = (self.now, there.segment.medium());
-        let sent = there.send(at, from, frame, |fate| {
+        let sent = there.send(at, from, &mut frame.to_vec(), |fate| {
             if self.frames_told {
                 self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame: frame.to_vec() });
             }
@@ -602,7 +602,6 @@ impl World {
     fn drain(&mut self, stack: StackId) {
         let clock = self.clock(stack);
         let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
-        let mut links_used = Vec::new();
         while let Some(transmit) = {
             take_events(engine, stack, &mut self.outputs);
             engine.poll_transmit(clock, &mut self.buffer)
@@ -612,22 +611,14 @@ impl World {
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             let index = LinkIndex(transmit.link.0);
             let (at, medium) = (self.now, link.segment.medium());
-            link.send(at, stack, &self.buffer, |fate| {
-                if self.frames_told {
-                    let frame = self.buffer.clone();
-                    self.outputs.push_back(Output::Link {
-                        link: index,
-                        at,
-                        from: stack,
-                        fate,
-                        medium,
-                        frame,
-                    });
+            let told = self.frames_told.then(|| self.buffer.clone());
+            link.send(at, stack, &mut self.buffer, |fate| {
+                if let Some(frame) = told.clone() {
+                    let (link, from) = (index, stack);
+                    self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame });
                 }
             });
-            if links_used.last() != Some(&index) {
-                links_used.push(index);
-            }
+            self.agenda.set(Source::Link(index), link.segment.next_delivery());
         }
         take_events(engine, stack, &mut self.outputs);
         while let Some(completion) = engine.poll_completion() {
@@ -639,9 +630,6 @@ impl World {
         // Ports need no giving back: no kernel shares these addresses.
         while engine.poll_released_port().is_some() {}
         self.note_stack(stack);
-        for link in links_used {
-            self.note_link(link);
-        }
     }
 
     fn note_link(&mut self, link: LinkIndex) {
@@ -673,12 +661,13 @@ impl Link {
     }
 
     /// Sends a member's frame, and tells what became of it on each way that it goes; `false` where the sender is no member.
-    fn send(&mut self, now: Instant, from: StackId, frame: &[u8], mut tell: impl FnMut(Fate)) -> bool {
+    /// The octets of the frame may go with it: what is in it afterwards means nothing.
+    fn send(&mut self, now: Instant, from: StackId, frame: &mut Vec<u8>, mut tell: impl FnMut(Fate)) -> bool {
         let Some(&endpoint) = self.members.get(&from) else { return false };
         match self.segment.flood(now, endpoint, frame) {
             Some(sent) => sent.into_iter().filter_map(|sent| self.fate(sent)).for_each(tell),
             None => {
-                let sent = self.segment.send(now, endpoint, frame);
+                let sent = self.segment.send_buffer(now, endpoint, frame);
                 self.fate(sent).into_iter().for_each(&mut tell);
             }
         }

@@ -64,18 +64,13 @@ impl From<PathMtuDiscovery> for Routers {
 /// A packet that was written.
 struct Written {
     src: IpAddr,
-    dst: IpAddr,
+    way: Way,
     /// What the link is to do with it; the offsets are those of the IP packet.
     unfinished: Option<Unfinished>,
 }
 
-impl Written {
-    fn whole((src, dst): (IpAddr, IpAddr)) -> Self {
-        Written { src, dst, unfinished: None }
-    }
-}
-
 /// Where a packet goes.
+#[derive(Clone, Copy, Debug)]
 enum Way {
     Link(Hop),
     Ourselves,
@@ -93,7 +88,7 @@ impl Engine {
                 return Some(Transmit { link, len: buf.len(), unfinished: None });
             }
             buf.resize(self.headroom, 0);
-            let Some(Written { src, dst, unfinished }) = self.write_next(now, buf) else {
+            let Some(Written { src, way, unfinished }) = self.write_next(now, buf) else {
                 // Only then what we sent to ourselves arrives, as it would from a wire.
                 let frame = self.loopback.pop_front()?;
                 let arrived = Arrived {
@@ -105,7 +100,7 @@ impl Engine {
                 self.take_frame(now, arrived, &frame);
                 continue;
             };
-            match self.way_to(dst) {
+            match way {
                 Way::Link(hop) => {
                     let before = buf.len();
                     if !self.enclose(now, &hop, src, unfinished, buf) {
@@ -129,18 +124,21 @@ impl Engine {
     /// Appends the next packet, and says what it is.
     fn write_next(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Written> {
         if let Some(stray) = self.shared.strays.pop_front() {
-            return Some(Written::whole(self.write_stray(now, &stray, buf)));
+            let ends = self.write_stray(now, &stray, buf);
+            return Some(self.whole(ends));
         }
         while let Some(packet) = self.packets.front_mut() {
             if let Some(frame) = packet.frames.pop_front() {
                 buf.extend_from_slice(&frame);
-                return Some(Written::whole(packet.ends));
+                let ends = packet.ends;
+                return Some(self.whole(ends));
             }
             self.packets.pop_front();
         }
         let path_changes = self.paths.changes(now);
         while let Some(id) = self.ready.pop_front() {
-            let offload = self.offload_to(id);
+            let known = self.way_with_offload(id);
+            let offload = known.map_or_else(Offload::default, |(_, offload)| offload);
             let Some(socket) = self.sockets.get_mut(&id) else { continue };
             socket.in_ready_queue = false;
             let Phase::Connection(connection) = &mut socket.phase else { continue };
@@ -194,25 +192,27 @@ impl Engine {
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
             self.ready.push_back(id);
-            return Some(Written { src, dst, unfinished });
+            let way = known.map_or_else(|| self.way_to(dst), |(way, _)| way);
+            return Some(Written { src, way, unfinished });
         }
         None
     }
 
-    /// What the link on the way of a connection does for it.
-    fn offload_to(&self, id: SocketId) -> Offload {
-        let wanted = self.interfaces.iter().any(|interface| interface.offload != Offload::default());
-        let remote = || self.sockets.get(&id)?.tuple().map(|tuple| tuple.remote.ip());
-        let Some(remote) = wanted.then(remote).flatten() else { return Offload::default() };
-        match self.way_to(remote) {
-            Way::Link(hop) => {
-                let offload =
-                    self.interfaces.get(hop.interface).map_or_else(Offload::default, |at| at.offload);
-                // Who cuts has new headers to sum.
-                Offload { checksums: offload.checksums || offload.segmentation > 0, ..offload }
-            }
-            Way::Ourselves | Way::Nowhere => Offload::default(),
+    fn whole(&self, (src, dst): (IpAddr, IpAddr)) -> Written {
+        Written { src, way: self.way_to(dst), unfinished: None }
+    }
+
+    /// The way of a connection, and what the link on it does for it: looked up before there is anything to send only
+    /// where a link does something.
+    fn way_with_offload(&self, id: SocketId) -> Option<(Way, Offload)> {
+        if self.interfaces.iter().all(|interface| interface.offload == Offload::default()) {
+            return None;
         }
+        let way = self.way_to(self.sockets.get(&id)?.tuple()?.remote.ip());
+        let Way::Link(hop) = way else { return Some((way, Offload::default())) };
+        let offload = self.interfaces.get(hop.interface).map_or_else(Offload::default, |at| at.offload);
+        // Who cuts has new headers to sum.
+        Some((way, Offload { checksums: offload.checksums || offload.segmentation > 0, ..offload }))
     }
 
     fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> (IpAddr, IpAddr) {

@@ -61,7 +61,9 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use self::demux::{Demux, KeyedMap};
+use hashbrown::HashMap;
+
+use self::demux::Demux;
 use self::ethernet::Station;
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
@@ -69,7 +71,7 @@ use self::socket::{Phase, Socket};
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, EventKind, Interest, Sink};
-use crate::hash::SipKeys;
+use crate::hash::IdHash;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::ip::ident::Idents;
 use crate::ip::path_mtu::{PathMtu, Paths};
@@ -106,7 +108,7 @@ pub struct Engine {
     /// Octets that packets are written behind, for the longest link-layer header of an interface.
     headroom: usize,
     /// Each by itself: a table keeps more places than it has entries.
-    sockets: KeyedMap<SocketId, Box<Socket>>,
+    sockets: HashMap<SocketId, Box<Socket>, IdHash>,
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
@@ -192,7 +194,7 @@ impl Engine {
             unusable: BTreeSet::new(),
             failed_gateways: 0,
             headroom: 0,
-            sockets: KeyedMap::with_hasher(SipKeys::new(&mut rng)),
+            sockets: HashMap::with_hasher(IdHash),
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
@@ -453,8 +455,8 @@ impl Engine {
     }
 
     fn is_own(&self, ip: IpAddr) -> bool {
-        self.interfaces.iter().flat_map(|i| &i.addresses).any(|(own, _)| *own == ip)
-            && !self.unusable.contains(&ip)
+        let owns = |interface: &Interface| interface.addresses.iter().any(|(own, _)| *own == ip);
+        self.interfaces.iter().any(owns) && !self.unusable.contains(&ip)
     }
 
     /// Whether `ip` is the broadcast address of a network of ours, or the network itself.

@@ -84,13 +84,20 @@ impl Engine {
     //= sooner
     //# Field (3), the TOS, SHOULD be included.
     pub(super) fn route(&self, ip: IpAddr) -> Option<Hop> {
-        let near = self.interfaces.iter().enumerate().flat_map(|(interface, at)| {
-            self.usable(at)
-                .filter(move |(own, prefix)| in_prefix(ip, *own, *prefix))
-                .map(move |(source, prefix)| (prefix, Hop { interface, source, next: ip }))
-        });
         // The first of equally long prefixes, so that the order of interfaces decides.
-        let near = near.reduce(|a, b| if b.0 > a.0 { b } else { a });
+        let mut near: Option<(u8, Hop)> = None;
+        for (interface, at) in self.interfaces.iter().enumerate() {
+            for (source, prefix) in self.usable(at) {
+                if near.is_none_or(|(longest, _)| prefix > longest) && in_prefix(ip, source, prefix) {
+                    near = Some((prefix, Hop { interface, source, next: ip }));
+                }
+            }
+        }
+        if self.routes.is_empty()
+            && let Some((_, hop)) = near
+        {
+            return Some(hop);
+        }
         let covering = || self.routes.iter().filter(|route| in_prefix(ip, route.destination, route.prefix));
         match (near, covering().map(|route| route.prefix).max()) {
             (Some((length, hop)), far) if far.is_none_or(|far| length >= far) => Some(hop),

@@ -21,6 +21,12 @@ impl Engine {
     /// Settles every touched socket.
     pub(super) fn settle(&mut self, now: Instant) {
         while let Some(id) = self.touched.pop_front() {
+            // What most segments change concerns nobody but TCP, and whoever drives the socket.
+            if self.sockets.get(&id).is_some_and(|socket| socket.is_settled()) {
+                self.rouse(id);
+                self.enqueue_ready(id);
+                continue;
+            }
             self.wake(now, id);
             self.follow_tcp(now, id);
             self.rouse(id);

@@ -136,6 +136,14 @@ impl Socket {
         matches!(&self.phase, Phase::Connection(connection) if connection.is_closed())
     }
 
+    /// No call waits, the caller's view is that of TCP, and nothing is over.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Phase::Connection(connection) = &self.phase else { return false };
+        connection.state() == State::Established
+            && self.state == SocketState::Connected
+            && self.parked.is_empty()
+    }
+
     /// When it wants to be looked at.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.phase {

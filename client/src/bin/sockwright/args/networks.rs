@@ -93,7 +93,7 @@ pub(crate) struct HowFar {
 pub(crate) enum StackVerb {
     /// Make a stack on a real link, and print its name
     #[command(after_help = ATTACH_EXAMPLES)]
-    Attach(Attach),
+    Attach(Box<Attach>),
     /// List stacks, in labs and on real links
     List,
     /// Remove an attached stack; its connections are reset
