@@ -1,6 +1,7 @@
 //! Socket options: a receive buffer beyond the system's limit, and a count of what did not fit it.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use socket2::Socket;
@@ -28,6 +29,15 @@ pub(crate) fn receive_drops(socket: &Socket) -> io::Result<u32> {
         )
     };
     if status == 0 { Ok(words[8]) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has a raw socket of this address's family tell that an interface's queue was full (`IP_RECVERR`, `IPV6_RECVERR`): the
+/// kernel calls it sent otherwise.
+pub(crate) fn tell_full_queues(socket: &Socket, address: IpAddr) -> io::Result<()> {
+    match address {
+        IpAddr::V4(_) => set_int(socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1),
+        IpAddr::V6(_) => set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1),
+    }
 }
 
 /// `setsockopt` for an option that is an `int`.

@@ -346,16 +346,17 @@ impl Attached {
     fn look_at_links(&mut self) {
         for number in 0..self.links.len() {
             let Link { wire, losses, .. } = &mut self.links[number];
+            let mut changes = wire.changes(self.now);
             if losses.next_look().is_some_and(|at| at <= self.now) {
                 let told = losses
                     .look(self.now, wire.lost())
                     .into_iter()
                     .map(|(loss, frames)| SiteOutput::FramesLost { at: self.now, what: loss.name(), frames });
                 self.outputs.extend(told);
+                changes.extend(wire.change_of_address());
             }
-            let link = LinkId(number as u32);
-            for change in self.links[number].wire.changes(self.now) {
-                self.engine.handle_link(self.now, link, change);
+            for change in changes {
+                self.engine.handle_link(self.now, LinkId(number as u32), change);
                 self.drain();
             }
         }

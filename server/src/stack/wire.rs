@@ -123,6 +123,14 @@ impl Wire {
         }
     }
 
+    /// What became of an address of the host, where there is no interface of the stack's own to look at.
+    pub(super) fn change_of_address(&mut self) -> Option<LinkChange> {
+        match self {
+            Wire::RawIp(raw) => raw.look_at_mtu().map(LinkChange::Mtu),
+            Wire::Interface(_) => None,
+        }
+    }
+
     /// What it means to the sender of a packet that the host does not send it; `None`: it is lost on the way like any
     /// other. A frame that an interface does not take is lost; that the interface is down is told by itself.
     pub(super) fn unreachable(&self, error: &SendError) -> Option<Errno> {
