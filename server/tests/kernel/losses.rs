@@ -78,7 +78,7 @@ async fn a_full_receive_queue(rig: Rig) {
     };
     let told = thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| theirs.run(&flood));
+            scope.spawn(|| theirs.run(flood));
         }
         let handle = tokio::runtime::Handle::current();
         let told =
