@@ -18,6 +18,7 @@ mod path_search;
 mod receive;
 mod recovery;
 mod send;
+pub(crate) mod spares;
 pub(crate) mod throttle;
 pub(crate) mod time_wait;
 pub(crate) mod timestamps;
