@@ -12,33 +12,32 @@ use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::{self as pb, event, watch_response};
 use sockwright_server::config::Config;
-use sockwright_server::server::Server;
 use tokio_stream::StreamExt;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
-use crate::Figure;
+use crate::figure::{Better, Bounds, Case, Figure, Sample};
+use crate::service;
 
 /// Calls measured in one round.
 const CALLS: usize = 5_000;
 
-/// "RPC to segment on the wire" and "segment to event at a watcher", p50 and p99 each.
-pub(crate) fn latencies() -> anyhow::Result<Vec<Figure>> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(measure())
+pub(crate) const CASE: Case = Case {
+    name: "control",
+    figures: &[
+        figure("RPC to segment on the wire, p50"),
+        figure("RPC to segment on the wire, p99"),
+        figure("segment to event at a watcher, p50"),
+        figure("segment to event at a watcher, p99"),
+    ],
+    measure: |_| service::with_server(Config::default(), in_a_real_lab),
+    once: false,
+};
+
+const fn figure(name: &'static str) -> Figure {
+    Figure { name, peer: "", unit: "us", better: Better::Lower, bounds: Bounds::None, point: None }
 }
 
-async fn measure() -> anyhow::Result<Vec<Figure>> {
-    let server = Server::bind("127.0.0.1:0", Config::default()).await?;
-    let url = format!("http://{}", server.local_addr());
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
-    let channel = Endpoint::from_shared(url)?.tcp_nodelay(true).connect().await?;
-    let figures = in_a_real_lab(channel).await?;
-    _ = stop.send(());
-    serving.await??;
-    Ok(figures)
-}
-
-async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Figure>> {
+async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Sample>> {
     let mut sockets = SocketsClient::new(channel.clone());
     let mut networks = NetworksClient::new(channel.clone());
     let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
@@ -96,18 +95,14 @@ async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Figure>> {
         to_watcher.record(seen.saturating_duration_since(wire).as_nanos() as u64)?;
         drain(&mut sockets, receiver).await?;
     }
-    let figure = |figure, histogram: &Histogram<u64>, quantile| Figure {
-        figure,
-        value: histogram.value_at_quantile(quantile) as f64 / 1e3,
-        unit: "us",
-        better: "lower",
+    let sample = |histogram: &Histogram<u64>, quantile| Sample {
+        ours: histogram.value_at_quantile(quantile) as f64 / 1e3,
+        theirs: None,
     };
-    Ok(vec![
-        figure("RPC to segment on the wire, p50", &to_wire, 0.5),
-        figure("RPC to segment on the wire, p99", &to_wire, 0.99),
-        figure("segment to event at a watcher, p50", &to_watcher, 0.5),
-        figure("segment to event at a watcher, p99", &to_watcher, 0.99),
-    ])
+    Ok([&to_wire, &to_watcher]
+        .into_iter()
+        .flat_map(|times| [sample(times, 0.5), sample(times, 0.99)])
+        .collect())
 }
 
 /// The instant that is 0 on the stack's clock, and the most that it may be wrong.

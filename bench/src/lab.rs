@@ -1,125 +1,91 @@
-//! Figures of the engine alone: two stacks in a lab, driven without gRPC.
+//! A lab of two stacks: one flow between them beside two smoltcp, and what a connection costs as there are more of them.
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::Duration;
 
-use sockwright_engine::host::Config;
-use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind, Wait};
-use sockwright_engine::id::{IdSource, OpId, SessionId, SocketId};
-use sockwright_sim::{LinkConfig, StackId, World};
+use anyhow::Context;
+use sockwright_proto::v1::networks_client::NetworksClient;
+use sockwright_proto::v1::{self as pb, run_request};
+use sockwright_server::config::Config;
+use tonic::transport::Channel;
 
-use crate::{Figure, MEMORY};
+use crate::figure::{Better, Bounds, Case, Curve, Figure, Point};
+use crate::{service, smoltcp_peer};
 
-/// Connections opened and closed in one round.
-const CONNECTIONS: u32 = 50_000;
-/// Connections held open in one round.
-const IDLE: usize = 20_000;
-
-/// Connections opened (three-way handshake, accept) and closed (four-way, from the client) a second, on one core. Their
-/// TIME-WAIT is over before the next hundred begin.
-pub(crate) fn connections_per_second() -> Figure {
-    let mut lab = Lab::new();
-    let start = Instant::now();
-    for _ in 0..CONNECTIONS / 100 {
-        for _ in 0..100 {
-            let (client, server) = lab.connect();
-            lab.call(lab.a, Request::Close { socket: client });
-            lab.run();
-            lab.call(lab.b, Request::Close { socket: server });
-            lab.run();
-        }
-        lab.run_to_the_end();
-    }
-    let value = f64::from(CONNECTIONS) / start.elapsed().as_secs_f64();
-    Figure { figure: "connections opened and closed in a lab", value, unit: "/s", better: "higher" }
-}
-
-/// What one end of an established connection with nothing to do costs, all in.
-pub(crate) fn bytes_per_idle_connection() -> Figure {
-    let mut lab = Lab::new();
-    // The tables have their first sizes.
-    let _first = lab.connect();
-    let before = MEMORY.current_usage();
-    let held: Vec<_> = (0..IDLE).map(|_| lab.connect()).collect();
-    let after = MEMORY.current_usage();
-    let ends = (held.len() * 2) as f64;
-    let list = held.capacity() * size_of::<(SocketId, SocketId)>();
-    let value = (after - before - list) as f64 / ends;
-    Figure { figure: "memory of an idle established connection", value, unit: "bytes", better: "lower" }
-}
-
-struct Lab {
-    world: World,
-    a: StackId,
-    b: StackId,
-    listener: SocketId,
-    server: SocketAddr,
-    op: u64,
-}
-
-impl Lab {
-    fn new() -> Self {
-        let mut world = World::new(1);
-        let ids = IdSource::new();
-        let (a, b) =
-            (world.add_stack(Config::default(), ids.clone()), world.add_stack(Config::default(), ids));
-        let server: SocketAddr = ([10, 0, 0, 2], 80).into();
-        let members = [(a, vec![([10, 0, 0, 1].into(), 24)]), (b, vec![(server.ip(), 24)])];
-        let config = LinkConfig::default();
-        world.add_link(config, &members).expect("a link");
-        let mut lab = Lab { world, a, b, listener: SocketId(0), server, op: 0 };
-        lab.listener = lab.create(b);
-        lab.call(b, Request::Bind { socket: lab.listener, local: server });
-        lab.call(b, Request::Listen { socket: lab.listener, backlog: 0 });
-        lab
-    }
-
-    fn call(&mut self, stack: StackId, request: Request) -> Option<Reply> {
-        self.op += 1;
-        match self.world.op(stack, OpId(self.op), request) {
-            Outcome::Done(result) => Some(result.expect("the call succeeds")),
-            Outcome::Parked => None,
-        }
-    }
-
-    fn create(&mut self, stack: StackId) -> SocketId {
-        let create = Request::Create {
-            kind: SocketKind::Stream,
-            family: Family::V4,
-            session: SessionId(0),
-            label: "".into(),
-            options: Default::default(),
+pub(crate) const FLOW: Case = Case {
+    name: "lab",
+    figures: &[
+        flow("two stacks in a lab, one flow, MTU 1500", 1500),
+        flow("two stacks in a lab, one flow, MTU 9000", 9000),
+        flow("two stacks in a lab, one flow, MTU 65,535", 65_535),
+    ],
+    measure: |round| {
+        let one = |figure: &Figure| {
+            let mtu = figure.point.map_or(1500, |point| point.x as u32);
+            round.compare(
+                || flow_in_a_lab(mtu, round.length),
+                || smoltcp_peer::pair_in_memory(mtu as usize, round.length),
+            )
         };
-        match self.call(stack, create) {
-            Some(Reply::Created { socket }) => socket,
-            other => unreachable!("{other:?}"),
-        }
-    }
+        FLOW.figures.iter().map(one).collect()
+    },
+    once: false,
+};
 
-    /// An open connection: both ends.
-    fn connect(&mut self) -> (SocketId, SocketId) {
-        let client = self.create(self.a);
-        self.call(
-            self.a,
-            Request::Connect { socket: client, remote: self.server, data: vec![], wait: Wait::Park },
-        );
-        self.run();
-        match self.call(self.b, Request::Accept { socket: self.listener, wait: Wait::Never }) {
-            Some(Reply::Accepted { socket, .. }) => (client, socket),
-            other => unreachable!("{other:?}"),
-        }
+const fn flow(name: &'static str, mtu: u32) -> Figure {
+    Figure {
+        name,
+        peer: "two smoltcp in memory",
+        unit: "Gbit/s",
+        better: Better::Higher,
+        bounds: Bounds::Ratio { at_least: 1.0, aim: 2.0 },
+        point: Some(Point { curve: &FLOW_BY_MTU, x: mtu as f64 }),
     }
+}
 
-    /// Carries what is on its way now.
-    fn run(&mut self) {
-        self.world.advance_to(self.world.now());
-        while self.world.poll_output().is_some() {}
-    }
+const FLOW_BY_MTU: Curve = Curve {
+    name: "lab",
+    title: "One flow between two stacks in memory, one thread",
+    x: "MTU, octets",
+    x_is_logarithmic: true,
+    y: "Gbit/s",
+    y_is_logarithmic: false,
+    lines: ["a lab of ours", "two smoltcp"],
+};
 
-    /// Lets time jump until nothing is left to happen.
-    fn run_to_the_end(&mut self) {
-        while self.world.step() {
-            while self.world.poll_output().is_some() {}
+/// Gbit/s of one flow: a source and its sink in a lab with a virtual clock, which goes as fast as the machine computes.
+fn flow_in_a_lab(mtu: u32, length: Duration) -> anyhow::Result<f64> {
+    service::with_server(Config::default(), async |channel| {
+        create_lab(&channel, mtu).await?;
+        // So many octets that they take about as long as the peer is watched.
+        let mut octets = 100_000_000;
+        loop {
+            let mut request = source();
+            request.limits = Some(pb::TrafficLimits { octets, ..Default::default() });
+            let began = std::time::Instant::now();
+            service::traffic(&channel, request).await?;
+            let took = began.elapsed();
+            if took * 2 > length {
+                return Ok(octets as f64 * 8.0 / 1e9 / took.as_secs_f64());
+            }
+            octets = (octets as f64 * length.as_secs_f64() / took.as_secs_f64()) as u64;
         }
-    }
+    })
+}
+
+async fn create_lab(channel: &Channel, mtu: u32) -> anyhow::Result<()> {
+    let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
+    let lab = pb::CreateLabRequest {
+        name: "bench".into(),
+        stacks: vec![stack("a"), stack("b")],
+        links: vec![pb::LabLink { stacks: vec!["a".into(), "b".into()], mtu, ..Default::default() }],
+        ..Default::default()
+    };
+    NetworksClient::new(channel.clone()).create_lab(lab).await.context("create a lab")?;
+    Ok(())
+}
+
+fn source() -> pb::RunRequest {
+    let mut request = service::connecting("bench/a", &[], run_request::Role::Source(pb::TrafficSource {}));
+    request.peer = Some(pb::TrafficPeer { stack: "bench/b".into(), ..Default::default() });
+    request
 }

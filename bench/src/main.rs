@@ -1,95 +1,119 @@
 //! Prints the figures of `docs/performance.md`. A benchmark, not a test: it asserts nothing about time.
 //!
 //! ```console
-//! $ cargo run --release -p sockwright-bench -- --json figures.json
-//! $ cargo run --release -p sockwright-bench -- recovery --json recovery.json
+//! $ cargo run --release -p sockwright-bench -- all --json figures.json --pictures docs/pictures
+//! $ cargo run --release -p sockwright-bench -- af_packet lab --rounds 3
 //! ```
+//!
+//! Each figure is measured of ours and of its peer in turn, in the same process or beside it, and told as the ratio of the
+//! medians of the rounds. Those on links of the host need root, for network namespaces of their own.
 #![forbid(unsafe_code)]
 
+mod bulk;
+mod churn;
 mod control;
+mod figure;
+mod idle;
+mod kernel;
 mod lab;
+mod latency;
 #[path = "../../link/tests/common/mod.rs"]
 mod net;
+mod picture;
 mod recovery;
-mod wire;
+mod service;
+mod smoltcp_peer;
+mod turn;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
-use peak_alloc::PeakAlloc;
-use serde::Serialize;
+use anyhow::bail;
+use clap::Parser;
 
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
+use crate::figure::{Case, Row};
 
-/// Measures, prints a table, and with --json writes the figures to a file.
+/// Measures, prints a table, and writes it where told to.
 #[derive(Debug, Parser)]
+#[command(after_help = cases_in_words())]
 struct Arguments {
-    #[command(subcommand)]
-    other: Option<Other>,
-    /// Write the figures here, as a list of {figure, value, unit, better}.
+    /// What is measured: names of the list below, or "all".
+    #[arg(required_unless_present = "hold", value_name = "CASE")]
+    cases: Vec<String>,
+    /// Write the figures here, as a list of {figure, peer, unit, better, ours, theirs, ratio, bound, at_least, aim, meets, ...}.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw the curves here, as SVG.
+    #[arg(long, value_name = "DIRECTORY")]
+    pictures: Option<PathBuf>,
     /// Rounds of each figure; the median is told.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// How long each transfer is watched, in each round.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// What the case "idle" runs in a process of its own.
+    #[arg(long, hide = true, exclusive = true, value_name = "CONNECTIONS")]
+    hold: Option<u32>,
 }
 
-/// Other measurements than those of one process.
-#[derive(Debug, Subcommand)]
-enum Other {
-    /// How fast our sender is beside the kernel's on a path that loses packets. Needs network namespaces.
-    Recovery(recovery::Arguments),
-    /// How fast bulk goes over a veth pair, beside the kernel. Needs network namespaces and `ethtool`.
-    Wire(wire::Arguments),
-}
-
-/// A figure.
-#[derive(Clone, Debug, Serialize)]
-struct Figure {
-    figure: &'static str,
-    value: f64,
-    unit: &'static str,
-    better: &'static str,
-}
+/// Everything that can be measured.
+const CASES: &[Case] = &[
+    bulk::AF_PACKET,
+    bulk::RAW_IP,
+    bulk::IPERF3,
+    lab::FLOW,
+    latency::CASE,
+    churn::CASE,
+    turn::CASE,
+    idle::CASE,
+    control::CASE,
+    recovery::CASE,
+];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    match &arguments.other {
-        Some(Other::Recovery(arguments)) => return recovery::measure(arguments),
-        Some(Other::Wire(arguments)) => return wire::measure(arguments),
-        None => {}
+    if let Some(connections) = arguments.hold {
+        return idle::hold(connections);
     }
-    let mut rounds: Vec<Vec<Figure>> = Vec::new();
-    for round in 1..=arguments.rounds {
-        eprintln!("round {round} of {}", arguments.rounds);
-        let mut figures = control::latencies()?;
-        figures.push(lab::connections_per_second());
-        figures.push(lab::bytes_per_idle_connection());
-        rounds.push(figures);
+    let cases = chosen(&arguments.cases)?;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut failed = Vec::new();
+    for case in cases {
+        eprintln!("{}", case.name);
+        match figure::measure(case, arguments.rounds, Duration::from_secs(arguments.seconds)) {
+            Ok(measured) => rows.extend(measured),
+            // The others are measured all the same.
+            Err(why) => {
+                eprintln!("  failed: {why:#}");
+                failed.push(case.name);
+            }
+        }
     }
-    let medians = medians(&rounds);
-    for Figure { figure, value, unit, .. } in &medians {
-        println!("{figure:<60} {value:>12.1} {unit}");
+    figure::print(&rows, std::io::stdout().lock())?;
+    if let Some(path) = &arguments.json {
+        figure::write_json(&rows, path)?;
     }
-    if let Some(path) = arguments.json {
-        std::fs::write(path, serde_json::to_string_pretty(&medians)?)?;
+    if let Some(directory) = &arguments.pictures {
+        picture::draw(&rows, directory)?;
+    }
+    if !failed.is_empty() {
+        bail!("not measured: {}", failed.join(", "));
     }
     Ok(())
 }
 
-/// The median of each figure over the rounds.
-fn medians(rounds: &[Vec<Figure>]) -> Vec<Figure> {
-    let Some(first) = rounds.first() else { return Vec::new() };
-    let of_figure = |index: usize, figure: &Figure| {
-        let values = rounds.iter().filter_map(|round| Some(round.get(index)?.value)).collect();
-        Figure { value: median(values), ..figure.clone() }
-    };
-    first.iter().enumerate().map(|(index, figure)| of_figure(index, figure)).collect()
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Case>> {
+    if let Some(unknown) =
+        names.iter().find(|name| *name != "all" && CASES.iter().all(|case| case.name != **name))
+    {
+        bail!("there is no case {unknown:?}; {}", cases_in_words());
+    }
+    let is_chosen = |case: &&Case| names.iter().any(|name| name == "all" || name == case.name);
+    Ok(CASES.iter().filter(is_chosen).collect())
 }
 
-/// The middle one of some values.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+fn cases_in_words() -> String {
+    let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+    format!("Cases: {}", names.join(", "))
 }

@@ -1,7 +1,7 @@
 //! The engine's clock reading: nanoseconds since an origin that the caller chose.
 //!
-//! Owns: [`Instant`]. Never touches a real clock; every input carries its `now`.
-//! Lengths of time are [`core::time::Duration`].
+//! Owns: [`Instant`], and [`Span`], a length of time as the state of a connection keeps it. Never touches a real clock;
+//! every input carries its `now`. Lengths of time are [`core::time::Duration`] everywhere else.
 
 use core::fmt;
 use core::num::NonZero;
@@ -83,6 +83,40 @@ impl fmt::Display for Instant {
     }
 }
 
+/// A length of time in half the room of a [`Duration`], of which a connection keeps dozens: nanoseconds, 584 years at most.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span(NonZero<u64>);
+
+impl Span {
+    pub(crate) const ZERO: Span = Span(NonZero::<u64>::MIN);
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Span::ZERO
+    }
+}
+
+/// One that is longer than can be kept counts as the longest.
+impl From<Duration> for Span {
+    fn from(length: Duration) -> Self {
+        let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+        Span(NonZero::<u64>::MIN.saturating_add(nanos))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Duration::from_nanos(span.0.get() - 1)
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Duration::from(*self).fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +124,15 @@ mod tests {
     #[test]
     fn a_time_that_may_not_have_been_costs_no_more_than_one_that_was() {
         assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+    }
+
+    #[test]
+    fn a_length_that_may_not_be_known_costs_no_more_than_one_that_is() {
+        assert_eq!(size_of::<Option<Span>>(), size_of::<u64>());
+        for length in [Duration::ZERO, Duration::from_nanos(1), Duration::from_nanos(u64::MAX - 1)] {
+            assert_eq!(Duration::from(Span::from(length)), length);
+        }
+        assert_eq!(Span::from(Duration::MAX), Span::from(Duration::from_nanos(u64::MAX)));
     }
 
     #[test]

@@ -47,6 +47,7 @@ use sockwright_engine::wire::{ChecksumPolicy, Mac, Unfinished};
 
 use crate::bpf;
 use crate::error::LinkError;
+use crate::interface::{IP_PACKET_MAX, Status};
 use crate::offload;
 use crate::raw_ip::SendError;
 use crate::sys;
@@ -84,15 +85,6 @@ pub struct Received<'a> {
     pub frame: &'a mut [u8],
     /// What is to be believed of the checksums in it.
     pub checksums: ChecksumPolicy,
-}
-
-/// What an interface is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// It is up and has a carrier.
-    pub running: bool,
-    /// The longest IP packet, in octets, that its frames carry: at most 65535.
-    pub mtu: usize,
 }
 
 impl AfPacket {
@@ -145,11 +137,7 @@ impl AfPacket {
 
     /// What the interface is now; `None` if it was removed.
     pub fn status(&self) -> Option<Status> {
-        // Under the same name there may be another one by now.
-        let index = sys::interface_index_of(&self.socket, &self.interface).ok()?;
-        let running = sys::interface_is_running(&self.socket, &self.interface).ok()?;
-        let mtu = sys::interface_mtu(&self.socket, &self.interface).ok()?;
-        (index == self.index).then_some(Status { running, mtu: mtu.min(IP_PACKET_MAX) })
+        Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP | libc::IFF_RUNNING)
     }
 
     /// Frames that this link received and dropped because what they carry does not fit an IP packet.
@@ -292,8 +280,6 @@ const ADDRESSES_LEN: usize = 12;
 const UDP_HEADER_LEN: usize = 8;
 /// Octets of an IPv6 header.
 const IPV6_HEADER_LEN: u16 = 40;
-/// The longest IP packet: what 16 bits of length can say.
-const IP_PACKET_MAX: usize = 65535;
 /// Octets of an Ethernet header without a tag.
 const ETHERNET_HEADER_LEN: usize = 14;
 /// The longest frame: such a packet and a header without a tag.

@@ -19,6 +19,10 @@ pub enum LinkError {
     },
     /// No network interface has this name.
     NoSuchInterface(String),
+    /// The interface of this name is of another kind, or another program has it.
+    InterfaceTaken(String),
+    /// `/dev/net/tun` could not be opened.
+    NoTunDevice(io::Error),
     /// No network namespace has this name.
     NoSuchNamespace(String),
     /// The address belongs to no interface of this host, or is not a unicast address.
@@ -67,6 +71,16 @@ impl fmt::Display for LinkError {
                 "not permitted to {what}: run with {capability}, as root, or in a user namespace of its own"
             ),
             LinkError::NoSuchInterface(name) => write!(f, "there is no network interface named {name:?}"),
+            LinkError::InterfaceTaken(name) => write!(
+                f,
+                "the network interface {name:?} is there already, and is of another kind or in use by another program; \
+                 `ip -details link` tells"
+            ),
+            LinkError::NoTunDevice(source) => write!(
+                f,
+                "could not open /dev/net/tun: {source}; TUN and TAP need the kernel's module `tun`, and this device with \
+                 the permission to read and write it"
+            ),
             LinkError::NoSuchNamespace(name) => write!(
                 f,
                 "there is no network namespace named {name:?}; `ip netns add` makes one, `ip netns` lists them"
@@ -94,7 +108,7 @@ impl fmt::Display for LinkError {
 impl Error for LinkError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            LinkError::Io { source, .. } => Some(source),
+            LinkError::Io { source, .. } | LinkError::NoTunDevice(source) => Some(source),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@
 //! | [`raw_ip`] | raw sockets on an address that the host owns | `CAP_NET_RAW` |
 //! | [`relay`] | a bump in the wire between two interfaces | `CAP_NET_RAW` |
 //! | [`af_packet`] | a station of its own on an interface of the host | `CAP_NET_RAW` |
+//! | [`tun`] | the other end of a TUN or TAP interface | `/dev/net/tun`, and `CAP_NET_ADMIN` to make one |
 //! | [`guard`] | ports taken from the kernel | free ports |
 //! | [`netns`] | running any of these in another network namespace | `CAP_SYS_ADMIN` |
 //!
@@ -23,6 +24,8 @@ mod bpf;
 mod error;
 pub mod guard;
 pub mod impair;
+mod interface;
+mod netlink;
 pub mod netns;
 mod offload;
 mod packet;
@@ -31,12 +34,15 @@ pub mod relay;
 pub mod rng;
 #[allow(unsafe_code)]
 mod sys;
+pub mod tun;
 pub mod virtual_link;
 
 pub use af_packet::AfPacket;
 pub use error::LinkError;
 pub use guard::{Guards, PortGuard, Protocol};
 pub use impair::{Bursts, Impairer, Impairments};
+pub use interface::{InterfaceName, NotAnInterfaceName, Status};
 pub use raw_ip::RawIp;
 pub use relay::Relay;
+pub use tun::Tun;
 pub use virtual_link::VirtualLink;

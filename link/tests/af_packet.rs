@@ -11,9 +11,8 @@ use mio::{Events, Poll, Token};
 use sockwright_engine::wire::{
     Arp, ArpOperation, ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Mac, UdpDatagram, Vlan,
 };
-use sockwright_link::af_packet::Status;
 use sockwright_link::raw_ip::SendError;
-use sockwright_link::{AfPacket, LinkError};
+use sockwright_link::{AfPacket, LinkError, Status};
 
 const OURS: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
 /// Another station, at the far end.

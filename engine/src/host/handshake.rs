@@ -245,6 +245,7 @@ impl Engine {
             driver: None,
             frozen: None,
             in_ready_queue: false,
+            is_warm: false,
             registered: None,
         };
         if let Some(listener) = listener_of(parent) {

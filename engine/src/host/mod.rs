@@ -127,6 +127,8 @@ pub struct Engine {
     ready: VecDeque<SocketId>,
     /// Sockets that something happened to, for their drivers.
     woken: VecDeque<(SocketId, NonZeroU64)>,
+    /// Those that were touched last keep their working memory, the longest untouched first.
+    warm: VecDeque<SocketId>,
     /// Waiting calls.
     parked: BTreeMap<OpId, SocketId>,
     completions: VecDeque<Completion>,
@@ -223,6 +225,7 @@ impl Engine {
             touched: VecDeque::new(),
             ready: VecDeque::new(),
             woken: VecDeque::new(),
+            warm: VecDeque::new(),
             parked: BTreeMap::new(),
             completions: VecDeque::new(),
             released_ports: VecDeque::new(),

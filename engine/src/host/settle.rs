@@ -17,6 +17,10 @@ use crate::tcp::state::{State, Trigger};
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
 
+/// Connections that keep the memory that they work with while they have nothing to do: those that work do not get it
+/// anew for each exchange, and those that are idle, however many, do without.
+const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 1024 };
+
 impl Engine {
     /// Settles every touched socket.
     pub(super) fn settle(&mut self, now: Instant) {
@@ -185,6 +189,23 @@ impl Engine {
         // Its timers follow when it has nothing more to send.
         if !core::mem::replace(&mut socket.in_ready_queue, true) {
             self.ready.push_back(id);
+        }
+        if !core::mem::replace(&mut socket.is_warm, true) {
+            self.warm.push_back(id);
+            self.cool_one();
+        }
+    }
+
+    /// The connection that was touched longest ago gives back what it does not use now, where too many keep that. If it
+    /// uses it still, the next touch brings it back here.
+    fn cool_one(&mut self) {
+        if self.warm.len() <= WARM_MAX {
+            return;
+        }
+        let Some(socket) = self.warm.pop_front().and_then(|id| self.sockets.get_mut(&id)) else { return };
+        socket.is_warm = false;
+        if let Phase::Connection(connection) = &mut socket.phase {
+            connection.rest();
         }
     }
 

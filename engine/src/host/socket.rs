@@ -49,6 +49,8 @@ pub(crate) struct Socket {
     pub(crate) frozen: Option<Instant>,
     /// It is in the queue of those that may have something to send.
     pub(crate) in_ready_queue: bool,
+    /// It is in the queue of those that keep their working memory.
+    pub(crate) is_warm: bool,
     /// Its earliest entry in the timer heap.
     pub(crate) registered: Option<Instant>,
 }

@@ -11,7 +11,7 @@ use super::config::CongestionControl;
 use super::seq::Seq;
 use super::timers::TimerKind;
 use crate::event::{CongestionPhase, DropReason, RecoveryPhase};
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// The variables of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -291,7 +291,9 @@ pub enum Stall {
 /// For how long what held a sender up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stalls {
-    totals: StallTotals,
+    busy: Span,
+    rwnd_limited: Span,
+    sndbuf_limited: Span,
     now: Stall,
     since: Instant,
 }
@@ -311,13 +313,24 @@ impl Stalls {
     /// From `now` on, `stall` is what holds the sender up.
     pub(crate) fn follow(&mut self, now: Instant, stall: Stall) {
         if stall != self.now {
-            *self = Stalls { totals: self.until(now), now: stall, since: now };
+            let StallTotals { busy, rwnd_limited, sndbuf_limited } = self.until(now);
+            *self = Stalls {
+                busy: busy.into(),
+                rwnd_limited: rwnd_limited.into(),
+                sndbuf_limited: sndbuf_limited.into(),
+                now: stall,
+                since: now,
+            };
         }
     }
 
     /// The totals at `now`.
     pub fn until(&self, now: Instant) -> StallTotals {
-        let mut totals = self.totals;
+        let mut totals = StallTotals {
+            busy: self.busy.into(),
+            rwnd_limited: self.rwnd_limited.into(),
+            sndbuf_limited: self.sndbuf_limited.into(),
+        };
         let lasted = now - self.since;
         match self.now {
             Stall::Idle => return totals,
@@ -363,20 +376,4 @@ pub struct Totals {
     pub total_rto_recoveries: u64,
     /// The time that those of them took that are over (`tcpi_total_rto_time`).
     pub total_rto_time: Duration,
-}
-
-impl Totals {
-    /// Segments with `len` octets of data went out, `again` of them not for the first time.
-    pub(crate) fn on_sent(&mut self, segments: u32, len: u32, again: u32) {
-        self.segments_out += u64::from(segments);
-        self.data_segs_out += if len > 0 { segments.into() } else { 0 };
-        self.bytes_sent += u64::from(len);
-        self.bytes_retrans += u64::from(again);
-    }
-
-    /// A segment with `len` octets of data arrived.
-    pub(crate) fn on_received(&mut self, len: usize) {
-        self.segments_in += 1;
-        self.data_segs_in += u64::from(len > 0);
-    }
 }

@@ -5,7 +5,7 @@
 //! runs empty is put here, and what needs a buffer takes the one that was put here last, which is still in the cache. No
 //! timer has to find out who is idle.
 //!
-//! Owns: the spare buffers, as many octets of them at most as [`Spares::HELD_MAX`]. Never looks at what was in them.
+//! Owns: the spare buffers, no more of them than a few flows can use. Never looks at what was in them.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -21,7 +21,9 @@ pub(crate) struct Spares {
 
 impl Spares {
     /// The most octets of memory that are held of each kind: the buffers of a few flows that are large.
-    pub(crate) const HELD_MAX: usize = 8 << 20;
+    const HELD_MAX: usize = 8 << 20;
+    /// The most buffers of each kind.
+    const BUFFERS_MAX: usize = 32;
 
     /// Sees to it that `buffer` has memory, if there is some to spare.
     pub(crate) fn lend_octets(&mut self, buffer: &mut VecDeque<u8>) {
@@ -72,7 +74,8 @@ impl<T> Pool<T> {
         let mut spare = core::mem::take(buffer);
         spare.clear();
         let memory = Self::memory(&spare);
-        if memory > 0 && self.held + memory <= Spares::HELD_MAX {
+        let room = self.held + memory <= Spares::HELD_MAX && self.buffers.len() < Spares::BUFFERS_MAX;
+        if memory > 0 && room {
             self.held += memory;
             self.buffers.push(spare);
         }

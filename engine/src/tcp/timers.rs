@@ -1,10 +1,11 @@
 //! The timers of a connection: which there are, and when each fires.
 //!
-//! Owns: [`TimerKind`] and [`Timers`], one slot a kind. A timer that is not running costs nothing; the engine asks
-//! for the earliest deadline after each input. Never decides what a timer means: `connection/timeout.rs` does.
+//! Owns: [`TimerKind`] and [`Timers`], one slot a kind while any runs. A timer that is not running costs nothing; the engine
+//! asks for the earliest deadline after each input. Never decides what a timer means: `connection/timeout.rs` does.
 
 use core::fmt;
 
+use super::rest::{AtRest, Rest};
 use crate::time::Instant;
 
 /// The timers of a connection.
@@ -68,15 +69,35 @@ impl fmt::Display for TimerKind {
 
 /// When each timer fires.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; TimerKind::ALL.len()]);
+pub(crate) struct Timers(Rest<Deadlines>);
+
+#[derive(Clone, Debug)]
+struct Deadlines([Option<Instant>; TimerKind::ALL.len()]);
+
+impl AtRest for Deadlines {
+    fn at_rest() -> &'static Self {
+        &Deadlines([None; TimerKind::ALL.len()])
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
 
 impl Timers {
     pub(crate) fn get(&self, timer: TimerKind) -> Option<Instant> {
-        self.0[timer as usize]
+        self.0.0[timer as usize]
     }
 
     pub(crate) fn set(&mut self, timer: TimerKind, deadline: Option<Instant>) {
-        self.0[timer as usize] = deadline;
+        if self.get(timer) != deadline {
+            self.0.0[timer as usize] = deadline;
+        }
+    }
+
+    /// Takes no room where none runs.
+    pub(crate) fn rest(&mut self) {
+        self.0.rest();
     }
 
     pub(crate) fn is_running(&self, timer: TimerKind) -> bool {
@@ -85,7 +106,7 @@ impl Timers {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+        self.0.0.iter().flatten().min().copied()
     }
 
     /// The timer that fires first, if one is due.

@@ -57,17 +57,23 @@ pub(crate) fn interface_index_of(socket: &Socket, name: &str) -> io::Result<u32>
     u32::try_from(index).map_err(io::Error::other)
 }
 
-/// Whether the interface called `name`, in the namespace that `socket` was made in, is up and has a carrier.
-pub(crate) fn interface_is_running(socket: &Socket, name: &str) -> io::Result<bool> {
+/// The `IFF_` flags of the interface called `name`, in the namespace that `socket` was made in.
+pub(crate) fn interface_flags(socket: &Socket, name: &str) -> io::Result<libc::c_int> {
     let answer = ask(socket, name, libc::SIOCGIFFLAGS as libc::c_ulong)?;
     // SAFETY: SIOCGIFFLAGS succeeded, so it wrote the member `ifru_flags`.
-    let flags = unsafe { answer.ifr_ifru.ifru_flags };
-    let running = libc::IFF_UP | libc::IFF_RUNNING;
-    Ok(libc::c_int::from(flags) & running == running)
+    Ok(unsafe { answer.ifr_ifru.ifru_flags }.into())
 }
 
 /// Asks the kernel one thing about the interface called `name`: a request that reads and writes one `ifreq`.
 fn ask(socket: &Socket, name: &str, what: libc::c_ulong) -> io::Result<libc::ifreq> {
+    let mut request = named(name)?;
+    // SAFETY: the callers' requests read and write one `ifreq`, which `request` is.
+    let status = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, &raw mut request) };
+    if status == 0 { Ok(request) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A request about the interface called `name`, of zeroes but for the name, which ends in one.
+pub(super) fn named(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: `ifreq` is plain data for which all zeroes is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.len() >= request.ifr_name.len() {
@@ -76,10 +82,7 @@ fn ask(socket: &Socket, name: &str, what: libc::c_ulong) -> io::Result<libc::ifr
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
-    // SAFETY: the callers' requests read and write one `ifreq`, which `request` is; its name is NUL-terminated, being
-    // shorter than its zeroed field.
-    let status = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, &raw mut request) };
-    if status == 0 { Ok(request) } else { Err(io::Error::last_os_error()) }
+    Ok(request)
 }
 
 /// The IP address in `address`, if it holds one.

@@ -7,14 +7,16 @@ mod interface;
 mod message;
 mod namespace;
 mod option;
+mod tun;
 
 pub(crate) use frame::{
     admit_station, bind_to_interface, frames_from_outside_with_their_offloads, frames_with_their_tags,
     wait_until_readable,
 };
 pub(crate) use interface::{
-    interface_addresses, interface_index, interface_index_of, interface_is_running, interface_mtu,
+    interface_addresses, interface_flags, interface_index, interface_index_of, interface_mtu,
 };
 pub(crate) use message::{Message, receive};
 pub(crate) use namespace::enter_network_namespace;
 pub(crate) use option::{count_receive_drops, set_receive_buffer};
+pub(crate) use tun::{become_interface, set_header_length, set_offloads};

@@ -1,19 +1,20 @@
 //! Attaching to the host's links: the request, parsed, and what can go wrong.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sockwright_engine::host::Errno;
+use sockwright_engine::host::{Errno, Ethernet, Medium};
 use sockwright_engine::wire::{Mac, NotAMac};
-use sockwright_link::LinkError;
+use sockwright_link::tun::{self, Layer};
+use sockwright_link::{InterfaceName, LinkError, NotAnInterfaceName};
 use sockwright_proto::v1::{self as pb, attach_request};
 use tonic::Status;
 
-use super::plan::{Address, address, at_most, check_name, routes};
+use super::plan::{Address, address, at_most, check_name, mtu_at_least, routes};
 use crate::config::{Config, Limits};
 use crate::convert::Invalid;
 use crate::error::status_saying;
-use crate::stack::attached::{AttachedConfig, Place};
+use crate::stack::attached::{AttachedConfig, Place, Station};
 
 /// A request to attach, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ impl AttachPlan {
         let place = match &request.link {
             Some(attach_request::Link::RawIp(link)) => raw_ip(link)?,
             Some(attach_request::Link::AfPacket(link)) => af_packet(link, limits)?,
+            Some(attach_request::Link::Tun(link)) => tun(link, limits)?,
+            Some(attach_request::Link::Tap(link)) => tap(link, limits)?,
             None => return Err(Invalid::new("link", "no link is given")),
         };
         Ok(AttachPlan { name: request.name.clone(), place })
@@ -77,35 +80,123 @@ fn af_packet(link: &pb::AfPacket, limits: &Limits) -> Result<Place, Invalid> {
     if link.interface.is_empty() {
         return Err(Invalid::new("af_packet.interface", "no interface is given"));
     }
-    if link.addresses.is_empty() {
-        return Err(Invalid::new("af_packet.addresses", "no address is given"));
+    let addresses = own_addresses(&link.addresses, "af_packet", limits)?;
+    let routes = routes(&link.routes, &addresses, "af_packet.routes", limits)?;
+    let medium = ethernet(&link.mac, link.vlan, "af_packet")?;
+    Ok(Place::AfPacket { interface: link.interface.clone(), station: Station { addresses, medium, routes } })
+}
+
+fn tun(link: &pb::Tun, limits: &Limits) -> Result<Place, Invalid> {
+    let pb::Tun { interface, addresses, host_addresses, mtu, no_offload } = link;
+    let addresses = own_addresses(addresses, "tun", limits)?;
+    let config = tun::Config {
+        name: interface_name(interface, "tun")?,
+        layer: Layer::Ip,
+        host_addresses: hosts_addresses(host_addresses, &addresses, "tun", limits)?,
+        mtu: mtu_within(*mtu, IP_PACKET_MAX, &addresses, "tun")?,
+        offload: !no_offload,
+    };
+    // Nobody is there but the host, which routes what is not its own.
+    let everywhere = addresses.iter().map(|(own, _)| match own {
+        IpAddr::V4(_) => ((Ipv4Addr::UNSPECIFIED.into(), 0), None),
+        IpAddr::V6(_) => ((Ipv6Addr::UNSPECIFIED.into(), 0), None),
+    });
+    let mut routes: Vec<_> = everywhere.collect();
+    routes.sort_unstable();
+    routes.dedup();
+    Ok(Place::Tun { config, station: Station { addresses, medium: Medium::Ip, routes } })
+}
+
+fn tap(link: &pb::Tap, limits: &Limits) -> Result<Place, Invalid> {
+    let pb::Tap { interface, addresses, host_addresses, mtu, no_offload, mac, vlan, routes: ways } = link;
+    let addresses = own_addresses(addresses, "tap", limits)?;
+    let config = tun::Config {
+        name: interface_name(interface, "tap")?,
+        layer: Layer::Ethernet,
+        host_addresses: hosts_addresses(host_addresses, &addresses, "tap", limits)?,
+        mtu: mtu_within(*mtu, IP_PACKET_MAX - ETHERNET_HEADER_LEN, &addresses, "tap")?,
+        offload: !no_offload,
+    };
+    let routes = routes(ways, &addresses, "tap.routes", limits)?;
+    let medium = ethernet(mac, *vlan, "tap")?;
+    Ok(Place::Tun { config, station: Station { addresses, medium, routes } })
+}
+
+/// The addresses of a station.
+fn own_addresses(texts: &[String], link: &str, limits: &Limits) -> Result<Vec<Address>, Invalid> {
+    let field = format!("{link}.addresses");
+    if texts.is_empty() {
+        return Err(Invalid::new(field, "no address is given"));
     }
-    at_most(link.addresses.len(), limits.addresses_per_stack, "af_packet.addresses")?;
+    distinct_addresses(texts, &[], &field, limits)
+}
+
+/// The addresses of the host at the other end of it.
+fn hosts_addresses(
+    texts: &[String],
+    own: &[Address],
+    link: &str,
+    limits: &Limits,
+) -> Result<Vec<Address>, Invalid> {
+    distinct_addresses(texts, own, &format!("{link}.host_addresses"), limits)
+}
+
+/// Addresses, each there once, and none of `others`.
+fn distinct_addresses(
+    texts: &[String],
+    others: &[Address],
+    field: &str,
+    limits: &Limits,
+) -> Result<Vec<Address>, Invalid> {
+    at_most(texts.len(), limits.addresses_per_stack, field)?;
     let mut addresses: Vec<Address> = Vec::new();
-    for (number, text) in link.addresses.iter().enumerate() {
-        let field = format!("af_packet.addresses[{number}]");
-        let parsed = address(text, &field)?;
-        if addresses.iter().any(|(other, _)| *other == parsed.0) {
-            return Err(Invalid::new(field, format!("{} is there twice", parsed.0)));
+    for (number, text) in texts.iter().enumerate() {
+        let field = format!("{field}[{number}]");
+        let (ip, prefix) = address(text, &field)?;
+        if addresses.iter().chain(others).any(|(other, _)| *other == ip) {
+            return Err(Invalid::new(field, format!("{ip} is there twice")));
         }
-        addresses.push(parsed);
+        addresses.push((ip, prefix));
     }
-    let mac = match link.mac.as_str() {
+    Ok(addresses)
+}
+
+/// A place on an Ethernet.
+fn ethernet(mac: &str, vlan: u32, link: &str) -> Result<Medium, Invalid> {
+    let mac = match mac {
         "" => any_mac(),
-        text => {
-            text.parse().map_err(|problem: NotAMac| Invalid::new("af_packet.mac", problem.to_string()))?
-        }
+        text => text
+            .parse()
+            .map_err(|problem: NotAMac| Invalid::new(format!("{link}.mac"), problem.to_string()))?,
     };
     if !mac.is_unicast() {
-        return Err(Invalid::new("af_packet.mac", format!("{mac} is not a unicast address")));
+        return Err(Invalid::new(format!("{link}.mac"), format!("{mac} is not a unicast address")));
     }
-    let vlan = match link.vlan {
+    let vlan = match vlan {
         0 => None,
         id @ 1..=4094 => Some(id as u16),
-        id => return Err(Invalid::new("af_packet.vlan", format!("{id} is not between 0 and 4094"))),
+        id => return Err(Invalid::new(format!("{link}.vlan"), format!("{id} is not between 0 and 4094"))),
     };
-    let routes = routes(&link.routes, &addresses, "af_packet.routes", limits)?;
-    Ok(Place::AfPacket { interface: link.interface.clone(), addresses, mac, vlan, routes })
+    Ok(Medium::Ethernet(Ethernet { mac, vlan, detect_duplicates: true }))
+}
+
+fn interface_name(text: &str, link: &str) -> Result<Option<InterfaceName>, Invalid> {
+    let wrong = |problem: NotAnInterfaceName| Invalid::new(format!("{link}.interface"), problem.to_string());
+    Some(text).filter(|text| !text.is_empty()).map(|text| text.parse().map_err(wrong)).transpose()
+}
+
+/// An MTU that an interface of these addresses may have; `None`: the one it has.
+fn mtu_within(mtu: u32, most: u32, addresses: &[Address], link: &str) -> Result<Option<u32>, Invalid> {
+    let least = mtu_at_least(addresses);
+    match mtu {
+        0 => Ok(None),
+        mtu if (least..=most).contains(&mtu) => Ok(Some(mtu)),
+        mtu => {
+            let problem =
+                format!("{mtu} is not between {least} and {most}, as the addresses of the stack need");
+            Err(Invalid::new(format!("{link}.mtu"), problem))
+        }
+    }
 }
 
 /// The status of a link that was not to be had.
@@ -113,8 +204,12 @@ pub(super) fn refused(error: &LinkError) -> Status {
     let errno = match error {
         LinkError::NotPermitted { .. } => Errno::EPERM,
         LinkError::NoSuchInterface(_) | LinkError::NoSuchNamespace(_) => Errno::ENODEV,
+        LinkError::NoTunDevice(source) if source.kind() == io::ErrorKind::PermissionDenied => Errno::EPERM,
+        LinkError::NoTunDevice(_) => Errno::ENODEV,
         LinkError::AddressNotOwned(_) => Errno::EADDRNOTAVAIL,
-        LinkError::PortTaken(..) | LinkError::AddressTaken(_) => Errno::EADDRINUSE,
+        LinkError::PortTaken(..) | LinkError::AddressTaken(_) | LinkError::InterfaceTaken(_) => {
+            Errno::EADDRINUSE
+        }
         LinkError::Io { source, .. } if source.kind() == io::ErrorKind::InvalidInput => Errno::EINVAL,
         LinkError::TooManyGuards { .. } => Errno::ENOBUFS,
         LinkError::Io { .. } => Errno::ENETDOWN,
@@ -141,6 +236,11 @@ fn seed() -> [u8; 32] {
     }
     seed
 }
+
+/// The longest IP packet, in octets.
+const IP_PACKET_MAX: u32 = 65535;
+/// Octets of an Ethernet header, which counts at a TAP interface.
+const ETHERNET_HEADER_LEN: u32 = 14;
 
 #[cfg(test)]
 mod tests {

@@ -167,13 +167,14 @@ impl Networks {
         session: SessionId,
     ) -> Result<At<pb::Stack>, Status> {
         self.registry().check_room_for_attached(&self.config.limits)?;
-        let (config, link) = (plan.config(&self.config, self.origin), plan.link());
+        let config = plan.config(&self.config, self.origin);
         let ids = self.ids.clone();
         // It may take the second in which others object to its addresses.
         let opening = tokio::task::spawn_blocking(move || Attached::open(config, ids));
         let opened = opening.await.map_err(|_| no_thread(std::io::ErrorKind::Other.into()))?;
         let attached = opened.map_err(|error| attach::refused(&error))?;
         let description = attached.describe();
+        let link = LinkKind { name: plan.link(), interface: attached.interface().map(Name::from) };
         let name = {
             let mut registry = self.registry();
             registry.check_room_for_attached(&self.config.limits)?;
@@ -186,11 +187,11 @@ impl Networks {
             let hub = Arc::clone(&self.hub);
             let thread =
                 stack::spawn_attached(attached, Arc::clone(&name), hub, room, ending).map_err(no_thread)?;
-            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session, link });
+            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session, link: link.clone() });
             name
         };
         tracing::info!(stack = &*name, "stack attached");
-        let stacks = self.stacks_of(&[(ONLY, name)], link, session, &description);
+        let stacks = self.stacks_of(&[(ONLY, name)], &link, session, &description);
         Ok(At { value: stacks.into_iter().next().unwrap_or_default(), at: self.hub.position() })
     }
 
@@ -209,7 +210,7 @@ impl Networks {
                 continue;
             }
             if let Ok(description) = host.thread.describe().await {
-                stacks.extend(self.stacks_of(&host.stacks, host.link, host.session, &description.value));
+                stacks.extend(self.stacks_of(&host.stacks, &host.link, host.session, &description.value));
             }
         }
         stacks.retain(|stack| stack.name.as_str() > after);
@@ -221,7 +222,7 @@ impl Networks {
     fn stacks_of(
         &self,
         names: &[(sockwright_sim::StackId, Name)],
-        link: &str,
+        link: &LinkKind,
         session: SessionId,
         description: &Description,
     ) -> Vec<pb::Stack> {
@@ -233,7 +234,7 @@ impl Networks {
             Some(pb::Stack {
                 name: name.to_string(),
                 addresses: addresses.map(|(address, prefix)| format!("{address}/{prefix}")).collect(),
-                link: link.to_owned(),
+                link: link.name.to_owned(),
                 mtu: stack.interfaces.iter().map(|interface| interface.mtu as u32).max().unwrap_or(0),
                 session: crate::convert::session_name(session),
                 time_ns: description.now.as_nanos(),
@@ -247,6 +248,7 @@ impl Networks {
                     .collect(),
                 routes: stack.routes.iter().map(route_to_proto).collect(),
                 macs: stack.interfaces.iter().filter_map(mac).collect(),
+                interface: link.interface.as_deref().unwrap_or_default().to_owned(),
                 counters: Some(crate::convert::counters_to_proto(&stack.counters)),
             })
         };
@@ -272,13 +274,13 @@ impl Networks {
             }
         }
         for host in hosts.iter().filter(|host| host.session == session) {
-            let stop = match (policy, host.link) {
+            let stop = match (policy, host.link.name) {
                 (Policy::Keep, _) => None,
                 // The kernel would answer the peers once the ports are its own again.
                 (Policy::Vanish, "raw_ip") => None,
                 (Policy::Fin, _) => Some(Stop::WhenClosed),
-                (Policy::Reset, "raw_ip" | "af_packet") => Some(Stop::Reset),
-                (Policy::Reset | Policy::Vanish, _) => Some(Stop::Silently),
+                (Policy::Vanish, _) | (Policy::Reset, VIRTUAL) => Some(Stop::Silently),
+                (Policy::Reset, _) => Some(Stop::Reset),
             };
             self.registry().disown(host);
             if let Some(how) = stop
@@ -295,7 +297,7 @@ impl Networks {
     pub(crate) async fn shut_down(&self) {
         let hosts = self.registry().hosts();
         for host in hosts {
-            let how = if host.link == "virtual" { Stop::Silently } else { Stop::Reset };
+            let how = if host.link.name == VIRTUAL { Stop::Silently } else { Stop::Reset };
             // One that is gone already is what we want.
             _ = host.thread.stop(how).await;
         }
@@ -386,6 +388,18 @@ fn no_thread(error: std::io::Error) -> Status {
 pub(crate) struct Host {
     pub(crate) thread: ThreadHandle,
     pub(crate) stacks: Vec<(sockwright_sim::StackId, Name)>,
-    pub(crate) link: &'static str,
+    pub(crate) link: LinkKind,
     pub(crate) session: SessionId,
 }
+
+/// What links stacks are on.
+#[derive(Clone)]
+pub(crate) struct LinkKind {
+    /// As the contract names it.
+    name: &'static str,
+    /// The interface of the host.
+    interface: Option<Name>,
+}
+
+/// The kind of the links of labs.
+const VIRTUAL: &str = "virtual";

@@ -267,8 +267,7 @@ impl LinkPlan {
             }
             None => (Impairments::default(), None),
         };
-        let speaks_v6 = |member: &usize| stacks[*member].addresses.iter().any(|(ip, _)| ip.is_ipv6());
-        let least = if members.iter().any(speaks_v6) { 1280 } else { 576 };
+        let least = mtu_at_least(members.iter().flat_map(|member| &stacks[*member].addresses));
         let mtu = match link.mtu {
             0 => 1500,
             mtu if (least..=65_535).contains(&mtu) => mtu,
@@ -401,6 +400,11 @@ pub(super) fn address(text: &str, field: &str) -> Result<Address, Invalid> {
         return Err(wrong(format!("{ip} is not a unicast address")));
     }
     Ok((ip, prefix))
+}
+
+/// The least MTU that a link of these addresses may have.
+pub(super) fn mtu_at_least<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> u32 {
+    if addresses.into_iter().any(|(ip, _)| ip.is_ipv6()) { 1280 } else { 576 }
 }
 
 /// Ways to other networks, each with the router that leads there.

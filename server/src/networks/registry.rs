@@ -10,7 +10,7 @@ use sockwright_proto::v1 as pb;
 use sockwright_sim::StackId;
 use tonic::Status;
 
-use super::Host;
+use super::{Host, LinkKind, VIRTUAL};
 use crate::config::Limits;
 use crate::error::status_saying;
 use crate::stack::attached::ONLY;
@@ -31,8 +31,8 @@ pub(super) struct LabEntry {
 pub(super) struct AttachedEntry {
     pub(super) thread: ThreadHandle,
     pub(super) session: SessionId,
-    /// The kind of its link.
-    pub(super) link: &'static str,
+    /// What it is on.
+    pub(super) link: LinkKind,
 }
 
 /// Everything that has a name.
@@ -111,13 +111,13 @@ impl Registry {
         let labs = self.labs.values().map(|lab| Host {
             thread: lab.thread.clone(),
             stacks: lab.stacks.clone(),
-            link: "virtual",
+            link: LinkKind { name: VIRTUAL, interface: None },
             session: lab.session,
         });
         let attached = self.attached.iter().map(|(name, stack)| Host {
             thread: stack.thread.clone(),
             stacks: vec![(ONLY, Arc::clone(name))],
-            link: stack.link,
+            link: stack.link.clone(),
             session: stack.session,
         });
         labs.chain(attached).collect()

@@ -13,16 +13,17 @@ use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, M
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::{ChecksumPolicy, Mac};
+use sockwright_engine::wire::ChecksumPolicy;
 use sockwright_link::af_packet::Received;
-use sockwright_link::{AfPacket, LinkError, RawIp};
+use sockwright_link::tun::{self, Layer};
+use sockwright_link::{AfPacket, LinkError, RawIp, Tun};
 use sockwright_sim::{Output, StackId};
 
 use super::command::{Advance, AdvanceError, Advanced, Description, StackDescription};
 use super::handle::socket_of;
 use super::ports::Ports;
 use super::site::{Goal, Next, Site, SiteOutput};
-use super::wire::{BETWEEN_LOOKS, Station, Wire};
+use super::wire::{self, BETWEEN_LOOKS, Device, Wire};
 
 /// An engine on links of the host.
 pub(crate) struct Attached {
@@ -76,15 +77,27 @@ pub(crate) enum Place {
     AfPacket {
         /// The interface.
         interface: String,
-        /// Its addresses, with the lengths of their prefixes.
-        addresses: Vec<(IpAddr, u8)>,
-        /// Its MAC address.
-        mac: Mac,
-        /// Its VLAN.
-        vlan: Option<u16>,
-        /// Networks and the routers that lead there.
-        routes: Vec<((IpAddr, u8), Option<IpAddr>)>,
+        /// Who it is there.
+        station: Station,
     },
+    /// The other end of a TUN or TAP interface of the host.
+    Tun {
+        /// The interface.
+        config: tun::Config,
+        /// Who it is there.
+        station: Station,
+    },
+}
+
+/// Who a stack is on a link that has no address without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Station {
+    /// Its addresses, with the lengths of their prefixes.
+    pub(crate) addresses: Vec<(IpAddr, u8)>,
+    /// What the link carries.
+    pub(crate) medium: Medium,
+    /// Networks and the routers that lead there.
+    pub(crate) routes: Vec<((IpAddr, u8), Option<IpAddr>)>,
 }
 
 impl Place {
@@ -93,6 +106,10 @@ impl Place {
         match self {
             Place::RawIp { .. } => "raw_ip",
             Place::AfPacket { .. } => "af_packet",
+            Place::Tun { config, .. } => match config.layer {
+                Layer::Ip => "tun",
+                Layer::Ethernet => "tap",
+            },
         }
     }
 }
@@ -122,14 +139,14 @@ impl Attached {
                 }
                 attached.ports = Some(Ports::new(addresses, config.guarded_ports));
             }
-            Place::AfPacket { interface, addresses, mac, vlan, routes } => {
-                let packet = AfPacket::open(&interface, mac)?;
-                attached.add_station(packet, addresses, vlan)?;
-                for ((destination, prefix), gateway) in routes {
-                    let route = Route { destination, prefix, gateway, link: LinkId(0) };
-                    attached.engine.add_route(route).map_err(nonsense)?;
-                }
-                attached.claim_addresses()?;
+            Place::AfPacket { interface, station } => {
+                let Medium::Ethernet(Ethernet { mac, .. }) = station.medium else {
+                    return Err(nonsense("a station on an Ethernet needs a MAC address"));
+                };
+                attached.add_station(Device::Packet(AfPacket::open(&interface, mac)?), station)?;
+            }
+            Place::Tun { config, station } => {
+                attached.add_station(Device::Tun(Tun::open(&config)?), station)?;
             }
         }
         Ok(attached)
@@ -153,33 +170,31 @@ impl Attached {
         Ok(())
     }
 
-    fn add_station(
-        &mut self,
-        packet: AfPacket,
-        addresses: Vec<(IpAddr, u8)>,
-        vlan: Option<u16>,
-    ) -> Result<(), LinkError> {
+    fn add_station(&mut self, device: Device, station: Station) -> Result<(), LinkError> {
         let number = self.links.len();
-        packet.register(self.poll.registry(), Token(number)).map_err(setup("watch a packet socket"))?;
+        device.register(self.poll.registry(), Token(number)).map_err(setup("watch an interface"))?;
         let status =
-            packet.status().ok_or_else(|| LinkError::NoSuchInterface(packet.interface().to_owned()))?;
+            device.status().ok_or_else(|| LinkError::NoSuchInterface(device.interface().to_owned()))?;
         let link = LinkId(number as u32);
         let interface = Interface {
             link,
-            addresses,
+            addresses: station.addresses,
             mtu: status.mtu,
             checksums: ChecksumPolicy::Verify,
-            offload: AfPacket::OFFLOAD,
-            medium: Medium::Ethernet(Ethernet { mac: packet.mac(), vlan, detect_duplicates: true }),
+            offload: device.offload(),
+            medium: station.medium,
             shared_with_host: false,
         };
         self.engine.add_interface(interface).map_err(nonsense)?;
-        let station = Station { packet, told: Some(status), look_again: self.now + BETWEEN_LOOKS };
-        self.links.push(Link { wire: Wire::AfPacket(Box::new(station)), readable: true });
+        for ((destination, prefix), gateway) in station.routes {
+            self.engine.add_route(Route { destination, prefix, gateway, link }).map_err(nonsense)?;
+        }
+        let place = wire::Place { device, told: Some(status), look_again: self.now + BETWEEN_LOOKS };
+        self.links.push(Link { wire: Wire::Interface(Box::new(place)), readable: true });
         let change = if status.running { LinkChange::Up } else { LinkChange::Down };
         self.engine.handle_link(self.now, link, change);
         self.drain();
-        Ok(())
+        self.claim_addresses()
     }
 
     /// Waits until nobody objected to the addresses. Where the interface is down, and stays so for a while, they remain
@@ -209,6 +224,11 @@ impl Attached {
                 Next::Whenever => self.sleep(Some(BETWEEN_LOOKS)),
             }
         }
+    }
+
+    /// The interface of the host that it is on.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        self.links.first().and_then(|link| link.wire.interface())
     }
 
     /// The stack as it begins.

@@ -88,6 +88,8 @@ fn refused(error: LinkError) -> OpError {
         LinkError::NoSuchInterface(_)
         | LinkError::NoSuchNamespace(_)
         | LinkError::AddressTaken(_)
+        | LinkError::InterfaceTaken(_)
+        | LinkError::NoTunDevice(_)
         | LinkError::Io { .. } => {
             (Errno::ENOBUFS, "the host's kernel refused a socket to hold the port; the server's log says why")
         }

@@ -1,31 +1,88 @@
-//! What an attached stack sends and receives by: raw sockets on an address of the host, or a station of its own.
+//! What an attached stack sends and receives by: raw sockets on an address of the host, or an interface of the host.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use sockwright_engine::host::{Errno, LinkChange};
+use mio::{Registry, Token};
+use sockwright_engine::host::{Errno, LinkChange, Offload};
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
-use sockwright_link::af_packet::{Received, Status};
+use sockwright_link::af_packet::Received;
 use sockwright_link::raw_ip::{Checksums, SendError};
-use sockwright_link::{AfPacket, RawIp};
+use sockwright_link::{AfPacket, RawIp, Status, Tun};
 
 /// A link of the host.
 pub(super) enum Wire {
-    /// Whole IP packets.
+    /// Raw sockets.
     RawIp(RawIp),
-    /// Whole Ethernet frames.
-    AfPacket(Box<Station>),
+    /// On an interface.
+    Interface(Box<Place>),
 }
 
-/// A station on an interface, which may go down, change or be removed.
-pub(super) struct Station {
-    pub(super) packet: AfPacket,
+/// A place on an interface, which may go down, change or be removed.
+pub(super) struct Place {
+    pub(super) device: Device,
     /// What the engine knows of the interface; `None`: that it was removed.
     pub(super) told: Option<Status>,
     /// When it is looked at again.
     pub(super) look_again: Instant,
+}
+
+/// What there is to have on an interface.
+pub(super) enum Device {
+    /// A station beside the host's.
+    Packet(AfPacket),
+    /// The other end of it.
+    Tun(Tun),
+}
+
+impl Device {
+    /// The name of the interface.
+    pub(super) fn interface(&self) -> &str {
+        match self {
+            Device::Packet(packet) => packet.interface(),
+            Device::Tun(tun) => tun.interface(),
+        }
+    }
+
+    /// What the interface is now; `None` if it was removed.
+    pub(super) fn status(&self) -> Option<Status> {
+        match self {
+            Device::Packet(packet) => packet.status(),
+            Device::Tun(tun) => tun.status(),
+        }
+    }
+
+    /// What it finishes.
+    pub(super) fn offload(&self) -> Offload {
+        match self {
+            Device::Packet(_) => AfPacket::OFFLOAD,
+            Device::Tun(tun) => tun.offload(),
+        }
+    }
+
+    /// Has `registry` report, under `token`, when there is something to receive.
+    pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Device::Packet(packet) => packet.register(registry, token),
+            Device::Tun(tun) => tun.register(registry, token),
+        }
+    }
+
+    fn recv(&mut self) -> io::Result<Option<Received<'_>>> {
+        match self {
+            Device::Packet(packet) => packet.recv(),
+            Device::Tun(tun) => tun.recv(),
+        }
+    }
+
+    fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
+        match self {
+            Device::Packet(packet) => packet.send(frame, unfinished),
+            Device::Tun(tun) => tun.send(frame, unfinished),
+        }
+    }
 }
 
 impl Wire {
@@ -39,7 +96,7 @@ impl Wire {
                 };
                 Ok(raw.recv()?.map(|frame| Received { frame, checksums }))
             }
-            Wire::AfPacket(station) => station.packet.recv(),
+            Wire::Interface(place) => place.device.recv(),
         }
     }
 
@@ -47,7 +104,7 @@ impl Wire {
     pub(super) fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
         match self {
             Wire::RawIp(raw) => raw.send(frame),
-            Wire::AfPacket(station) => station.packet.send(frame, unfinished),
+            Wire::Interface(place) => place.device.send(frame, unfinished),
         }
     }
 
@@ -55,7 +112,7 @@ impl Wire {
     /// other. A frame that an interface does not take is lost; that the interface is down is told by itself.
     pub(super) fn unreachable(&self, error: &SendError) -> Option<Errno> {
         match (self, error) {
-            (Wire::AfPacket(_), _) | (_, SendError::Busy | SendError::TooBig { .. }) => None,
+            (Wire::Interface(_), _) | (_, SendError::Busy | SendError::TooBig { .. }) => None,
             (_, SendError::Filtered) => Some(Errno::EPERM),
             // Our packets are whole: so the kernel has no way from this source to this destination.
             (_, SendError::Malformed) => Some(Errno::ENETUNREACH),
@@ -70,30 +127,38 @@ impl Wire {
     pub(super) fn is_running(&self) -> bool {
         match self {
             Wire::RawIp(_) => true,
-            Wire::AfPacket(station) => station.told.is_some_and(|status| status.running),
+            Wire::Interface(place) => place.told.is_some_and(|status| status.running),
         }
     }
 
     /// Whether its interface was removed, as far as the engine knows.
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Wire::AfPacket(station) if station.told.is_none())
+        matches!(self, Wire::Interface(place) if place.told.is_none())
+    }
+
+    /// The interface of the host that it is on.
+    pub(super) fn interface(&self) -> Option<&str> {
+        match self {
+            Wire::RawIp(_) => None,
+            Wire::Interface(place) => Some(place.device.interface()),
+        }
     }
 
     /// When [`Wire::changes`] wants to be called next. An interface that was removed is not looked at any more.
     pub(super) fn look_again(&self) -> Option<Instant> {
         match self {
             Wire::RawIp(_) => None,
-            Wire::AfPacket(station) => station.told.map(|_| station.look_again),
+            Wire::Interface(place) => place.told.map(|_| place.look_again),
         }
     }
 
     /// What became of it since the last look, once a second.
     pub(super) fn changes(&mut self, now: Instant) -> Vec<LinkChange> {
         match self {
-            Wire::AfPacket(station) if station.told.is_some() && station.look_again <= now => {
-                station.look_again = now + BETWEEN_LOOKS;
-                let before = std::mem::replace(&mut station.told, station.packet.status());
-                changes(before, station.told)
+            Wire::Interface(place) if place.told.is_some() && place.look_again <= now => {
+                place.look_again = now + BETWEEN_LOOKS;
+                let before = std::mem::replace(&mut place.told, place.device.status());
+                changes(before, place.told)
             }
             _ => Vec::new(),
         }
@@ -112,7 +177,7 @@ impl fmt::Display for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wire::RawIp(raw) => write!(f, "{}", raw.address()),
-            Wire::AfPacket(station) => f.write_str(station.packet.interface()),
+            Wire::Interface(place) => f.write_str(place.device.interface()),
         }
     }
 }

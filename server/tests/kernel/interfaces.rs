@@ -13,7 +13,7 @@ use crate::rig::{PATIENCE, Rig, address, content, errno, short_msl};
 use crate::watch::Watch;
 
 /// A socket of ours, connected to a kernel socket.
-async fn connected(rig: &Rig) -> (u64, TcpStream) {
+pub(crate) async fn connected(rig: &Rig) -> (u64, TcpStream) {
     let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
     let socket = rig.connect(listener.local_addr().expect("an address"), short_msl()).await;
     let (kernel, _) = listener.accept().expect("accepted");
@@ -22,7 +22,7 @@ async fn connected(rig: &Rig) -> (u64, TcpStream) {
 }
 
 /// Octets go both ways on a connection.
-async fn exchange(rig: &Rig, socket: u64, kernel: &mut TcpStream) {
+pub(crate) async fn exchange(rig: &Rig, socket: u64, kernel: &mut TcpStream) {
     let sent: Vec<u8> = content(socket, 1).flatten().collect();
     rig.send(socket, &sent).await;
     let mut received = vec![0; sent.len()];
@@ -32,7 +32,7 @@ async fn exchange(rig: &Rig, socket: u64, kernel: &mut TcpStream) {
     assert_eq!(&rig.recv(socket).await.expect("received").data[..], b"from them");
 }
 
-async fn until_link_is(watch: &mut Watch, state: pb::LinkState, mtu: u32) {
+pub(crate) async fn until_link_is(watch: &mut Watch, state: pb::LinkState, mtu: u32) {
     let reached = watch.find(|event| match &event.kind {
         Some(pb::event::Kind::LinkChanged(link)) => (link.state() == state && link.mtu == mtu).then_some(()),
         _ => None,
@@ -52,13 +52,13 @@ async fn connect(rig: &Rig) -> Result<(), Status> {
 }
 
 /// Octets that nobody waits for to arrive.
-async fn send_into_the_void(rig: &Rig, socket: u64) {
+pub(crate) async fn send_into_the_void(rig: &Rig, socket: u64) {
     let request = pb::SendRequest { socket, data: "lost".into(), dont_wait: true, urgent: false };
     rig.sockets.clone().send(request).await.expect("kept for later");
 }
 
 /// Asserts that the thread of the stack sleeps nearly all the time, while a call of ours waits for nothing.
-async fn nothing_spins(rig: &Rig, socket: u64) {
+pub(crate) async fn nothing_spins(rig: &Rig, socket: u64) {
     let (began, before) = (Instant::now(), cpu_time(rig));
     let receiving = tokio::time::timeout(Duration::from_secs(2), rig.recv(socket)).await;
     assert!(receiving.is_err(), "nothing can come: {receiving:?}");

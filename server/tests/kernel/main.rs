@@ -1,5 +1,5 @@
 //! Real peers: the Linux kernel's TCP and UDP, curl and Python's http.server, over raw sockets and on Ethernet, on
-//! loopback and veth, IPv4 and IPv6, through a kernel that routes, and through an impairing relay of our own.
+//! loopback, veth, TUN and TAP, IPv4 and IPv6, through a kernel that routes, and through an impairing relay of our own.
 //!
 //! Server and client run in a network namespace of the test's own, the kernel peer in the same one (loopback) or in
 //! another (veth). Where namespaces cannot be made, each test says so in one line, and passes.
@@ -23,4 +23,5 @@ mod refusals;
 mod sessions;
 mod stations;
 mod traffic;
+mod tunnels;
 mod udp;

@@ -1,6 +1,7 @@
 //! A server on a raw stack, its client, and kernel sockets opposite.
 
 pub(crate) mod station;
+pub(crate) mod tunnel;
 
 use std::future::Future;
 use std::hash::{DefaultHasher, Hasher};

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from sockwright.v1 import common_pb2 as sockwright_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csockwright/v1/networks.proto\x12\rsockwright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1asockwright/v1/common.proto\"\xcd\x01\n\x10\x43reateLabRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x06stacks\x18\x02 \x03(\x0b\x32\x17.sockwright.v1.LabStack\x12%\n\x05links\x18\x03 \x03(\x0b\x32\x16.sockwright.v1.LabLink\x12#\n\x05\x63lock\x18\x04 \x01(\x0e\x32\x14.sockwright.v1.Clock\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0f\n\x07session\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\"Q\n\x08LabStack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12$\n\x06routes\x18\x03 \x03(\x0b\x32\x14.sockwright.v1.Route\"\x9a\x01\n\x07LabLink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06stacks\x18\x02 \x03(\t\x12/\n\x0bimpairments\x18\x03 \x01(\x0b\x32\x1a.sockwright.v1.Impairments\x12\x0b\n\x03mtu\x18\x04 \x01(\r\x12%\n\x06medium\x18\x05 \x01(\x0e\x32\x15.sockwright.v1.Medium\x12\x0c\n\x04macs\x18\x06 \x03(\t\"\xb0\x02\n\x0bImpairments\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12(\n\x05\x64\x65lay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06jitter\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07reorder\x18\x04 \x01(\x01\x12-\n\nreorder_by\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tduplicate\x18\x05 \x01(\x01\x12\x0f\n\x07\x63orrupt\x18\x06 \x01(\x01\x12\x10\n\x08rate_bps\x18\x07 \x01(\x04\x12\x13\n\x0bqueue_limit\x18\x08 \x01(\r\x12\x0c\n\x04mark\x18\t \x01(\x01\x12%\n\x06\x62ursts\x18\n \x01(\x0b\x32\x15.sockwright.v1.Bursts\"@\n\x06\x42ursts\x12\r\n\x05\x62\x65gin\x18\x01 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x01\x12\x11\n\x04loss\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x07\n\x05_loss\"\x9f\x01\n\x03Lab\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06stacks\x18\x02 \x03(\t\x12%\n\x05links\x18\x03 \x03(\x0b\x32\x16.sockwright.v1.LabLink\x12#\n\x05\x63lock\x18\x04 \x01(\x0e\x32\x14.sockwright.v1.Clock\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0f\n\x07session\x18\x06 \x01(\t\x12\x0f\n\x07time_ns\x18\x07 \x01(\x04\"Y\n\x11\x43reateLabResponse\x12\x1f\n\x03lab\x18\x01 \x01(\x0b\x32\x12.sockwright.v1.Lab\x12#\n\x02\x61t\x18\x02 \x01(\x0b\x32\x17.sockwright.v1.Position\" \n\x10\x44\x65leteLabRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x11\x44\x65leteLabResponse\x12#\n\x02\x61t\x18\x01 \x01(\x0b\x32\x17.sockwright.v1.Position\"8\n\x0fListLabsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"r\n\x10ListLabsResponse\x12 \n\x04labs\x18\x01 \x03(\x0b\x32\x12.sockwright.v1.Lab\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12#\n\x02\x61t\x18\x03 \x01(\x0b\x32\x17.sockwright.v1.Position\"\xa5\x01\n\rAttachRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x06raw_ip\x18\x02 \x01(\x0b\x32\x14.sockwright.v1.RawIpH\x00\x12,\n\taf_packet\x18\x05 \x01(\x0b\x32\x17.sockwright.v1.AfPacketH\x00\x12\x0f\n\x07session\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\tB\x06\n\x04link\"-\n\x05RawIp\x12\x11\n\taddresses\x18\x01 \x03(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"q\n\x08\x41\x66Packet\x12\x11\n\tinterface\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x0b\n\x03mac\x18\x03 \x01(\t\x12\x0c\n\x04vlan\x18\x04 \x01(\r\x12$\n\x06routes\x18\x05 \x03(\x0b\x32\x14.sockwright.v1.Route\"-\n\x05Route\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x0f\n\x07gateway\x18\x02 \x01(\t\"\xa3\x03\n\x05Stack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x0c\n\x04link\x18\x03 \x01(\t\x12\x0b\n\x03mtu\x18\x04 \x01(\r\x12\x0f\n\x07session\x18\x05 \x01(\t\x12\x0f\n\x07time_ns\x18\x06 \x01(\x04\x12\x0f\n\x07sockets\x18\x07 \x01(\r\x12\x37\n\nlimits_hit\x18\x08 \x03(\x0b\x32#.sockwright.v1.Stack.LimitsHitEntry\x12.\n\x05\x64rops\x18\t \x03(\x0b\x32\x1f.sockwright.v1.Stack.DropsEntry\x12.\n\x08\x63ounters\x18\n \x01(\x0b\x32\x1c.sockwright.v1.StackCounters\x12$\n\x06routes\x18\x0b \x03(\x0b\x32\x14.sockwright.v1.Route\x12\x0c\n\x04macs\x18\x0c \x03(\t\x1a\x30\n\x0eLimitsHitEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a,\n\nDropsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xed\x01\n\rStackCounters\x12\x11\n\tframes_in\x18\x01 \x01(\x04\x12\x12\n\nframes_out\x18\x02 \x01(\x04\x12\x14\n\x0c\x63ookies_sent\x18\x03 \x01(\x04\x12\x18\n\x10\x63ookies_accepted\x18\x04 \x01(\x04\x12\x17\n\x0f\x63ookies_refused\x18\x05 \x01(\x04\x12\x15\n\racks_withheld\x18\x06 \x01(\x04\x12\x1d\n\x15window_scales_lowered\x18\x07 \x01(\x04\x12\x1b\n\x13sack_blocks_ignored\x18\x08 \x01(\x04\x12\x19\n\x11invariants_broken\x18\t \x01(\x04\"Z\n\x0e\x41ttachResponse\x12#\n\x05stack\x18\x01 \x01(\x0b\x32\x14.sockwright.v1.Stack\x12#\n\x02\x61t\x18\x02 \x01(\x0b\x32\x17.sockwright.v1.Position\"\x1d\n\rDetachRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x0e\x44\x65tachResponse\x12#\n\x02\x61t\x18\x01 \x01(\x0b\x32\x17.sockwright.v1.Position\":\n\x11ListStacksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"x\n\x12ListStacksResponse\x12$\n\x06stacks\x18\x01 \x03(\x0b\x32\x14.sockwright.v1.Stack\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12#\n\x02\x61t\x18\x03 \x01(\x0b\x32\x17.sockwright.v1.Position\"\x8e\x01\n\x12\x41\x64vanceTimeRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\'\n\x02\x62y\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x14\n\nto_time_ns\x18\x03 \x01(\x04H\x00\x12\x0f\n\x05steps\x18\x04 \x01(\rH\x00\x12\x14\n\nuntil_idle\x18\x05 \x01(\x08H\x00\x42\x05\n\x03how\"Z\n\x13\x41\x64vanceTimeResponse\x12\x0f\n\x07time_ns\x18\x01 \x01(\x04\x12\r\n\x05steps\x18\x02 \x01(\x04\x12#\n\x02\x61t\x18\x03 \x01(\x0b\x32\x17.sockwright.v1.Position*S\n\x05\x43lock\x12\x15\n\x11\x43LOCK_UNSPECIFIED\x10\x00\x12\x11\n\rCLOCK_VIRTUAL\x10\x01\x12\x10\n\x0c\x43LOCK_MANUAL\x10\x02\x12\x0e\n\nCLOCK_REAL\x10\x03*D\n\x06Medium\x12\x16\n\x12MEDIUM_UNSPECIFIED\x10\x00\x12\r\n\tMEDIUM_IP\x10\x01\x12\x13\n\x0fMEDIUM_ETHERNET\x10\x02\x32\xae\x04\n\x08Networks\x12N\n\tCreateLab\x12\x1f.sockwright.v1.CreateLabRequest\x1a .sockwright.v1.CreateLabResponse\x12N\n\tDeleteLab\x12\x1f.sockwright.v1.DeleteLabRequest\x1a .sockwright.v1.DeleteLabResponse\x12K\n\x08ListLabs\x12\x1e.sockwright.v1.ListLabsRequest\x1a\x1f.sockwright.v1.ListLabsResponse\x12\x45\n\x06\x41ttach\x12\x1c.sockwright.v1.AttachRequest\x1a\x1d.sockwright.v1.AttachResponse\x12\x45\n\x06\x44\x65tach\x12\x1c.sockwright.v1.DetachRequest\x1a\x1d.sockwright.v1.DetachResponse\x12Q\n\nListStacks\x12 .sockwright.v1.ListStacksRequest\x1a!.sockwright.v1.ListStacksResponse\x12T\n\x0b\x41\x64vanceTime\x12!.sockwright.v1.AdvanceTimeRequest\x1a\".sockwright.v1.AdvanceTimeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csockwright/v1/networks.proto\x12\rsockwright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1asockwright/v1/common.proto\"\xcd\x01\n\x10\x43reateLabRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x06stacks\x18\x02 \x03(\x0b\x32\x17.sockwright.v1.LabStack\x12%\n\x05links\x18\x03 \x03(\x0b\x32\x16.sockwright.v1.LabLink\x12#\n\x05\x63lock\x18\x04 \x01(\x0e\x32\x14.sockwright.v1.Clock\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0f\n\x07session\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\"Q\n\x08LabStack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12$\n\x06routes\x18\x03 \x03(\x0b\x32\x14.sockwright.v1.Route\"\x9a\x01\n\x07LabLink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06stacks\x18\x02 \x03(\t\x12/\n\x0bimpairments\x18\x03 \x01(\x0b\x32\x1a.sockwright.v1.Impairments\x12\x0b\n\x03mtu\x18\x04 \x01(\r\x12%\n\x06medium\x18\x05 \x01(\x0e\x32\x15.sockwright.v1.Medium\x12\x0c\n\x04macs\x18\x06 \x03(\t\"\xb0\x02\n\x0bImpairments\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12(\n\x05\x64\x65lay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06jitter\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07reorder\x18\x04 \x01(\x01\x12-\n\nreorder_by\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tduplicate\x18\x05 \x01(\x01\x12\x0f\n\x07\x63orrupt\x18\x06 \x01(\x01\x12\x10\n\x08rate_bps\x18\x07 \x01(\x04\x12\x13\n\x0bqueue_limit\x18\x08 \x01(\r\x12\x0c\n\x04mark\x18\t \x01(\x01\x12%\n\x06\x62ursts\x18\n \x01(\x0b\x32\x15.sockwright.v1.Bursts\"@\n\x06\x42ursts\x12\r\n\x05\x62\x65gin\x18\x01 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x01\x12\x11\n\x04loss\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x07\n\x05_loss\"\x9f\x01\n\x03Lab\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06stacks\x18\x02 \x03(\t\x12%\n\x05links\x18\x03 \x03(\x0b\x32\x16.sockwright.v1.LabLink\x12#\n\x05\x63lock\x18\x04 \x01(\x0e\x32\x14.sockwright.v1.Clock\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0f\n\x07session\x18\x06 \x01(\t\x12\x0f\n\x07time_ns\x18\x07 \x01(\x04\"Y\n\x11\x43reateLabResponse\x12\x1f\n\x03lab\x18\x01 \x01(\x0b\x32\x12.sockwright.v1.Lab\x12#\n\x02\x61t\x18\x02 \x01(\x0b\x32\x17.sockwright.v1.Position\" \n\x10\x44\x65leteLabRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x11\x44\x65leteLabResponse\x12#\n\x02\x61t\x18\x01 \x01(\x0b\x32\x17.sockwright.v1.Position\"8\n\x0fListLabsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"r\n\x10ListLabsResponse\x12 \n\x04labs\x18\x01 \x03(\x0b\x32\x12.sockwright.v1.Lab\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12#\n\x02\x61t\x18\x03 \x01(\x0b\x32\x17.sockwright.v1.Position\"\xeb\x01\n\rAttachRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x06raw_ip\x18\x02 \x01(\x0b\x32\x14.sockwright.v1.RawIpH\x00\x12,\n\taf_packet\x18\x05 \x01(\x0b\x32\x17.sockwright.v1.AfPacketH\x00\x12!\n\x03tun\x18\x06 \x01(\x0b\x32\x12.sockwright.v1.TunH\x00\x12!\n\x03tap\x18\x07 \x01(\x0b\x32\x12.sockwright.v1.TapH\x00\x12\x0f\n\x07session\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\tB\x06\n\x04link\"-\n\x05RawIp\x12\x11\n\taddresses\x18\x01 \x03(\t\x12\x11\n\tinterface\x18\x02 \x01(\t\"q\n\x08\x41\x66Packet\x12\x11\n\tinterface\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x0b\n\x03mac\x18\x03 \x01(\t\x12\x0c\n\x04vlan\x18\x04 \x01(\r\x12$\n\x06routes\x18\x05 \x03(\x0b\x32\x14.sockwright.v1.Route\"d\n\x03Tun\x12\x11\n\tinterface\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x16\n\x0ehost_addresses\x18\x03 \x03(\t\x12\x0b\n\x03mtu\x18\x04 \x01(\r\x12\x12\n\nno_offload\x18\x05 \x01(\x08\"\xa5\x01\n\x03Tap\x12\x11\n\tinterface\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x16\n\x0ehost_addresses\x18\x03 \x03(\t\x12\x0b\n\x03mtu\x18\x04 \x01(\r\x12\x12\n\nno_offload\x18\x05 \x01(\x08\x12\x0b\n\x03mac\x18\x06 \x01(\t\x12\x0c\n\x04vlan\x18\x07 \x01(\r\x12$\n\x06routes\x18\x08 \x03(\x0b\x32\x14.sockwright.v1.Route\"-\n\x05Route\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x0f\n\x07gateway\x18\x02 \x01(\t\"\xb6\x03\n\x05Stack\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x0c\n\x04link\x18\x03 \x01(\t\x12\x0b\n\x03mtu\x18\x04 \x01(\r\x12\x0f\n\x07session\x18\x05 \x01(\t\x12\x0f\n\x07time_ns\x18\x06 \x01(\x04\x12\x0f\n\x07sockets\x18\x07 \x01(\r\x12\x37\n\nlimits_hit\x18\x08 \x03(\x0b\x32#.sockwright.v1.Stack.LimitsHitEntry\x12.\n\x05\x64rops\x18\t \x03(\x0b\x32\x1f.sockwright.v1.Stack.DropsEntry\x12.\n\x08\x63ounters\x18\n \x01(\x0b\x32\x1c.sockwright.v1.StackCounters\x12$\n\x06routes\x18\x0b \x03(\x0b\x32\x14.sockwright.v1.Route\x12\x0c\n\x04macs\x18\x0c \x03(\t\x12\x11\n\tinterface\x18\r \x01(\t\x1a\x30\n\x0eLimitsHitEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a,\n\nDropsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xed\x01\n\rStackCounters\x12\x11\n\tframes_in\x18\x01 \x01(\x04\x12\x12\n\nframes_out\x18\x02 \x01(\x04\x12\x14\n\x0c\x63ookies_sent\x18\x03 \x01(\x04\x12\x18\n\x10\x63ookies_accepted\x18\x04 \x01(\x04\x12\x17\n\x0f\x63ookies_refused\x18\x05 \x01(\x04\x12\x15\n\racks_withheld\x18\x06 \x01(\x04\x12\x1d\n\x15window_scales_lowered\x18\x07 \x01(\x04\x12\x1b\n\x13sack_blocks_ignored\x18\x08 \x01(\x04\x12\x19\n\x11invariants_broken\x18\t \x01(\x04\"Z\n\x0e\x41ttachResponse\x12#\n\x05stack\x18\x01 \x01(\x0b\x32\x14.sockwright.v1.Stack\x12#\n\x02\x61t\x18\x02 \x01(\x0b\x32\x17.sockwright.v1.Position\"\x1d\n\rDetachRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x0e\x44\x65tachResponse\x12#\n\x02\x61t\x18\x01 \x01(\x0b\x32\x17.sockwright.v1.Position\":\n\x11ListStacksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"x\n\x12ListStacksResponse\x12$\n\x06stacks\x18\x01 \x03(\x0b\x32\x14.sockwright.v1.Stack\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12#\n\x02\x61t\x18\x03 \x01(\x0b\x32\x17.sockwright.v1.Position\"\x8e\x01\n\x12\x41\x64vanceTimeRequest\x12\x0b\n\x03lab\x18\x01 \x01(\t\x12\'\n\x02\x62y\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x14\n\nto_time_ns\x18\x03 \x01(\x04H\x00\x12\x0f\n\x05steps\x18\x04 \x01(\rH\x00\x12\x14\n\nuntil_idle\x18\x05 \x01(\x08H\x00\x42\x05\n\x03how\"Z\n\x13\x41\x64vanceTimeResponse\x12\x0f\n\x07time_ns\x18\x01 \x01(\x04\x12\r\n\x05steps\x18\x02 \x01(\x04\x12#\n\x02\x61t\x18\x03 \x01(\x0b\x32\x17.sockwright.v1.Position*S\n\x05\x43lock\x12\x15\n\x11\x43LOCK_UNSPECIFIED\x10\x00\x12\x11\n\rCLOCK_VIRTUAL\x10\x01\x12\x10\n\x0c\x43LOCK_MANUAL\x10\x02\x12\x0e\n\nCLOCK_REAL\x10\x03*D\n\x06Medium\x12\x16\n\x12MEDIUM_UNSPECIFIED\x10\x00\x12\r\n\tMEDIUM_IP\x10\x01\x12\x13\n\x0fMEDIUM_ETHERNET\x10\x02\x32\xae\x04\n\x08Networks\x12N\n\tCreateLab\x12\x1f.sockwright.v1.CreateLabRequest\x1a .sockwright.v1.CreateLabResponse\x12N\n\tDeleteLab\x12\x1f.sockwright.v1.DeleteLabRequest\x1a .sockwright.v1.DeleteLabResponse\x12K\n\x08ListLabs\x12\x1e.sockwright.v1.ListLabsRequest\x1a\x1f.sockwright.v1.ListLabsResponse\x12\x45\n\x06\x41ttach\x12\x1c.sockwright.v1.AttachRequest\x1a\x1d.sockwright.v1.AttachResponse\x12\x45\n\x06\x44\x65tach\x12\x1c.sockwright.v1.DetachRequest\x1a\x1d.sockwright.v1.DetachResponse\x12Q\n\nListStacks\x12 .sockwright.v1.ListStacksRequest\x1a!.sockwright.v1.ListStacksResponse\x12T\n\x0b\x41\x64vanceTime\x12!.sockwright.v1.AdvanceTimeRequest\x1a\".sockwright.v1.AdvanceTimeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,10 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STACK_LIMITSHITENTRY']._serialized_options = b'8\001'
   _globals['_STACK_DROPSENTRY']._loaded_options = None
   _globals['_STACK_DROPSENTRY']._serialized_options = b'8\001'
-  _globals['_CLOCK']._serialized_start=3083
-  _globals['_CLOCK']._serialized_end=3166
-  _globals['_MEDIUM']._serialized_start=3168
-  _globals['_MEDIUM']._serialized_end=3236
+  _globals['_CLOCK']._serialized_start=3442
+  _globals['_CLOCK']._serialized_end=3525
+  _globals['_MEDIUM']._serialized_start=3527
+  _globals['_MEDIUM']._serialized_end=3595
   _globals['_CREATELABREQUEST']._serialized_start=108
   _globals['_CREATELABREQUEST']._serialized_end=313
   _globals['_LABSTACK']._serialized_start=315
@@ -64,35 +64,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLABSRESPONSE']._serialized_start=1331
   _globals['_LISTLABSRESPONSE']._serialized_end=1445
   _globals['_ATTACHREQUEST']._serialized_start=1448
-  _globals['_ATTACHREQUEST']._serialized_end=1613
-  _globals['_RAWIP']._serialized_start=1615
-  _globals['_RAWIP']._serialized_end=1660
-  _globals['_AFPACKET']._serialized_start=1662
-  _globals['_AFPACKET']._serialized_end=1775
-  _globals['_ROUTE']._serialized_start=1777
-  _globals['_ROUTE']._serialized_end=1822
-  _globals['_STACK']._serialized_start=1825
-  _globals['_STACK']._serialized_end=2244
-  _globals['_STACK_LIMITSHITENTRY']._serialized_start=2150
-  _globals['_STACK_LIMITSHITENTRY']._serialized_end=2198
-  _globals['_STACK_DROPSENTRY']._serialized_start=2200
-  _globals['_STACK_DROPSENTRY']._serialized_end=2244
-  _globals['_STACKCOUNTERS']._serialized_start=2247
-  _globals['_STACKCOUNTERS']._serialized_end=2484
-  _globals['_ATTACHRESPONSE']._serialized_start=2486
-  _globals['_ATTACHRESPONSE']._serialized_end=2576
-  _globals['_DETACHREQUEST']._serialized_start=2578
-  _globals['_DETACHREQUEST']._serialized_end=2607
-  _globals['_DETACHRESPONSE']._serialized_start=2609
-  _globals['_DETACHRESPONSE']._serialized_end=2662
-  _globals['_LISTSTACKSREQUEST']._serialized_start=2664
-  _globals['_LISTSTACKSREQUEST']._serialized_end=2722
-  _globals['_LISTSTACKSRESPONSE']._serialized_start=2724
-  _globals['_LISTSTACKSRESPONSE']._serialized_end=2844
-  _globals['_ADVANCETIMEREQUEST']._serialized_start=2847
-  _globals['_ADVANCETIMEREQUEST']._serialized_end=2989
-  _globals['_ADVANCETIMERESPONSE']._serialized_start=2991
-  _globals['_ADVANCETIMERESPONSE']._serialized_end=3081
-  _globals['_NETWORKS']._serialized_start=3239
-  _globals['_NETWORKS']._serialized_end=3797
+  _globals['_ATTACHREQUEST']._serialized_end=1683
+  _globals['_RAWIP']._serialized_start=1685
+  _globals['_RAWIP']._serialized_end=1730
+  _globals['_AFPACKET']._serialized_start=1732
+  _globals['_AFPACKET']._serialized_end=1845
+  _globals['_TUN']._serialized_start=1847
+  _globals['_TUN']._serialized_end=1947
+  _globals['_TAP']._serialized_start=1950
+  _globals['_TAP']._serialized_end=2115
+  _globals['_ROUTE']._serialized_start=2117
+  _globals['_ROUTE']._serialized_end=2162
+  _globals['_STACK']._serialized_start=2165
+  _globals['_STACK']._serialized_end=2603
+  _globals['_STACK_LIMITSHITENTRY']._serialized_start=2509
+  _globals['_STACK_LIMITSHITENTRY']._serialized_end=2557
+  _globals['_STACK_DROPSENTRY']._serialized_start=2559
+  _globals['_STACK_DROPSENTRY']._serialized_end=2603
+  _globals['_STACKCOUNTERS']._serialized_start=2606
+  _globals['_STACKCOUNTERS']._serialized_end=2843
+  _globals['_ATTACHRESPONSE']._serialized_start=2845
+  _globals['_ATTACHRESPONSE']._serialized_end=2935
+  _globals['_DETACHREQUEST']._serialized_start=2937
+  _globals['_DETACHREQUEST']._serialized_end=2966
+  _globals['_DETACHRESPONSE']._serialized_start=2968
+  _globals['_DETACHRESPONSE']._serialized_end=3021
+  _globals['_LISTSTACKSREQUEST']._serialized_start=3023
+  _globals['_LISTSTACKSREQUEST']._serialized_end=3081
+  _globals['_LISTSTACKSRESPONSE']._serialized_start=3083
+  _globals['_LISTSTACKSRESPONSE']._serialized_end=3203
+  _globals['_ADVANCETIMEREQUEST']._serialized_start=3206
+  _globals['_ADVANCETIMEREQUEST']._serialized_end=3348
+  _globals['_ADVANCETIMERESPONSE']._serialized_start=3350
+  _globals['_ADVANCETIMERESPONSE']._serialized_end=3440
+  _globals['_NETWORKS']._serialized_start=3598
+  _globals['_NETWORKS']._serialized_end=4156
 # @@protoc_insertion_point(module_scope)

@@ -168,18 +168,22 @@ class ListLabsResponse(_message.Message):
     def __init__(self, labs: _Optional[_Iterable[_Union[Lab, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("name", "raw_ip", "af_packet", "session", "idempotency_key")
+    __slots__ = ("name", "raw_ip", "af_packet", "tun", "tap", "session", "idempotency_key")
     NAME_FIELD_NUMBER: _ClassVar[int]
     RAW_IP_FIELD_NUMBER: _ClassVar[int]
     AF_PACKET_FIELD_NUMBER: _ClassVar[int]
+    TUN_FIELD_NUMBER: _ClassVar[int]
+    TAP_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     name: str
     raw_ip: RawIp
     af_packet: AfPacket
+    tun: Tun
+    tap: Tap
     session: str
     idempotency_key: str
-    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., tun: _Optional[_Union[Tun, _Mapping]] = ..., tap: _Optional[_Union[Tap, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class RawIp(_message.Message):
     __slots__ = ("addresses", "interface")
@@ -203,6 +207,40 @@ class AfPacket(_message.Message):
     routes: _containers.RepeatedCompositeFieldContainer[Route]
     def __init__(self, interface: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., mac: _Optional[str] = ..., vlan: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
 
+class Tun(_message.Message):
+    __slots__ = ("interface", "addresses", "host_addresses", "mtu", "no_offload")
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    HOST_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    MTU_FIELD_NUMBER: _ClassVar[int]
+    NO_OFFLOAD_FIELD_NUMBER: _ClassVar[int]
+    interface: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    host_addresses: _containers.RepeatedScalarFieldContainer[str]
+    mtu: int
+    no_offload: bool
+    def __init__(self, interface: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., host_addresses: _Optional[_Iterable[str]] = ..., mtu: _Optional[int] = ..., no_offload: bool = ...) -> None: ...
+
+class Tap(_message.Message):
+    __slots__ = ("interface", "addresses", "host_addresses", "mtu", "no_offload", "mac", "vlan", "routes")
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    HOST_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    MTU_FIELD_NUMBER: _ClassVar[int]
+    NO_OFFLOAD_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    VLAN_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    interface: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    host_addresses: _containers.RepeatedScalarFieldContainer[str]
+    mtu: int
+    no_offload: bool
+    mac: str
+    vlan: int
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, interface: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., host_addresses: _Optional[_Iterable[str]] = ..., mtu: _Optional[int] = ..., no_offload: bool = ..., mac: _Optional[str] = ..., vlan: _Optional[int] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
+
 class Route(_message.Message):
     __slots__ = ("destination", "gateway")
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
@@ -212,7 +250,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -239,6 +277,7 @@ class Stack(_message.Message):
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     MACS_FIELD_NUMBER: _ClassVar[int]
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -251,7 +290,8 @@ class Stack(_message.Message):
     counters: StackCounters
     routes: _containers.RepeatedCompositeFieldContainer[Route]
     macs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ...) -> None: ...
+    interface: str
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ...) -> None: ...
 
 class StackCounters(_message.Message):
     __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")

@@ -104,9 +104,10 @@ class NetworksServicer(object):
     def Attach(self, request, context):
         """Makes a stack on a real link.
 
-        Errors: PERMISSION_DENIED `EPERM` (no CAP_NET_RAW), NOT_FOUND `ENODEV` (no such interface),
-        FAILED_PRECONDITION `EADDRNOTAVAIL` (not an address of this host), ALREADY_EXISTS (the name is taken;
-        `EADDRINUSE`: somebody on the link has one of the addresses), INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+        Errors: PERMISSION_DENIED `EPERM` (no CAP_NET_RAW; for an interface that is to be made or changed, no CAP_NET_ADMIN),
+        NOT_FOUND `ENODEV` (no such interface, no `/dev/net/tun`), FAILED_PRECONDITION `EADDRNOTAVAIL` (not an address of this
+        host), ALREADY_EXISTS (the name is taken; `EADDRINUSE`: somebody on the link has one of the addresses, or another
+        program the TUN or TAP interface), INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -184,6 +184,7 @@ impl Engine {
             supersedes: None,
             frozen: None,
             in_ready_queue: false,
+            is_warm: false,
             registered: None,
         };
         self.sockets.insert(id, Box::new(socket));

@@ -12,6 +12,7 @@
 //!              |-------- K ------|       K = cbrt((W_max - cwnd_epoch) / C)
 //! ```
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::cube_root::cube_root;
@@ -46,7 +47,7 @@ pub(super) struct Cubic {
     w_max: u32,
     /// The window before the last reduction.
     cwnd_prior: u32,
-    epoch: Option<Epoch>,
+    epoch: Option<Box<Epoch>>,
 }
 
 /// The current stage of congestion avoidance.
@@ -69,7 +70,7 @@ impl Cubic {
     /// The window after another `acked` octets, which the window held back.
     pub(super) fn grown(&mut self, now: Instant, cwnd: u32, mss: u32, acked: u32, srtt: Duration) -> u32 {
         let w_max = self.w_max;
-        let epoch = self.epoch.get_or_insert_with(|| Epoch::new(now, cwnd, w_max, mss));
+        let epoch = self.epoch.get_or_insert_with(|| Box::new(Epoch::new(now, cwnd, w_max, mss)));
         epoch.seen = now;
         let t_ms = milliseconds(now - epoch.start);
         let w_est = epoch.reno(cwnd, mss, acked, self.cwnd_prior);

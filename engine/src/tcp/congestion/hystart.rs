@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use super::Sample;
 use super::rounds::Rounds;
+use crate::tcp::rest::AtRest;
 
 /// A round trip that is longer by less than this is no queue.
 const THRESHOLD_MIN: Duration = Duration::from_millis(4);
@@ -45,7 +46,7 @@ pub(super) enum Advice {
 }
 
 /// The search for the end of slow start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct HyStart {
     rounds: Rounds,
     last_min: Option<Duration>,
@@ -55,11 +56,25 @@ pub(super) struct HyStart {
 }
 
 /// Conservative slow start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Conservative {
     /// The round trip that began it.
     baseline: Duration,
     rounds: u32,
+}
+
+/// Before the first acknowledgment.
+static AT_REST: HyStart =
+    HyStart { rounds: Rounds::NONE, last_min: None, current_min: None, samples: 0, conservative: None };
+
+impl AtRest for HyStart {
+    fn at_rest() -> &'static Self {
+        &AT_REST
+    }
+
+    fn is_at_rest(&self) -> bool {
+        *self == AT_REST
+    }
 }
 
 impl HyStart {
@@ -91,7 +106,7 @@ impl HyStart {
 
     /// After an idle time the queues are others.
     pub(super) fn restart(&mut self) {
-        *self = HyStart::default();
+        self.clone_from(&AT_REST);
     }
 
     fn judge(&mut self) {
@@ -115,12 +130,13 @@ fn threshold(last: Duration) -> Duration {
 mod tests {
     use super::super::testing::ack;
     use super::*;
+    use crate::tcp::rest::Rest;
     use crate::tcp::seq::Seq;
 
     /// A slow start whose rounds have ten acknowledgments.
     #[derive(Default)]
     struct Rig {
-        hystart: HyStart,
+        hystart: Rest<HyStart>,
         round: u32,
     }
 

@@ -26,6 +26,7 @@ mod sample;
 mod testing;
 mod usage;
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use self::bbr::Bbr;
@@ -66,7 +67,7 @@ pub(crate) struct Config {
 #[derive(Clone, Debug)]
 pub(crate) enum Controller {
     LossBased(LossBased),
-    Bbr(Bbr),
+    Bbr(Box<Bbr>),
 }
 
 impl Controller {
@@ -75,7 +76,7 @@ impl Controller {
         match config.algorithm {
             CongestionControl::NewReno => loss_based(Avoidance::NewReno(NewReno::default())),
             CongestionControl::Cubic => loss_based(Avoidance::Cubic(Cubic::default())),
-            CongestionControl::Bbr => Controller::Bbr(Bbr::new(config)),
+            CongestionControl::Bbr => Controller::Bbr(Box::new(Bbr::new(config))),
         }
     }
 

@@ -9,12 +9,15 @@
 use crate::tcp::seq::Seq;
 
 /// The round under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rounds {
     end: Option<Seq>,
 }
 
 impl Rounds {
+    /// None has begun.
+    pub(super) const NONE: Self = Rounds { end: None };
+
     /// Whether a round begins with the acknowledgment of everything before `una`, while all before `nxt` was sent.
     pub(super) fn begins(&mut self, una: Seq, nxt: Seq) -> bool {
         let over = self.end.is_none_or(|end| una.at_or_after(end));

@@ -13,6 +13,7 @@
 use core::time::Duration;
 
 use super::Sample;
+use crate::tcp::rest::AtRest;
 use crate::tcp::seq::Seq;
 use crate::time::Instant;
 
@@ -36,7 +37,7 @@ const PARTS: usize = 5;
 const NON_VALIDATED_PERIOD: Duration = Duration::from_secs(300);
 
 /// How much of the window is used.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Usage {
     /// The end of this round trip: what was sent when its first acknowledgment came.
     round: Option<Seq>,
@@ -47,6 +48,25 @@ pub(super) struct Usage {
     samples: PipeAck,
     /// Since when less than half of the window is used.
     non_validated: Option<Instant>,
+}
+
+/// Nothing was sent yet.
+static AT_REST: Usage = Usage {
+    round: None,
+    acked: 0,
+    most: [0; 2],
+    samples: PipeAck { parts: [None; PARTS], part_began: Instant::ZERO },
+    non_validated: None,
+};
+
+impl AtRest for Usage {
+    fn at_rest() -> &'static Self {
+        &AT_REST
+    }
+
+    fn is_at_rest(&self) -> bool {
+        *self == AT_REST
+    }
 }
 
 impl Usage {
@@ -144,7 +164,7 @@ impl Usage {
 }
 
 /// The largest of the samples of a period: `pipeACK`, undefined without one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct PipeAck {
     /// The largest sample of each part of the period, the newest first.
     parts: [Option<u32>; PARTS],

@@ -3,8 +3,10 @@
 //!
 //! Owns: [`Meters`]. Nothing here decides anything; `info.rs` reads it. Never touches a segment.
 
+use alloc::boxed::Box;
+
 use super::*;
-use crate::event::{CongestionPhase, DropReason, RecoveryPhase};
+use crate::event::{CongestionPhase, DropReason};
 use crate::tcp::congestion::DeliveryRate;
 use crate::tcp::info::{Delivery, Dropped, LastTimes, Stall, Stalls};
 
@@ -12,19 +14,17 @@ use crate::tcp::info::{Delivery, Dropped, LastTimes, Stall, Stalls};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meters {
     pub(super) last: LastTimes,
-    pub(super) dropped: Option<Dropped>,
+    pub(super) dropped: Option<Box<Dropped>>,
     pub(super) stalls: Stalls,
     /// The user has more to send than the buffer takes.
     pub(super) refused_room: bool,
     /// The window as last announced: RCV.WND shrinks without anything being told as data comes.
     announced: u32,
     pub(super) delivery_rate: Option<Delivery>,
-    /// When the recovery from a timeout began that is under way.
-    timed_out_at: Option<Instant>,
-    told: Told,
+    told: Option<Box<Told>>,
 }
 
-/// The levels as watchers know them.
+/// The levels as watchers know them, if any ever watched.
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     congestion: Option<(u32, u32, CongestionPhase)>,
@@ -63,18 +63,12 @@ impl Meters {
         }
     }
 
-    /// Loss recovery is in another phase now.
-    pub(super) fn on_phase(&mut self, now: Instant, phase: RecoveryPhase, totals: &mut Totals) {
-        if phase == RecoveryPhase::Loss {
-            totals.total_rto_recoveries += 1;
-            self.timed_out_at = Some(now);
-        } else if let Some(began) = self.timed_out_at.take() {
-            totals.total_rto_time += now - began;
-        }
+    fn told(&mut self) -> &mut Told {
+        self.told.get_or_insert_default()
     }
 
     pub(super) fn on_dropped(&mut self, now: Instant, reason: DropReason) {
-        self.dropped = Some(Dropped { at: now, reason });
+        self.dropped = Some(Box::new(Dropped { at: now, reason }));
     }
 }
 
@@ -85,14 +79,14 @@ impl Connection {
             let (cwnd, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
             let phase = self.congestion.phase();
             let level = Some((cwnd, ssthresh, phase));
-            if core::mem::replace(&mut self.meters.told.congestion, level) != level {
+            if core::mem::replace(&mut self.meters.told().congestion, level) != level {
                 cx.tell(self.id, EventKind::Congestion { cwnd, ssthresh, phase });
             }
         }
         if cx.events.wants(Interest::WINDOWS) {
             let (snd_wnd, rcv_wnd) = (self.snd.wnd, self.meters.announced);
             let level = Some((snd_wnd, rcv_wnd));
-            if core::mem::replace(&mut self.meters.told.windows, level) != level {
+            if core::mem::replace(&mut self.meters.told().windows, level) != level {
                 cx.tell(self.id, EventKind::Windows { snd_wnd, rcv_wnd });
             }
         }

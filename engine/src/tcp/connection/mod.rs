@@ -24,6 +24,7 @@ mod pace;
 mod path_mtu;
 mod path_search;
 mod recover;
+mod tally;
 mod timeout;
 mod transmit;
 mod user;
@@ -45,7 +46,9 @@ use super::receive::sack::SackReport;
 use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::{ReceiveWindow, Room};
 use super::recovery::Recovery;
+use super::recovery::rate::Rate;
 use super::recovery::rtt::RttEstimator;
+use super::rest::Rest;
 use super::send::buffer::SendBuffer;
 use super::send::persist::Persist;
 use super::send::urgent::SendUrgent;
@@ -61,6 +64,7 @@ use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions};
 
 use meters::Meters;
+use tally::Tally;
 
 use fast_open::FastOpen;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
@@ -166,7 +170,8 @@ pub(crate) struct Connection {
     clock: Clock,
     snd: Send,
     rcv: Receive,
-    recovery: Recovery,
+    recovery: Rest<Recovery>,
+    rate: Rate,
     rtt: RttEstimator,
     congestion: Controller,
     /// When the next segment with data may go, where the sender paces.
@@ -177,7 +182,7 @@ pub(crate) struct Connection {
     timers: Timers,
     user_timeouts: UserTimeouts,
     fast_open: FastOpen,
-    totals: Totals,
+    totals: Tally,
     meters: Meters,
     /// What ended it, or what ICMP said that may turn out to be the reason.
     error: Option<Errno>,
@@ -205,6 +210,21 @@ impl Connection {
     /// Whether its path is in doubt, said once for each timeout.
     pub(crate) fn take_path_doubt(&mut self) -> bool {
         core::mem::take(&mut self.doubts_path)
+    }
+
+    /// Gives back the memory of what is not under way, and changes nothing else.
+    pub(crate) fn rest(&mut self) {
+        if let Some(recovery) = self.recovery.awake() {
+            recovery.on_empty(self.snd.una);
+            self.rtt.set_before_rest(recovery.rack.rtt(self.rtt.before_rest()));
+        }
+        // It knows what was sent before a timeout that was spurious.
+        if !self.rtt.is_to_adapt() {
+            self.recovery.rest();
+        }
+        self.timers.rest();
+        self.snd.buffer.rest();
+        self.rcv.ready.shrink_to_fit();
     }
 
     /// The error that ended it, given once.
@@ -247,7 +267,9 @@ impl Connection {
         }
         self.snd.buffer.clear();
         self.rcv.assembler.clear();
-        self.recovery.clear();
+        if let Some(recovery) = self.recovery.awake() {
+            recovery.clear();
+        }
         self.snd.probe = false;
         self.snd.keep_alive_probe = false;
         self.rcv.acks.sent();

@@ -114,9 +114,11 @@ impl Connection {
         let report = Report::read(&segment.options.sack, ack, una, self.snd.nxt);
         cx.counters.sack_blocks_ignored += u64::from(report.ignored);
         news.dsack = report.dsack;
-        self.totals.dsack_dups += u64::from(report.dsack.is_some());
+        if report.dsack.is_some() {
+            self.totals.troubles.dsack_dups += 1;
+        }
 
-        let recovery = &mut self.recovery;
+        let recovery = &mut *self.recovery;
         let rack = &mut recovery.rack;
         let path_probe = self.path.search().and_then(|search| search.awaited());
         let mut arrived = |news: &mut News, record: &Record| {
@@ -365,8 +367,9 @@ impl Connection {
         if self.loses_by_time() {
             let is = self.circumstances();
             let resent = self.recovery.sent.resent();
-            let lost = self.recovery.rack.detect(&mut self.recovery.sent, cx.now, is);
-            return (lost, self.recovery.sent.resent() < resent, RecoveryCause::Rack);
+            let recovery = &mut *self.recovery;
+            let lost = recovery.rack.detect(&mut recovery.sent, cx.now, is);
+            return (lost, recovery.sent.resent() < resent, RecoveryCause::Rack);
         }
         let mut lost = 0;
         if self.agreed.sack && self.recovery.phase != RecoveryPhase::Loss {
@@ -384,6 +387,7 @@ impl Connection {
     /// What RACK's reordering window follows from.
     pub(super) fn circumstances(&self) -> Circumstances {
         Circumstances {
+            rtt_before: self.rtt.before_rest(),
             min_rtt: self.rtt.min_rtt(),
             srtt: self.rtt.srtt(),
             segs_sacked: self.recovery.sent.sacked_segments(self.snd.mss),
@@ -526,7 +530,7 @@ impl Connection {
     fn enter_phase(&mut self, cx: &mut Cx<'_>, to: RecoveryPhase, cause: RecoveryCause) {
         let from = core::mem::replace(&mut self.recovery.phase, to);
         if from != to {
-            self.meters.on_phase(cx.now, to, &mut self.totals);
+            self.totals.on_phase(cx.now, to);
             cx.tell_if(Interest::RECOVERY, self.id, || EventKind::Recovery { from, to, cause });
         }
     }
@@ -534,10 +538,10 @@ impl Connection {
     /// The congestion controller hears of the acknowledgment; while the window shrinks, PRR does in its place.
     fn tell_congestion(&mut self, cx: &mut Cx<'_>, news: &News) {
         let (now, pipe, min_rtt) = (cx.now, self.recovery.pipe(), self.rtt.min_rtt());
-        let rate = self.recovery.rate.on_ack(now, news.delivered, news.latest, min_rtt);
+        let rate = self.rate.on_ack(now, news.delivered, news.latest, min_rtt);
         self.meters.on_rate(rate);
         if news.ecn_echo {
-            self.totals.delivered_ce += u64::from(news.delivered);
+            self.totals.troubles.delivered_ce += u64::from(news.delivered);
         }
         let window_limited = self.recovery.limited_until.is_some_and(|until| news.una.before(until));
         self.recovery.limited_until = self.recovery.limited_until.filter(|_| window_limited);
@@ -598,7 +602,7 @@ impl Connection {
     //# retransmissions, including notification of the application layer.
     fn on_retransmission_timeout(&mut self, cx: &mut Cx<'_>) {
         self.path_timed_out(cx);
-        self.totals.total_rto += 1;
+        self.totals.troubles.total_rto += 1;
         self.recovery.timeouts = self.recovery.timeouts.saturating_add(1);
         self.doubts_path |= self.recovery.timeouts >= R1;
         let una = self.snd.una;
@@ -666,7 +670,7 @@ impl Connection {
     fn mark_lost_by_timeout(&mut self, cx: &mut Cx<'_>) {
         let is = Circumstances { recovering: true, ..self.circumstances() };
         let by_time = self.loses_by_time();
-        let recovery = &mut self.recovery;
+        let recovery = &mut *self.recovery;
         //= https://www.rfc-editor.org/rfc/rfc2018#section-5
         //# The data sender MUST retransmit the segment at the left
         //# edge of the window after a retransmit timeout, whether or not the

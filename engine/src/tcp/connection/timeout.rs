@@ -135,7 +135,9 @@ impl Connection {
             return;
         }
         if self.must_persist() {
-            self.recovery.timeout_at = None;
+            if let Some(recovery) = self.recovery.awake() {
+                recovery.timeout_at = None;
+            }
             self.stop(cx, TimerKind::Retransmit);
             if !self.timers.is_running(TimerKind::Persist) {
                 let interval = self.persist_interval();
@@ -166,9 +168,11 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-5
             //# (5.2) When all outstanding data has been acknowledged, turn off the
             //# retransmission timer.
-            self.recovery.timeout_at = None;
-            self.recovery.tlp.stop();
-            self.recovery.rack.stop();
+            if let Some(recovery) = self.recovery.awake() {
+                recovery.timeout_at = None;
+                recovery.tlp.stop();
+                recovery.rack.stop();
+            }
             return self.stop(cx, TimerKind::Retransmit);
         }
         //= https://www.rfc-editor.org/rfc/rfc6298#section-5

@@ -322,7 +322,7 @@ impl Connection {
         //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
         //# The sender MUST follow the RACK transmission procedures in the "Upon Transmitting a Data
         //# Segment" section upon sending either a retransmission or a new data loss probe.
-        let stamp = self.recovery.rate.stamp(cx.now, self.recovery.pipe());
+        let stamp = self.rate.stamp(cx.now, self.recovery.pipe());
         self.recovery.sent.on_resent(index, cx.now, stamp);
         self.recovery.undo.on_resent(cx.now);
         if index == 0 {
@@ -350,7 +350,7 @@ impl Connection {
     }
 
     fn note_resent(&mut self, cx: &mut Cx<'_>, out: &Outgoing, reason: RetransmissionReason) {
-        self.totals.retransmissions += 1;
+        self.totals.troubles.retransmissions += 1;
         let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason };
         cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
     }
@@ -526,7 +526,7 @@ impl Connection {
     fn note_app_limited(&mut self) {
         let pipe = self.recovery.pipe();
         if !self.recovery.sent.has_due() && pipe < self.congestion_window() {
-            self.recovery.rate.on_app_limited(pipe);
+            self.rate.on_app_limited(pipe);
         }
     }
 
@@ -546,9 +546,9 @@ impl Connection {
             out.flags |= Flags::FIN;
         }
         if seq.before(self.snd.nxt) {
-            let stamp = self.recovery.rate.stamp(cx.now, self.recovery.pipe());
+            let stamp = self.rate.stamp(cx.now, self.recovery.pipe());
             self.recovery.sent.on_resent(0, cx.now, stamp);
-            self.totals.retransmissions += 1;
+            self.totals.troubles.retransmissions += 1;
         }
         let kind = EventKind::Retransmission { seq: seq.0, len, reason: RetransmissionReason::WindowProbe };
         cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
@@ -631,7 +631,7 @@ impl Connection {
 
     /// Puts on the scoreboard what was sent at `at`, and `retransmissions` times before.
     pub(super) fn note_sent(&mut self, at: Instant, start: Seq, end: Seq, retransmissions: u8) {
-        let stamp = self.recovery.rate.stamp(at, self.recovery.pipe());
+        let stamp = self.rate.stamp(at, self.recovery.pipe());
         self.recovery.sent.push(start, end, at, stamp, retransmissions);
     }
 }

@@ -135,7 +135,7 @@ impl Connection {
             end_of_stream: self.receive_ended(),
             writable: if may_send { room as usize } else { 0 },
             acknowledged: self.totals.bytes_acked,
-            retransmissions: self.totals.retransmissions,
+            retransmissions: self.totals.troubles.retransmissions,
             error: self.error,
         }
     }

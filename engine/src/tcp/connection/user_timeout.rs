@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use super::*;
+use crate::time::Span;
 
 //= https://www.rfc-editor.org/rfc/rfc5482#section-3
 //# Hosts MUST impose upper and lower limits on the user timeouts they
@@ -28,7 +29,7 @@ pub(super) struct UserTimeouts {
     /// Ours is to be told with the next segment.
     tell: bool,
     /// REMOTE_UTO: the peer's, as it told it last.
-    peer: Option<Duration>,
+    peer: Option<Span>,
 }
 
 impl Connection {
@@ -49,7 +50,7 @@ impl Connection {
     pub(super) fn user_timeout(&self) -> Duration {
         let ours = self.options.user_timeout;
         let follows = self.options.user_timeout_option && !self.options.user_timeout_set;
-        match self.user_timeouts.peer {
+        match self.peer_user_timeout() {
             //= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
             //# Therefore, the lower limit (L_LIMIT) MUST be larger than the current
             //# retransmission timeout (RTO) for the connection.
@@ -66,7 +67,7 @@ impl Connection {
     //# about the user timeout value received from the other end system.
     /// The peer's, as it told it.
     pub(super) fn peer_user_timeout(&self) -> Option<Duration> {
-        self.user_timeouts.peer
+        self.user_timeouts.peer.map(Duration::from)
     }
 
     //= https://www.rfc-editor.org/rfc/rfc5482#section-3.1
@@ -81,9 +82,9 @@ impl Connection {
     /// Takes note of what an acceptable segment says. With the option off it is ignored.
     pub(super) fn hear_user_timeout(&mut self, cx: &mut Cx<'_>, options: &TcpOptions) {
         let heard = options.user_timeout.filter(|_| self.options.user_timeout_option);
-        if heard.is_some() && heard != self.user_timeouts.peer {
+        if heard.is_some() && heard != self.peer_user_timeout() {
             let before = self.user_timeout();
-            self.user_timeouts.peer = heard;
+            self.user_timeouts.peer = heard.map(Span::from);
             self.on_user_timeout_changed(cx, before);
         }
     }

@@ -17,6 +17,12 @@ pub(crate) struct Duplicates {
 
 impl Duplicates {
     /// Octets that are known to have left the network, though not which: none with SACK.
+    pub(crate) const NONE: Self = Duplicates { count: 0, credit: 0 };
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.count == 0 && self.credit == 0
+    }
+
     pub(crate) fn credit(&self) -> u32 {
         self.credit
     }

@@ -28,10 +28,10 @@ use self::duplicates::Duplicates;
 use self::frto::Frto;
 use self::prr::Prr;
 use self::rack::Rack;
-use self::rate::Rate;
 use self::sent::Sent;
 use self::tlp::Tlp;
 use self::undo::Undo;
+use super::rest::AtRest;
 use super::seq::Seq;
 use crate::event::RecoveryPhase;
 use crate::time::Instant;
@@ -72,7 +72,6 @@ pub(crate) struct Recovery {
     pub(crate) prr: Prr,
     pub(crate) frto: Frto,
     pub(crate) undo: Undo,
-    pub(crate) rate: Rate,
     /// The first segment goes again whatever the window: the timer fired.
     pub(crate) first_goes: bool,
     /// A tail loss probe goes.
@@ -91,31 +90,64 @@ pub(crate) struct Recovery {
     pub(crate) limited_until: Option<Seq>,
 }
 
+/// Nothing is outstanding, and nothing was amiss of late. The sequence numbers are those of nothing: each is set with what
+/// it is for.
+static AT_REST: Recovery = Recovery {
+    phase: RecoveryPhase::Open,
+    high: Seq(0),
+    recovered_before: false,
+    disorder_from: Seq(0),
+    timed_out: Seq(0),
+    timeouts: 0,
+    sent: Sent::EMPTY,
+    duplicates: Duplicates::NONE,
+    rack: Rack::NEW,
+    tlp: Tlp::AT_REST,
+    prr: Prr::NONE,
+    frto: Frto::Off,
+    undo: Undo::NOTHING,
+    first_goes: false,
+    probe_goes: false,
+    rescue: false,
+    slot: Slot::Timeout,
+    timeout_at: None,
+    progress: false,
+    had_partial: false,
+    limited_until: None,
+};
+
+impl AtRest for Recovery {
+    fn at_rest() -> &'static Self {
+        &AT_REST
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.sent.len() == 0
+            && self.phase == RecoveryPhase::Open
+            && !self.recovered_before
+            && self.timeouts == 0
+            && self.duplicates.is_none()
+            && self.rack.is_at_rest()
+            && self.tlp.is_at_rest()
+            && self.frto == Frto::Off
+            && self.undo.is_nothing()
+            && !(self.first_goes || self.probe_goes)
+            && self.timeout_at.is_none()
+            && self.limited_until.is_none()
+    }
+}
+
 impl Recovery {
-    pub(crate) fn new(iss: Seq) -> Self {
-        Recovery {
-            phase: RecoveryPhase::Open,
-            high: iss,
-            recovered_before: false,
-            disorder_from: iss,
-            timed_out: iss,
-            timeouts: 0,
-            sent: Sent::default(),
-            duplicates: Duplicates::default(),
-            rack: Rack::new(iss),
-            tlp: Tlp::default(),
-            prr: Prr::default(),
-            frto: Frto::default(),
-            undo: Undo::default(),
-            rate: Rate::default(),
-            first_goes: false,
-            probe_goes: false,
-            rescue: false,
-            slot: Slot::Timeout,
-            timeout_at: None,
-            progress: false,
-            had_partial: false,
-            limited_until: None,
+    /// Of a new connection, which has not measured a round trip.
+    pub(crate) fn new() -> Self {
+        Recovery { tlp: Tlp::NEW, ..AT_REST.clone() }
+    }
+
+    /// Forgets what ended with `una`, before which everything was acknowledged, where nothing is outstanding.
+    pub(crate) fn on_empty(&mut self, una: Seq) {
+        if self.sent.len() == 0 {
+            self.limited_until = self.limited_until.filter(|until| una.before(*until));
+            self.rack.on_empty(una);
         }
     }
 

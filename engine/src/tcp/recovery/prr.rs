@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 //= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
 //# The Proportional Rate Reduction (PRR) algorithm [RFC6937] is RECOMMENDED for the specific
 //# congestion control actions taken upon the losses detected by RACK- TLP.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Prr {
     ssthresh: u32,
     recover_fs: u32,
@@ -30,9 +30,12 @@ pub(crate) struct Prr {
 }
 
 impl Prr {
+    /// No reduction.
+    pub(crate) const NONE: Self = Prr { ssthresh: 0, recover_fs: 0, delivered: 0, out: 0, window: 0 };
+
     /// A reduction to `ssthresh` begins with `flight` octets outstanding that were not delivered before.
     pub(crate) fn begin(ssthresh: u32, flight: u32) -> Self {
-        Prr { ssthresh, recover_fs: flight.max(1), ..Prr::default() }
+        Prr { ssthresh, recover_fs: flight.max(1), ..Prr::NONE }
     }
 
     /// The congestion window while it shrinks, in octets.

@@ -13,7 +13,7 @@ use core::time::Duration;
 use super::sent::{Record, Sent};
 use crate::event::RetransmissionReason;
 use crate::tcp::seq::Seq;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// Recoveries without a D-SACK after which the reordering window is again what it was in the beginning.
 const PERSIST: u8 = 16;
@@ -25,10 +25,11 @@ pub(crate) struct Rack {
     latest: Option<(Instant, Seq)>,
     /// They advanced since losses were last looked for: else there is nothing new to conclude.
     advanced: bool,
-    rtt: Duration,
+    /// RACK.rtt, of what arrived since there was nothing outstanding.
+    rtt: Option<Span>,
     /// When the acknowledgment came that `rtt` is of, and when the segment was sent.
     rtt_of: Option<(Instant, Instant)>,
-    fack: Seq,
+    fack: Option<Seq>,
     /// How often an original arrived after a later one.
     reordering_seen: u32,
     dsack_round: Option<Seq>,
@@ -41,6 +42,8 @@ pub(crate) struct Rack {
 /// What decides on the size of the reordering window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
+    /// RACK.rtt as it was when there was nothing outstanding.
+    pub(crate) rtt_before: Duration,
     pub(crate) min_rtt: Option<Duration>,
     pub(crate) srtt: Option<Duration>,
     /// RACK.segs_sacked.
@@ -50,19 +53,26 @@ pub(crate) struct Circumstances {
 }
 
 impl Rack {
-    pub(crate) fn new(iss: Seq) -> Self {
-        Rack {
-            latest: None,
-            advanced: false,
-            rtt: Duration::ZERO,
-            rtt_of: None,
-            fack: iss,
-            reordering_seen: 0,
-            dsack_round: None,
-            reo_wnd_mult: 1,
-            reo_wnd_persist: PERSIST,
-            deadline: None,
-        }
+    pub(crate) const NEW: Self = Rack {
+        latest: None,
+        advanced: false,
+        rtt: None,
+        rtt_of: None,
+        fack: None,
+        reordering_seen: 0,
+        dsack_round: None,
+        reo_wnd_mult: 1,
+        reo_wnd_persist: PERSIST,
+        deadline: None,
+    };
+
+    /// Nothing that it knows says anything of segments that are sent from now on, while nothing is outstanding.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        // How long a wider window persists matters only where it is wider.
+        self.deadline.is_none()
+            && self.reordering_seen == 0
+            && self.dsack_round.is_none()
+            && self.reo_wnd_mult == 1
     }
 
     pub(crate) fn reordering_seen(&self) -> u32 {
@@ -71,6 +81,11 @@ impl Rack {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// RACK.rtt; `before` anything arrived.
+    pub(crate) fn rtt(&self, before: Duration) -> Duration {
+        self.rtt.map_or(before, Duration::from)
     }
 
     /// Steps 2 and 3: a segment arrived. `echo` is when the segment that the acknowledgment answers was sent, where the
@@ -86,10 +101,13 @@ impl Rack {
         min_rtt: Option<Duration>,
         echo: Option<Instant>,
     ) {
-        if record.end.after(self.fack) {
-            self.fack = record.end;
-        } else if record.end.before(self.fack) && record.retransmissions == 0 {
-            self.reordering_seen = self.reordering_seen.saturating_add(1);
+        match self.fack {
+            Some(fack) if !record.end.after(fack) => {
+                if record.end.before(fack) && record.retransmissions == 0 {
+                    self.reordering_seen = self.reordering_seen.saturating_add(1);
+                }
+            }
+            _ => self.fack = Some(record.end),
         }
         let rtt = now - record.sent_at;
         let ambiguous = record.retransmissions > 0;
@@ -99,7 +117,7 @@ impl Rack {
         }
         // Of all that one acknowledgment tells of, the latest sent counts.
         if self.rtt_of.is_none_or(|(at, sent_at)| at != now || sent_at <= record.sent_at) {
-            self.rtt = rtt;
+            self.rtt = Some(rtt.into());
             self.rtt_of = Some((now, record.sent_at));
         }
         let this = (record.sent_at, record.end);
@@ -130,6 +148,11 @@ impl Rack {
             self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1);
             self.reo_wnd_persist = PERSIST;
         }
+    }
+
+    /// Everything before `una` is acknowledged, and nothing is outstanding.
+    pub(crate) fn on_empty(&mut self, una: Seq) {
+        self.dsack_round = self.dsack_round.filter(|round| una.before(*round));
     }
 
     /// Step 4: a recovery is over.
@@ -176,7 +199,7 @@ impl Rack {
             return 0;
         };
         self.deadline = None;
-        let allowance = self.rtt + self.reordering_window(is);
+        let allowance = self.rtt(is.rtt_before) + self.reordering_window(is);
         let mut lost = 0;
         for index in 0..sent.len() {
             let Some(record) = sent.get(index) else { break };
@@ -214,7 +237,7 @@ impl Rack {
     //# reordering window.
     pub(crate) fn on_timeout(&mut self, sent: &mut Sent, now: Instant, is: Circumstances) {
         self.deadline = None;
-        let allowance = self.rtt + self.reordering_window(is);
+        let allowance = self.rtt(is.rtt_before) + self.reordering_window(is);
         for index in 0..sent.len() {
             let late = sent.get(index).is_some_and(|record| record.sent_at + allowance <= now);
             if index == 0 {
@@ -242,6 +265,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
     const CALM: Circumstances = Circumstances {
+        rtt_before: Duration::ZERO,
         min_rtt: Some(Duration::from_millis(20)),
         srtt: Some(Duration::from_millis(30)),
         segs_sacked: 0,
@@ -280,7 +304,7 @@ mod tests {
     //# with a timestamp whose granularity is finer than 1/4 of the minimum RTT of the connection.
     #[test]
     fn what_was_sent_before_what_arrived_is_lost_when_the_window_has_passed() {
-        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(4));
+        let (mut rack, mut sent) = (Rack::NEW, flight(4));
         sack(&mut rack, &mut sent, 2, at(22));
         assert_eq!(rack.detect(&mut sent, at(22), CALM), 0);
         assert_eq!(rack.deadline(), Some(at(1 + 20 + 5)), "the later of both");
@@ -296,7 +320,7 @@ mod tests {
     //# or (b) the sender is already in fast or RTO recovery.
     #[test]
     fn three_sacked_segments_close_the_window_until_reordering_shows() {
-        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(4));
+        let (mut rack, mut sent) = (Rack::NEW, flight(4));
         let three = Circumstances { segs_sacked: 3, ..CALM };
         (1..4).for_each(|n| sack(&mut rack, &mut sent, n, at(23)));
         assert_eq!(rack.reordering_window(three), Duration::ZERO);
@@ -307,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_lost_retransmission_is_found_by_a_later_one() {
-        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(3));
+        let (mut rack, mut sent) = (Rack::NEW, flight(3));
         let recovering = Circumstances { recovering: true, ..CALM };
         sack(&mut rack, &mut sent, 2, at(22));
         assert_eq!(rack.detect(&mut sent, at(22), recovering), 2000);
@@ -321,7 +345,7 @@ mod tests {
 
     #[test]
     fn where_the_clock_stands_still_a_retransmission_is_not_taken_for_older_than_new_data() {
-        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(3));
+        let (mut rack, mut sent) = (Rack::NEW, flight(3));
         let recovering = Circumstances { recovering: true, ..CALM };
         sack(&mut rack, &mut sent, 2, at(22));
         assert_eq!(rack.detect(&mut sent, at(22), recovering), 2000);
@@ -336,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_retransmission_that_seems_to_arrive_too_soon_says_nothing() {
-        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(3));
+        let (mut rack, mut sent) = (Rack::NEW, flight(3));
         sent.on_resent(0, at(10), Default::default());
         let echo = |millis| Some(at(millis));
         let record = *sent.first().unwrap();
@@ -345,7 +369,7 @@ mod tests {
         rack.on_delivered(&record, at(40), CALM.min_rtt, echo(0));
         assert_eq!(rack.latest, None, "the echo is of the original");
         rack.on_delivered(&record, at(40), CALM.min_rtt, echo(10));
-        assert_eq!((rack.latest, rack.rtt), (Some((at(10), Seq(1000))), MS * 30));
+        assert_eq!((rack.latest, rack.rtt), (Some((at(10), Seq(1000))), Some(Span::from(MS * 30))));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
@@ -361,7 +385,7 @@ mod tests {
     //# 3. RACK DSACK-based reordering window adaptation is RECOMMENDED but is not required.
     #[test]
     fn each_round_with_a_dsack_widens_the_window_and_sixteen_recoveries_reset_it() {
-        let mut rack = Rack::new(Seq(0));
+        let mut rack = Rack::NEW;
         rack.on_ack(Seq(0), Seq(100), true);
         rack.on_ack(Seq(50), Seq(150), true);
         assert_eq!(rack.reordering_window(CALM), MS * 10, "one in a round trip");
@@ -377,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_timeout_spares_what_was_sent_of_late() {
-        let (mut rack, mut sent) = (Rack::new(Seq(0)), flight(2));
+        let (mut rack, mut sent) = (Rack::NEW, flight(2));
         sent.push(Seq(2000), Seq(3000), at(195), Default::default(), 0);
         rack.on_delivered(sent.first().unwrap(), at(20), CALM.min_rtt, None);
         rack.on_timeout(&mut sent, at(200), CALM);

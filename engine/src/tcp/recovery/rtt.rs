@@ -4,9 +4,10 @@
 //! trip of late. Never knows what was sent when: measurements come from the scoreboard or from timestamps, and none from
 //! what was sent twice.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// The clock granularity G of RFC 6298.
 const GRANULARITY: Duration = Duration::from_millis(1);
@@ -19,14 +20,16 @@ const MIN_RTT_WINDOW: Duration = Duration::from_secs(300);
 /// The estimator.
 #[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
-    srtt: Option<Duration>,
-    rttvar: Duration,
-    rto: Duration,
-    min: Duration,
+    srtt: Option<Span>,
+    rttvar: Span,
+    rto: Span,
+    min: Span,
     backoff: u32,
+    /// RACK.rtt when there was nothing outstanding, and RACK forgot it.
+    before_rest: Span,
     shortest: Shortest,
     /// SRTT_prev and RTTVAR_prev, from before the last timeout (RFC 4015 §3.1).
-    before_timeout: Option<(Duration, Duration)>,
+    before_timeout: Option<Box<(Duration, Duration)>>,
     /// That timeout was spurious: the next measurement of new data adapts to them.
     was_spurious: bool,
 }
@@ -39,10 +42,11 @@ impl RttEstimator {
         //# set RTO <- 1 second
         RttEstimator {
             srtt: None,
-            rttvar: Duration::ZERO,
-            rto: initial,
-            min,
+            rttvar: Span::ZERO,
+            rto: initial.into(),
+            min: min.into(),
             backoff: 0,
+            before_rest: Span::ZERO,
             shortest: Shortest::default(),
             before_timeout: None,
             was_spurious: false,
@@ -50,11 +54,11 @@ impl RttEstimator {
     }
 
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.srtt
+        self.srtt.map(Duration::from)
     }
 
     pub(crate) fn rttvar(&self) -> Duration {
-        self.rttvar
+        self.rttvar.into()
     }
 
     /// The shortest round trip of the last five minutes.
@@ -71,7 +75,7 @@ impl RttEstimator {
     //# Whenever RTO is computed, if it is less than 1 second, then the RTO SHOULD be rounded up
     //# to 1 second.
     pub(crate) fn rto(&self) -> Duration {
-        self.rto.max(self.min).saturating_mul(1 << self.backoff.min(16)).min(RTO_MAX)
+        Duration::from(self.rto.max(self.min)).saturating_mul(1 << self.backoff.min(16)).min(RTO_MAX)
     }
 
     pub(crate) fn backoff(&self) -> u32 {
@@ -88,24 +92,21 @@ impl RttEstimator {
         // 1/alpha and 1/beta, as RFC 7323 Appendix G has them; nothing is forgotten more slowly than over 8192 samples.
         let samples = samples.clamp(1, 1024);
         let (alpha, beta) = (8 * samples, 4 * samples);
-        match (self.srtt, self.before_timeout.filter(|_| new_data && self.was_spurious)) {
+        let before = self.before_timeout.as_deref().copied().filter(|_| new_data && self.was_spurious);
+        let (srtt, rttvar) = match (self.srtt(), before) {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# (2.2) When the first RTT measurement R is made, the host MUST set
             //#
             //#    SRTT <- R
             //#    RTTVAR <- R/2
-            (None, _) => {
-                self.srtt = Some(r);
-                self.rttvar = r / 2;
-            }
+            (None, _) => (r, r / 2),
             //= https://www.rfc-editor.org/rfc/rfc4015#section-3.1
             //# SRTT   <- max (SRTT_prev, RTT-SAMPLE)
             //# RTTVAR <- max (RTTVAR_prev, RTT-SAMPLE/2)
             //# RTO    <- SRTT + max (G, 4*RTTVAR)
             (Some(_), Some((srtt, rttvar))) => {
                 self.was_spurious = false;
-                self.srtt = Some(srtt.max(r));
-                self.rttvar = rttvar.max(r / 2);
+                (srtt.max(r), rttvar.max(r / 2))
             }
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# The above SHOULD be computed using alpha=1/8 and beta=1/4
@@ -114,16 +115,18 @@ impl RttEstimator {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-2
             //# That is, updating RTTVAR and SRTT MUST be computed in the above order.
             (Some(srtt), None) => {
-                self.rttvar = (self.rttvar * (beta - 1) + srtt.abs_diff(r)) / beta;
-                self.srtt = Some((srtt * (alpha - 1) + r) / alpha);
+                let rttvar = (self.rttvar() * (beta - 1) + srtt.abs_diff(r)) / beta;
+                ((srtt * (alpha - 1) + r) / alpha, rttvar)
             }
-        }
+        };
+        self.srtt = Some(srtt.into());
+        self.rttvar = rttvar.into();
         //= https://www.rfc-editor.org/rfc/rfc6298#section-2
         //# RTO <- SRTT + max (G, K*RTTVAR)
         //= https://www.rfc-editor.org/rfc/rfc6298#section-4
         //# However, if the K*RTTVAR term in the RTO calculation equals zero, the variance term MUST
         //# be rounded to G seconds (i.e., use the equation given in step 2.3).
-        self.rto = self.srtt.unwrap_or_default() + GRANULARITY.max(self.rttvar * 4);
+        self.rto = (srtt + GRANULARITY.max(rttvar * 4)).into();
         self.backoff = 0;
         self.shortest.sample(now, r);
     }
@@ -136,7 +139,7 @@ impl RttEstimator {
         //# SRTT_prev <- SRTT + (2 * G)
         //# RTTVAR_prev <- RTTVAR
         if self.backoff == 0 {
-            self.before_timeout = self.srtt.map(|srtt| (srtt + GRANULARITY * 2, self.rttvar));
+            self.before_timeout = self.srtt().map(|srtt| Box::new((srtt + GRANULARITY * 2, self.rttvar())));
             self.was_spurious = false;
         }
         self.backoff += 1;
@@ -154,12 +157,26 @@ impl RttEstimator {
     //# MUST be re-initialized to 3 seconds when data transmission
     //# begins (i.e., after the three-way handshake completes).
     pub(crate) fn on_lost_syn(&mut self) {
-        self.rto = self.rto.max(RTO_AFTER_LOST_SYN);
+        self.rto = self.rto.max(RTO_AFTER_LOST_SYN.into());
         self.backoff = 0;
     }
 
+    /// RACK.rtt as it was when there was nothing outstanding.
+    pub(crate) fn before_rest(&self) -> Duration {
+        self.before_rest.into()
+    }
+
+    pub(crate) fn set_before_rest(&mut self, rtt: Duration) {
+        self.before_rest = rtt.into();
+    }
+
+    /// Whether it matters to the next measurement what was sent before the last timeout.
+    pub(crate) fn is_to_adapt(&self) -> bool {
+        self.was_spurious
+    }
+
     pub(crate) fn set_min(&mut self, min: Duration) {
-        self.min = min;
+        self.min = min.into();
     }
 }
 
@@ -171,14 +188,15 @@ impl RttEstimator {
 //# that can adapt when migrating to significantly longer paths rather
 //# than tracking a simple global minimum of all RTT measurements.
 #[derive(Clone, Copy, Debug, Default)]
-struct Shortest([Option<(Instant, Duration)>; 3]);
+struct Shortest([Option<(Instant, Span)>; 3]);
 
 impl Shortest {
     fn get(&self) -> Option<Duration> {
-        self.0[0].map(|(_, rtt)| rtt)
+        self.0[0].map(|(_, rtt)| rtt.into())
     }
 
     fn sample(&mut self, now: Instant, rtt: Duration) {
+        let rtt = Span::from(rtt);
         let this = Some((now, rtt));
         let [Some(best), Some(second), Some(third)] = self.0 else {
             self.0 = [this; 3];

@@ -104,6 +104,20 @@ pub(crate) struct Sent {
 const KNOWN_BLOCKS: usize = SackBlocks::MAX;
 
 impl Sent {
+    /// Nothing is outstanding.
+    pub(crate) const EMPTY: Self = Sent {
+        records: VecDeque::new(),
+        segments: 0,
+        sacked: 0,
+        lost: 0,
+        resent: 0,
+        sacked_records: 0,
+        due: 0,
+        due_from: Seq(0),
+        cuts: 0,
+        known: [None; KNOWN_BLOCKS],
+    };
+
     /// Octets outstanding.
     pub(crate) fn outstanding(&self) -> u32 {
         match (self.records.front(), self.records.back()) {

@@ -24,7 +24,7 @@ struct Probe {
 }
 
 /// The state of tail loss probes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tlp {
     probe: Option<Probe>,
     /// A round trip was measured since the last probe.
@@ -43,6 +43,15 @@ pub(crate) struct Answer {
 }
 
 impl Tlp {
+    /// Of a new connection.
+    pub(crate) const NEW: Self = Tlp { probe: None, measured: false, deadline: None };
+    /// While nothing is outstanding.
+    pub(crate) const AT_REST: Self = Tlp { measured: true, ..Self::NEW };
+
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.probe.is_none() && self.deadline.is_none() && self.measured
+    }
+
     /// When the probe goes, if one is to.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -151,7 +160,7 @@ mod tests {
     }
 
     fn probing(is_retransmission: bool) -> Tlp {
-        let mut tlp = Tlp::default();
+        let mut tlp = Tlp::NEW;
         tlp.on_measured();
         assert!(tlp.on_timer());
         tlp.on_sent(Seq(5000), is_retransmission);
@@ -167,7 +176,7 @@ mod tests {
     //# logic to select the duration of a PTO:
     #[test]
     fn the_probe_goes_after_two_round_trips_or_with_the_timeout() {
-        let mut tlp = Tlp::default();
+        let mut tlp = Tlp::NEW;
         let rto_at = Instant::ZERO + MS * 250;
         let mut goes = |srtt, one| {
             tlp.schedule(Instant::ZERO, srtt, one, rto_at);
@@ -190,7 +199,7 @@ mod tests {
     //# probe and MUST proceed to re-arm the RTO timer, as specified at the end of this section.
     #[test]
     fn one_probe_for_each_tail_and_none_without_a_new_measurement() {
-        let mut tlp = Tlp::default();
+        let mut tlp = Tlp::NEW;
         assert!(!tlp.on_timer(), "nothing was measured");
         tlp = probing(true);
         tlp.on_measured();

@@ -32,6 +32,13 @@ struct Episode {
 }
 
 impl Undo {
+    /// There is nothing to undo.
+    pub(crate) const NOTHING: Self = Undo { episode: None };
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.episode.is_none()
+    }
+
     /// A recovery begins.
     pub(crate) fn begin(&mut self, una: Seq) {
         self.episode = Some(Episode { begin: una, first_resent_at: None, unanswered: 0, expires_at: None });

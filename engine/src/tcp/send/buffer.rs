@@ -69,6 +69,11 @@ impl SendBuffer {
         [&a[from.min(split)..to.min(split)], &b[from.max(split) - split..to.max(split) - split]]
     }
 
+    /// Gives back the memory that nothing is in.
+    pub(crate) fn rest(&mut self) {
+        self.octets.shrink_to_fit();
+    }
+
     pub(crate) fn clear(&mut self) {
         self.start = self.end();
         self.octets = VecDeque::new();

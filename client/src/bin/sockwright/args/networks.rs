@@ -1,6 +1,6 @@
 //! The verbs of the service `Networks`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use sockwright_client::v1::{Clock, LabLink, LabStack, Route};
 
 use crate::names::Words;
@@ -92,7 +92,8 @@ pub(crate) struct HowFar {
 #[derive(Debug, Subcommand)]
 pub(crate) enum StackVerb {
     /// Make a stack on a real link, and print its name
-    Attach(Attach),
+    #[command(after_help = ATTACH_EXAMPLES)]
+    Attach(Box<Attach>),
     /// List stacks, in labs and on real links
     List,
     /// Remove an attached stack; its connections are reset
@@ -125,22 +126,17 @@ pub(crate) struct Attach {
     pub(crate) idempotency_key: String,
 }
 
-/// Where to attach a stack.
+/// Where to attach a stack: one of the links, and what is to be said of it.
 #[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("link").required(true).args(["raw_ip", "af_packet", "tun", "tap"])),
+    group(ArgGroup::new("ethernet").args(["af_packet", "tap"])),
+    group(ArgGroup::new("tunnel").args(["tun", "tap"]))
+)]
 pub(crate) struct Place {
     /// Raw sockets on an address that the host owns: one of IPv4, one of IPv6, or one of each
-    #[arg(
-        long,
-        value_name = "ADDR,...",
-        value_delimiter = ',',
-        value_parser = ip,
-        conflicts_with = "af_packet",
-        required_unless_present = "af_packet"
-    )]
+    #[arg(long, value_name = "ADDR,...", value_delimiter = ',', value_parser = ip)]
     pub(crate) raw_ip: Vec<String>,
-    /// The interface: for raw sockets to bind to [default: any], or to be a station on
-    #[arg(long, value_name = "IF", default_value = "", hide_default_value = true)]
-    pub(crate) interface: String,
     /// A station of its own on --interface, with addresses that the host does not have
     #[arg(
         long,
@@ -150,17 +146,42 @@ pub(crate) struct Place {
         requires = "interface"
     )]
     pub(crate) af_packet: Vec<String>,
+    /// The other end of a TUN interface of the host, with these addresses
+    #[arg(long, value_name = "ADDR/LENGTH,...", value_delimiter = ',', value_parser = interface_address)]
+    pub(crate) tun: Vec<String>,
+    /// A station with these addresses at the other end of a TAP interface of the host
+    #[arg(long, value_name = "ADDR/LENGTH,...", value_delimiter = ',', value_parser = interface_address)]
+    pub(crate) tap: Vec<String>,
+    /// The interface: for raw sockets to bind to [default: any], to be a station on, or the TUN or TAP interface, made if
+    /// it is not there [default: a new one]
+    #[arg(long, value_name = "IF", default_value = "", hide_default_value = true)]
+    pub(crate) interface: String,
+    /// The host's addresses on its TUN or TAP interface
+    #[arg(
+        long,
+        value_name = "ADDR/LENGTH,...",
+        value_delimiter = ',',
+        value_parser = interface_address,
+        requires = "tunnel"
+    )]
+    pub(crate) host: Vec<String>,
+    /// The MTU of the TUN or TAP interface [default: as it is; a new one's is 1500]
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, requires = "tunnel")]
+    pub(crate) mtu: u32,
+    /// Have the TUN or TAP interface carry nothing longer than its MTU, and whole checksums
+    #[arg(long, requires = "tunnel")]
+    pub(crate) no_offload: bool,
     /// The station's MAC address [default: a random one]
-    #[arg(long, value_name = "MAC", default_value = "", hide_default_value = true, requires = "af_packet")]
+    #[arg(long, value_name = "MAC", default_value = "", hide_default_value = true, requires = "ethernet")]
     pub(crate) mac: String,
     /// The VLAN that the station's frames are tagged for [default: none]
-    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, requires = "af_packet")]
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, requires = "ethernet")]
     pub(crate) vlan: u32,
     /// A router that leads everywhere; one for each family
-    #[arg(long, value_name = "ADDR", value_parser = ip, requires = "af_packet")]
+    #[arg(long, value_name = "ADDR", value_parser = ip, requires = "ethernet")]
     pub(crate) gateway: Vec<String>,
     /// A network, and the router that leads there; without one it is on the link itself
-    #[arg(long, value_name = "NETWORK[=ADDR]", value_parser = route, requires = "af_packet")]
+    #[arg(long, value_name = "NETWORK[=ADDR]", value_parser = route, requires = "ethernet")]
     pub(crate) route: Vec<Route>,
 }
 
@@ -194,6 +215,13 @@ Examples:
   sockwright lab create wan --stack a --stack b --link a,b,delay=50ms,loss=1% --seed 7
   sockwright lab create radio --stack a --stack b --link a,b,burst-begin=1%,burst-end=20%
   sockwright lab create lan --stack a --stack b --link a,b,medium=ethernet --route a:=10.0.0.254";
+
+const ATTACH_EXAMPLES: &str = "\
+Examples:
+  sockwright stack attach lo --raw-ip 127.0.0.1,::1
+  sockwright stack attach eth --af-packet 192.0.2.7/24 --interface eth0 --gateway 192.0.2.1
+  sockwright stack attach tun --tun 10.9.0.2/24 --host 10.9.0.1/24
+  sockwright stack attach tap --tap 10.9.0.2/24,fd09::2/64 --host 10.9.0.1/24,fd09::1/64 --interface tap7";
 
 const ADVANCE_EXAMPLES: &str = "\
 Examples:

@@ -54,6 +54,9 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
                 text += &format!("\n{} {what}: {}", safe(&stack.name), counted(counts));
             }
         }
+        if !stack.interface.is_empty() {
+            text += &format!("\n{} interface: {}", safe(&stack.name), safe(&stack.interface));
+        }
         if !stack.macs.is_empty() {
             text += &format!("\n{} macs: {}", safe(&stack.name), safe(&stack.macs.join(" ")));
         }
@@ -201,6 +204,7 @@ lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,l
             sockets: 2,
             limits_hit: HashMap::from([("sockets".into(), 1)]),
             drops: HashMap::from([("OUTSIDE_WINDOW".into(), 2), ("CHECKSUM".into(), 4)]),
+            interface: "tap0".into(),
             macs: vec!["02:00:00:00:00:0a".into()],
             routes: vec![
                 Route { destination: "0.0.0.0/0".into(), gateway: "10.0.0.254".into() },
@@ -216,6 +220,7 @@ STACK  LINK     MTU   TIME      SOCKETS  ADDRESSES               SESSION
 lab/a  virtual  1500  0.000000  2        10.0.0.1/24 fd00::1/64  -
 lab/a limits hit: sockets 1
 lab/a dropped: CHECKSUM 4, OUTSIDE_WINDOW 2
+lab/a interface: tap0
 lab/a macs: 02:00:00:00:00:0a
 lab/a route: 0.0.0.0/0=10.0.0.254
 lab/a route: 10.5.0.0/16

@@ -84,13 +84,32 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
 
 impl From<Place> for Link {
     fn from(place: Place) -> Self {
-        let Place { raw_ip, interface, af_packet, mac, vlan, gateway, route } = place;
-        if af_packet.is_empty() {
-            return Self::RawIp(v1::RawIp { addresses: raw_ip, interface });
-        }
+        let Place {
+            raw_ip,
+            af_packet,
+            tun,
+            tap,
+            interface,
+            host: host_addresses,
+            mtu,
+            no_offload,
+            mac,
+            vlan,
+            gateway,
+            route,
+        } = place;
         let defaults = gateway.into_iter().map(|gateway| v1::Route { destination: String::new(), gateway });
         let routes = defaults.chain(route).collect();
-        Self::AfPacket(v1::AfPacket { interface, addresses: af_packet, mac, vlan, routes })
+        if !raw_ip.is_empty() {
+            Self::RawIp(v1::RawIp { addresses: raw_ip, interface })
+        } else if !af_packet.is_empty() {
+            Self::AfPacket(v1::AfPacket { interface, addresses: af_packet, mac, vlan, routes })
+        } else if !tun.is_empty() {
+            Self::Tun(v1::Tun { interface, addresses: tun, host_addresses, mtu, no_offload })
+        } else {
+            let addresses = tap;
+            Self::Tap(v1::Tap { interface, addresses, host_addresses, mtu, no_offload, mac, vlan, routes })
+        }
     }
 }
 
@@ -101,6 +120,79 @@ impl From<HowFar> for How {
             HowFar { to: Some(to), .. } => Self::ToTimeNs(to),
             HowFar { steps: Some(steps), .. } => Self::Steps(steps),
             HowFar { until_idle, .. } => Self::UntilIdle(until_idle),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Verb};
+
+    /// The link that `sockwright stack attach` asks for with these arguments.
+    fn link(arguments: &str) -> Result<Link, clap::error::ErrorKind> {
+        let words = ["sockwright", "stack", "attach"].into_iter().chain(arguments.split(' '));
+        match Cli::try_parse_from(words).map_err(|error| error.kind())?.verb {
+            Verb::Stack(StackVerb::Attach(attach)) => Ok(attach.place.into()),
+            verb => panic!("{verb:?}"),
+        }
+    }
+
+    fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+        texts.map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn every_kind_of_link_can_be_asked_for() {
+        let raw = v1::RawIp { addresses: texts(["127.0.0.1", "::1"]), interface: String::new() };
+        assert_eq!(link("--raw-ip 127.0.0.1,::1"), Ok(Link::RawIp(raw)));
+
+        let routes = vec![v1::Route { destination: String::new(), gateway: "10.0.0.1".into() }];
+        let packet = v1::AfPacket {
+            interface: "eth0".into(),
+            addresses: texts(["10.0.0.7/24"]),
+            mac: "02:00:00:00:00:01".into(),
+            vlan: 5,
+            routes: routes.clone(),
+        };
+        let line =
+            "--af-packet 10.0.0.7/24 --interface eth0 --mac 02:00:00:00:00:01 --vlan 5 --gateway 10.0.0.1";
+        assert_eq!(link(line), Ok(Link::AfPacket(packet)));
+
+        let tun = v1::Tun {
+            interface: String::new(),
+            addresses: texts(["10.0.0.2/24"]),
+            host_addresses: texts(["10.0.0.1/24", "fd00::1/64"]),
+            mtu: 9000,
+            no_offload: true,
+        };
+        let line = "--tun 10.0.0.2/24 --host 10.0.0.1/24,fd00::1/64 --mtu 9000 --no-offload";
+        assert_eq!(link(line), Ok(Link::Tun(tun)));
+
+        let tap = v1::Tap {
+            interface: "t0".into(),
+            addresses: texts(["10.0.0.2/24"]),
+            routes,
+            ..Default::default()
+        };
+        assert_eq!(link("--tap 10.0.0.2/24 --interface t0 --gateway 10.0.0.1"), Ok(Link::Tap(tap)));
+    }
+
+    #[test]
+    fn what_a_link_does_not_have_is_refused() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+        for (line, why) in [
+            ("--interface eth0", MissingRequiredArgument),
+            ("--af-packet 10.0.0.7/24", MissingRequiredArgument),
+            ("--raw-ip 127.0.0.1 --tun 10.0.0.2/24", ArgumentConflict),
+            ("--raw-ip 127.0.0.1 --mac 02:00:00:00:00:01", MissingRequiredArgument),
+            ("--raw-ip 127.0.0.1 --host 10.0.0.1/24", MissingRequiredArgument),
+            ("--tun 10.0.0.2/24 --vlan 5", MissingRequiredArgument),
+            ("--af-packet 10.0.0.7/24 --interface eth0 --mtu 1400", MissingRequiredArgument),
+        ] {
+            assert_eq!(link(line), Err(why), "{line}");
         }
     }
 }

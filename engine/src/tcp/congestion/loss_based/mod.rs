@@ -23,7 +23,8 @@ use crate::tcp::congestion::sample::Sample;
 use crate::tcp::congestion::usage::Usage;
 use crate::tcp::congestion::{Config, pacing};
 use crate::tcp::info::CongestionVariables;
-use crate::time::Instant;
+use crate::tcp::rest::Rest;
+use crate::time::{Instant, Span};
 
 /// Congestion avoidance.
 #[derive(Clone, Debug)]
@@ -42,8 +43,8 @@ pub(crate) struct LossBased {
     initial_window: u32,
     avoidance: Avoidance,
     /// Until the first slow start is over.
-    hystart: Option<HyStart>,
-    usage: Usage,
+    hystart: Option<Rest<HyStart>>,
+    usage: Rest<Usage>,
     start: Start,
     /// Congestion was told, and not yet that its recovery is over.
     reducing: bool,
@@ -51,7 +52,7 @@ pub(crate) struct LossBased {
     /// What the last reduction took.
     before: Option<Box<Before>>,
     pacing: bool,
-    srtt: Option<Duration>,
+    srtt: Option<Span>,
     /// Octets that one acknowledgment may add in slow start, in segments; `None` is no limit.
     byte_limit: Option<u32>,
 }
@@ -93,8 +94,8 @@ impl LossBased {
             ssthresh: u32::MAX,
             initial_window,
             avoidance,
-            hystart: config.hystart.then(HyStart::default),
-            usage: Usage::default(),
+            hystart: config.hystart.then_some(Rest::default()),
+            usage: Rest::default(),
             start: Start { window: initial_window, sent: 0, acked: 0, lossy: false },
             reducing: false,
             repair: Repair::Over,
@@ -130,13 +131,13 @@ impl LossBased {
     }
 
     pub(super) fn pacing_rate(&self) -> Option<u64> {
-        let srtt = self.srtt.filter(|_| self.pacing)?;
+        let srtt = self.srtt.filter(|_| self.pacing)?.into();
         let window = if self.reducing { self.ssthresh } else { self.cwnd };
         Some(pacing::rate(window, srtt, self.cwnd < self.ssthresh / 2))
     }
 
     pub(super) fn on_ack(&mut self, sample: &Sample) {
-        self.srtt = sample.srtt.or(self.srtt);
+        self.srtt = sample.srtt.map(Span::from).or(self.srtt);
         self.start.acked = self.start.acked.saturating_add(sample.acked);
         let slow_start = self.in_slow_start();
         self.usage.on_ack(sample, self.cwnd);
@@ -249,7 +250,7 @@ impl LossBased {
             self.cwnd = most;
         }
         self.start = Start { window: self.cwnd, sent: 0, acked: 0, lossy: self.start.lossy };
-        if let Some(hystart) = &mut self.hystart {
+        if let Some(hystart) = self.hystart.as_mut().and_then(Rest::awake) {
             hystart.restart();
         }
     }

@@ -67,7 +67,7 @@ impl Connection {
                 //# left and right edges of the newest segment.
                 return drop_segment(DropReason::OutOfOrderLimit);
             }
-            self.totals.rcv_ooopack += 1;
+            self.totals.troubles.rcv_ooopack += 1;
         }
         ControlFlow::Continue(())
     }

@@ -1,0 +1,102 @@
+//! What interfaces are made, given and told to be, asked of the kernel by `rtnetlink` messages.
+//!
+//! Owns the few messages that the links need, as bytes; knows nothing of what the interfaces are for. Each is answered
+//! with an errno, 0 for done, before the call that sent it is over.
+//!
+//! ```text
+//! length      | type  | flags | number      | 0           | family, prefix, ... | attributes: length, type, value ...
+//! 2c 00 00 00 | 14 00 | 05 05 | 00 00 00 00 | 00 00 00 00 | 02 18 00 00 ...     | 08 00 02 00 0a 4d 00 01 ...
+//! ```
+//!
+//! Numbers are in the machine's own order.
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// The way to the kernel of one network namespace: that of the thread that opened it.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    socket: Socket,
+}
+
+impl Netlink {
+    /// Opens it.
+    pub(crate) fn open() -> io::Result<Netlink> {
+        let route = Protocol::from(libc::NETLINK_ROUTE);
+        Ok(Netlink { socket: Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(route))? })
+    }
+
+    /// Gives an address to the interface of this index, usable at once: nobody is asked whether he has it. One that it
+    /// has already, it keeps.
+    pub(crate) fn add_address(&self, index: u32, (ip, prefix): (IpAddr, u8)) -> io::Result<()> {
+        let (family, octets) = match ip {
+            IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),
+            IpAddr::V6(v6) => (libc::AF_INET6, v6.octets().to_vec()),
+        };
+        let without_asking = libc::IFA_F_NODAD as u8;
+        let mut body = vec![family as u8, prefix, without_asking, libc::RT_SCOPE_UNIVERSE];
+        body.extend(index.to_ne_bytes());
+        body.extend(attribute(libc::IFA_LOCAL, &octets));
+        body.extend(attribute(libc::IFA_ADDRESS, &octets));
+        self.ask(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_REPLACE, &body)
+    }
+
+    /// Brings the interface of this index up.
+    pub(crate) fn set_up(&self, index: u32) -> io::Result<()> {
+        self.ask(libc::RTM_NEWLINK, 0, &about_link(index, libc::IFF_UP as u32))
+    }
+
+    /// Has the interface of this index carry IP packets of so many octets.
+    pub(crate) fn set_mtu(&self, index: u32, mtu: u32) -> io::Result<()> {
+        let mut body = about_link(index, 0);
+        body.extend(attribute(libc::IFLA_MTU, &mtu.to_ne_bytes()));
+        self.ask(libc::RTM_NEWLINK, 0, &body)
+    }
+
+    /// Carries out one request.
+    fn ask(&self, kind: u16, flags: libc::c_int, body: &[u8]) -> io::Result<()> {
+        let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags) as u16;
+        let mut message = ((HEADER_LEN + body.len()) as u32).to_ne_bytes().to_vec();
+        message.extend(kind.to_ne_bytes());
+        message.extend(flags.to_ne_bytes());
+        message.extend([0; 8]);
+        message.extend(body);
+        self.socket.send(&message)?;
+        let mut answer = [0; ANSWER_MAX];
+        let length = (&self.socket).read(&mut answer)?;
+        let errno = answer[..length].get(HEADER_LEN..).and_then(|rest| rest.first_chunk());
+        match errno.map(|errno| i32::from_ne_bytes(*errno)) {
+            Some(0) => Ok(()),
+            Some(errno) => Err(io::Error::from_raw_os_error(-errno)),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// The fixed part of a request about the interface of this index, and which of its flags are to be set.
+fn about_link(index: u32, flags: u32) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    for word in [index, flags, flags] {
+        body.extend(word.to_ne_bytes());
+    }
+    body
+}
+
+/// An attribute, and what keeps the next one aligned.
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = ATTRIBUTE_HEADER_LEN + value.len();
+    let mut octets = (length as u16).to_ne_bytes().to_vec();
+    octets.extend(kind.to_ne_bytes());
+    octets.extend(value);
+    octets.resize(length.next_multiple_of(4), 0);
+    octets
+}
+
+/// Octets of the header of a message.
+const HEADER_LEN: usize = 16;
+/// Octets of the header of an attribute.
+const ATTRIBUTE_HEADER_LEN: usize = 4;
+/// The longest answer that is looked at: an errno, and the request that it is about.
+const ANSWER_MAX: usize = 512;

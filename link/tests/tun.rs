@@ -1,0 +1,193 @@
+//! A link on a TUN or TAP interface is the host's neighbor there, with the quirks that its module lists.
+
+mod common;
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use common::{Host, UDP, World, packet, udp};
+use mio::{Events, Poll, Token};
+use sockwright_engine::wire::{Arp, ArpOperation, EtherType, EthernetFrame, IpPacket, Mac};
+use sockwright_link::raw_ip::SendError;
+use sockwright_link::tun::{Config, Layer};
+use sockwright_link::{LinkError, Status, Tun};
+
+const OURS: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a test opens: `t0`, with these addresses for the host.
+fn config(layer: Layer) -> Config {
+    Config {
+        name: Some("t0".parse().expect("a name")),
+        layer,
+        host_addresses: vec![("10.80.0.1".parse().expect("one"), 24), ("fd80::1".parse().expect("one"), 64)],
+        ..Config::default()
+    }
+}
+
+fn open(host: &Host, config: &Config) -> Tun {
+    host.run(|| Tun::open(config)).expect("a link")
+}
+
+/// The first packet or frame that `wanted` makes something of.
+fn wait_for<T>(link: &mut Tun, what: &str, mut wanted: impl FnMut(&[u8]) -> Option<T>) -> T {
+    let mut poll = Poll::new().expect("a poll");
+    link.register(poll.registry(), Token(0)).expect("registered");
+    let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(4));
+    let found = loop {
+        if let Some(found) = take(link, &mut wanted) {
+            break found;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "waited in vain for {what}");
+        if let Err(error) = poll.poll(&mut events, Some(left)) {
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        }
+    };
+    link.deregister(poll.registry()).expect("deregistered");
+    found
+}
+
+fn take<T>(link: &mut Tun, wanted: &mut impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
+    while let Some(received) = link.recv().expect("received") {
+        let found = wanted(received.frame);
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// The host, without a wire, and whether it can have TUN interfaces.
+fn host(world: &World) -> Option<Host> {
+    let [(host, _), _] = world.wire_pairs();
+    match host.run(|| Tun::open(&Config::default())) {
+        Err(why @ LinkError::NoTunDevice(_)) => {
+            println!("skipped: {why}");
+            None
+        }
+        opened => {
+            opened.expect("a link");
+            Some(host)
+        }
+    }
+}
+
+#[test]
+fn packets_cross_a_tun_interface_both_ways() {
+    let Some(world) = World::new() else { return };
+    let Some(host) = host(&world) else { return };
+    let mut link = open(&host, &config(Layer::Ip));
+    assert_eq!((link.interface(), link.status()), ("t0", Some(Status { running: true, mtu: 1500 })));
+    for (theirs, own) in [("10.80.0.1", "10.80.0.7"), ("fd80::1", "fd80::7")] {
+        let [theirs, own]: [IpAddr; 2] = [theirs, own].map(|text| text.parse().expect("an address"));
+        let kernel = host.run(|| UdpSocket::bind((theirs, 0))).expect("a kernel socket");
+        kernel.send_to(b"ping", (own, 7)).expect("sent");
+        wait_for(&mut link, "the datagram", |octets| {
+            let packet = IpPacket::parse(octets).ok()?;
+            (packet.dst == own && packet.payload.ends_with(b"ping")).then_some(())
+        });
+        let to = kernel.local_addr().expect("an address").port();
+        link.send(&packet(own, theirs, UDP, &udp(7, to, b"pong")), None).expect("sent");
+        let mut buffer = [0; 16];
+        let (n, from) = kernel.recv_from(&mut buffer).expect("received");
+        assert_eq!((&buffer[..n], from), (&b"pong"[..], (own, 7).into()));
+    }
+}
+
+#[test]
+fn frames_cross_a_tap_interface_and_the_kernel_is_a_neighbor_there() {
+    let Some(world) = World::new() else { return };
+    let Some(host) = host(&world) else { return };
+    let mut link = open(&host, &config(Layer::Ethernet));
+    let request = Arp {
+        operation: ArpOperation::Request,
+        sender_mac: OURS,
+        sender_ip: "10.80.0.7".parse().expect("an address"),
+        target_mac: Mac([0; 6]),
+        target_ip: "10.80.0.1".parse().expect("an address"),
+    };
+    let (mut payload, mut frame) = (Vec::new(), Vec::new());
+    request.emit(&mut payload);
+    let head = EthernetFrame {
+        dst: Mac::BROADCAST,
+        src: OURS,
+        vlan: None,
+        ether_type: EtherType::Arp,
+        payload: &payload,
+    };
+    head.emit(&mut frame);
+    link.send(&frame, None).expect("sent");
+    let theirs = wait_for(&mut link, "an ARP reply", |octets| {
+        let frame = EthernetFrame::parse(octets).ok()?;
+        let reply = Arp::parse(frame.payload).ok().filter(|_| frame.ether_type == EtherType::Arp)?;
+        (reply.operation == ArpOperation::Reply && frame.dst == OURS).then_some(reply.sender_mac)
+    });
+    assert!(host.ip("link show dev t0").contains(&theirs.to_string()));
+}
+
+#[test]
+fn a_new_interface_goes_with_its_link_and_a_persistent_one_stays() {
+    let Some(world) = World::new() else { return };
+    let Some(host) = host(&world) else { return };
+    let names = |host: &Host| host.ip("-brief link");
+    let new = open(&host, &Config { name: None, layer: Layer::Ethernet, ..Config::default() });
+    assert_eq!(new.interface(), "tap0");
+    assert!(names(&host).contains("tap0"));
+    drop(new);
+    assert!(!names(&host).contains("tap0"));
+
+    host.ip("tuntap add dev t0 mode tun vnet_hdr");
+    let given = open(&host, &Config { mtu: Some(9000), ..config(Layer::Ip) });
+    assert_eq!(given.status(), Some(Status { running: true, mtu: 9000 }));
+    drop(given);
+    let left = host.ip("address show dev t0");
+    assert!(
+        left.contains("NO-CARRIER") && left.contains("10.80.0.1/24") && left.contains("mtu 9000"),
+        "{left}"
+    );
+    // Its addresses are there already.
+    assert_eq!(open(&host, &config(Layer::Ip)).interface(), "t0");
+}
+
+#[test]
+fn an_interface_of_another_kind_or_in_use_is_not_taken() {
+    let Some(world) = World::new() else { return };
+    let Some(host) = host(&world) else { return };
+    let _first = open(&host, &config(Layer::Ip));
+    let on_a_veth = Config { name: Some("wire".parse().expect("a name")), ..Config::default() };
+    for wrong in [config(Layer::Ip), config(Layer::Ethernet), on_a_veth] {
+        let error = host.run(|| Tun::open(&wrong)).expect_err("taken");
+        let name = wrong.name.as_ref().map(|name| name.as_str());
+        assert!(
+            matches!(&error, LinkError::InterfaceTaken(taken) if Some(taken.as_str()) == name),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_interface_that_goes_down_and_is_removed_is_seen_to() {
+    let Some(world) = World::new() else { return };
+    let Some(host) = host(&world) else { return };
+    let mut link = open(&host, &config(Layer::Ip));
+    let hello =
+        packet("10.80.0.7".parse().expect("one"), "10.80.0.1".parse().expect("one"), UDP, &udp(7, 9, b""));
+    link.send(&hello, None).expect("sent");
+    host.ip("link set t0 down mtu 1400");
+    assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
+    assert!(
+        matches!(link.send(&hello, None), Err(SendError::Io(why)) if why.raw_os_error() == Some(libc::EIO))
+    );
+    // The kernel has sent something by itself before.
+    while link.recv().expect("received").is_some() {}
+    host.ip("link set t0 up");
+    link.send(&hello, None).expect("sent");
+    host.ip("link delete t0");
+    assert_eq!(link.status(), None);
+    assert!(matches!(link.send(&hello, None), Err(SendError::Io(_))));
+    assert_eq!(link.recv().expect("nothing comes"), None);
+    host.ip("tuntap add dev t0 mode tun");
+    assert_eq!(link.status(), None, "another one under its name");
+}

@@ -1,0 +1,179 @@
+//! TUN and TAP interfaces: the host's own kernel at the other end.
+
+use std::net::{TcpListener, TcpStream};
+
+use sockwright_proto::v1 as pb;
+use tokio::task::spawn_blocking;
+use tokio_stream::iter;
+use tonic::Code;
+
+use crate::interfaces::{connected, exchange, nothing_spins, send_into_the_void, until_link_is};
+use crate::rig::station::on_both_families;
+use crate::rig::tunnel::{Tunnel, on_tunnels};
+use crate::rig::{PATIENCE, Rig, content, errno, hash_of, kernel_exchange, short_msl};
+
+/// Some 10 MB.
+const CHUNKS: u64 = 160;
+
+/// How long frames were in the mean, by what the host counted on `t0`: what it received from us, and what it sent.
+fn octets_a_frame(rig: &Rig) -> [u64; 2] {
+    let table = rig.theirs.run(|| std::fs::read_to_string("/proc/thread-self/net/dev")).expect("a table");
+    let line = table.lines().find_map(|line| line.trim().strip_prefix("t0:")).expect("the interface");
+    let counts: Vec<u64> = line.split_whitespace().map(|count| count.parse().expect("a count")).collect();
+    [counts[0] / counts[1], counts[8] / counts[9]]
+}
+
+/// Transfers both ways at once on a connection that the kernel accepts, and on one that it opens.
+async fn transfer_both_ways(rig: &Rig) {
+    let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
+    let remote = listener.local_addr().expect("an address");
+    let kernel = spawn_blocking(move || {
+        kernel_exchange(listener.accept().expect("accepted").0, PATIENCE, content(2, CHUNKS))
+    });
+    let socket = rig.connect(remote, short_msl()).await;
+    let received = rig.transfer(socket, iter(content(1, CHUNKS))).await;
+    assert_eq!(received, hash_of(content(2, CHUNKS)));
+    assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(1, CHUNKS)));
+    rig.close(socket).await;
+
+    let (listener, local) = rig.listen(short_msl()).await;
+    let theirs = rig.theirs.clone();
+    let kernel = spawn_blocking(move || {
+        let stream = theirs.run(|| TcpStream::connect(local)).expect("the kernel connects");
+        kernel_exchange(stream, PATIENCE, content(4, CHUNKS))
+    });
+    let socket = rig.accept(listener).await;
+    let received = rig.transfer(socket, iter(content(3, CHUNKS))).await;
+    assert_eq!(received, hash_of(content(4, CHUNKS)));
+    assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(3, CHUNKS)));
+    rig.close(socket).await;
+    rig.close(listener).await;
+}
+
+#[test]
+fn with_offload_segments_cross_that_are_longer_than_the_mtu() {
+    on_tunnels(
+        |tunnel| tunnel,
+        |rig| async move {
+            transfer_both_ways(&rig).await;
+            let [ours, theirs] = octets_a_frame(&rig);
+            assert!(ours > 1500 && theirs > 1500, "{ours} and {theirs} octets");
+        },
+    );
+}
+
+#[test]
+fn without_offload_no_frame_is_longer_than_the_mtu() {
+    on_tunnels(
+        |tunnel| Tunnel { no_offload: true, mtu: 1400, ..tunnel },
+        |rig| async move {
+            let mut watch = rig.watch(&[pb::EventKind::SegmentReceived]).await;
+            transfer_both_ways(&rig).await;
+            let [ours, theirs] = octets_a_frame(&rig);
+            assert!(ours <= 1414 && theirs <= 1414, "{ours} and {theirs} octets");
+            // The kernel's SYN, and what it sent: nothing above what it was told.
+            let length = |event: &pb::Event| match &event.kind {
+                Some(pb::event::Kind::SegmentReceived(segment)) => Some(segment.length),
+                _ => None,
+            };
+            for _ in 0..1000 {
+                let length = watch.find(length).await;
+                assert!(length < 1400, "{length} octets in one segment");
+            }
+        },
+    );
+}
+
+#[test]
+fn connections_survive_an_interface_that_goes_down_and_up_and_not_its_removal() {
+    on_tunnels(
+        |tunnel| tunnel,
+        |rig| async move {
+            let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+            let (socket, mut kernel) = connected(&rig).await;
+            exchange(&rig, socket, &mut kernel).await;
+            rig.theirs.ip("link set t0 down");
+            until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
+            send_into_the_void(&rig, socket).await;
+            nothing_spins(&rig, socket).await;
+            rig.theirs.ip("link set t0 up");
+            if rig.theirs.address.is_ipv6() {
+                rig.theirs.ip(&format!("address replace {}/64 dev t0 nodad", rig.theirs.address));
+            }
+            until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
+            let mut late = [0; 4];
+            std::io::Read::read_exact(&mut kernel, &mut late).expect("what waited arrives");
+            assert_eq!(&late, b"lost");
+
+            rig.theirs.ip("link set t0 mtu 1300");
+            until_link_is(&mut watch, pb::LinkState::Up, 1300).await;
+            exchange(&rig, socket, &mut kernel).await;
+
+            rig.theirs.ip("link delete t0");
+            until_link_is(&mut watch, pb::LinkState::Gone, 1300).await;
+            send_into_the_void(&rig, socket).await;
+            nothing_spins(&rig, socket).await;
+            rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
+        },
+    );
+}
+
+#[test]
+fn an_interface_that_was_made_goes_with_its_stack_and_a_persistent_one_stays() {
+    on_both_families(|rig| async move {
+        for tap in [false, true] {
+            let kind = if tap { "tap" } else { "tun" };
+            let detach = pb::DetachRequest { name: "other".into() };
+            let chosen = Tunnel { name: String::new(), ..Tunnel::new(&rig, tap) };
+            let stack = chosen.attach(&rig, "other").await.expect("attached");
+            assert_eq!(stack.interface, format!("{kind}0"));
+            assert!(rig.ours.ip("-brief link").contains(&stack.interface));
+            rig.networks.clone().detach(detach.clone()).await.expect("detached");
+            assert!(!rig.ours.ip("-brief link").contains(&stack.interface));
+
+            rig.ours.ip(&format!("tuntap add dev t0 mode {kind}"));
+            let stack = Tunnel::new(&rig, tap).attach(&rig, "other").await.expect("attached");
+            assert_eq!((stack.interface.as_str(), stack.mtu), ("t0", 1500));
+            rig.networks.clone().detach(detach).await.expect("detached");
+            assert!(rig.ours.ip("-brief link").contains("t0"));
+            rig.ours.ip("link delete t0");
+        }
+    });
+}
+
+#[test]
+fn what_is_not_to_be_had_is_refused_by_name() {
+    on_both_families(|rig| async move {
+        for tap in [false, true] {
+            let good = Tunnel::new(&rig, tap);
+            good.attach(&rig, "first").await.expect("attached");
+            let elsewhere = Tunnel { name: "wire".to_owned(), ..good.clone() };
+            // In use; of another kind.
+            for taken in [good.clone(), Tunnel { tap: !tap, ..good.clone() }, elsewhere] {
+                let status = taken.attach(&rig, "second").await.expect_err("taken");
+                let expected = (Code::AlreadyExists, "EADDRINUSE");
+                assert_eq!((status.code(), errno(&status).as_str()), expected, "{status}");
+                assert!(status.message().contains(&format!("{:?}", taken.name)), "{status}");
+            }
+            let field = if tap { "tap" } else { "tun" };
+            for (wrong, what) in [
+                (Tunnel { name: "a/b".to_owned(), ..good.clone() }, "interface"),
+                (Tunnel { name: "sixteen-octets..".to_owned(), ..good.clone() }, "interface"),
+                (Tunnel { name: "t%d".to_owned(), ..good.clone() }, "interface"),
+                (Tunnel { addresses: vec![], ..good.clone() }, "addresses"),
+                (Tunnel { addresses: vec!["10.0.0.256".to_owned()], ..good.clone() }, "addresses[0]"),
+                (Tunnel { host_addresses: good.addresses.clone(), ..good.clone() }, "host_addresses[0]"),
+                (Tunnel { mtu: 500, ..good.clone() }, "mtu"),
+                (Tunnel { mtu: 65536, ..good.clone() }, "mtu"),
+            ] {
+                let status = wrong.attach(&rig, "second").await.expect_err("nonsense");
+                assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+                assert!(status.message().contains(&format!("{field}.{what}")), "{status}");
+            }
+            // What was refused left nothing behind.
+            assert_eq!(rig.ours.ip("-brief link").matches("t0").count(), 1);
+            let detach = pb::DetachRequest { name: "first".into() };
+            rig.networks.clone().detach(detach).await.expect("detached");
+        }
+    });
+}
