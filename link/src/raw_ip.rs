@@ -55,6 +55,7 @@ use crate::sys;
 #[derive(Debug)]
 pub struct RawIp {
     address: IpAddr,
+    interface: Option<String>,
     scope_id: u32,
     /// The interface that has the address, where one is known.
     owner: Option<String>,
@@ -127,6 +128,7 @@ impl RawIp {
         let icmp = if address.is_ipv4() { libc::IPPROTO_ICMP } else { libc::IPPROTO_ICMPV6 };
         Ok(RawIp {
             address,
+            interface: interface.map(str::to_owned),
             scope_id,
             owner,
             mtu,
@@ -145,6 +147,11 @@ impl RawIp {
     /// The address of the link.
     pub fn address(&self) -> IpAddr {
         self.address
+    }
+
+    /// The interface that it is bound to.
+    pub fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
     }
 
     /// The longest packet, in bytes with its IP header, that the interface owning the address sends: at most 65535.
