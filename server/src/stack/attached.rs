@@ -482,6 +482,10 @@ impl Site for Attached {
         BTreeMap::new()
     }
 
+    fn sleeps_until_told(&self) -> bool {
+        false
+    }
+
     fn frames_lost(&self) -> BTreeMap<&'static str, u64> {
         let mut all = BTreeMap::new();
         for (loss, count) in self.links.iter().flat_map(|link| link.losses.counts()) {

@@ -75,6 +75,9 @@ pub(super) trait Site {
     /// Frames that the host lost so far, by reason.
     fn frames_lost(&self) -> BTreeMap<&'static str, u64>;
 
+    /// Whether nothing but time and messages ends its sleep: no frame comes from outside.
+    fn sleeps_until_told(&self) -> bool;
+
     /// Waits for frames, for a message, or for so long.
     fn sleep(&mut self, at_most: Option<Duration>);
 }
