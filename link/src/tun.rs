@@ -18,7 +18,8 @@
 //!   to the interface; behind it, the link is a neighbor (TAP) or everybody (TUN) in that network.
 //! - **The carrier is the link**: a persistent interface has none while no program has it open, and gets one with the link,
 //!   which the kernel may show a moment later.
-//! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`).
+//! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`). The host loses its IPv6
+//!   addresses there for good, as on any interface, and keeps those of IPv4.
 //! - **What waits is limited** by the interface's queue, 500 frames of any length (`txqueuelen`). What the host sends
 //!   beyond it is lost, and counted by the host alone (`ip -s link`, dropped). To be sent there is no queue: it arrives
 //!   before the call is over.
@@ -49,6 +50,7 @@ use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
 use crate::af_packet::Received;
 use crate::error::LinkError;
 use crate::interface::{IP_PACKET_MAX, InterfaceName, Status};
+use crate::lost::Lost;
 use crate::netlink::Netlink;
 use crate::offload;
 use crate::raw_ip::SendError;
@@ -179,9 +181,9 @@ impl Tun {
         Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP)
     }
 
-    /// Frames that this link received and dropped because what they carry does not fit an IP packet.
-    pub fn oversized(&self) -> u64 {
-        self.oversized
+    /// What was lost of the frames that arrived. Those that did not fit its queue the interface counts: `ip -s link`.
+    pub fn lost(&self) -> Lost {
+        Lost { oversized: self.oversized, ..Lost::default() }
     }
 
     /// Has `registry` report, under `token`, when there is something to receive.

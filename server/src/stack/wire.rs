@@ -10,7 +10,7 @@ use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
 use sockwright_link::af_packet::Received;
 use sockwright_link::raw_ip::{Checksums, SendError};
-use sockwright_link::{AfPacket, RawIp, Status, Tun};
+use sockwright_link::{AfPacket, Lost, RawIp, Status, Tun};
 
 /// A link of the host.
 pub(super) enum Wire {
@@ -70,6 +70,13 @@ impl Device {
         }
     }
 
+    fn lost(&self) -> Lost {
+        match self {
+            Device::Packet(packet) => packet.lost(),
+            Device::Tun(tun) => tun.lost(),
+        }
+    }
+
     fn recv(&mut self) -> io::Result<Option<Received<'_>>> {
         match self {
             Device::Packet(packet) => packet.recv(),
@@ -108,6 +115,22 @@ impl Wire {
         }
     }
 
+    /// What was lost of what arrived.
+    pub(super) fn lost(&self) -> Lost {
+        match self {
+            Wire::RawIp(raw) => raw.lost(),
+            Wire::Interface(place) => place.device.lost(),
+        }
+    }
+
+    /// What became of an address of the host, where there is no interface of the stack's own to look at.
+    pub(super) fn change_of_address(&mut self) -> Option<LinkChange> {
+        match self {
+            Wire::RawIp(raw) => raw.look_at_mtu().map(LinkChange::Mtu),
+            Wire::Interface(_) => None,
+        }
+    }
+
     /// What it means to the sender of a packet that the host does not send it; `None`: it is lost on the way like any
     /// other. A frame that an interface does not take is lost; that the interface is down is told by itself.
     pub(super) fn unreachable(&self, error: &SendError) -> Option<Errno> {
@@ -139,7 +162,7 @@ impl Wire {
     /// The interface of the host that it is on.
     pub(super) fn interface(&self) -> Option<&str> {
         match self {
-            Wire::RawIp(_) => None,
+            Wire::RawIp(raw) => raw.interface(),
             Wire::Interface(place) => Some(place.device.interface()),
         }
     }
