@@ -191,7 +191,7 @@ impl Engine {
         let [stray_replies, echo_replies] = [(); 2].map(|()| Limiter::new(&mut rng));
         let idents = Idents::new(&mut rng);
         Engine {
-            defaults: config.options.clone().into(),
+            defaults: config.defaults().into(),
             ids,
             interfaces: Vec::new(),
             links_down: BTreeSet::new(),

@@ -40,6 +40,10 @@ pub struct TcpInfo {
     pub send_queue: u32,
     /// Octets that can be received by the user.
     pub receive_queue: u32,
+    /// Octets that the send buffer takes now: as the option says, or what it grew to with the congestion window.
+    pub send_buffer: u32,
+    /// Octets that the receive buffer takes now: as the option says, or what it grew to with what the user takes.
+    pub receive_buffer: u32,
     /// Octets of urgent data that the user has still to take; some may not be here yet.
     pub urgent: u32,
     /// Octets held out of order.

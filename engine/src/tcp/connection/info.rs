@@ -23,6 +23,8 @@ impl Connection {
             rcv_mss: self.rcv.mss,
             send_queue: self.snd.buffer.len(),
             receive_queue: self.rcv.ready.len() as u32,
+            send_buffer: self.send_capacity(),
+            receive_buffer: self.receive_capacity(),
             urgent: self.urgent_remaining(),
             out_of_order: self.rcv.assembler.len() as u32,
             srtt: self.rtt.srtt(),

@@ -108,7 +108,7 @@ impl Connection {
         if unsent > by_peer && by_peer < self.snd.mss && path_has_room {
             return Stall::Window;
         }
-        let full = self.snd.buffer.len() >= self.options.send_buffer;
+        let full = self.snd.buffer.len() >= self.send_capacity();
         if unsent == 0 && full && self.meters.refused_room && path_has_room {
             return Stall::Buffer;
         }

@@ -30,6 +30,7 @@ mod transmit;
 mod user;
 mod user_timeout;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
@@ -43,6 +44,7 @@ use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
+use super::receive::tuning::Tuning;
 use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::{ReceiveWindow, Room};
 use super::recovery::Recovery;
@@ -136,6 +138,8 @@ struct Receive {
     window: ReceiveWindow,
     mss: u32,
     ready: VecDeque<u8>,
+    /// What the buffer grew to, of a user who takes much.
+    tuning: Option<Box<Tuning>>,
     assembler: Assembler,
     sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
@@ -382,9 +386,22 @@ impl Connection {
     /// What the receive window follows from. What waits out of order lies inside the announced window and is counted by
     /// it. A buffer made smaller than what a window can tell counts as that: else it would be closed for ever.
     fn receive_room(&self) -> Room {
-        let capacity = self.options.receive_buffer.max(self.rcv.window.unit());
+        let capacity = self.receive_capacity().max(self.rcv.window.unit());
         let free = capacity.saturating_sub(self.rcv.ready.len() as u32);
         Room { nxt: self.rcv.nxt, free, capacity, mss: self.rcv.mss }
+    }
+
+    /// Octets that the receive buffer has.
+    pub(super) fn receive_capacity(&self) -> u32 {
+        let grown = self.rcv.tuning.as_ref().map_or(0, |tuning| tuning.capacity());
+        self.options.receive_buffer.max(grown.min(self.options.receive_buffer_max))
+    }
+
+    /// Octets that the send buffer has: room for what is in flight, and for as much again that the user sends while that is
+    /// acknowledged.
+    pub(super) fn send_capacity(&self) -> u32 {
+        let flights = self.congestion.cwnd().saturating_mul(2);
+        self.options.send_buffer.max(flights.min(self.options.send_buffer_max))
     }
 
     /// The sequence number of the first octet that the user has not taken.

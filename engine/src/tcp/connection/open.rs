@@ -171,7 +171,12 @@ impl Connection {
 
     /// A connection in TIME-WAIT, from its record.
     pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
-        let options = Options { msl: record.msl, receive_buffer: record.rcv_wnd, ..Options::default() };
+        let options = Options {
+            msl: record.msl,
+            receive_buffer: record.rcv_wnd,
+            receive_buffer_max: 0,
+            ..Options::default()
+        };
         let sizes = SegmentSizes { announce: 1, send: 1 };
         let origin = Origin {
             id: record.id,
@@ -242,6 +247,7 @@ impl Connection {
                 window: ReceiveWindow::new(Seq(0), 0, 0),
                 mss: sizes.announce,
                 ready: VecDeque::new(),
+                tuning: None,
                 assembler: Assembler::default(),
                 sack: SackReport::default(),
                 fin: None,
