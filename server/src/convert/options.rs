@@ -357,7 +357,8 @@ mod tests {
         for options in every_value {
             let patch = options_patch(Some(&options_to_proto(&options))).unwrap();
             // Whoever is told a user timeout has one of its own.
-            let options = Options { user_timeout_set: true, ..options };
+            let (send_buffer_max, receive_buffer_max) = (options.send_buffer, options.receive_buffer);
+            let options = Options { user_timeout_set: true, send_buffer_max, receive_buffer_max, ..options };
             assert_eq!(patch.apply(&Options::default()), Ok(options));
         }
         assert_eq!(options_patch(None), Ok(OptionsPatch::default()));
