@@ -181,12 +181,12 @@ impl Engine {
     /// no record of them, so that a socket at the port they left by has to do.
     fn datagram_too_big(&mut self, now: Instant, tuple: Tuple, mtu: u32, len: usize) -> bool {
         let connected = self.demux.connected(PortKind::Udp, &tuple);
-        let sender = connected.or_else(|| self.demux.bound(PortKind::Udp, tuple.local));
-        let Some(claimed) = claim(tuple.local.is_ipv4(), mtu, len) else { return false };
-        if sender.is_none() || len > self.mtu_to(tuple.remote.ip()) {
+        let sender = connected.or_else(|| self.demux.bound(PortKind::Udp, tuple.local()));
+        let Some(claimed) = claim(tuple.local().is_ipv4(), mtu, len) else { return false };
+        if sender.is_none() || len > self.mtu_to(tuple.remote().ip()) {
             return false;
         }
-        self.paths.learn(&mut self.shared.cx(now), tuple.remote.ip(), claimed);
+        self.paths.learn(&mut self.shared.cx(now), tuple.remote().ip(), claimed);
         true
     }
 
@@ -204,7 +204,7 @@ impl Engine {
     pub(super) fn on_send_failure(&mut self, now: Instant, packet: &[u8], errno: Errno) {
         let Ok(quoted) = Quoted::parse(packet) else { return };
         let Some((kind, tuple)) = sender_of(&quoted) else { return };
-        let found = self.demux.connected(kind, &tuple).or_else(|| self.demux.bound(kind, tuple.local));
+        let found = self.demux.connected(kind, &tuple).or_else(|| self.demux.bound(kind, tuple.local()));
         let Some(id) = found else { return };
         self.touch(id);
         let mut cx = self.shared.cx(now);
@@ -242,5 +242,5 @@ fn sender_of(quoted: &Quoted<'_>) -> Option<(PortKind, Tuple)> {
         _ => return None,
     };
     let local = SocketAddr::new(quoted.src, quoted.src_port);
-    Some((kind, Tuple { local, remote: SocketAddr::new(quoted.dst, quoted.dst_port) }))
+    Some((kind, Tuple::new(local, SocketAddr::new(quoted.dst, quoted.dst_port))))
 }

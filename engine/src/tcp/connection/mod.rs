@@ -250,7 +250,7 @@ impl Connection {
             return self.break_invariant(cx, "transition");
         };
         let from = core::mem::replace(&mut self.state, to);
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         cx.tell(self.id, EventKind::TcpState { from, to, cause, local, remote: Some(remote) });
         match to {
             State::Closed => self.on_closed(cx),
