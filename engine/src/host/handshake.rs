@@ -254,7 +254,7 @@ impl Engine {
         }
         let hold = Hold::Bound { reuse: socket.options.reuse_address, listening: false };
         self.ports.hold(PortKind::Tcp, tuple.local(), child, hold);
-        self.demux.connect(PortKind::Tcp, tuple, child);
+        self.demux.connect(&self.sockets, PortKind::Tcp, tuple, child);
 
         let mut cx = self.shared.cx(now);
         let (local, remote) = (tuple.local(), Some(tuple.remote()));
@@ -339,7 +339,7 @@ impl Engine {
             && socket.tcp_state() == Some(State::TimeWait)
             && let Some(tuple) = socket.tuple()
         {
-            self.demux.connect(PortKind::Tcp, tuple, before);
+            self.demux.connect(&self.sockets, PortKind::Tcp, tuple, before);
         }
     }
 

@@ -192,7 +192,7 @@ impl Engine {
         }
         let found = self
             .demux
-            .connected(PortKind::Tcp, &tuple)
+            .connected(&self.sockets, PortKind::Tcp, &tuple)
             .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local()));
         match found {
             Some(id) => {
@@ -274,7 +274,7 @@ impl Engine {
         let remote = SocketAddr::new(packet.src, datagram.src_port);
         let found = self
             .demux
-            .connected(PortKind::Udp, &Tuple::new(local, remote))
+            .connected(&self.sockets, PortKind::Udp, &Tuple::new(local, remote))
             .or_else(|| self.demux.bound(PortKind::Udp, local));
         let Some(id) = found else {
             if !arrived.shared_with_host || self.ports.in_use(PortKind::Udp, local) {

@@ -107,7 +107,7 @@ impl Engine {
     ) -> Result<(), OpError> {
         let local = self.local_for(now, id, remote)?;
         let tuple = Tuple::new(local, remote);
-        if self.demux.connected(PortKind::Tcp, &tuple).is_some() || local == remote {
+        if self.demux.connected(&self.sockets, PortKind::Tcp, &tuple).is_some() || local == remote {
             return Err(OpError {
                 detail: Some("This connection exists already."),
                 ..Errno::EADDRINUSE.into()
@@ -130,7 +130,7 @@ impl Engine {
         if fast_open {
             connection.open_fast(&mut cx, data);
         }
-        self.demux.connect(PortKind::Tcp, tuple, id);
+        self.demux.connect(&self.sockets, PortKind::Tcp, tuple, id);
         self.open_socket(id)?.phase = Phase::Connection(Box::new(connection));
         self.touch(id);
         Ok(())
@@ -156,10 +156,10 @@ impl Engine {
             Some(local) if local.ip().is_unspecified() => Ok(SocketAddr::new(own, local.port())),
             Some(local) => Ok(local),
             None => {
-                let demux = &self.demux;
+                let (demux, sockets) = (&self.demux, &self.sockets);
                 let free = |port| {
                     let local = SocketAddr::new(own, port);
-                    local != remote && demux.connected(kind, &Tuple::new(local, remote)).is_none()
+                    local != remote && demux.connected(sockets, kind, &Tuple::new(local, remote)).is_none()
                 };
                 let shareable = kind == PortKind::Tcp;
                 let port =
@@ -174,7 +174,7 @@ impl Engine {
     fn set_peer(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<(), OpError> {
         let local = self.local_for(now, id, remote)?;
         let tuple = Tuple::new(local, remote);
-        if self.demux.connected(PortKind::Udp, &tuple).is_some_and(|other| other != id) {
+        if self.demux.connected(&self.sockets, PortKind::Udp, &tuple).is_some_and(|other| other != id) {
             return Err(Errno::EADDRINUSE.into());
         }
         let socket = self.open_socket(id)?;
@@ -186,7 +186,7 @@ impl Engine {
         }
         // It hears its peer alone from now on.
         self.demux.unbind(PortKind::Udp, bound, id);
-        self.demux.connect(PortKind::Udp, tuple, id);
+        self.demux.connect(&self.sockets, PortKind::Udp, tuple, id);
         if bound != local {
             self.rename(id, bound, local);
         }

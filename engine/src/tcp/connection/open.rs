@@ -242,7 +242,7 @@ impl Connection {
                 window: ReceiveWindow::new(Seq(0), 0, 0),
                 mss: sizes.announce,
                 ready: VecDeque::new(),
-                assembler: Assembler::default(),
+                assembler: Rest::default(),
                 sack: SackReport::default(),
                 fin: None,
                 urgent: ReceiveUrgent::default(),
