@@ -9,7 +9,7 @@
 //! Ours is a source or a sink of the Traffic service. Goodput is what the receiver read, from 300 ms after the connection
 //! was open.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -25,7 +25,7 @@ use tonic::transport::Channel;
 use crate::figure::{Better, Bounds, Case, Figure, Round, Sample};
 use crate::kernel;
 use crate::net::{Host, World};
-use crate::service;
+use crate::{service, smoltcp_peer};
 
 pub(crate) const AF_PACKET: Case = Case {
     name: "af_packet",
@@ -46,6 +46,18 @@ pub(crate) const RAW_IP: Case = Case {
         figure("raw_ip on loopback: receives", "kernel to kernel", 0.35, 0.5),
     ],
     measure: raw_ip,
+    once: false,
+};
+
+pub(crate) const TUNNELS: Case = Case {
+    name: "tunnels",
+    figures: &[
+        figure("TUN with offload: sends", "smoltcp over TAP", 4.0, 8.0),
+        figure("TUN with offload: receives", "smoltcp over TAP", 4.0, 8.0),
+        figure("TAP with offload: sends", "smoltcp over TAP", 4.0, 8.0),
+        figure("TAP with offload: receives", "smoltcp over TAP", 4.0, 8.0),
+    ],
+    measure: tunnels,
     once: false,
 };
 
@@ -113,6 +125,61 @@ fn raw_ip(round: &Round) -> anyhow::Result<Vec<Sample>> {
     Ok(vec![both(Way::Sends)?, both(Way::Receives)?])
 }
 
+fn tunnels(round: &Round) -> anyhow::Result<Vec<Sample>> {
+    let ours = |way, link: &Link| {
+        let world = world()?;
+        let host = world.wire_pairs()[0].0.clone();
+        let kernel = Host { address: HOST.into(), ..host.clone() };
+        goodput(&host, &kernel, way, Who::Ours, link.clone(), round.length)
+    };
+    let (addresses, host_addresses) = (vec![format!("{STACK}/24")], vec![format!("{HOST}/24")]);
+    let tun = Link::Tun(pb::Tun {
+        addresses: addresses.clone(),
+        host_addresses: host_addresses.clone(),
+        ..Default::default()
+    });
+    let tap = Link::Tap(pb::Tap { addresses, host_addresses, ..Default::default() });
+    let mut samples = Vec::new();
+    for link in [tun, tap] {
+        for way in [Way::Sends, Way::Receives] {
+            samples.push(round.compare(|| ours(way, &link), || smoltcp_over_tap(way, round.length))?);
+        }
+    }
+    Ok(samples)
+}
+
+/// Gbit/s of a smoltcp on a TAP, to or from the kernel's TCP on the host's side of it.
+fn smoltcp_over_tap(way: Way, length: Duration) -> anyhow::Result<f64> {
+    let world = world()?;
+    let host = world.wire_pairs()[0].0.clone();
+    host.ip("tuntap add name tap0 mode tap");
+    host.ip(&format!("address add {HOST}/24 dev tap0"));
+    host.ip("link set tap0 up");
+    let (stop, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let smoltcp = scope.spawn(|| host.run(|| smoltcp_peer::serve_on_tap("tap0", STACK, &over)));
+        let port = if way == Way::Sends { smoltcp_peer::SOURCE } else { smoltcp_peer::SINK };
+        let measured = host.run(|| {
+            let stream = kernel::connect((STACK, port).into())?;
+            let octets = AtomicU64::new(0);
+            thread::scope(|scope| {
+                let kernel = scope.spawn(|| match way {
+                    Way::Sends => kernel::read_until(stream, &octets, &stop),
+                    Way::Receives => kernel::write_until(stream, &octets, &stop),
+                });
+                let measured = rate(&octets, length);
+                stop.store(true, Ordering::Relaxed);
+                kernel.join().map_err(|_| anyhow!("the kernel's program panicked"))??;
+                anyhow::Ok(measured)
+            })
+        });
+        // It serves until the kernel's program, which may wait for it, has ended.
+        over.store(true, Ordering::Relaxed);
+        smoltcp.join().map_err(|_| anyhow!("smoltcp panicked"))??;
+        measured
+    })
+}
+
 fn iperf3(round: &Round) -> anyhow::Result<Vec<Sample>> {
     let sample = round.compare(
         || over_veth(Way::Sends, Who::Kernel, true, round.length),
@@ -168,7 +235,8 @@ pub(crate) fn goodput(
     link: Link,
     length: Duration,
 ) -> anyhow::Result<f64> {
-    let peer = Peer::start(far.run(|| kernel::listen(far.port(PORT)))?, way);
+    // On any address: an interface of ours gets the host's only when it is made.
+    let peer = Peer::start(far.run(|| kernel::listen((Ipv4Addr::UNSPECIFIED, PORT).into()))?, way);
     let measured = match (who, way) {
         (Who::Ours, _) => {
             let remote = far.port(PORT);
@@ -199,7 +267,7 @@ pub(crate) fn goodput(
         (Who::Kernel, Way::Sends) => {
             let stream = near.run(|| kernel::connect(far.port(PORT)))?;
             let stop = Arc::clone(&peer.stop);
-            let sender = thread::spawn(move || kernel::write_until(stream, &stop));
+            let sender = thread::spawn(move || kernel::write_until(stream, &AtomicU64::new(0), &stop));
             let measured = peer.watch(length)?;
             peer.stop.store(true, Ordering::Relaxed);
             sender.join().map_err(|_| anyhow!("the sender panicked"))??;
@@ -210,7 +278,7 @@ pub(crate) fn goodput(
             let octets = Arc::new(AtomicU64::new(0));
             let receiver = thread::spawn({
                 let octets = Arc::clone(&octets);
-                move || kernel::read_all(stream, &octets)
+                move || kernel::read_until(stream, &octets, &AtomicBool::new(false))
             });
             let measured = rate(&octets, length);
             peer.stop.store(true, Ordering::Relaxed);
@@ -260,8 +328,8 @@ impl Peer {
                 let (stream, _) = listener.accept()?;
                 _ = accepted.send(());
                 match way {
-                    Way::Sends => kernel::read_all(stream, &octets),
-                    Way::Receives => kernel::write_until(stream, &stop),
+                    Way::Sends => kernel::read_until(stream, &octets, &AtomicBool::new(false)),
+                    Way::Receives => kernel::write_until(stream, &octets, &stop),
                 }
             }
         });
@@ -301,3 +369,6 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const INTERVAL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(10);
 const PORT: u16 = 5001;
+/// Of the host, and of the stack, on a TUN or TAP interface.
+const HOST: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 1);
+const STACK: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 2);

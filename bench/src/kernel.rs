@@ -33,27 +33,33 @@ pub(crate) fn cubic(address: SocketAddr) -> anyhow::Result<Socket> {
     Ok(socket)
 }
 
-/// Reads to the end, and counts.
-pub(crate) fn read_all(mut stream: TcpStream, octets: &AtomicU64) -> anyhow::Result<()> {
+/// Reads to the end, or until told to stop, and counts.
+pub(crate) fn read_until(mut stream: TcpStream, octets: &AtomicU64, stop: &AtomicBool) -> anyhow::Result<()> {
     let mut buffer = vec![0; CHUNK];
-    loop {
+    while !stop.load(Ordering::Relaxed) {
         match stream.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(some) => octets.fetch_add(some as u64, Ordering::Relaxed),
+            Ok(0) => break,
+            Ok(some) => _ = octets.fetch_add(some as u64, Ordering::Relaxed),
             // The other side is measured no longer.
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
             Err(error) => return Err(error.into()),
         };
     }
+    Ok(())
 }
 
-/// Writes until it is told to stop, or nobody reads any more.
-pub(crate) fn write_until(mut stream: TcpStream, stop: &AtomicBool) -> anyhow::Result<()> {
+/// Writes until told to stop, or nobody reads any more, and counts.
+pub(crate) fn write_until(
+    mut stream: TcpStream,
+    octets: &AtomicU64,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
     let chunk = vec![7; CHUNK];
     while !stop.load(Ordering::Relaxed) {
-        match stream.write_all(&chunk) {
+        match stream.write(&chunk) {
+            Ok(some) => _ = octets.fetch_add(some as u64, Ordering::Relaxed),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => break,
-            result => result?,
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

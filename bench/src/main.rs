@@ -61,6 +61,7 @@ struct Arguments {
 const CASES: &[Case] = &[
     bulk::AF_PACKET,
     bulk::RAW_IP,
+    bulk::TUNNELS,
     bulk::IPERF3,
     lab::FLOW,
     latency::CASE,

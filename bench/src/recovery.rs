@@ -11,7 +11,7 @@
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -126,7 +126,7 @@ fn joined(receiver: Receiver) -> anyhow::Result<f64> {
 fn send_from_kernel(host: &Host, remote: SocketAddr, receiver: Receiver) -> anyhow::Result<f64> {
     let stream = host.run(|| kernel::connect(remote))?;
     // Ends when the receiver has gone.
-    kernel::write_until(stream, &AtomicBool::new(false))?;
+    kernel::write_until(stream, &AtomicU64::new(0), &AtomicBool::new(false))?;
     joined(receiver)
 }
 

@@ -1,17 +1,19 @@
-//! smoltcp as a peer: two of it joined in memory.
+//! smoltcp as a peer: two of it joined in memory, and one on a TAP of the host.
 //!
-//! Set up to be fast: no congestion control, no delayed acknowledgments, no Nagle, and the buffers that it is fastest with.
+//! Set up as its own benchmark is: no congestion control, buffers of 65,535 octets, with which it is fastest.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TunTapInterface, TxToken};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpCidr};
+use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 
 /// Gbit/s of one flow between two smoltcp joined by queues, in one thread.
 pub(crate) fn pair_in_memory(mtu: usize, length: Duration) -> anyhow::Result<f64> {
@@ -48,6 +50,42 @@ pub(crate) fn pair_in_memory(mtu: usize, length: Duration) -> anyhow::Result<f64
             }
         }
     }
+}
+
+/// Serves on a TAP of this name, in the namespace of the thread, until told to stop: who connects to port 1234 gets octets,
+/// and who connects to 1235 gets rid of them.
+pub(crate) fn serve_on_tap(name: &str, address: Ipv4Addr, stop: &AtomicBool) -> anyhow::Result<()> {
+    let device = TunTapInterface::new(name, Medium::Ethernet).context("open the TAP")?;
+    let fd = device.as_raw_fd();
+    let mac = HardwareAddress::Ethernet(EthernetAddress([2, 0, 0, 0, 0, 1]));
+    let mut station = Station::new(device, mac, address);
+    let sink = station.sockets.add(socket());
+    let source = station.handle;
+    while !stop.load(Ordering::Relaxed) {
+        station.poll();
+        let socket = station.sockets.get_mut::<tcp::Socket>(source);
+        if !socket.is_open() {
+            socket.listen(SOURCE).map_err(|why| anyhow!("{why}"))?;
+        }
+        while socket.can_send() {
+            socket.send(|room| (room.len(), ())).map_err(|why| anyhow!("{why}"))?;
+        }
+        let socket = station.sockets.get_mut::<tcp::Socket>(sink);
+        if !socket.is_open() {
+            socket.listen(SINK).map_err(|why| anyhow!("{why}"))?;
+        }
+        while socket.can_recv() {
+            socket.recv(|data| (data.len(), ())).map_err(|why| anyhow!("{why}"))?;
+        }
+        let now = Instant::now();
+        let wait = match station.interface.poll_at(now, &station.sockets) {
+            Some(at) if at <= now => continue,
+            Some(at) => (at - now).min(NAP),
+            None => NAP,
+        };
+        smoltcp::phy::wait(fd, Some(wait))?;
+    }
+    Ok(())
 }
 
 /// One smoltcp, and one socket of it.
@@ -92,10 +130,7 @@ impl<D: Device> Station<D> {
 
 fn socket() -> tcp::Socket<'static> {
     let buffer = || tcp::SocketBuffer::new(vec![0; BUFFER]);
-    let mut socket = tcp::Socket::new(buffer(), buffer());
-    socket.set_ack_delay(None);
-    socket.set_nagle_enabled(false);
-    socket
+    tcp::Socket::new(buffer(), buffer())
 }
 
 /// A device whose frames its owner carries.
@@ -151,7 +186,12 @@ impl TxToken for ToSend<'_> {
     }
 }
 
+/// Where it sends octets.
+pub(crate) const SOURCE: u16 = 1234;
+/// Where it takes octets.
+pub(crate) const SINK: u16 = 1235;
 /// Octets of each buffer.
 const BUFFER: usize = 65_535;
 const PORT: u16 = 80;
 const WARM_UP: Duration = Duration::from_millis(100);
+const NAP: smoltcp::time::Duration = smoltcp::time::Duration::from_millis(50);

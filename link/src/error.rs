@@ -25,6 +25,8 @@ pub enum LinkError {
     NoTunDevice(io::Error),
     /// No network namespace has this name.
     NoSuchNamespace(String),
+    /// The process may not make namespaces of its own.
+    NoNamespaces(io::Error),
     /// The address belongs to no interface of this host, or is not a unicast address.
     AddressNotOwned(IpAddr),
     /// Another station on the link has the address.
@@ -68,7 +70,8 @@ impl fmt::Display for LinkError {
         match self {
             LinkError::NotPermitted { what, capability } => write!(
                 f,
-                "not permitted to {what}: run with {capability}, as root, or in a user namespace of its own"
+                "not permitted to {what}: run with {capability}, as root, or in a user namespace of its own \
+                 (sockwrightd --isolated)"
             ),
             LinkError::NoSuchInterface(name) => write!(f, "there is no network interface named {name:?}"),
             LinkError::InterfaceTaken(name) => write!(
@@ -84,6 +87,12 @@ impl fmt::Display for LinkError {
             LinkError::NoSuchNamespace(name) => write!(
                 f,
                 "there is no network namespace named {name:?}; `ip netns add` makes one, `ip netns` lists them"
+            ),
+            LinkError::NoNamespaces(source) => write!(
+                f,
+                "could not make a user and a network namespace: {source}; \
+                 kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns and \
+                 user.max_user_namespaces (sysctl), or the container's seccomp profile, may forbid it"
             ),
             LinkError::AddressNotOwned(address) => write!(
                 f,
@@ -108,7 +117,9 @@ impl fmt::Display for LinkError {
 impl Error for LinkError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            LinkError::Io { source, .. } | LinkError::NoTunDevice(source) => Some(source),
+            LinkError::Io { source, .. }
+            | LinkError::NoTunDevice(source)
+            | LinkError::NoNamespaces(source) => Some(source),
             _ => None,
         }
     }

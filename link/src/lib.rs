@@ -14,6 +14,7 @@
 //! | [`af_packet`] | a station of its own on an interface of the host | `CAP_NET_RAW` |
 //! | [`tun`] | the other end of a TUN or TAP interface | `/dev/net/tun`, and `CAP_NET_ADMIN` to make one |
 //! | [`guard`] | ports taken from the kernel | free ports |
+//! | [`isolation`] | namespaces of the process's own, with what links need in them | nothing, where users may |
 //! | [`netns`] | running any of these in another network namespace | `CAP_SYS_ADMIN` |
 //!
 //! `unsafe` is denied everywhere but in `sys`, which holds the few system calls that socket2 and mio lack.
@@ -25,6 +26,7 @@ mod error;
 pub mod guard;
 pub mod impair;
 mod interface;
+pub mod isolation;
 mod netlink;
 pub mod netns;
 mod offload;

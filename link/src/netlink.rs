@@ -43,6 +43,16 @@ impl Netlink {
         self.ask(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_REPLACE, &body)
     }
 
+    /// Makes a veth pair: two interfaces that are each the other's wire.
+    pub(crate) fn add_veth(&self, [one, other]: [&str; 2]) -> io::Result<()> {
+        let named = |name: &str| attribute(libc::IFLA_IFNAME, &[name.as_bytes(), &[0]].concat());
+        let peer = attribute(VETH_INFO_PEER, &[about_link(0, 0), named(other)].concat());
+        let kind =
+            [attribute(libc::IFLA_INFO_KIND, b"veth"), attribute(libc::IFLA_INFO_DATA, &peer)].concat();
+        let body = [about_link(0, 0), named(one), attribute(libc::IFLA_LINKINFO, &kind)].concat();
+        self.ask(libc::RTM_NEWLINK, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &body)
+    }
+
     /// Brings the interface of this index up.
     pub(crate) fn set_up(&self, index: u32) -> io::Result<()> {
         self.ask(libc::RTM_NEWLINK, 0, &about_link(index, libc::IFF_UP as u32))
@@ -94,6 +104,8 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     octets
 }
 
+/// The attribute of a veth's data that says what the other end is to be.
+const VETH_INFO_PEER: u16 = 1;
 /// Octets of the header of a message.
 const HEADER_LEN: usize = 16;
 /// Octets of the header of an attribute.

@@ -22,6 +22,7 @@ use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
 use sockwright_proto::v1::traffic_server::TrafficServer;
 use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio_stream::{StreamExt, StreamMap};
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
@@ -39,7 +40,7 @@ use crate::sessions::Sessions;
 
 /// A server that has its address.
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     address: SocketAddr,
     config: Config,
     parts: Parts,
@@ -76,13 +77,26 @@ impl Parts {
 impl Server {
     /// Takes an address to listen on; port 0 is any free one.
     pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        let parts = Parts::new(&config);
-        Ok(Server { listener, address, config, parts })
+        Self::serving(vec![TcpListener::bind(address).await?], config)
     }
 
-    /// Where it listens.
+    /// Takes sockets that listen already, each wherever it is: a socket keeps the network namespace that it was made in.
+    pub fn on(listeners: Vec<std::net::TcpListener>, config: Config) -> io::Result<Self> {
+        let listener = |listener: std::net::TcpListener| {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        };
+        Self::serving(listeners.into_iter().map(listener).collect::<io::Result<_>>()?, config)
+    }
+
+    fn serving(listeners: Vec<TcpListener>, config: Config) -> io::Result<Self> {
+        let first = listeners.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let address = first.local_addr()?;
+        let parts = Parts::new(&config);
+        Ok(Server { listeners, address, config, parts })
+    }
+
+    /// Where it listens, or does first.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
@@ -94,12 +108,14 @@ impl Server {
     /// Serves until `stop` is over, and then drains: streams end with UNAVAILABLE, calls that wait with `ENETDOWN`,
     /// attached stacks reset their connections and give their ports back. Takes a few seconds at most.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
-        let Server { listener, config, parts, .. } = self;
+        let Server { listeners, config, parts, .. } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
         set_health(&health, true).await;
         let keep_alive = config.keep_alive;
         let calls = config.limits.calls_per_connection;
 
+        let listeners = listeners.into_iter().map(|at| TcpIncoming::from(at).with_nodelay(Some(true)));
+        let accepted = StreamMap::from_iter(listeners.enumerate()).map(|(_, accepted)| accepted);
         let (drain, draining) = tokio::sync::oneshot::channel::<()>();
         let serving = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(keep_alive.interval))
@@ -120,7 +136,7 @@ impl Server {
             .add_service(SessionsServer::from_arc(Arc::clone(&parts.sessions)))
             .add_service(NetworksServer::from_arc(Arc::clone(&parts.labs)))
             .add_service(TrafficServer::from_arc(Arc::clone(&parts.traffic)))
-            .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async {
+            .serve_with_incoming_shutdown(accepted, async {
                 // The sender is never dropped before it has sent.
                 _ = draining.await;
             });

@@ -129,3 +129,38 @@ fn without_the_privilege_an_attach_is_eperm_and_the_server_goes_on() {
     signal(&child, "-TERM");
     assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
 }
+
+#[test]
+fn it_begins_with_the_labs_and_stacks_that_it_is_given() {
+    use sockwright_proto::v1::ListStacksRequest;
+    use sockwright_proto::v1::networks_client::NetworksClient;
+    let raw = "raw-ip,name=lo,address=127.0.0.1";
+    let mut child = sockwrightd(&["--listen", "127.0.0.1:0", "--lab", "lab=a,b", "--attach", raw]);
+    let (line, _stdout) = ready(&mut child);
+    let Some(address) = line.strip_prefix("listening on ") else {
+        let said = child.wait_with_output().unwrap();
+        let said = String::from_utf8(said.stderr).unwrap();
+        assert!(said.contains("not permitted"), "{said}");
+        return eprintln!("skipped: {}", said.trim());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let channel = tonic::transport::Channel::from_shared(format!("http://{address}")).unwrap();
+        let mut networks = NetworksClient::new(channel.connect().await.unwrap());
+        let stacks = networks.list_stacks(ListStacksRequest::default()).await.unwrap().into_inner().stacks;
+        let told: Vec<_> = stacks.iter().map(|stack| (stack.name.as_str(), stack.link.as_str())).collect();
+        assert_eq!(told, [("lab/a", "virtual"), ("lab/b", "virtual"), ("lo", "raw_ip")]);
+    });
+    signal(&child, "-TERM");
+    assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
+}
+
+#[test]
+fn a_program_that_is_asked_to_end_ends_the_server() {
+    let program = ["--listen", "127.0.0.1:0", "--", "sh", "-c", "echo there; exec sleep 1000"];
+    let mut child = sockwrightd(&program);
+    let (line, _stdout) = ready(&mut child);
+    assert_eq!(line, "there", "what it says is all that is said");
+    signal(&child, "-TERM");
+    assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(128 + 15));
+}

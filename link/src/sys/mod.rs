@@ -17,6 +17,6 @@ pub(crate) use interface::{
     interface_addresses, interface_flags, interface_index, interface_index_of, interface_mtu,
 };
 pub(crate) use message::{Message, receive};
-pub(crate) use namespace::enter_network_namespace;
+pub(crate) use namespace::{enter_network_namespace, enter_new_user_and_network_namespace, user_and_group};
 pub(crate) use option::{count_receive_drops, set_receive_buffer};
 pub(crate) use tun::{become_interface, set_header_length, set_offloads};

@@ -202,7 +202,7 @@ fn mtu_within(mtu: u32, most: u32, addresses: &[Address], link: &str) -> Result<
 /// The status of a link that was not to be had.
 pub(super) fn refused(error: &LinkError) -> Status {
     let errno = match error {
-        LinkError::NotPermitted { .. } => Errno::EPERM,
+        LinkError::NotPermitted { .. } | LinkError::NoNamespaces(_) => Errno::EPERM,
         LinkError::NoSuchInterface(_) | LinkError::NoSuchNamespace(_) => Errno::ENODEV,
         LinkError::NoTunDevice(source) if source.kind() == io::ErrorKind::PermissionDenied => Errno::EPERM,
         LinkError::NoTunDevice(_) => Errno::ENODEV,

@@ -90,6 +90,7 @@ fn refused(error: LinkError) -> OpError {
         | LinkError::AddressTaken(_)
         | LinkError::InterfaceTaken(_)
         | LinkError::NoTunDevice(_)
+        | LinkError::NoNamespaces(_)
         | LinkError::Io { .. } => {
             (Errno::ENOBUFS, "the host's kernel refused a socket to hold the port; the server's log says why")
         }

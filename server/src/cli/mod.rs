@@ -1,0 +1,233 @@
+//! What the command line of `sockwrightd` says, and what comes of it.
+//!
+//! Owns the order in which a server begins: it listens where it was started, moves into namespaces of its own if it is to,
+//! and only then has threads; it serves once its first stacks are there.
+
+mod program;
+mod stacks;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser};
+use sockwright_link::isolation;
+use sockwright_proto::v1::networks_server::Networks;
+use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tonic::{Request, Status};
+use tracing_subscriber::EnvFilter;
+
+use self::program::Program;
+use crate::config::Config;
+use crate::demo::{self, Ladder};
+use crate::server::Server;
+
+/// A gRPC server that owns TCP peers of its own.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "sockwrightd", version, about, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Where to listen; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    pub listen: String,
+    /// Run in a user and a network namespace of its own, where an ordinary user may have every link. It listens outside, and
+    /// on loopback inside.
+    #[arg(long)]
+    pub isolated: bool,
+    /// Begin with a stack on a real link: raw-ip, af-packet, tun or tap. More than once for more.
+    ///
+    /// Keys: name, address (once for each), interface; of af-packet and tap: mac, vlan, gateway, route=NETWORK=GATEWAY; of
+    /// tun and tap: host (the host's addresses), mtu, no-offload.
+    #[arg(long, value_name = "KIND[,KEY=VALUE...]", value_parser = stacks::attached)]
+    pub attach: Vec<AttachRequest>,
+    /// Begin with a lab, under a virtual clock. More than once for more.
+    #[arg(long, value_name = "NAME=STACK,STACK...", value_parser = stacks::lab)]
+    pub lab: Vec<CreateLabRequest>,
+    /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
+    #[arg(long)]
+    pub demo: bool,
+    /// With --demo: exit after it.
+    #[arg(long, requires = "demo")]
+    pub exit: bool,
+    /// Log more to stderr; twice for everything. RUST_LOG says it in detail.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// A program to run while serving, with SOCKWRIGHT_SERVER in its environment. The server ends with it, as it does.
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+impl Cli {
+    /// Does what the command line says, until SIGINT or SIGTERM, or until its program has ended.
+    pub fn run(self) -> ExitCode {
+        self.log();
+        let listeners = match self.listeners() {
+            Ok(listeners) => listeners,
+            Err(problem) => return fail(&problem),
+        };
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&format!("no threads to run on: {error}")),
+        };
+        let code = runtime.block_on(self.serve(listeners));
+        // Whatever is still under way after draining is not waited for.
+        runtime.shutdown_background();
+        code
+    }
+
+    /// What is listened on: where the process was started, and where it is by now if that is elsewhere.
+    fn listeners(&self) -> Result<Vec<TcpListener>, String> {
+        let refused = |address: &dyn std::fmt::Display| {
+            let address = address.to_string();
+            move |error: io::Error| format!("cannot listen on {address}: {error}")
+        };
+        let outside = TcpListener::bind(&self.listen).map_err(refused(&self.listen))?;
+        if !self.isolated {
+            return Ok(vec![outside]);
+        }
+        let mut inside = outside.local_addr().map_err(refused(&self.listen))?;
+        isolation::isolate().map_err(|error| error.to_string())?;
+        if !inside.ip().is_loopback() && !inside.ip().is_unspecified() {
+            // Outside it is an address of the host, which nobody has in here.
+            inside = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inside.port());
+        }
+        Ok(vec![outside, TcpListener::bind(inside).map_err(refused(&inside))?])
+    }
+
+    async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
+        let signals =
+            signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
+        let (mut interrupt, mut terminate) = match signals {
+            Ok(signals) => signals,
+            Err(error) => return fail(&format!("signals cannot be handled: {error}")),
+        };
+        let inside = listeners.last().and_then(|listener| listener.local_addr().ok());
+        let server = match Server::on(listeners, Config::default()) {
+            Ok(server) => server,
+            Err(error) => return fail(&format!("cannot listen on {}: {error}", self.listen)),
+        };
+        if let Err(status) = self.begin(&server).await {
+            return fail(status.message());
+        }
+        if self.demo {
+            let colour = io::stdout().is_terminal();
+            match demo::play(&server).await {
+                Ok(story) => print(&Ladder::of(&story).to_text(colour)),
+                Err(status) => return fail(&format!("the demo failed: {}", status.message())),
+            }
+            if self.exit {
+                return ExitCode::SUCCESS;
+            }
+        }
+        let mut program = match self.program.is_empty() {
+            true => None,
+            false => match Program::start(&self.program, inside.unwrap_or(server.local_addr())) {
+                Ok(program) => Some(program),
+                Err(error) => {
+                    fail(&format!("cannot run {}: {error}", self.program[0].display()));
+                    return program::exit_code_of_none(&error);
+                }
+            },
+        };
+        if program.is_none() {
+            print(&self.ready(&server));
+        }
+        let mut code = ExitCode::SUCCESS;
+        let stop = async {
+            match &mut program {
+                None => either(&mut interrupt, &mut terminate).await,
+                Some(program) => code = attend(program, &mut interrupt, &mut terminate).await,
+            }
+            tokio::spawn(async move {
+                either(&mut interrupt, &mut terminate).await;
+                std::process::exit(130);
+            });
+        };
+        match server.serve(stop).await {
+            Ok(()) => code,
+            Err(error) => fail(&format!("serving failed: {error}")),
+        }
+    }
+
+    /// Makes the labs and the stacks that the server is to begin with.
+    async fn begin(&self, server: &Server) -> Result<(), Status> {
+        let networks = &server.parts().labs;
+        for lab in &self.lab {
+            networks.create_lab(Request::new(lab.clone())).await?;
+        }
+        for stack in &self.attach {
+            networks.attach(Request::new(stack.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// What there is to know of a server that is ready.
+    fn ready(&self, server: &Server) -> String {
+        let mut text = format!("listening on {}\n", server.local_addr());
+        if self.isolated {
+            let id = std::process::id();
+            text += &format!("isolated: nsenter --preserve-credentials -U -n -t {id} PROGRAM runs inside\n");
+        }
+        text
+    }
+
+    fn log(&self) {
+        let level = match self.verbose {
+            0 => "warn",
+            1 => "info,sockwright_server=debug",
+            _ => "trace",
+        };
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        let ansi = io::stderr().is_terminal();
+        // Somebody who embeds us may have set one already.
+        _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(ansi)
+            .try_init();
+    }
+}
+
+/// Waits for the end of a program: how the server is to end. An interrupt from a terminal is the program's as well, which
+/// does with it what it likes; a request to end is passed on to it.
+async fn attend(program: &mut Program, interrupt: &mut Signal, terminate: &mut Signal) -> ExitCode {
+    loop {
+        tokio::select! {
+            ended = program.ended() => {
+                return ended.map_or_else(|error| fail(&format!("the program is lost: {error}")), program::exit_code);
+            }
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => program.terminate(),
+        }
+    }
+}
+
+async fn either(a: &mut Signal, b: &mut Signal) {
+    tokio::select! {
+        _ = a.recv() => {}
+        _ = b.recv() => {}
+    }
+}
+
+/// Written at once, and nobody may be there to read it.
+fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn fail(problem: &str) -> ExitCode {
+    _ = writeln!(io::stderr(), "sockwrightd: {problem}");
+    ExitCode::FAILURE
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sockwrightd --lab lab=a,b
+  sockwrightd --attach raw-ip,name=lo,address=127.0.0.1
+  sockwrightd --attach tun,name=tun,address=10.9.0.2/24,host=10.9.0.1/24
+  sockwrightd --isolated --attach af-packet,name=wire,interface=wire,address=10.0.0.7/24
+  sockwrightd --isolated -- pytest
+
+Isolated, there are lo and a veth pair: `host`, with the kernel's addresses 10.0.0.1/24 and fd00::1/64, and `wire`, for
+stations of this server. Further programs come in by: nsenter --preserve-credentials -U -n -t PID PROGRAM";
