@@ -52,6 +52,7 @@ use crate::sys;
 #[derive(Debug)]
 pub struct RawIp {
     address: IpAddr,
+    interface: Option<String>,
     scope_id: u32,
     mtu: usize,
     receivers: [Receiver; 3],
@@ -123,6 +124,7 @@ impl RawIp {
         let icmp = if address.is_ipv4() { libc::IPPROTO_ICMP } else { libc::IPPROTO_ICMPV6 };
         Ok(RawIp {
             address,
+            interface: interface.map(str::to_owned),
             scope_id,
             mtu: mtu.min(IP_PACKET_MAX),
             receivers: [
@@ -140,6 +142,11 @@ impl RawIp {
     /// The address of the link.
     pub fn address(&self) -> IpAddr {
         self.address
+    }
+
+    /// The interface that it is bound to.
+    pub fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
     }
 
     /// The longest packet, in bytes with its IP header, that the interface owning the address sends: at most 65535.

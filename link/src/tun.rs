@@ -18,7 +18,8 @@
 //!   to the interface; behind it, the link is a neighbor (TAP) or everybody (TUN) in that network.
 //! - **The carrier is the link**: a persistent interface has none while no program has it open, and gets one with the link,
 //!   which the kernel may show a moment later.
-//! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`).
+//! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`). The host loses its IPv6
+//!   addresses there for good, as on any interface, and keeps those of IPv4.
 //! - **What waits is limited** by the interface's queue, 500 frames of any length (`txqueuelen`). What the host sends
 //!   beyond it is lost, and counted by the host alone (`ip -s link`, dropped). To be sent there is no queue: it arrives
 //!   before the call is over.

@@ -34,6 +34,8 @@ use crate::rng::Rng;
 pub struct VirtualLink {
     endpoints: BTreeMap<EndpointId, Impairer>,
     owners: BTreeMap<IpAddr, EndpointId>,
+    /// The last of these that was looked for: most packets go where the one before them went, or came from.
+    last_owners: [Option<(IpAddr, EndpointId)>; 2],
     /// The stations of an Ethernet.
     stations: BTreeMap<Mac, EndpointId>,
     medium: Medium,
@@ -187,6 +189,7 @@ impl VirtualLink {
         VirtualLink {
             endpoints: BTreeMap::new(),
             owners: BTreeMap::new(),
+            last_owners: [None; 2],
             stations: BTreeMap::new(),
             medium: Medium::Ip,
             in_flight: InFlight::default(),
@@ -250,6 +253,7 @@ impl VirtualLink {
     pub fn detach(&mut self, endpoint: EndpointId) {
         self.endpoints.remove(&endpoint);
         self.owners.retain(|_, owner| *owner != endpoint);
+        self.last_owners = [None; 2];
         self.stations.retain(|_, station| *station != endpoint);
         let before = self.in_flight.len();
         self.in_flight.retain(|flight| flight.arrival.to != endpoint);
@@ -337,18 +341,26 @@ impl VirtualLink {
     }
 
     /// Whom a frame is for.
-    fn receiver(&self, frame: &[u8]) -> Result<EndpointId, DropCause> {
+    fn receiver(&mut self, frame: &[u8]) -> Result<EndpointId, DropCause> {
         let owner = match self.medium {
-            Medium::Ip => {
-                let destination = packet::destination(frame).ok_or(DropCause::Malformed)?;
-                self.owners.get(&destination)
-            }
+            Medium::Ip => self.owner(packet::destination(frame).ok_or(DropCause::Malformed)?),
             Medium::Ethernet => {
                 let frame = EthernetFrame::parse(frame).map_err(|_| DropCause::Malformed)?;
-                self.stations.get(&frame.dst)
+                self.stations.get(&frame.dst).copied()
             }
         };
-        owner.copied().ok_or(DropCause::NoSuchHost)
+        owner.ok_or(DropCause::NoSuchHost)
+    }
+
+    /// Who owns an address.
+    fn owner(&mut self, address: IpAddr) -> Option<EndpointId> {
+        let known = self.last_owners.iter().flatten().find(|(last, _)| *last == address);
+        if let Some((_, owner)) = known {
+            return Some(*owner);
+        }
+        let owner = *self.owners.get(&address)?;
+        self.last_owners = [Some((address, owner)), self.last_owners[0]];
+        Some(owner)
     }
 
     fn send_to(

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use common::{Host, UDP, World, packet, udp};
+use common::{Host, UDP, World, packet, tunnels, udp};
 use mio::{Events, Poll, Token};
 use sockwright_engine::wire::{Arp, ArpOperation, EtherType, EthernetFrame, IpPacket, Mac};
 use sockwright_link::raw_ip::SendError;
@@ -59,25 +59,16 @@ fn take<T>(link: &mut Tun, wanted: &mut impl FnMut(&[u8]) -> Option<T>) -> Optio
     None
 }
 
-/// The host, without a wire, and whether it can have TUN interfaces.
-fn host(world: &World) -> Option<Host> {
+/// A host in a world, where it can have TUN interfaces.
+fn host() -> Option<(World, Host)> {
+    let world = World::new().filter(|_| tunnels())?;
     let [(host, _), _] = world.wire_pairs();
-    match host.run(|| Tun::open(&Config::default())) {
-        Err(why @ LinkError::NoTunDevice(_)) => {
-            println!("skipped: {why}");
-            None
-        }
-        opened => {
-            opened.expect("a link");
-            Some(host)
-        }
-    }
+    Some((world, host))
 }
 
 #[test]
 fn packets_cross_a_tun_interface_both_ways() {
-    let Some(world) = World::new() else { return };
-    let Some(host) = host(&world) else { return };
+    let Some((_world, host)) = host() else { return };
     let mut link = open(&host, &config(Layer::Ip));
     assert_eq!((link.interface(), link.status()), ("t0", Some(Status { running: true, mtu: 1500 })));
     for (theirs, own) in [("10.80.0.1", "10.80.0.7"), ("fd80::1", "fd80::7")] {
@@ -98,8 +89,7 @@ fn packets_cross_a_tun_interface_both_ways() {
 
 #[test]
 fn frames_cross_a_tap_interface_and_the_kernel_is_a_neighbor_there() {
-    let Some(world) = World::new() else { return };
-    let Some(host) = host(&world) else { return };
+    let Some((_world, host)) = host() else { return };
     let mut link = open(&host, &config(Layer::Ethernet));
     let request = Arp {
         operation: ArpOperation::Request,
@@ -129,8 +119,7 @@ fn frames_cross_a_tap_interface_and_the_kernel_is_a_neighbor_there() {
 
 #[test]
 fn a_new_interface_goes_with_its_link_and_a_persistent_one_stays() {
-    let Some(world) = World::new() else { return };
-    let Some(host) = host(&world) else { return };
+    let Some((_world, host)) = host() else { return };
     let names = |host: &Host| host.ip("-brief link");
     let new = open(&host, &Config { name: None, layer: Layer::Ethernet, ..Config::default() });
     assert_eq!(new.interface(), "tap0");
@@ -153,8 +142,7 @@ fn a_new_interface_goes_with_its_link_and_a_persistent_one_stays() {
 
 #[test]
 fn an_interface_of_another_kind_or_in_use_is_not_taken() {
-    let Some(world) = World::new() else { return };
-    let Some(host) = host(&world) else { return };
+    let Some((_world, host)) = host() else { return };
     let _first = open(&host, &config(Layer::Ip));
     let on_a_veth = Config { name: Some("wire".parse().expect("a name")), ..Config::default() };
     for wrong in [config(Layer::Ip), config(Layer::Ethernet), on_a_veth] {
@@ -169,8 +157,7 @@ fn an_interface_of_another_kind_or_in_use_is_not_taken() {
 
 #[test]
 fn an_interface_that_goes_down_and_is_removed_is_seen_to() {
-    let Some(world) = World::new() else { return };
-    let Some(host) = host(&world) else { return };
+    let Some((_world, host)) = host() else { return };
     let mut link = open(&host, &config(Layer::Ip));
     let hello =
         packet("10.80.0.7".parse().expect("one"), "10.80.0.1".parse().expect("one"), UDP, &udp(7, 9, b""));

@@ -90,7 +90,9 @@ impl Engine {
         self.begin_input();
         self.open_socket(id)?;
         let result = match self.sockets.get_mut(&id).map(|socket| &mut socket.phase) {
-            Some(Phase::Connection(connection)) => connection.send(data, false).unwrap_or(Ok(0)),
+            Some(Phase::Connection(connection)) => {
+                connection.send(&mut self.shared.cx(now), data, false).unwrap_or(Ok(0))
+            }
             _ => Err(Errno::ENOTCONN),
         };
         self.touch(id);

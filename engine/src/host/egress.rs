@@ -192,7 +192,7 @@ impl Engine {
             // In turn: whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
             self.ready.push_back(id);
-            let way = known.map_or_else(|| self.way_to(dst), |(way, _)| way);
+            let way = known.map_or_else(|| self.way_of_segment(dst), |(way, _)| way);
             return Some(Written { src, way, unfinished });
         }
         None
@@ -332,6 +332,21 @@ impl Engine {
         };
         self.packets.push_back(Packet { ends, frames });
         Ok(())
+    }
+
+    /// As [`Engine::way_to`]: of a flow, the way is the one that the last segment went.
+    fn way_of_segment(&mut self, dst: IpAddr) -> Way {
+        let plain = self.routes.is_empty() && self.unusable.is_empty() && self.links_down.is_empty();
+        match self.last_hop {
+            Some((last, hop)) if plain && last == dst => Way::Link(hop),
+            _ => {
+                let way = self.way_to(dst);
+                if let (Way::Link(hop), true) = (way, plain) {
+                    self.last_hop = Some((dst, hop));
+                }
+                way
+            }
+        }
     }
 
     fn way_to(&self, dst: IpAddr) -> Way {

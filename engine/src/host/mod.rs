@@ -81,6 +81,7 @@ use crate::tcp::cx::{Cx, Stray};
 use crate::tcp::fast_open::{CookieCache, CookieSecret};
 use crate::tcp::passive::cookie::Cookies;
 use crate::tcp::passive::isn::IsnSecret;
+use crate::tcp::spares::Spares;
 use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
@@ -100,6 +101,8 @@ pub struct Engine {
     stations: BTreeMap<LinkId, Station>,
     /// Addresses that are tentative, or another's.
     unusable: BTreeSet<IpAddr>,
+    /// The first step to where the last segment went, where nothing but the networks of the interfaces decides that.
+    last_hop: Option<(IpAddr, routes::Hop)>,
     /// Packets that no router took: of equally good ones, the next has its turn.
     failed_gateways: usize,
     /// Octets that packets are written behind, for the longest link-layer header of an interface.
@@ -156,6 +159,7 @@ struct Shared {
     cookies: CookieCache,
     challenges: Budget,
     stray_replies: Limiter,
+    spares: Spares,
 }
 
 impl Shared {
@@ -170,6 +174,7 @@ impl Shared {
             cookies: &mut self.cookies,
             challenges: &mut self.challenges,
             stray_replies: &mut self.stray_replies,
+            spares: &mut self.spares,
             link_cuts: 0,
         }
     }
@@ -191,6 +196,7 @@ impl Engine {
             routes: Vec::new(),
             stations: BTreeMap::new(),
             unusable: BTreeSet::new(),
+            last_hop: None,
             failed_gateways: 0,
             headroom: 0,
             sockets: Sockets::default(),
@@ -210,6 +216,7 @@ impl Engine {
                 cookies: CookieCache::default(),
                 challenges: Budget::default(),
                 stray_replies,
+                spares: Spares::default(),
             },
             gathers: false,
             touched: VecDeque::new(),
@@ -278,6 +285,7 @@ impl Engine {
             self.add_station(&interface, ethernet);
         }
         self.interfaces.push(interface);
+        self.last_hop = None;
         Ok(())
     }
 

@@ -186,12 +186,14 @@ impl Engine {
     fn enqueue_ready(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         // One that is over has nothing to send; held for what can be read from it, it would queue up for ever.
-        if matches!(&socket.phase, Phase::Connection(c) if !c.is_closed()) && !socket.in_ready_queue {
-            socket.in_ready_queue = true;
+        if !matches!(&socket.phase, Phase::Connection(c) if !c.is_closed()) {
+            return self.timers.schedule(id, socket.next_timeout(), &mut socket.registered);
+        }
+        // Its timers follow when it has nothing more to send.
+        if !core::mem::replace(&mut socket.in_ready_queue, true) {
             self.ready.push_back(id);
         }
-        self.timers.schedule(id, socket.next_timeout(), &mut socket.registered);
-        if matches!(socket.phase, Phase::Connection(_)) && !core::mem::replace(&mut socket.is_warm, true) {
+        if !core::mem::replace(&mut socket.is_warm, true) {
             self.warm.push_back(id);
             self.cool_one();
         }

@@ -11,6 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::agreed::SHIFT_MAX;
 use super::fast_open::CookieCache;
 use super::seq::Seq;
+use super::spares::Spares;
 use super::throttle::Budget;
 use super::timers::TimerKind;
 use crate::counters::Counters;
@@ -98,6 +99,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) cookies: &'a mut CookieCache,
     pub(crate) challenges: &'a mut Budget,
     pub(crate) stray_replies: &'a mut Limiter,
+    pub(crate) spares: &'a mut Spares,
     /// The longest IP packet, in octets, that the link on the way cuts into segments; 0 where it cuts none.
     pub(crate) link_cuts: u32,
 }

@@ -19,6 +19,7 @@ mod receive;
 mod recovery;
 pub(crate) mod rest;
 mod send;
+pub(crate) mod spares;
 pub(crate) mod throttle;
 pub(crate) mod time_wait;
 pub(crate) mod timestamps;

@@ -27,12 +27,9 @@ impl Sum {
 
     /// The sum of `bytes`.
     pub fn of(bytes: &[u8]) -> Sum {
-        let (words, tail) = bytes.as_chunks();
-        let mut wide = Wide(0);
-        for word in words {
-            wide.add(*word);
-        }
-        wide.finish(tail)
+        let mut wide = Wide::default();
+        let rest = wide.add_blocks(bytes);
+        wide.finish(rest)
     }
 
     /// Continues the run with another.
@@ -62,46 +59,72 @@ impl Sum {
 
 /// A sum in the making. The one's complement sum does not depend on the width of its words nor, but for
 /// the order of the two octets of the result, on the byte order in which they are read (RFC 1071 §2(B),
-/// §2(C)). So take the machine's own words, and let the carries pile up in the upper half of an integer
-/// that no length of input can fill.
-struct Wide(u128);
+/// §2(C)). So take the machine's own words of 32 bits, and let the carries pile up in integers of twice that, which no
+/// length of input can fill: several of them side by side, as a machine adds that has registers for it.
+#[derive(Default)]
+struct Wide {
+    even: [u64; LANES],
+    odd: [u64; LANES],
+}
+
+/// Words of 64 bits that are added at once.
+const LANES: usize = 4;
 
 impl Wide {
-    fn add(&mut self, word: [u8; 8]) {
-        self.0 += u128::from(u64::from_ne_bytes(word));
+    /// Adds all whole blocks, and gives what is left over.
+    fn add_blocks<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (blocks, rest) = bytes.as_chunks::<{ 8 * LANES }>();
+        for block in blocks {
+            self.add(block);
+        }
+        rest
     }
 
-    fn finish(mut self, tail: &[u8]) -> Sum {
-        let mut padded = [0; 8];
+    fn add(&mut self, block: &[u8; 8 * LANES]) {
+        let (words, _) = block.as_chunks::<8>();
+        for ((even, odd), word) in self.even.iter_mut().zip(&mut self.odd).zip(words) {
+            let word = u64::from_ne_bytes(*word);
+            *even += word & 0xffff_ffff;
+            *odd += word >> 32;
+        }
+    }
+
+    /// Adds what is left over, shorter than a block, and gives the sum.
+    fn finish(self, rest: &[u8]) -> Sum {
+        let (words, tail) = rest.as_chunks::<4>();
+        let mut padded = [0; 4];
         for (to, from) in padded.iter_mut().zip(tail) {
             *to = *from;
         }
-        self.add(padded);
-        // Each fold adds the halves; the second takes in the carry that the first may give.
-        let sum = self.0;
-        let sum = (sum & 0xffff_ffff_ffff_ffff) + (sum >> 64);
-        let sum = (sum & 0xffff_ffff) + (sum >> 32 & 0xffff_ffff) + (sum >> 64);
-        let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-        let sum = (sum & 0xffff) + (sum >> 16);
-        let sum = (sum & 0xffff) + (sum >> 16);
-        Sum { folded: u16::from_be(sum as u16), odd: tail.len() % 2 == 1 }
+        let lanes = self.even.iter().zip(&self.odd).map(|(even, odd)| even + odd).sum::<u64>();
+        let words =
+            words.iter().chain([&padded]).map(|word| u64::from(u32::from_ne_bytes(*word))).sum::<u64>();
+        Sum { folded: u16::from_be(fold(lanes + words)), odd: tail.len() % 2 == 1 }
     }
+}
+
+/// The sum of the words of 16 bits that a number is of. Each step adds the halves; what it may carry goes into the next.
+const fn fold(sum: u64) -> u16 {
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    sum as u16
 }
 
 /// The sum of the pseudo-header of a TCP segment, UDP datagram or ICMPv6 message of `len` octets.
 ///
 /// IPv4 (RFC 9293 §3.1) and IPv6 (RFC 8200 §8.1) lay it out differently, but the sum does not see that.
 pub fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: Protocol, len: usize) -> Sum {
-    let mut sum = Sum::ZERO;
-    for address in [src, dst] {
-        match address {
-            IpAddr::V4(address) => sum.add(&address.octets()),
-            IpAddr::V6(address) => sum.add(&address.octets()),
+    let address = |address| match address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            [bits, bits >> 32, bits >> 64, bits >> 96].map(|part| part as u64 & 0xffff_ffff).iter().sum()
         }
-    }
-    sum.add(&[0, protocol.number()]);
-    sum.add(&(len as u32).to_be_bytes());
-    sum
+    };
+    let words = address(src) + address(dst) + u64::from(protocol.number()) + u64::from(len as u32);
+    Sum { folded: fold(words), odd: false }
 }
 
 /// Copies `src` to the start of `dst` and sums what it copies, with one pass over memory.
@@ -109,17 +132,17 @@ pub fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: Protocol, len: usize) -
 /// When `dst` is the shorter, both the copy and the sum end with it.
 pub fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> Sum {
     let len = src.len().min(dst.len());
-    let (dst_words, dst_tail) = dst.get_mut(..len).unwrap_or_default().as_chunks_mut();
-    let (src_words, src_tail) = src.get(..len).unwrap_or_default().as_chunks();
-    let mut wide = Wide(0);
-    for (to, from) in dst_words.iter_mut().zip(src_words) {
+    let (dst_blocks, dst_rest) = dst.get_mut(..len).unwrap_or_default().as_chunks_mut();
+    let (src_blocks, src_rest) = src.get(..len).unwrap_or_default().as_chunks();
+    let mut wide = Wide::default();
+    for (to, from) in dst_blocks.iter_mut().zip(src_blocks) {
         *to = *from;
-        wide.add(*from);
+        wide.add(from);
     }
-    for (to, from) in dst_tail.iter_mut().zip(src_tail) {
+    for (to, from) in dst_rest.iter_mut().zip(src_rest) {
         *to = *from;
     }
-    wide.finish(src_tail)
+    wide.finish(src_rest)
 }
 
 /// Appends `src` to `out` and sums it, in blocks that are still in the cache when they are read again:

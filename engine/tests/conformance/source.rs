@@ -180,7 +180,8 @@ fn site(lines: &[&str], begin: usize, end: usize) -> Site {
     }
     for at in (0..begin).rev() {
         let line = trimmed(lines, at);
-        if line.is_empty() || indent(lines[at]) >= depth {
+        // The end of a signature of several lines stands as far out as its beginning.
+        if line.is_empty() || line.starts_with(')') || indent(lines[at]) >= depth {
             continue;
         }
         depth = indent(lines[at]);

@@ -103,6 +103,15 @@ impl Drop for World {
     }
 }
 
+/// Whether there can be TUN and TAP interfaces here; says why not.
+pub fn tunnels() -> bool {
+    let opened = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    if let Err(why) = &opened {
+        println!("skipped: /dev/net/tun: {why}");
+    }
+    opened.is_ok()
+}
+
 /// Names for namespaces that nobody else has.
 fn namespace_names<const N: usize>(ends: [&str; N]) -> [String; N] {
     static NEXT: AtomicU32 = AtomicU32::new(0);

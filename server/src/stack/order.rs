@@ -4,6 +4,9 @@
 //! ([`Receipt`](super::receipt::Receipt)). Were a second `Recv` given the octets behind them in that moment, the stream
 //! would be out of order. So the second one is held until the first one's turn is over: cancelled, failed, given back,
 //! or settled. In the usual case the first was settled long ago, and nobody waits.
+//!
+//! A peek takes nothing, and so has no turn that others wait for. But it waits for that of what was given, too: it would
+//! see the octets behind.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -55,6 +58,16 @@ pub(super) fn receives_from(request: &Request) -> Option<SocketId> {
     }
 }
 
+/// The socket at whose octets or datagrams a call looks.
+pub(super) fn peeks_at(request: &Request) -> Option<SocketId> {
+    match request {
+        Request::Recv { socket, peek: true, .. } | Request::RecvFrom { socket, peek: true, .. } => {
+            Some(*socket)
+        }
+        _ => None,
+    }
+}
+
 impl Order {
     /// A call that receives from `socket` wants its turn.
     pub(super) fn admit(&mut self, socket: SocketId, call: Call, limit: usize) -> Admission {
@@ -74,6 +87,20 @@ impl Order {
                 line.waiting.push_back(call);
                 Admission::Held
             }
+        }
+    }
+
+    /// A call looks at what there is at `socket`. One that is held leaves, when its turn has come, as soon as it has seen.
+    pub(super) fn admit_peek(&mut self, socket: SocketId, call: Call, limit: usize) -> Admission {
+        match self.sockets.get_mut(&socket) {
+            Some(Line { holder: Holder::Given(turn), waiting }) if !turn.is_over_or_await() => {
+                if waiting.len() >= limit {
+                    return Admission::Full(call);
+                }
+                waiting.push_back(call);
+                Admission::Held
+            }
+            _ => Admission::Go(call),
         }
     }
 

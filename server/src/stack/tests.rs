@@ -26,16 +26,20 @@ struct Scripted {
     octets: mpsc::Receiver<u8>,
     /// What was given back, to be given first.
     restored: VecDeque<u8>,
-    parked: VecDeque<OpId>,
+    /// Each call, and whether it only peeks.
+    parked: VecDeque<(OpId, bool)>,
     outputs: VecDeque<SiteOutput>,
 }
 
 impl Scripted {
     fn serve(&mut self) {
-        while let Some(op) = self.parked.front().copied() {
+        while let Some((op, peek)) = self.parked.front().copied() {
             let Some(octet) = self.restored.pop_front().or_else(|| self.octets.try_recv().ok()) else {
                 return;
             };
+            if peek {
+                self.restored.push_front(octet);
+            }
             self.parked.pop_front();
             let result = Ok(Reply::Received { data: vec![octet], end_of_stream: false, urgent: 0 });
             let completion = Completion { op, socket: SOCKET, result };
@@ -64,8 +68,8 @@ impl Site for Scripted {
 
     fn op(&mut self, _stack: StackId, op: OpId, request: Request) -> Outcome {
         match request {
-            Request::Recv { wait: Wait::Park, .. } => {
-                self.parked.push_back(op);
+            Request::Recv { wait: Wait::Park, peek, .. } => {
+                self.parked.push_back((op, peek));
                 self.serve();
                 Outcome::Parked
             }
@@ -95,7 +99,7 @@ impl Site for Scripted {
     }
 
     fn cancel(&mut self, _stack: StackId, op: OpId) {
-        self.parked.retain(|parked| *parked != op);
+        self.parked.retain(|(parked, _)| *parked != op);
     }
 
     fn restore(&mut self, _stack: StackId, _socket: SocketId, reply: Reply) {
@@ -162,6 +166,10 @@ fn recv() -> Request {
     Request::Recv { socket: SOCKET, max: 1, min: 1, peek: false, wait: Wait::Park }
 }
 
+fn peek() -> Request {
+    Request::Recv { socket: SOCKET, max: 1, min: 1, peek: true, wait: Wait::Park }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_takes_its_own_stacks_down_and_nothing_else() {
     let (stack, thread, hub, _octets) = start(8);
@@ -196,6 +204,26 @@ async fn what_was_given_but_not_taken_comes_first_again() {
     second.value.receipt.settle();
     let third = stack.call(recv(), None).await.unwrap();
     assert_eq!(&third.value.data[..], [2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peek_sees_what_was_given_but_not_taken() {
+    let (stack, _thread, _hub, octets) = start(8);
+    octets.send(1).unwrap();
+    let first = stack.call(recv(), None).await.unwrap();
+    octets.send(2).unwrap();
+    // Both have to wait: the first may still come back.
+    let mut looking = Box::pin(stack.call(peek(), None));
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut looking).await;
+    assert!(early.is_err(), "it saw what is behind what may come back");
+    let behind = stack.call(recv(), None);
+    drop(first);
+    assert_eq!(&looking.await.unwrap().value.data[..], [1]);
+    let second = behind.await.unwrap();
+    assert_eq!(&second.value.data[..], [1], "it is still there");
+    second.value.receipt.settle();
+    assert_eq!(&stack.call(peek(), None).await.unwrap().value.data[..], [2]);
+    assert_eq!(&stack.call(recv(), None).await.unwrap().value.data[..], [2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

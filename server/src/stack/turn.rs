@@ -33,7 +33,7 @@ use super::command::{
 use super::handle::{Inbox, ThreadHandle, Urgent, Waker, queues, socket_of};
 use super::lab::Lab;
 use super::losses::frame_losses;
-use super::order::{Admission, Order, receives_from};
+use super::order::{Admission, Order, peeks_at, receives_from};
 use super::receipt::{Receipt, Taken};
 use super::site::{Goal, Next, Site, SiteOutput};
 use super::traffic::Traffic;
@@ -279,8 +279,12 @@ impl<S: Site> Thread<S> {
         if call.answer.is_closed() {
             return;
         }
-        let Some(socket) = receives_from(&call.request) else { return self.make(call) };
-        match self.order.admit(socket, call, RECEIVERS_HELD) {
+        let admission = match (receives_from(&call.request), peeks_at(&call.request)) {
+            (Some(socket), _) => self.order.admit(socket, call, RECEIVERS_HELD),
+            (_, Some(socket)) => self.order.admit_peek(socket, call, RECEIVERS_HELD),
+            (None, None) => Admission::Go(call),
+        };
+        match admission {
             Admission::Go(call) => self.make(call),
             Admission::Held => {}
             Admission::Full(call) => {
@@ -322,11 +326,7 @@ impl<S: Site> Thread<S> {
             Ok(reply) => reply,
             Err(error) => {
                 self.answers.push((self.happened.len(), Box::new(move |_| _ = answer.send(Err(error)))));
-                if let (true, Some(socket)) = (receives, socket) {
-                    let next = self.order.left(socket, op);
-                    self.go_on(next);
-                }
-                return;
+                return self.leave(socket, op);
             }
         };
         let taken = match socket {
@@ -334,6 +334,7 @@ impl<S: Site> Thread<S> {
             Some(_) if matches!(reply, Reply::Received { .. } | Reply::ReceivedFrom { .. }) => Taken::Peeked,
             _ => Taken::Out(None),
         };
+        let peeked = matches!(taken, Taken::Peeked);
         let about = match (&reply, socket) {
             (Reply::Created { socket }, _) => *socket,
             (_, Some(socket)) => socket,
@@ -343,6 +344,17 @@ impl<S: Site> Thread<S> {
         // If the receiver is gone, the receipt is dropped here and sends it back.
         self.answers
             .push((self.happened.len(), Box::new(move |at| drop(answer.send(Ok(At { value: gave, at }))))));
+        if peeked {
+            self.leave(socket, op);
+        }
+    }
+
+    /// A call took nothing from its socket: whoever waits for its turn goes on.
+    fn leave(&mut self, socket: Option<SocketId>, op: OpId) {
+        if let Some(socket) = socket {
+            let next = self.order.left(socket, op);
+            self.go_on(next);
+        }
     }
 
     /// Tells something that is true now.
@@ -363,10 +375,7 @@ impl<S: Site> Thread<S> {
             self.site.cancel(parked.stack, op);
             self.collect();
         }
-        if let Some(socket) = socket {
-            let next = self.order.left(socket, op);
-            self.go_on(next);
-        }
+        self.leave(socket, op);
     }
 
     /// A connection or octets go back to where they were; a socket that nobody heard of is closed.

@@ -139,7 +139,7 @@ impl Wire {
     /// The interface of the host that it is on.
     pub(super) fn interface(&self) -> Option<&str> {
         match self {
-            Wire::RawIp(_) => None,
+            Wire::RawIp(raw) => raw.interface(),
             Wire::Interface(place) => Some(place.device.interface()),
         }
     }

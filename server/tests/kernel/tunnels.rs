@@ -1,6 +1,8 @@
 //! TUN and TAP interfaces: the host's own kernel at the other end.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 
 use sockwright_proto::v1 as pb;
 use tokio::task::spawn_blocking;
@@ -8,6 +10,7 @@ use tokio_stream::iter;
 use tonic::Code;
 
 use crate::interfaces::{connected, exchange, nothing_spins, send_into_the_void, until_link_is};
+use crate::net::tunnels;
 use crate::rig::station::on_both_families;
 use crate::rig::tunnel::{Tunnel, on_tunnels};
 use crate::rig::{PATIENCE, Rig, content, errno, hash_of, kernel_exchange, short_msl};
@@ -102,7 +105,7 @@ fn connections_survive_an_interface_that_goes_down_and_up_and_not_its_removal() 
             }
             until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
             let mut late = [0; 4];
-            std::io::Read::read_exact(&mut kernel, &mut late).expect("what waited arrives");
+            kernel.read_exact(&mut late).expect("what waited arrives");
             assert_eq!(&late, b"lost");
 
             rig.theirs.ip("link set t0 mtu 1300");
@@ -120,6 +123,9 @@ fn connections_survive_an_interface_that_goes_down_and_up_and_not_its_removal() 
 
 #[test]
 fn an_interface_that_was_made_goes_with_its_stack_and_a_persistent_one_stays() {
+    if !tunnels() {
+        return;
+    }
     on_both_families(|rig| async move {
         for tap in [false, true] {
             let kind = if tap { "tap" } else { "tun" };
@@ -143,6 +149,9 @@ fn an_interface_that_was_made_goes_with_its_stack_and_a_persistent_one_stays() {
 
 #[test]
 fn what_is_not_to_be_had_is_refused_by_name() {
+    if !tunnels() {
+        return;
+    }
     on_both_families(|rig| async move {
         for tap in [false, true] {
             let good = Tunnel::new(&rig, tap);
@@ -175,5 +184,55 @@ fn what_is_not_to_be_had_is_refused_by_name() {
             let detach = pb::DetachRequest { name: "first".into() };
             rig.networks.clone().detach(detach).await.expect("detached");
         }
+    });
+}
+
+/// A server of its own where the host of a rig is, as root without a capability, with one stack: what it says first, or
+/// why it did not begin.
+fn unprivileged(rig: &Rig, attach: &str) -> Result<Child, String> {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &rig.ours.namespace]);
+    command.args(["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs", "--"]);
+    command.args([env!("CARGO_BIN_EXE_sockwrightd"), "--listen", "127.0.0.1:0", "--attach", attach]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let (mut line, mut said) = (String::new(), String::new());
+    BufReader::new(child.stdout.take().expect("an output")).read_line(&mut line).expect("read");
+    if line.starts_with("listening on ") {
+        return Ok(child);
+    }
+    child.stderr.take().expect("an output").read_to_string(&mut said).expect("read");
+    child.wait().expect("ended");
+    Err(said)
+}
+
+#[test]
+fn the_owner_of_a_persistent_interface_needs_no_privilege_but_to_change_it() {
+    if !tunnels() {
+        return;
+    }
+    on_both_families(|rig| async move {
+        let Tunnel { addresses, host_addresses, .. } = Tunnel::new(&rig, false);
+        let (own, hosts) = (&addresses[0], &host_addresses[0]);
+        rig.ours.ip("tuntap add dev t0 mode tun user 0");
+        let refused = unprivileged(&rig, &format!("tun,interface=t0,address={own}")).expect_err("it is down");
+        assert!(refused.contains("bring an interface up") && refused.contains("CAP_NET_ADMIN"), "{refused}");
+        let refused = unprivileged(&rig, &format!("tun,interface=t0,address={own},host={hosts}"));
+        let refused = refused.expect_err("an address is to be given");
+        assert!(refused.contains("give an interface an address"), "{refused}");
+        let refused = unprivileged(&rig, &format!("tun,interface=t1,address={own}")).expect_err("a new one");
+        assert!(refused.contains("make or take a TUN or TAP interface"), "{refused}");
+
+        rig.ours.ip("link set t0 up");
+        rig.ours
+            .ip(&format!("address add {hosts} dev t0{}", if hosts.contains(':') { " nodad" } else { "" }));
+        let mut server = unprivileged(&rig, &format!("tun,interface=t0,address={own}")).expect("it serves");
+        // Nobody listens at the stack, which says so.
+        let at = own.split('/').next().expect("an address").parse().expect("an address");
+        let refused =
+            rig.ours.run(|| TcpStream::connect(SocketAddr::new(at, 9))).expect_err("nobody listens");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        server.kill().expect("killed");
+        server.wait().expect("ended");
+        assert!(rig.ours.ip("-brief link").contains("t0"));
     });
 }

@@ -26,7 +26,7 @@ impl Engine {
         match &mut socket.phase {
             Phase::Connection(connection) => {
                 let state = connection.state();
-                let result = connection.send(data, urgent)?;
+                let result = connection.send(&mut self.shared.cx(now), data, urgent)?;
                 self.touch(id);
                 Some(result.map(|accepted| Reply::Sent { accepted }).map_err(|errno| in_state(errno, state)))
             }

@@ -56,9 +56,17 @@ impl Connection {
     //# not ACK the highest sequence number in the data receiver's queue.
     fn options_of_segment(&self, now: Instant) -> TcpOptions {
         let timestamps = self.agreed.timestamps.then(|| self.clock.option(now));
+        if !self.has_options_to_tell() {
+            return TcpOptions { timestamps, ..TcpOptions::NONE };
+        }
         let user_timeout = self.user_timeout_to_tell(false);
         let options = TcpOptions { timestamps, user_timeout, ..TcpOptions::NONE };
         TcpOptions { sack: self.sack_blocks(options.sack_room()), ..options }
+    }
+
+    /// Whether a segment may have options besides the timestamps.
+    fn has_options_to_tell(&self) -> bool {
+        !self.rcv.assembler.is_empty() || self.rcv.sack.is_due() || self.user_timeout_to_tell(false).is_some()
     }
 
     //= https://www.rfc-editor.org/rfc/rfc2018#section-4
@@ -90,6 +98,9 @@ impl Connection {
     //# sent, the sender should adjust the data length accordingly, within
     //# the Eff.snd.MSS.
     pub(super) fn effective_send_mss(&self) -> u32 {
+        if !self.has_options_to_tell() {
+            return self.snd.mss.max(1);
+        }
         let timestamps = self.agreed.timestamps.then(Default::default);
         let user_timeout = self.user_timeout_to_tell(false);
         let others = TcpOptions { timestamps, user_timeout, ..TcpOptions::NONE };

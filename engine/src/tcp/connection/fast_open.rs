@@ -57,7 +57,7 @@ impl Connection {
     /// An active OPEN with Fast Open: `data` goes with the SYN where there is a cookie, and after the handshake where not.
     pub(crate) fn open_fast(&mut self, cx: &mut Cx<'_>, data: &[u8]) {
         let (local, remote) = (self.tuple.local(), self.tuple.remote());
-        self.snd.buffer.push(data, self.options.send_buffer);
+        self.snd.buffer.push(data, self.options.send_buffer, cx.spares);
         //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
         //# To open a TFO connection, the client MUST have obtained a cookie from
         //# the server:
@@ -144,7 +144,7 @@ impl Connection {
             }
         }
         let sent_data = self.snd.nxt.after(self.snd.iss + 1);
-        self.snd.buffer.acknowledge(self.snd.una);
+        self.snd.buffer.acknowledge(self.snd.una, cx.spares);
         let taken = self.snd.una == self.snd.nxt;
         if sent_data && !taken {
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.3.1

@@ -133,9 +133,9 @@ impl Connection {
         }
     }
 
-    /// A segment leaves with `headers` octets of TCP header.
-    pub(super) fn path_takes(&mut self, end: Seq, headers: usize, len: u32) {
-        self.path.on_sent(end, self.ip_header_len() + headers as u32 + len);
+    /// A segment leaves with `len` octets of data and TCP options.
+    pub(super) fn path_takes(&mut self, end: Seq, len: u32) {
+        self.path.on_sent(end, self.headers_len() + len);
     }
 
     /// The largest segment that the path and the peer take, in octets of data and TCP options.

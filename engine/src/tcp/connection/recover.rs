@@ -144,6 +144,7 @@ impl Connection {
                 arrived(&mut news, record);
             }
         });
+        recovery.sent.give_back(cx.spares);
         // What waited for a gap to be filled took longer than a round trip.
         news.rtt = news.rtt.filter(|_| !news.ambiguous);
         for &(left, right) in report.blocks() {

@@ -129,11 +129,23 @@ impl Connection {
         if core::mem::take(&mut self.snd.syn_again) {
             return Some(self.syn());
         }
+        if self.has_only_to_acknowledge() {
+            self.note_app_limited();
+            return self.bare_ack();
+        }
         self.loss_probe(cx)
             .or_else(|| self.lost_or_new(cx))
             .or_else(|| self.probe(cx))
             .or_else(|| self.keep_alive_probe())
             .or_else(|| self.bare_ack())
+    }
+
+    /// There is no data to send, new or lost, and nothing is to be probed: so it is with every segment of a receiver.
+    fn has_only_to_acknowledge(&self) -> bool {
+        self.snd.nxt == self.send_end()
+            && self.recovery.phase == RecoveryPhase::Open
+            && !self.recovery.sent.has_due()
+            && !(self.snd.probe || self.snd.keep_alive_probe || self.recovery.probe_goes)
     }
 
     /// What is lost goes before what is new; only F-RTO wants it the other way round.
@@ -596,6 +608,7 @@ impl Connection {
         if end.after(self.snd.nxt) {
             // The SYN,ACK of a simultaneous open is our SYN, sent again.
             let again = out.flags.contains(Flags::SYN | Flags::ACK) && !self.passive;
+            self.recovery.sent.borrow(cx.spares);
             self.note_sent(cx.now, self.snd.nxt, end, again.into());
             if let Some(each) = out.cut {
                 self.recovery.sent.last_is_of(each);
@@ -605,7 +618,7 @@ impl Connection {
         }
         if out.len > 0 {
             let largest = out.cut.map_or(out.len, u32::from);
-            self.path_takes(end, self.segment(out).header_len(), largest);
+            self.path_takes(end, out.options.len() as u32 + largest);
         }
         if out.seq_len() > 0 {
             self.snd.last_sent = cx.now;

@@ -19,7 +19,12 @@ pub(crate) struct ReadyData {
 
 impl Connection {
     /// SEND: takes what fits; of urgent data SND.UP follows the last octet taken.
-    pub(crate) fn send(&mut self, data: &[u8], urgent: bool) -> Option<Result<usize, Errno>> {
+    pub(crate) fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        data: &[u8],
+        urgent: bool,
+    ) -> Option<Result<usize, Errno>> {
         if let Some(error) = self.take_error() {
             return Some(Err(error));
         }
@@ -37,7 +42,7 @@ impl Connection {
         if opening && !self.serves_early() {
             return None;
         }
-        let taken = self.snd.buffer.push(data, self.options.send_buffer);
+        let taken = self.snd.buffer.push(data, self.options.send_buffer, cx.spares);
         self.meters.refused_room = taken < data.len();
         match taken {
             0 => None,
@@ -138,7 +143,8 @@ impl Connection {
     /// The user took octets.
     fn on_taken(&mut self, cx: &mut Cx<'_>) {
         if self.rcv.ready.is_empty() {
-            self.rcv.ready = VecDeque::new();
+            // An idle connection keeps no memory.
+            cx.spares.take_octets(&mut self.rcv.ready);
         }
         self.on_room(cx);
         self.rcv.urgent.on_consumed(self.consumed());

@@ -126,7 +126,7 @@ impl Connection {
     /// The option of a segment that leaves, if it is to carry one; the SYN always does.
     pub(super) fn user_timeout_to_tell(&self, syn: bool) -> Option<Duration> {
         let tell = if syn { self.options.user_timeout_option } else { self.user_timeouts.tell };
-        TcpOptions::tellable(self.options.user_timeout).filter(|_| tell)
+        if tell { TcpOptions::tellable(self.options.user_timeout) } else { None }
     }
 
     /// A segment without SYN left with it.

@@ -28,6 +28,11 @@ impl SackReport {
         self.duplicate.get_or_insert((left, right));
     }
 
+    /// Whether a duplicate waits to be told.
+    pub(crate) fn is_due(&self) -> bool {
+        self.duplicate.is_some()
+    }
+
     /// An acknowledgment with the blocks was sent.
     //= https://www.rfc-editor.org/rfc/rfc2883#section-4
     //# Each duplicate contiguous sequence of data received is reported

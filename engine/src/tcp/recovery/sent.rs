@@ -15,6 +15,7 @@ use alloc::collections::VecDeque;
 use super::rate::Stamp;
 use crate::event::RetransmissionReason;
 use crate::tcp::seq::Seq;
+use crate::tcp::spares::Spares;
 use crate::time::Instant;
 use crate::wire::SackBlocks;
 
@@ -74,7 +75,7 @@ pub(crate) struct Sacked {
     pub(crate) refused: bool,
 }
 
-/// The records of everything outstanding. Without any it holds no memory.
+/// The records of everything outstanding.
 //= https://www.rfc-editor.org/rfc/rfc6675#section-4
 //# For the purposes of the algorithm defined in this document, the scoreboard SHOULD
 //# implement the following functions:
@@ -174,6 +175,18 @@ impl Sent {
         self.records.iter()
     }
 
+    /// Takes memory from the spare one.
+    pub(crate) fn borrow(&mut self, spares: &mut Spares) {
+        spares.lend_records(&mut self.records);
+    }
+
+    /// Gives its memory back, where nothing is outstanding.
+    pub(crate) fn give_back(&mut self, spares: &mut Spares) {
+        if self.records.is_empty() {
+            spares.take_records(&mut self.records);
+        }
+    }
+
     /// Takes down what was sent at `sent_at`, and `retransmissions` times before. It begins where the last record ends.
     pub(crate) fn push(&mut self, start: Seq, end: Seq, sent_at: Instant, stamp: Stamp, retransmissions: u8) {
         debug_assert!(self.records.back().is_none_or(|last| last.end == start));
@@ -241,8 +254,6 @@ impl Sent {
         if let Some(first) = self.records.front_mut() {
             // What it was cut from is gone.
             self.cuts -= usize::from(core::mem::take(&mut first.cut));
-        } else {
-            self.records = VecDeque::new();
         }
     }
 
@@ -547,8 +558,12 @@ mod tests {
 
     #[test]
     fn an_idle_scoreboard_holds_no_memory() {
-        let mut sent = flight();
+        let (mut sent, mut spares) = (flight(), Spares::default());
+        sent.acknowledge(Seq(9_000), |_| {});
+        sent.give_back(&mut spares);
+        assert!(sent.records.capacity() > 0, "something is outstanding");
         sent.acknowledge(Seq(10_000), |_| {});
+        sent.give_back(&mut spares);
         assert_eq!((sent.records.capacity(), sent.pipe()), (0, 0));
     }
 

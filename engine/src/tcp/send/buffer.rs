@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 
 use crate::tcp::seq::Seq;
+use crate::tcp::spares::Spares;
 
 /// Octets taken from the user. No memory until there are some.
 #[derive(Clone, Debug)]
@@ -31,7 +32,8 @@ impl SendBuffer {
     }
 
     /// Takes as much of `data` as leaves no more than `capacity` octets, and says how much.
-    pub(crate) fn push(&mut self, data: &[u8], capacity: u32) -> usize {
+    pub(crate) fn push(&mut self, data: &[u8], capacity: u32, spares: &mut Spares) -> usize {
+        spares.lend_octets(&mut self.octets);
         let room = capacity.saturating_sub(self.len()) as usize;
         let taken = data.len().min(room);
         self.octets.extend(&data[..taken]);
@@ -46,13 +48,13 @@ impl SendBuffer {
     //= https://www.rfc-editor.org/rfc/rfc6675#section-4
     //# Note: SACK information is advisory and therefore SACKed data MUST NOT be removed from the
     //# TCP's retransmission buffer until the data is cumulatively acknowledged [RFC2018].
-    pub(crate) fn acknowledge(&mut self, una: Seq) -> u32 {
+    pub(crate) fn acknowledge(&mut self, una: Seq, spares: &mut Spares) -> u32 {
         let acked = una.octets_since(self.start).min(self.len());
         self.octets.drain(..acked as usize);
         self.start += acked;
         if self.octets.is_empty() {
             // An idle connection keeps no memory.
-            self.octets = VecDeque::new();
+            spares.take_octets(&mut self.octets);
         }
         acked
     }
@@ -93,14 +95,15 @@ mod tests {
         ) {
             let (start, capacity) = (Seq(start), 700);
             let (mut buffer, mut all) = (SendBuffer::new(start), Vec::new());
+            let mut spares = Spares::default();
             let mut una = 0u32;
             for (push, ack, offset, len) in steps {
                 let data: Vec<u8> = (0..push).map(|i| (all.len() + i) as u8).collect();
-                let taken = buffer.push(&data, capacity);
+                let taken = buffer.push(&data, capacity, &mut spares);
                 prop_assert_eq!(taken, push.min((capacity - (all.len() as u32 - una)) as usize));
                 all.extend(&data[..taken]);
                 let acked = ack.min(all.len() as u32 - una);
-                prop_assert_eq!(buffer.acknowledge(start + una + ack), acked);
+                prop_assert_eq!(buffer.acknowledge(start + una + ack, &mut spares), acked);
                 una += acked;
                 let from = (una + offset).min(all.len() as u32);
                 let to = (from + len).min(all.len() as u32);

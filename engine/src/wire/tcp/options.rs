@@ -91,6 +91,12 @@ impl TcpOptions {
     //# A TCP implementation MUST be able to receive a TCP Option in any segment (MUST-5).
     pub fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut options = TcpOptions::NONE;
+        // What nearly every segment has, as nearly every sender writes it (RFC 7323 appendix A).
+        if let &[NOP, NOP, TIMESTAMPS, 10, a, b, c, d, e, f, g, h] = bytes {
+            let (value, echo) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+            options.timestamps = Some(Timestamps { value, echo });
+            return Ok(options);
+        }
         while let Some((&kind, rest)) = bytes.split_first() {
             match kind {
                 END => break,
@@ -279,10 +285,11 @@ impl OptionBytes {
     }
 
     fn extend(&mut self, bytes: &[u8]) {
-        for (to, from) in self.bytes.iter_mut().skip(self.len).zip(bytes) {
-            *to = *from;
+        let end = self.len + bytes.len();
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            place.copy_from_slice(bytes);
         }
-        self.len += bytes.len();
+        self.len = end;
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {

@@ -7,6 +7,7 @@ use tonic::Status;
 
 use super::Rig;
 use super::station::{MAC, on_both_families, with_prefix};
+use crate::net::tunnels;
 
 /// An interface, and who has which address.
 #[derive(Clone, Debug)]
@@ -59,6 +60,9 @@ pub(crate) fn on_tunnels<F: Future<Output = ()>>(
     change: impl Fn(Tunnel) -> Tunnel + Sync,
     test: impl Fn(Rig) -> F + Sync,
 ) {
+    if !tunnels() {
+        return;
+    }
     let (change, test) = (&change, &test);
     for tap in [false, true] {
         on_both_families(|mut rig| async move {

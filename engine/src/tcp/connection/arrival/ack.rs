@@ -62,7 +62,7 @@ impl Connection {
     //# The window field (SEG.WND) in the header of every incoming
     //# segment, with the exception of <SYN> segments, MUST be left-
     //# shifted by Snd.Wind.Shift bits before updating SND.WND
-    fn true_window(&self, arrived: &TcpSegment<'_>) -> u32 {
+    pub(super) fn true_window(&self, arrived: &TcpSegment<'_>) -> u32 {
         let shift = if arrived.syn() { 0 } else { self.agreed.snd_shift() };
         u32::from(arrived.window) << shift
     }
@@ -89,7 +89,7 @@ impl Connection {
     }
 
     /// Takes in what it acknowledges, if that is anything.
-    fn process_ack(&mut self, cx: &mut Cx<'_>, arrived: &TcpSegment<'_>, window: u32) {
+    pub(super) fn process_ack(&mut self, cx: &mut Cx<'_>, arrived: &TcpSegment<'_>, window: u32) {
         let advances = arrived.ack.after(self.snd.una);
         let partial =
             self.recovery.phase == RecoveryPhase::Recovery && arrived.ack.before(self.recovery.high);
@@ -99,7 +99,7 @@ impl Connection {
             return;
         }
         self.path.on_progress(arrived.ack);
-        let acked = self.snd.buffer.acknowledge(arrived.ack);
+        let acked = self.snd.buffer.acknowledge(arrived.ack, cx.spares);
         self.snd.urgent.on_acknowledged(arrived.ack);
         self.snd.persist.reset();
         // The way there is open again.
@@ -137,7 +137,13 @@ impl Connection {
     //
     // An acknowledgment of something new is newer than any before it, whatever came out of order (as in Linux): left
     // alone, SND.WND would count from the new SND.UNA and reach beyond the edge that the peer announced.
-    fn update_window(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, window: u32, advances: bool) {
+    pub(super) fn update_window(
+        &mut self,
+        cx: &mut Cx<'_>,
+        segment: &TcpSegment<'_>,
+        window: u32,
+        advances: bool,
+    ) {
         let newer = advances
             || self.snd.wl1.before(segment.seq)
             || self.snd.wl1 == segment.seq && self.snd.wl2.at_or_before(segment.ack);

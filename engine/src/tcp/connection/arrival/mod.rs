@@ -5,6 +5,7 @@
 
 mod ack;
 mod fin;
+mod predicted;
 mod reset;
 mod sequence;
 mod syn;
@@ -38,17 +39,19 @@ fn drop_segment<T>(reason: DropReason) -> ControlFlow<End, T> {
 impl Connection {
     /// SEGMENT ARRIVES.
     pub(crate) fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>, codepoint: Codepoint) {
-        let record = arriving(&self.tuple, segment, Some(self.relative_in(segment.seq)));
+        let (tuple, relative) = (self.tuple, Some(self.relative_in(segment.seq)));
+        let record = || arriving(&tuple, segment, relative);
         self.totals.on_received(segment.payload.len());
-        cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record));
+        cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record()));
         let end = match self.state {
+            State::Established if self.predicts(segment) => self.arrive_as_predicted(cx, segment, codepoint),
             State::SynSent => self.arrive_in_syn_sent(cx, segment),
             State::Closed => drop_segment(DropReason::ConnectionClosed),
             _ => self.arrive(cx, segment, codepoint),
         };
         if let ControlFlow::Break(End::Dropped(reason)) = end {
             self.meters.on_dropped(cx.now, reason);
-            cx.dropped(Some(self.id), reason, record);
+            cx.dropped(Some(self.id), reason, record());
         } else {
             self.meters.on_received(cx.now, !segment.payload.is_empty(), segment.ack());
         }
