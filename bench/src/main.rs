@@ -9,11 +9,14 @@
 //! medians of the rounds. Those on links of the host need root, for network namespaces of their own.
 #![forbid(unsafe_code)]
 
+mod bare;
 mod bulk;
 mod churn;
 mod control;
+mod events;
 mod figure;
 mod idle;
+mod instrumentation;
 mod kernel;
 mod lab;
 mod latency;
@@ -23,7 +26,10 @@ mod picture;
 mod recovery;
 mod service;
 mod smoltcp_peer;
+mod transfer;
 mod turn;
+mod two_stacks;
+mod unary;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,6 +75,10 @@ const CASES: &[Case] = &[
     turn::CASE,
     idle::CASE,
     control::CASE,
+    unary::CASE,
+    events::CASE,
+    transfer::CASE,
+    instrumentation::CASE,
     recovery::CASE,
 ];
 

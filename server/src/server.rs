@@ -13,10 +13,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockwright_proto::v1::events_server::EventsServer;
 use sockwright_proto::v1::networks_server::NetworksServer;
 use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
@@ -108,6 +108,18 @@ impl Server {
     /// Serves until `stop` is over, and then drains: streams end with UNAVAILABLE, calls that wait with `ENETDOWN`,
     /// attached stacks reset their connections and give their ports back. Takes a few seconds at most.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+        self.serve_until(Box::pin(stop)).await
+    }
+
+    /// Not generic, so that the services are compiled here and not once more in whatever embeds a server.
+    fn serve_until<'s>(
+        self,
+        stop: Pin<Box<dyn Future<Output = ()> + Send + 's>>,
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + 's>> {
+        Box::pin(self.serve_and_drain(stop))
+    }
+
+    async fn serve_and_drain(self, stop: Pin<Box<dyn Future<Output = ()> + Send + '_>>) -> io::Result<()> {
         let Server { listeners, config, parts, .. } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
         set_health(&health, true).await;
@@ -123,6 +135,7 @@ impl Server {
             .max_concurrent_streams(calls)
             // Cancelling calls is a normal thing to do here; hyper takes many at once for an attack.
             .http2_max_pending_accept_reset_streams(Some(calls as usize))
+            .max_frame_size(FRAME_SIZE)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             // Outermost first.
@@ -132,7 +145,7 @@ impl Server {
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)
             .add_service(SocketsServer::from_arc(Arc::clone(&parts.sockets)))
-            .add_service(EventsServer::new(EventsService::new(Arc::clone(&parts.hub))))
+            .add_service(EventsService::new(Arc::clone(&parts.hub)))
             .add_service(SessionsServer::from_arc(Arc::clone(&parts.sessions)))
             .add_service(NetworksServer::from_arc(Arc::clone(&parts.labs)))
             .add_service(TrafficServer::from_arc(Arc::clone(&parts.traffic)))
@@ -169,7 +182,7 @@ async fn set_health(health: &HealthReporter, serving: bool) {
     for name in [
         "",
         SocketsServer::<SocketsService>::NAME,
-        EventsServer::<EventsService>::NAME,
+        EventsService::NAME,
         SessionsServer::<SessionsService>::NAME,
         NetworksServer::<NetworksService>::NAME,
         TrafficServer::<TrafficService>::NAME,
@@ -200,6 +213,8 @@ fn reflection_v1alpha() -> io::Result<
 
 /// How long draining may take.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3);
+/// Octets of one HTTP/2 frame that a client may send: a quarter of a megabyte is two of them, not sixteen.
+const FRAME_SIZE: u32 = 128 << 10;
 /// Octets that a client may send ahead of one call, and of all calls of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;

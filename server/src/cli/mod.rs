@@ -96,51 +96,38 @@ impl Cli {
     }
 
     async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
-        let signals =
-            signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
-        let (mut interrupt, mut terminate) = match signals {
+        let mut signals = match Signals::new() {
             Ok(signals) => signals,
             Err(error) => return fail(&format!("signals cannot be handled: {error}")),
         };
         let inside = listeners.last().and_then(|listener| listener.local_addr().ok());
-        let server = match Server::on(listeners, Config::default()) {
+        let server = match self.server(listeners).await {
             Ok(server) => server,
-            Err(error) => return fail(&format!("cannot listen on {}: {error}", self.listen)),
+            Err(problem) => return fail(&problem),
         };
-        if let Err(status) = self.begin(&server).await {
-            return fail(status.message());
+        if self.exit {
+            return ExitCode::SUCCESS;
         }
-        if self.demo {
-            let colour = io::stdout().is_terminal();
-            match demo::play(&server).await {
-                Ok(story) => print(&Ladder::of(&story).to_text(colour)),
-                Err(status) => return fail(&format!("the demo failed: {}", status.message())),
-            }
-            if self.exit {
-                return ExitCode::SUCCESS;
-            }
-        }
-        let mut program = match self.program.is_empty() {
-            true => None,
-            false => match Program::start(&self.program, inside.unwrap_or(server.local_addr())) {
-                Ok(program) => Some(program),
+        let mut program = None;
+        if self.program.is_empty() {
+            print(&self.ready(&server));
+        } else {
+            match Program::start(&self.program, inside.unwrap_or(server.local_addr())) {
+                Ok(started) => program = Some(started),
                 Err(error) => {
                     fail(&format!("cannot run {}: {error}", self.program[0].display()));
                     return program::exit_code_of_none(&error);
                 }
-            },
-        };
-        if program.is_none() {
-            print(&self.ready(&server));
+            }
         }
         let mut code = ExitCode::SUCCESS;
         let stop = async {
             match &mut program {
-                None => either(&mut interrupt, &mut terminate).await,
-                Some(program) => code = attend(program, &mut interrupt, &mut terminate).await,
+                None => signals.any().await,
+                Some(program) => code = attend(program, &mut signals).await,
             }
             tokio::spawn(async move {
-                either(&mut interrupt, &mut terminate).await;
+                signals.any().await;
                 std::process::exit(130);
             });
         };
@@ -148,6 +135,19 @@ impl Cli {
             Ok(()) => code,
             Err(error) => fail(&format!("serving failed: {error}")),
         }
+    }
+
+    /// A server that has what it is to begin with.
+    async fn server(&self, listeners: Vec<TcpListener>) -> Result<Server, String> {
+        let server = Server::on(listeners, Config::default())
+            .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
+        self.begin(&server).await.map_err(|status| status.message().to_owned())?;
+        if self.demo {
+            let played = demo::play(&server).await;
+            let story = played.map_err(|status| format!("the demo failed: {}", status.message()))?;
+            print(&Ladder::of(&story).to_text(io::stdout().is_terminal()));
+        }
+        Ok(server)
     }
 
     /// Makes the labs and the stacks that the server is to begin with.
@@ -189,24 +189,38 @@ impl Cli {
     }
 }
 
-/// Waits for the end of a program: how the server is to end. An interrupt from a terminal is the program's as well, which
-/// does with it what it likes; a request to end is passed on to it.
-async fn attend(program: &mut Program, interrupt: &mut Signal, terminate: &mut Signal) -> ExitCode {
-    loop {
+/// What asks a process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Signals { interrupt, terminate })
+    }
+
+    async fn any(&mut self) {
         tokio::select! {
-            ended = program.ended() => {
-                return ended.map_or_else(|error| fail(&format!("the program is lost: {error}")), program::exit_code);
-            }
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => program.terminate(),
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }
 
-async fn either(a: &mut Signal, b: &mut Signal) {
-    tokio::select! {
-        _ = a.recv() => {}
-        _ = b.recv() => {}
+/// Waits for the end of a program: how the server is to end. An interrupt from a terminal is the program's as well, which
+/// does with it what it likes; a request to end is passed on to it.
+async fn attend(program: &mut Program, signals: &mut Signals) -> ExitCode {
+    loop {
+        tokio::select! {
+            ended = program.ended() => {
+                let lost = |error| fail(&format!("the program is lost: {error}"));
+                return ended.map_or_else(lost, program::exit_code);
+            }
+            _ = signals.interrupt.recv() => {}
+            _ = signals.terminate.recv() => program.terminate(),
+        }
     }
 }
 

@@ -1,18 +1,26 @@
-//! Events.
+//! Events, as the octets of the contract.
+//!
+//! Owns the one way in which an event gets onto the wire. Segments are written out field by field, with no string or message
+//! made for them: there may be millions a second. Everything else goes through the generated types.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use sockwright_engine::event::{
     Cause, DropReason, Event, EventKind, Relative, RetransmissionReason, SegmentRecord, TimerAction,
 };
 use sockwright_engine::host::LinkState;
-use sockwright_engine::id::SocketId;
+use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::neighbor::NeighborState;
 use sockwright_proto::v1 as pb;
 
 use super::{
     address_to_proto, congestion_phase_to_proto, family_to_proto, kind_to_proto, recovery_cause_to_proto,
-    recovery_phase_to_proto, socket_state_to_proto, tcp_state_to_proto, timer_to_proto, undo_cause_to_proto,
+    recovery_phase_to_proto, session_name, socket_state_to_proto, tcp_state_to_proto, timer_to_proto,
+    undo_cause_to_proto,
 };
 use crate::error::errno_to_proto;
 use crate::hub::HubEvent;
@@ -54,22 +62,51 @@ pub fn event_kind(event: &HubEvent) -> pb::EventKind {
     }
 }
 
-/// What happened, as the contract tells it. `tcp_state` is the socket's state after the event.
-pub fn event_to_proto(event: &HubEvent, tcp_state: pb::TcpState) -> pb::event::Kind {
+/// What is told of an event beside what happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Envelope<'e> {
+    /// Its number.
+    pub(crate) seq: u64,
+    /// Where it happened.
+    pub(crate) stack: &'e str,
+    /// Whose the socket is.
+    pub(crate) session: SessionId,
+    /// What it is called.
+    pub(crate) label: &'e str,
+    /// Its state after the event.
+    pub(crate) tcp_state: pb::TcpState,
+}
+
+/// Appends a message `Event`.
+pub(crate) fn write_event(envelope: Envelope<'_>, event: &HubEvent, to: &mut Vec<u8>) {
+    let Envelope { seq, stack, session, label, tcp_state } = envelope;
+    number(1, seq, to);
+    number(2, event.at().as_nanos(), to);
+    string(3, stack, to);
+    number(4, event.socket().map_or(0, |socket| socket.0), to);
+    if session != SessionId(0) {
+        string(5, &session_name(session), to);
+    }
+    string(6, label, to);
     match event {
         HubEvent::FrameLost { what, text, .. } => {
-            pb::event::Kind::FrameLost(pb::FrameLost { what: (*what).to_owned(), text: text.clone() })
+            let lost = pb::FrameLost { what: (*what).to_owned(), text: text.clone() };
+            pb::event::Kind::FrameLost(lost).encode(to);
         }
         HubEvent::LimitHit { limit, .. } => {
-            pb::event::Kind::LimitHit(pb::LimitHit { limit: (*limit).to_owned() })
+            pb::event::Kind::LimitHit(pb::LimitHit { limit: (*limit).to_owned() }).encode(to);
         }
-        HubEvent::Engine(event) => engine_event(&event.kind, event.socket, tcp_state),
+        HubEvent::Engine(Event { kind, socket, .. }) => write_kind(kind, *socket, tcp_state, to),
     }
 }
 
-fn engine_event(kind: &EventKind, socket: Option<SocketId>, tcp_state: pb::TcpState) -> pb::event::Kind {
+fn write_kind(kind: &EventKind, socket: Option<SocketId>, tcp_state: pb::TcpState, to: &mut Vec<u8>) {
     use pb::event::Kind;
-    match *kind {
+    let kind = match *kind {
+        EventKind::SegmentSent(ref segment) => return message(14, to, |to| write_segment(segment, to)),
+        EventKind::SegmentReceived(ref segment) => return message(15, to, |to| write_segment(segment, to)),
+        EventKind::SegmentDropped { ref segment, reason } => return write_dropped(Some(segment), reason, to),
+        EventKind::FrameDropped(reason) => return write_dropped(None, reason, to),
         // The session and the label are fields of every event.
         EventKind::Opened { kind, family, session: _, label: _, listener } => Kind::Opened(pb::Opened {
             kind: kind_to_proto(kind).into(),
@@ -93,10 +130,6 @@ fn engine_event(kind: &EventKind, socket: Option<SocketId>, tcp_state: pb::TcpSt
                 remote: remote.map(address_to_proto),
             })
         }
-        EventKind::SegmentSent(segment) => Kind::SegmentSent(segment_to_proto(&segment)),
-        EventKind::SegmentReceived(segment) => Kind::SegmentReceived(segment_to_proto(&segment)),
-        EventKind::SegmentDropped { segment, reason } => dropped(Some(segment_to_proto(&segment)), reason),
-        EventKind::FrameDropped(reason) => dropped(None, reason),
         EventKind::Retransmission { seq, len, reason } => Kind::Retransmission(pb::Retransmission {
             seq,
             length: len,
@@ -160,7 +193,8 @@ fn engine_event(kind: &EventKind, socket: Option<SocketId>, tcp_state: pb::TcpSt
             };
             Kind::LinkChanged(pb::LinkChanged { state: state.into(), mtu })
         }
-    }
+    };
+    kind.encode(to);
 }
 
 fn neighbor_state_to_proto(state: Option<NeighborState>) -> pb::NeighborState {
@@ -174,26 +208,83 @@ fn neighbor_state_to_proto(state: Option<NeighborState>) -> pb::NeighborState {
     }
 }
 
-/// A segment, with its one-line text: relative to the connection's initial numbers where they are known.
-pub fn segment_to_proto(segment: &SegmentRecord) -> pb::Segment {
+/// Appends the fields of a `Segment`, with its one-line text: relative to the connection's initial numbers where they
+/// are known.
+fn write_segment(segment: &SegmentRecord, to: &mut Vec<u8>) {
     let summary = segment.summary;
-    pb::Segment {
-        source: Some(address_to_proto(segment.source)),
-        destination: Some(address_to_proto(segment.destination)),
-        seq: summary.seq.0,
-        ack: summary.ack.0,
-        flags: summary.flags.0.into(),
-        window: summary.window.into(),
-        length: summary.len,
-        text: match segment.relative {
-            Some(Relative { seq, ack }) => summary.display_relative(seq, ack).to_string(),
-            None => summary.to_string(),
-        },
+    message(1, to, |to| write_address(segment.source, to));
+    message(2, to, |to| write_address(segment.destination, to));
+    fixed(3, summary.seq.0, to);
+    fixed(4, summary.ack.0, to);
+    number(5, summary.flags.0.into(), to);
+    number(6, summary.window.into(), to);
+    number(7, summary.len.into(), to);
+    message(8, to, |to| {
+        // Writing to a vector does not fail.
+        _ = match segment.relative {
+            Some(Relative { seq, ack }) => write!(to, "{}", summary.display_relative(seq, ack)),
+            None => write!(to, "{summary}"),
+        };
+    });
+}
+
+/// Appends a field `segment_dropped` of an `Event`.
+fn write_dropped(segment: Option<&SegmentRecord>, reason: DropReason, to: &mut Vec<u8>) {
+    message(16, to, |to| {
+        if let Some(segment) = segment {
+            message(1, to, |to| write_segment(segment, to));
+        }
+        string(2, reason.name(), to);
+    });
+}
+
+/// Appends the fields of a `SocketAddress`.
+fn write_address(address: SocketAddr, to: &mut Vec<u8>) {
+    message(1, to, |to| _ = write!(to, "{}", address.ip()));
+    number(2, address.port().into(), to);
+}
+
+/// Appends a field of a varint, unless it is 0.
+fn number(tag: u32, value: u64, to: &mut Vec<u8>) {
+    if value != 0 {
+        encode_key(tag, WireType::Varint, to);
+        encode_varint(value, to);
     }
 }
 
-fn dropped(segment: Option<pb::Segment>, reason: DropReason) -> pb::event::Kind {
-    pb::event::Kind::SegmentDropped(pb::SegmentDropped { segment, reason: reason.name().to_owned() })
+/// Appends a `fixed32` field, unless it is 0.
+fn fixed(tag: u32, value: u32, to: &mut Vec<u8>) {
+    if value != 0 {
+        encode_key(tag, WireType::ThirtyTwoBit, to);
+        to.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Appends a `string` field, unless it is empty.
+fn string(tag: u32, value: &str, to: &mut Vec<u8>) {
+    if !value.is_empty() {
+        encode_key(tag, WireType::LengthDelimited, to);
+        encode_varint(value.len() as u64, to);
+        to.extend_from_slice(value.as_bytes());
+    }
+}
+
+/// Appends a field of what `body` appends. Its length stands before it and is known after it: one octet is kept free, and
+/// the body moves where that is too little.
+pub(crate) fn message(tag: u32, to: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    encode_key(tag, WireType::LengthDelimited, to);
+    let place = to.len();
+    to.push(0);
+    body(to);
+    let length = to.len() - place - 1;
+    match u8::try_from(length) {
+        Ok(length @ ..0x80) => to[place] = length,
+        _ => {
+            let mut octets = Vec::with_capacity(10);
+            encode_varint(length as u64, &mut octets);
+            to.splice(place..=place, octets);
+        }
+    }
 }
 
 fn cause_to_proto(cause: Cause) -> pb::Cause {
@@ -241,6 +332,7 @@ fn nanos(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prost::Message;
     use sockwright_engine::tcp::seq::Seq;
     use sockwright_engine::wire::{Flags, TcpSummary};
 
@@ -262,11 +354,96 @@ mod tests {
 
     #[test]
     fn a_segment_is_printed_relative_where_its_connection_is_known() {
-        let known = segment(Some(Relative { seq: Seq(1000), ack: Seq(500) }));
-        let printed = segment_to_proto(&known);
+        let printed = |relative| {
+            let mut octets = Vec::new();
+            write_segment(&segment(relative), &mut octets);
+            pb::Segment::decode(&*octets).unwrap()
+        };
+        assert_eq!(printed(None).text, "P. 1001:2001(1000) ack 501 win 257");
+        let printed = printed(Some(Relative { seq: Seq(1000), ack: Seq(500) }));
         assert_eq!(printed.text, "P. 1:1001(1000) ack 1 win 257");
         assert_eq!((printed.seq, printed.ack, printed.flags, printed.window), (1001, 501, 0x18, 257));
-        assert_eq!(segment_to_proto(&segment(None)).text, "P. 1001:2001(1000) ack 501 win 257");
+        assert_eq!(printed.source, Some(pb::SocketAddress { ip: "192.0.2.1".into(), port: 40000 }));
+        assert_eq!(printed.destination, Some(pb::SocketAddress { ip: "192.0.2.2".into(), port: 80 }));
+        assert_eq!(printed.length, 1000);
+    }
+
+    /// A field that is added to one of these has to be written here as well.
+    #[test]
+    fn the_fields_that_are_written_out_are_those_of_the_contract() {
+        let files = prost_types::FileDescriptorSet::decode(pb::FILE_DESCRIPTOR_SET).unwrap();
+        let messages = || files.file.iter().flat_map(|file| &file.message_type);
+        let fields = |message: &str| -> Vec<(i32, String)> {
+            let message = messages().find(|other| other.name() == message).unwrap();
+            let plain = message.field.iter().filter(|field| field.oneof_index.is_none());
+            plain.map(|field| (field.number(), field.name().to_owned())).collect()
+        };
+        let known = |fields: &[(i32, &str)]| -> Vec<(i32, String)> {
+            fields.iter().map(|(number, name)| (*number, (*name).to_owned())).collect()
+        };
+        let envelope =
+            [(1, "seq"), (2, "time_ns"), (3, "stack"), (4, "socket"), (5, "session"), (6, "label")];
+        assert_eq!(fields("Event"), known(&envelope));
+        let segment = [
+            (1, "source"),
+            (2, "destination"),
+            (3, "seq"),
+            (4, "ack"),
+            (5, "flags"),
+            (6, "window"),
+            (7, "length"),
+            (8, "text"),
+        ];
+        assert_eq!(fields("Segment"), known(&segment));
+        assert_eq!(fields("SegmentDropped"), known(&[(1, "segment"), (2, "reason")]));
+        assert_eq!(fields("SocketAddress"), known(&[(1, "ip"), (2, "port")]));
+        assert_eq!(fields("EventBatch"), known(&[(1, "epoch"), (2, "events")]));
+    }
+
+    #[test]
+    fn an_event_is_written_whole() {
+        let at = sockwright_engine::time::Instant::from_nanos(300);
+        let written = |kind| {
+            let event = Event { at, socket: Some(SocketId(7)), kind }.into();
+            let (session, tcp_state) = (SessionId(3), pb::TcpState::Established);
+            let envelope = Envelope { seq: 200, stack: "lab/a", session, label: "x", tcp_state };
+            let mut octets = Vec::new();
+            write_event(envelope, &event, &mut octets);
+            pb::Event::decode(&*octets).unwrap()
+        };
+        let sent = written(EventKind::SegmentSent(segment(None)));
+        assert_eq!((sent.seq, sent.time_ns, sent.socket), (200, 300, 7));
+        assert_eq!((&*sent.stack, &*sent.session, &*sent.label), ("lab/a", "s-3", "x"));
+        assert!(matches!(sent.kind, Some(pb::event::Kind::SegmentSent(segment)) if segment.length == 1000));
+        let kind = |kind| written(kind).kind.unwrap();
+        assert!(matches!(
+            kind(EventKind::SegmentReceived(segment(None))),
+            pb::event::Kind::SegmentReceived(segment) if segment.ack == 501
+        ));
+        let reason = DropReason::OutsideWindow;
+        assert!(matches!(
+            kind(EventKind::SegmentDropped { segment: segment(None), reason }),
+            pb::event::Kind::SegmentDropped(pb::SegmentDropped { segment: Some(_), reason })
+                if reason == "OUTSIDE_WINDOW"
+        ));
+        assert!(matches!(
+            kind(EventKind::FrameDropped(reason)),
+            pb::event::Kind::SegmentDropped(pb::SegmentDropped { segment: None, reason })
+                if reason == "OUTSIDE_WINDOW"
+        ));
+        let released = kind(EventKind::Released);
+        assert!(matches!(released, pb::event::Kind::Released(pb::Released {})));
+    }
+
+    #[test]
+    fn a_length_takes_as_many_octets_as_it_needs() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 3 << 20] {
+            let text = "x".repeat(length);
+            let mut octets = vec![7; 3];
+            message(8, &mut octets, |to| to.extend_from_slice(text.as_bytes()));
+            assert_eq!(octets[..3], [7; 3]);
+            assert_eq!(pb::Segment::decode(&octets[3..]).unwrap().text, text);
+        }
     }
 
     #[test]

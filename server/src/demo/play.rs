@@ -195,7 +195,7 @@ async fn take_until(watch: &mut WatchStream, end: Position) -> Result<Vec<Event>
     let mut events: Vec<Event> = Vec::new();
     while events.last().is_none_or(|last| last.seq < end.seq) {
         let Some(response) = watch.next().await else { break };
-        if let Some(watch_response::Part::Events(batch)) = response?.part {
+        if let Some(watch_response::Part::Events(batch)) = response?.into_response().part {
             events.extend(batch.events);
         }
     }

@@ -10,7 +10,6 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use sockwright_engine::id::SocketId;
 use sockwright_proto::v1::EventKind;
@@ -20,24 +19,24 @@ use super::ring::Record;
 /// Events that wait for a watcher, merged.
 #[derive(Debug, Default)]
 pub(super) struct Conflater {
-    waiting: BTreeMap<u64, Arc<Record>>,
+    waiting: BTreeMap<u64, Box<Record>>,
     /// The number of the event of `waiting` that tells a level of a socket.
     levels: HashMap<(SocketId, EventKind), u64>,
 }
 
 impl Conflater {
-    /// Takes the next event of the stream.
-    pub(super) fn push(&mut self, record: Arc<Record>) {
-        if let Some(key) = level(&record)
+    /// Takes the next event of the stream: a copy, so that what waits for long holds nothing but itself.
+    pub(super) fn push(&mut self, record: &Record) {
+        if let Some(key) = level(record)
             && let Some(outdated) = self.levels.insert(key, record.seq)
         {
             self.waiting.remove(&outdated);
         }
-        self.waiting.insert(record.seq, record);
+        self.waiting.insert(record.seq, Box::new(record.clone()));
     }
 
     /// Gives the oldest survivor.
-    pub(super) fn pop(&mut self) -> Option<Arc<Record>> {
+    pub(super) fn pop(&mut self) -> Option<Box<Record>> {
         let (_, record) = self.waiting.pop_first()?;
         if let Some(key) = level(&record) {
             self.levels.remove(&key);

@@ -136,6 +136,22 @@ impl Row {
     }
 }
 
+/// Whether an event may change the row of its socket.
+pub(super) fn changes(event: &HubEvent) -> bool {
+    matches!(
+        event,
+        HubEvent::Engine(Event {
+            kind: EventKind::Opened { .. }
+                | EventKind::Released
+                | EventKind::Named { .. }
+                | EventKind::SocketState { .. }
+                | EventKind::TcpState { .. }
+                | EventKind::Failed(_),
+            ..
+        })
+    )
+}
+
 /// Rows whose identifiers have all bits but the low eight in common, ascending.
 pub(super) type Page = Vec<Arc<Row>>;
 

@@ -16,6 +16,7 @@ mod filter;
 mod interest;
 mod mirror;
 mod ring;
+mod told;
 mod wait;
 mod watch;
 
@@ -38,12 +39,13 @@ use tonic::Status;
 pub use filter::CompiledFilter;
 pub use interest::InterestHook;
 pub use ring::HubEvent;
+pub use told::{Batch, Told};
 pub use wait::Current;
 pub use watch::WatchStream;
 
 use interest::Wanted;
-use mirror::Mirror;
-use ring::Ring;
+use mirror::{Mirror, changes};
+use ring::{Block, Record, Ring};
 use wait::Waiters;
 
 /// The limits of a hub.
@@ -142,28 +144,33 @@ impl Hub {
         Position { epoch: self.epoch, seq }
     }
 
-    /// Publishes what happened on a stack, in order. Engine threads call this once a turn; it waits for nobody.
+    /// Publishes what happened on a stack, in order.
     ///
     /// The result is the last event of the batch: where the calls of that turn took effect.
     pub fn publish(&self, stack: &Arc<str>, events: impl IntoIterator<Item = HubEvent>) -> Position {
+        self.publish_of_many(events.into_iter().map(|event| (Arc::clone(stack), event)))
+    }
+
+    /// [`Hub::publish`] of several stacks at once. Engine threads call this once a turn; it waits for nobody.
+    pub fn publish_of_many(&self, events: impl IntoIterator<Item = (Arc<str>, HubEvent)>) -> Position {
+        let mut events = events.into_iter();
+        let mut at = self.position();
         // Taken from the caller before the mutex is.
-        let events: Vec<HubEvent> = events.into_iter().collect();
-        if events.is_empty() {
-            return self.position();
+        while let Some(block) = Block::of_next(&mut events) {
+            at = self.publish_with(|inner| inner.publish(block));
         }
-        self.publish_with(|inner, publish| {
-            for event in events {
-                publish(inner, stack, event);
-            }
-        })
+        at
     }
 
     /// A stack is gone: publishes `Released` for each of its sockets that is left.
     pub fn remove_stack(&self, stack: &str, at: Instant) -> Position {
-        self.publish_with(|inner, publish| {
-            for socket in inner.mirror.sockets_of(stack) {
-                let released = Event { at, socket: Some(socket), kind: EventKind::Released };
-                publish(inner, &Arc::from(stack), released.into());
+        let name: Arc<str> = Arc::from(stack);
+        self.publish_with(|inner| {
+            let released = |socket| Event { at, socket: Some(socket), kind: EventKind::Released };
+            let sockets = inner.mirror.sockets_of(stack).into_iter();
+            let mut events = sockets.map(|socket| (Arc::clone(&name), released(socket).into()));
+            while let Some(block) = Block::of_next(&mut events) {
+                inner.publish(block);
             }
         })
     }
@@ -228,16 +235,16 @@ impl Hub {
 
     /// Ends all watches and waits with UNAVAILABLE, now and from now on. Watches are sent what was published before.
     pub fn shutdown(&self) {
-        self.publish_with(|inner, _| {
+        self.publish_with(|inner| {
             inner.stopping = true;
             inner.waiters.stop();
         });
     }
 
     /// Publishes under the mutex, then wakes those that have something to read.
-    fn publish_with(&self, body: impl FnOnce(&mut Inner, fn(&mut Inner, &Arc<str>, HubEvent))) -> Position {
+    fn publish_with(&self, body: impl FnOnce(&mut Inner)) -> Position {
         let mut inner = self.lock();
-        body(&mut inner, Inner::publish);
+        body(&mut inner);
         let last = inner.ring.last();
         self.last.store(last, Ordering::Release);
         let watchers: Vec<Waker> = inner.watchers.values_mut().filter_map(Option::take).collect();
@@ -255,10 +262,21 @@ impl Hub {
 }
 
 impl Inner {
-    fn publish(&mut self, stack: &Arc<str>, event: HubEvent) {
-        let row = self.mirror.apply(stack, self.ring.last() + 1, &event);
-        let record = self.ring.push(Arc::clone(stack), event, row);
-        self.waiters.offer(record);
+    fn publish(&mut self, mut block: Block) {
+        let mut before: Option<&Record> = None;
+        for (record, seq) in block.records_mut().iter_mut().zip(self.ring.last() + 1..) {
+            record.seq = seq;
+            record.row = match before {
+                // The usual case: more of what goes on at the same socket.
+                Some(before) if before.event.socket() == record.event.socket() && !changes(&record.event) => {
+                    before.row.clone()
+                }
+                _ => self.mirror.apply(&record.stack, seq, &record.event),
+            };
+            self.waiters.offer(record);
+            before = Some(record);
+        }
+        self.ring.push(block);
     }
 
     fn new_key(&mut self) -> u64 {

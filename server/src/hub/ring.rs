@@ -1,19 +1,25 @@
 //! The recent events of the whole server, in one sequence.
 //!
-//! Owns: [`Record`], an event with all that is needed to filter and print it later, and [`Ring`], the last so many
-//! of them. Their numbers have no hole: the record after number `n` is `n + 1`.
+//! Owns: [`Record`], an event with all that is needed to filter and print it later; [`Block`], those that were published at
+//! once; and [`Ring`], the last so many of them. Their numbers have no hole: the record after number `n` is `n + 1`. Whoever
+//! reads takes blocks, not records: what is shared is counted once for hundreds of events.
+//!
+//! ```text
+//! forgotten          | remembered                      last
+//! [4500 .. 4711 4712 | 4713 ..] [4756] [4757 .. 5012] [5013 5014]
+//! ```
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sockwright_engine::event::{Event, EventKind, SegmentRecord};
-use sockwright_engine::id::SocketId;
+use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 use std::net::SocketAddr;
 
 use super::mirror::Row;
-use crate::convert::{event_kind, event_to_proto, session_name, tcp_state_to_proto};
+use crate::convert::{Envelope, event_kind, tcp_state_to_proto, write_event};
 
 /// What is published: an engine's event, or what an impaired link did to a frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +88,7 @@ impl HubEvent {
 }
 
 /// An event in the stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Record {
     /// Its number.
     pub(super) seq: u64,
@@ -95,18 +101,17 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The event as watchers get it.
-    pub(super) fn to_proto(&self) -> pb::Event {
+    /// The event as watchers get it: appends a message `Event`.
+    pub(super) fn write(&self, to: &mut Vec<u8>) {
         let row = self.row.as_deref();
-        pb::Event {
+        let envelope = Envelope {
             seq: self.seq,
-            time_ns: self.event.at().as_nanos(),
-            stack: self.stack.to_string(),
-            socket: self.event.socket().map_or(0, |socket| socket.0),
-            session: row.map(|row| session_name(row.session)).unwrap_or_default(),
-            label: row.map(|row| row.label.to_string()).unwrap_or_default(),
-            kind: Some(event_to_proto(&self.event, tcp_state_to_proto(row.and_then(|row| row.tcp_state)))),
-        }
+            stack: &self.stack,
+            session: row.map_or(SessionId(0), |row| row.session),
+            label: row.map_or("", |row| &row.label),
+            tcp_state: tcp_state_to_proto(row.and_then(|row| row.tcp_state)),
+        };
+        write_event(envelope, &self.event, to);
     }
 
     pub(super) fn kind(&self) -> pb::EventKind {
@@ -114,24 +119,59 @@ impl Record {
     }
 }
 
+/// Records that follow each other.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// The socket of each, or 0: so that a search for one socket touches no other's memory.
+    sockets: Vec<u64>,
+    records: Vec<Record>,
+}
+
+impl Block {
+    /// The next events that have happened, not yet numbered: up to [`BLOCK`], `None` where there is none.
+    pub(super) fn of_next(events: &mut impl Iterator<Item = (Arc<str>, HubEvent)>) -> Option<Block> {
+        let room = events.size_hint().1.unwrap_or(BLOCK).min(BLOCK);
+        let mut block = Block { sockets: Vec::with_capacity(room), records: Vec::with_capacity(room) };
+        for (stack, event) in events.take(BLOCK) {
+            block.sockets.push(event.socket().map_or(0, |socket| socket.0));
+            block.records.push(Record { seq: 0, stack, event, row: None });
+        }
+        (!block.records.is_empty()).then_some(block)
+    }
+
+    /// Its records, to be numbered.
+    pub(super) fn records_mut(&mut self) -> &mut [Record] {
+        &mut self.records
+    }
+
+    /// Its records after `seq`.
+    pub(super) fn after(&self, seq: u64) -> &[Record] {
+        self.records.get(self.index_after(seq)..).unwrap_or_default()
+    }
+
+    fn index_after(&self, seq: u64) -> usize {
+        let first = self.records.first().map_or(0, |first| first.seq);
+        usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX)
+    }
+
+    fn last(&self) -> u64 {
+        self.records.last().map_or(0, |last| last.seq)
+    }
+}
+
 /// The last `capacity` records.
 #[derive(Debug)]
 pub(super) struct Ring {
-    records: VecDeque<Entry>,
+    blocks: VecDeque<Arc<Block>>,
+    /// Records in `blocks`. Those of the first block may be forgotten in part.
+    held: usize,
     capacity: usize,
     last: u64,
 }
 
-/// The socket's number lies beside the record, so that a search for one socket touches no other's memory.
-#[derive(Debug)]
-struct Entry {
-    socket: u64,
-    record: Arc<Record>,
-}
-
 impl Ring {
     pub(super) fn new(capacity: usize) -> Self {
-        Ring { records: VecDeque::new(), capacity: capacity.max(1), last: 0 }
+        Ring { blocks: VecDeque::new(), held: 0, capacity: capacity.max(1), last: 0 }
     }
 
     /// The number of the last record; 0 before the first.
@@ -141,42 +181,48 @@ impl Ring {
 
     /// Whether every record after `seq` is still here.
     pub(super) fn remembers_after(&self, seq: u64) -> bool {
-        seq >= self.last - self.records.len() as u64
+        seq >= self.forgotten()
     }
 
-    pub(super) fn push(&mut self, stack: Arc<str>, event: HubEvent, row: Option<Arc<Row>>) -> &Arc<Record> {
-        if self.records.len() == self.capacity {
-            self.records.pop_front();
+    /// The number of the last record that is not here any more.
+    fn forgotten(&self) -> u64 {
+        self.last - self.held.min(self.capacity) as u64
+    }
+
+    /// Appends a block, whose records have the numbers that follow.
+    pub(super) fn push(&mut self, block: Block) {
+        self.last = block.last();
+        self.held += block.records.len();
+        self.blocks.push_back(Arc::new(block));
+        while let Some(first) = self.blocks.front()
+            && self.held - first.records.len() >= self.capacity
+        {
+            self.held -= first.records.len();
+            self.blocks.pop_front();
         }
-        self.last += 1;
-        let socket = event.socket().map_or(0, |socket| socket.0);
-        let record = Arc::new(Record { seq: self.last, stack, event, row });
-        self.records.push_back(Entry { socket, record });
-        &self.records[self.records.len() - 1].record
     }
 
-    /// The records after `seq`, oldest first. All of them only where [`Ring::remembers_after`] it.
-    pub(super) fn after(&self, seq: u64) -> impl Iterator<Item = &Arc<Record>> {
-        self.entries_after(seq).map(|entry| &entry.record)
+    /// The block that holds the record after `seq`, if that has happened.
+    pub(super) fn block_after(&self, seq: u64) -> Option<&Arc<Block>> {
+        self.blocks.get(self.blocks.partition_point(|block| block.last() <= seq))
     }
 
     /// Those of the first `look_at` records after `seq` that are about `socket`.
-    pub(super) fn about(
-        &self,
-        socket: SocketId,
-        seq: u64,
-        look_at: usize,
-    ) -> impl Iterator<Item = &Arc<Record>> {
-        let entries = self.entries_after(seq).take(look_at);
-        entries.filter(move |entry| entry.socket == socket.0).map(|entry| &entry.record)
-    }
-
-    fn entries_after(&self, seq: u64) -> impl Iterator<Item = &Entry> {
-        let forgotten = self.last - self.records.len() as u64;
-        let skip = usize::try_from(seq.saturating_sub(forgotten)).unwrap_or(usize::MAX);
-        self.records.range(skip.min(self.records.len())..)
+    pub(super) fn about(&self, socket: SocketId, seq: u64, look_at: usize) -> impl Iterator<Item = &Record> {
+        let seq = seq.max(self.forgotten());
+        let blocks = self.blocks.range(self.blocks.partition_point(|block| block.last() <= seq)..);
+        let entries = blocks.flat_map(move |block| {
+            let from = block.index_after(seq);
+            let sockets = block.sockets.get(from..).unwrap_or_default();
+            sockets.iter().zip(block.after(seq))
+        });
+        let about = entries.take(look_at).filter(move |(about, _)| **about == socket.0);
+        about.map(|(_, record)| record)
     }
 }
+
+/// So many events are published at a time: the hub's mutex is held no longer than that takes.
+const BLOCK: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -186,17 +232,25 @@ mod tests {
         HubEvent::FrameLost { at: Instant::from_nanos(at), what: "LOST", text: String::new() }
     }
 
+    /// Pushes a block of so many.
+    fn push(ring: &mut Ring, count: u64) {
+        let mut block = Block::of_next(&mut (0..count).map(|at| ("s".into(), lost(at)))).unwrap();
+        for (record, seq) in block.records_mut().iter_mut().zip(ring.last() + 1..) {
+            record.seq = seq;
+        }
+        ring.push(block);
+    }
+
     fn numbers(ring: &Ring, after: u64) -> Vec<u64> {
-        ring.after(after).map(|record| record.seq).collect()
+        ring.about(SocketId(0), after, usize::MAX).map(|record| record.seq).collect()
     }
 
     #[test]
     fn numbers_begin_at_one_and_have_no_hole() {
         let mut ring = Ring::new(4);
         assert_eq!((ring.last(), ring.remembers_after(0)), (0, true));
-        for at in 0..3 {
-            ring.push("s".into(), lost(at), None);
-        }
+        push(&mut ring, 1);
+        push(&mut ring, 2);
         assert_eq!(numbers(&ring, 0), [1, 2, 3]);
         assert_eq!(numbers(&ring, 2), [3]);
         assert_eq!(numbers(&ring, 3), []);
@@ -206,10 +260,28 @@ mod tests {
     #[test]
     fn the_oldest_gives_way() {
         let mut ring = Ring::new(4);
-        for at in 0..10 {
-            ring.push("s".into(), lost(at), None);
+        for _ in 0..10 {
+            push(&mut ring, 1);
         }
         assert_eq!(numbers(&ring, 6), [7, 8, 9, 10]);
         assert!(ring.remembers_after(6) && !ring.remembers_after(5));
+    }
+
+    #[test]
+    fn what_is_remembered_does_not_depend_on_how_it_was_published() {
+        for sizes in [&[10][..], &[3, 3, 3, 1], &[1, 8, 1], &[6, 4], &[7, 3]] {
+            let mut ring = Ring::new(4);
+            sizes.iter().for_each(|size| push(&mut ring, *size));
+            assert_eq!(numbers(&ring, 0), [7, 8, 9, 10], "{sizes:?}");
+            assert_eq!(numbers(&ring, 8), [9, 10], "{sizes:?}");
+            assert!(ring.remembers_after(6) && !ring.remembers_after(5), "{sizes:?}");
+            let mut cursor = 6;
+            while let Some(block) = ring.block_after(cursor) {
+                let after = block.after(cursor);
+                assert_eq!(after[0].seq, cursor + 1, "{sizes:?}");
+                cursor += after.len() as u64;
+            }
+            assert_eq!(cursor, 10);
+        }
     }
 }

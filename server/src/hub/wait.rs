@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use prost::Message;
 use sockwright_engine::event::{Cause, EventKind};
 use sockwright_engine::host::op::SocketState;
 use sockwright_engine::host::{Errno, OpError, SocketInfo};
@@ -139,7 +140,7 @@ impl Hub {
         condition: Condition,
         after: u64,
         last: u64,
-    ) -> Result<Option<Arc<Record>>, Status> {
+    ) -> Result<Option<Record>, Status> {
         let mut cursor = after;
         while cursor < last {
             let step = (last - cursor).min(SEARCH_STEP);
@@ -176,7 +177,10 @@ impl Hub {
     }
 
     fn came_true(&self, socket: SocketId, record: &Record) -> pb::WaitForResponse {
-        let event = Some(record.to_proto());
+        let mut octets = Vec::new();
+        record.write(&mut octets);
+        // What we wrote ourselves can be read.
+        let event = pb::Event::decode(&*octets).ok();
         pb::WaitForResponse { event, ..self.is_true(socket, self.position_at(record.seq)) }
     }
 
@@ -406,7 +410,7 @@ enum Outcome {
     /// Nothing decisive; whether the engine is to be asked again.
     Waiting { ask: bool },
     /// This made it true.
-    True(Arc<Record>),
+    True(Box<Record>),
     /// It cannot come true, the connection having been in this state.
     Never(Option<State>),
     /// The server stops.
@@ -419,7 +423,7 @@ impl Outcome {
 
 impl Waiters {
     /// Tells an event to those that wait for its socket.
-    pub(super) fn offer(&mut self, record: &Arc<Record>) {
+    pub(super) fn offer(&mut self, record: &Record) {
         let Some(waiters) = record.event.socket().and_then(|socket| self.by_socket.get_mut(&socket)) else {
             return;
         };
@@ -429,7 +433,7 @@ impl Waiters {
             }
             let state = record.row.as_ref().and_then(|row| row.tcp_state);
             waiter.outcome = match waiter.condition.of_event(record) {
-                Verdict::True => Outcome::True(Arc::clone(record)),
+                Verdict::True => Outcome::True(Box::new(record.clone())),
                 Verdict::Never => Outcome::Never(state),
                 Verdict::Ask => Outcome::Waiting { ask: true },
                 Verdict::Nothing if record.kind() == pb::EventKind::Released => Outcome::Never(state),

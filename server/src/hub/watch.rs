@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use sockwright_engine::host::Errno;
@@ -23,7 +24,8 @@ use super::conflate::Conflater;
 use super::filter::CompiledFilter;
 use super::interest::Want;
 use super::mirror::Page;
-use super::ring::Record;
+use super::ring::{Block, Record};
+use super::told::{Batch, Told};
 use super::{Hub, stopping};
 use crate::convert::{Invalid, unknown};
 use crate::error::status_saying;
@@ -82,27 +84,25 @@ impl Hub {
             queue: if conflate {
                 Queue::Conflate(Conflater::default())
             } else {
-                Queue::Lossless(VecDeque::new())
+                Queue::Lossless { waiting: VecDeque::new(), count: 0 }
             },
             limit,
             cursor: resumed.unwrap_or(last),
             catching_up_to: last,
             ready: ready.into_iter().collect(),
             snapshot,
-            read: Vec::new(),
             over: false,
         })
     }
 
-    /// Reads up to [`BATCH`] records after `cursor`. Where there are none, has `waker` woken when there are.
-    fn read_after(&self, key: u64, cursor: u64, waker: &Waker, into: &mut Vec<Arc<Record>>) -> Read {
+    /// The block with the record after `cursor`. Where there is none, has `waker` woken when there is.
+    fn read_after(&self, key: u64, cursor: u64, waker: &Waker) -> Read {
         let mut inner = self.lock();
         if !inner.ring.remembers_after(cursor) {
             return Read::Forgotten;
         }
-        into.extend(inner.ring.after(cursor).take(BATCH).cloned());
-        if !into.is_empty() {
-            return Read::Some;
+        if let Some(block) = inner.ring.block_after(cursor) {
+            return Read::Some(Arc::clone(block));
         }
         if inner.stopping {
             return Read::Stopping;
@@ -113,7 +113,7 @@ impl Hub {
 }
 
 enum Read {
-    Some,
+    Some(Arc<Block>),
     Nothing,
     Forgotten,
     Stopping,
@@ -134,23 +134,21 @@ pub struct WatchStream {
     /// What had happened when the watch began: reading it is catching up, not falling behind.
     catching_up_to: u64,
     /// To be sent before anything else.
-    ready: VecDeque<Result<WatchResponse, Status>>,
+    ready: VecDeque<Result<Told, Status>>,
     /// To be sent before any event.
     snapshot: Option<Snapshot>,
-    /// Between the ring and the filter; empty between calls.
-    read: Vec<Arc<Record>>,
     over: bool,
 }
 
-/// Responses hold at most so many sockets or events, and the mutex is held for at most so many records.
+/// Responses hold at most so many sockets or events.
 const BATCH: usize = 256;
-/// A call reads at most so many batches, so that the runtime's other tasks have their turn.
+/// A call reads at most so many blocks, so that the runtime's other tasks have their turn.
 const READS_PER_POLL: usize = 64;
 /// A call looks at most at so many pages of the mirror.
 const PAGES_PER_POLL: usize = 64;
 
 impl Stream for WatchStream {
-    type Item = Result<WatchResponse, Status>;
+    type Item = Result<Told, Status>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -172,14 +170,13 @@ impl Stream for WatchStream {
                     this.snapshot = None;
                 }
                 let part = Part::Snapshot(pb::Snapshot { sockets: chunk, last, at });
-                return Poll::Ready(Some(Ok(WatchResponse { part: Some(part) })));
+                return Poll::Ready(Some(Ok(told(part))));
             }
             match this.pull(cx.waker()) {
                 Pulled::Events => {
-                    let events = std::iter::from_fn(|| this.queue.pop()).take(BATCH);
-                    let events = events.map(|record| record.to_proto()).collect();
-                    let part = Part::Events(pb::EventBatch { epoch: this.hub.epoch, events });
-                    return Poll::Ready(Some(Ok(WatchResponse { part: Some(part) })));
+                    if let Some(batch) = this.queue.pop(this.hub.epoch) {
+                        return Poll::Ready(Some(Ok(Told::Events(batch))));
+                    }
                 }
                 Pulled::Nothing => return Poll::Pending,
                 Pulled::MoreLater => return again(cx),
@@ -202,32 +199,40 @@ enum Pulled {
 }
 
 impl WatchStream {
-    /// Reads what there is in the ring.
+    /// Reads what there is in the ring: all of it where something may be merged, or where there may be more than may wait,
+    /// and otherwise no more than is sent next.
     fn pull(&mut self, waker: &Waker) -> Pulled {
         for _ in 0..READS_PER_POLL {
             let next = self.queue.first().unwrap_or(self.cursor + 1);
             let catching_up = next <= self.catching_up_to;
-            if catching_up && self.queue.len() >= BATCH {
+            if self.queue.len() >= BATCH && (catching_up || self.may_read_later()) {
                 return Pulled::Events;
             }
-            match self.hub.read_after(self.key, self.cursor, waker, &mut self.read) {
-                Read::Some => {}
+            let block = match self.hub.read_after(self.key, self.cursor, waker) {
+                Read::Some(block) => block,
                 Read::Forgotten => return Pulled::TooSlow,
                 Read::Nothing | Read::Stopping if self.queue.len() > 0 => return Pulled::Events,
                 Read::Nothing => return Pulled::Nothing,
                 Read::Stopping => return Pulled::Stopping,
-            }
-            self.cursor += self.read.len() as u64;
-            for record in self.read.drain(..) {
-                if self.filter.admits_event(&record) {
-                    self.queue.push(record);
+            };
+            let records = block.after(self.cursor);
+            for record in records {
+                if self.filter.admits_event(record) {
+                    self.queue.push(record, self.hub.epoch);
                 }
             }
+            self.cursor += records.len() as u64;
             if !catching_up && self.queue.len() > self.limit {
                 return Pulled::TooSlow;
             }
         }
         if self.queue.len() > 0 { Pulled::Events } else { Pulled::MoreLater }
+    }
+
+    /// Whether the limit is not reached even if all that is unread were admitted.
+    fn may_read_later(&self) -> bool {
+        let unread = self.hub.last.load(Ordering::Acquire).saturating_sub(self.cursor);
+        matches!(self.queue, Queue::Lossless { .. }) && self.queue.len() as u64 + unread <= self.limit as u64
     }
 
     /// Tells the gap. LOSSLESS ends with it; CONFLATE goes on from a new snapshot, which makes up for it.
@@ -246,8 +251,9 @@ impl WatchStream {
         self.cursor = last;
         match &mut self.queue {
             Queue::Conflate(conflater) => *conflater = Conflater::default(),
-            Queue::Lossless(queue) => {
-                queue.clear();
+            Queue::Lossless { waiting, count } => {
+                waiting.clear();
+                *count = 0;
                 let message = "the watcher fell behind and events were lost to it";
                 self.end(status_saying(Errno::ENOBUFS, message, None));
             }
@@ -269,28 +275,51 @@ impl Drop for WatchStream {
 /// Events that wait for the client.
 #[derive(Debug)]
 enum Queue {
-    Lossless(VecDeque<Arc<Record>>),
+    /// Encoded as they will be sent, so that they hold nothing of the ring's.
+    Lossless {
+        waiting: VecDeque<Batch>,
+        count: usize,
+    },
     Conflate(Conflater),
 }
 
 impl Queue {
-    fn push(&mut self, record: Arc<Record>) {
+    fn push(&mut self, record: &Record, epoch: u64) {
         match self {
-            Queue::Lossless(queue) => queue.push_back(record),
+            Queue::Lossless { waiting, count } => {
+                *count += 1;
+                match waiting.back_mut() {
+                    Some(batch) if batch.len() < BATCH => batch.push(record),
+                    _ => {
+                        let mut batch = Batch::with_room_for(epoch, BATCH);
+                        batch.push(record);
+                        waiting.push_back(batch);
+                    }
+                }
+            }
             Queue::Conflate(conflater) => conflater.push(record),
         }
     }
 
-    fn pop(&mut self) -> Option<Arc<Record>> {
+    /// The next ones.
+    fn pop(&mut self, epoch: u64) -> Option<Batch> {
         match self {
-            Queue::Lossless(queue) => queue.pop_front(),
-            Queue::Conflate(conflater) => conflater.pop(),
+            Queue::Lossless { waiting, count } => {
+                let batch = waiting.pop_front()?;
+                *count -= batch.len();
+                Some(batch)
+            }
+            Queue::Conflate(conflater) => {
+                let mut batch = Batch::with_room_for(epoch, conflater.len().min(BATCH));
+                std::iter::from_fn(|| conflater.pop()).take(BATCH).for_each(|record| batch.push(&record));
+                (batch.len() > 0).then_some(batch)
+            }
         }
     }
 
     fn len(&self) -> usize {
         match self {
-            Queue::Lossless(queue) => queue.len(),
+            Queue::Lossless { count, .. } => *count,
             Queue::Conflate(conflater) => conflater.len(),
         }
     }
@@ -298,7 +327,7 @@ impl Queue {
     /// The number of the oldest.
     fn first(&self) -> Option<u64> {
         match self {
-            Queue::Lossless(queue) => queue.front().map(|record| record.seq),
+            Queue::Lossless { waiting, .. } => waiting.front().map(Batch::first),
             Queue::Conflate(conflater) => conflater.first(),
         }
     }
@@ -344,9 +373,12 @@ impl Snapshot {
     }
 }
 
-fn gap_response(after: Position, through: Position, reason: GapReason) -> WatchResponse {
-    let gap = pb::Gap { after: Some(after), through: Some(through), reason: reason.into() };
-    WatchResponse { part: Some(Part::Gap(gap)) }
+fn gap_response(after: Position, through: Position, reason: GapReason) -> Told {
+    told(Part::Gap(pb::Gap { after: Some(after), through: Some(through), reason: reason.into() }))
+}
+
+fn told(part: Part) -> Told {
+    Told::Other(Box::new(WatchResponse { part: Some(part) }))
 }
 
 /// Not finished, but others have their turn first.

@@ -1,14 +1,24 @@
 //! The service `Events`: the hub's watch, over gRPC.
+//!
+//! It stands in for the generated `EventsServer`, whose responses are messages to be encoded: those of a watch are
+//! [encoded already](Told), and only copied.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use http::{Request, Response};
 use sockwright_proto::v1::WatchRequest;
-use sockwright_proto::v1::events_server::Events;
-use tonic::{Request, Response, Status};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codec::{BufferSettings, Codec, EncodeBuf, Encoder};
+use tonic::codegen::{BoxFuture, Service};
+use tonic::server::{Grpc, NamedService, ServerStreamingService};
+use tonic_prost::{ProstCodec, ProstDecoder};
 
-use crate::hub::{Hub, WatchStream};
+use crate::hub::{Hub, Told, WatchStream};
 
-/// The service `Events`. Wrap it in `EventsServer::new`.
+/// The service `Events`.
 #[derive(Clone, Debug)]
 pub struct EventsService {
     hub: Arc<Hub>,
@@ -21,12 +31,72 @@ impl EventsService {
     }
 }
 
-#[tonic::async_trait]
-impl Events for EventsService {
-    type WatchStream = WatchStream;
+impl NamedService for EventsService {
+    const NAME: &'static str = sockwright_proto::v1::events_server::SERVICE_NAME;
+}
 
-    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<WatchStream>, Status> {
-        self.hub.watch(request.into_inner()).map(Response::new)
+impl Service<Request<Body>> for EventsService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Response<Body>, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            Ok(match request.uri().path() {
+                "/sockwright.v1.Events/Watch" => {
+                    Grpc::new(WatchCodec).server_streaming(service, request).await
+                }
+                _ => Status::unimplemented("").into_http(),
+            })
+        })
+    }
+}
+
+impl ServerStreamingService<WatchRequest> for EventsService {
+    type Response = Told;
+    type ResponseStream = WatchStream;
+    type Future = std::future::Ready<Result<tonic::Response<WatchStream>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<WatchRequest>) -> Self::Future {
+        std::future::ready(self.hub.watch(request.into_inner()).map(tonic::Response::new))
+    }
+}
+
+/// The codec of a watch.
+#[derive(Clone, Copy, Debug)]
+struct WatchCodec;
+
+impl Codec for WatchCodec {
+    type Encode = Told;
+    type Decode = WatchRequest;
+    type Encoder = ToldEncoder;
+    type Decoder = ProstDecoder<WatchRequest>;
+
+    fn encoder(&mut self) -> ToldEncoder {
+        ToldEncoder
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<(), WatchRequest>::raw_decoder(BufferSettings::default())
+    }
+}
+
+/// Copies what is encoded already.
+#[derive(Clone, Copy, Debug)]
+struct ToldEncoder;
+
+impl Encoder for ToldEncoder {
+    type Item = Told;
+    type Error = Status;
+
+    fn encode(&mut self, told: Told, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        told.encode(to);
+        Ok(())
     }
 }
 
@@ -39,7 +109,6 @@ mod tests {
     use sockwright_engine::limits::Limit;
     use sockwright_engine::time::Instant;
     use sockwright_proto::v1::events_client::EventsClient;
-    use sockwright_proto::v1::events_server::EventsServer;
     use sockwright_proto::v1::watch_response::Part;
     use sockwright_proto::v1::{Filter, event};
     use tokio_stream::wrappers::TcpListenerStream;
@@ -49,8 +118,7 @@ mod tests {
     async fn served(hub: Arc<Hub>) -> EventsClient<Channel> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let service = EventsServer::new(EventsService::new(hub));
-        let serving = Server::builder().add_service(service);
+        let serving = Server::builder().add_service(EventsService::new(hub));
         tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
         EventsClient::new(Endpoint::from_shared(address).unwrap().connect().await.unwrap())
     }

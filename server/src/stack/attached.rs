@@ -449,6 +449,10 @@ impl Site for Attached {
         BTreeMap::new()
     }
 
+    fn sleeps_until_told(&self) -> bool {
+        false
+    }
+
     fn sleep(&mut self, at_most: Option<Duration>) {
         if let Err(error) = self.poll.poll(&mut self.events, at_most)
             && error.kind() != io::ErrorKind::Interrupted

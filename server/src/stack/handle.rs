@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use sockwright_engine::host::op::Request;
+use sockwright_engine::host::op::{self, Request};
 use sockwright_engine::host::{Errno, OpError};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
 use sockwright_proto::v1::Position;
@@ -55,10 +56,14 @@ impl StackHandle {
         // Before anything can be dropped, so that it is given back to whoever waits for room in the queue.
         let room = self.thread.calls.reserve().await.map_err(|_| Gone)?;
         let (answer, answered) = oneshot::channel();
+        let waits = may_wait(&request);
         room.send(Command::Call(Call { op, stack: self.stack, request, answer, session }));
-        self.thread.urgent.wake.wake();
+        let was_asleep = self.thread.urgent.wake.wake();
         let mut wait = Wait { answered, cancel: Some((op, socket, &self.thread.urgent)) };
-        let answer = (&mut wait.answered).await;
+        let answer = match wait.look(was_asleep || waits) {
+            Some(answer) => Ok(answer),
+            None => (&mut wait.answered).await,
+        };
         wait.cancel = None;
         answer.map_err(|_| Gone)?
     }
@@ -166,10 +171,15 @@ impl Inbox {
         self.urgent.try_recv().ok().or_else(|| self.calls.try_recv().ok())
     }
 
+    /// Whether no message waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.calls.is_empty()
+    }
+
     /// Whether the thread may sleep: from here on a message wakes it. Call [`Inbox::awake`] afterwards.
     pub(super) fn may_sleep(&self) -> bool {
         self.wake.asleep.store(true, Ordering::SeqCst);
-        self.urgent.is_empty() && self.calls.is_empty()
+        self.is_empty()
     }
 
     /// The thread is awake again and looks at the queues by itself.
@@ -201,9 +211,10 @@ pub(super) enum Waker {
 }
 
 impl Wake {
-    fn wake(&self) {
+    /// Whether it slept.
+    fn wake(&self) -> bool {
         if !self.asleep.swap(false, Ordering::SeqCst) {
-            return;
+            return false;
         }
         match &self.by {
             Waker::Park(thread) => {
@@ -214,6 +225,7 @@ impl Wake {
             // It fails where the poll is gone, and the thread with it.
             Waker::Poll(waker) => _ = waker.wake(),
         }
+        true
     }
 
     /// The thread that is to be unparked is the one that calls this.
@@ -252,6 +264,25 @@ struct Wait<'a> {
     cancel: Option<(OpId, Option<SocketId>, &'a Urgent)>,
 }
 
+impl Wait<'_> {
+    /// Looks for the answer for as long as it would take to be woken by it, unless that is known to be `futile`: a thread that
+    /// is awake answers what need not wait within a few microseconds, and then nobody has to be woken at all.
+    fn look(&mut self, futile: bool) -> Option<Answer> {
+        let began = std::time::Instant::now();
+        while !futile && began.elapsed() < LOOK {
+            match self.answered.try_recv() {
+                Ok(answer) => return Some(answer),
+                Err(oneshot::error::TryRecvError::Empty) => std::hint::spin_loop(),
+                Err(oneshot::error::TryRecvError::Closed) => break,
+            }
+        }
+        None
+    }
+}
+
+/// What waking a thread on another core takes, about.
+const LOOK: Duration = Duration::from_micros(20);
+
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Some((op, socket, urgent)) = self.cancel.take() else { return };
@@ -262,6 +293,17 @@ impl Drop for Wait<'_> {
             urgent.send(Command::Cancel { op, socket });
         }
     }
+}
+
+/// Whether a call may wait for a peer, and usually does.
+fn may_wait(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Accept { wait: op::Wait::Park, .. }
+            | Request::Connect { wait: op::Wait::Park, .. }
+            | Request::Recv { wait: op::Wait::Park, .. }
+            | Request::RecvFrom { wait: op::Wait::Park, .. }
+    )
 }
 
 /// The socket that a request names.

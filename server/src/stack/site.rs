@@ -72,6 +72,9 @@ pub(super) trait Site {
     /// Times that the server's own limits were hit here, by name.
     fn limits_hit(&self) -> BTreeMap<&'static str, u64>;
 
+    /// Whether nothing but time and messages ends its sleep: no frame comes from outside.
+    fn sleeps_until_told(&self) -> bool;
+
     /// Waits for frames, for a message, or for so long.
     fn sleep(&mut self, at_most: Option<Duration>);
 }

@@ -133,6 +133,10 @@ impl Site for Scripted {
         BTreeMap::new()
     }
 
+    fn sleeps_until_told(&self) -> bool {
+        true
+    }
+
     fn sleep(&mut self, at_most: Option<Duration>) {
         std::thread::park_timeout(at_most.unwrap_or(Duration::from_millis(1)));
     }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind};
 use sockwright_engine::host::op::{Completion, Outcome, Reply, Request};
@@ -113,6 +114,10 @@ struct Thread<S> {
     happened: Vec<(StackId, HubEvent)>,
     /// What is to be answered when that is published, each behind the event of this number.
     answers: Vec<(usize, Release)>,
+    /// Those that are published, with their positions; empty between turns.
+    releases: Vec<(Release, Position)>,
+    /// When a message came, if that was a moment ago.
+    last_message: Option<std::time::Instant>,
     /// The thread ends with its last connection.
     ends_when_closed: bool,
     stopped: Option<Option<oneshot::Sender<Position>>>,
@@ -148,6 +153,8 @@ impl<S: Site> Thread<S> {
             traffic: Traffic::default(),
             happened: Vec::new(),
             answers: Vec::new(),
+            releases: Vec::new(),
+            last_message: None,
             ends_when_closed: false,
             stopped: None,
         }
@@ -166,8 +173,10 @@ impl<S: Site> Thread<S> {
         }
         self.inbox.close();
         let at = ending(self.site.now());
-        // Dropping the rest tells everyone who waits that the stack is gone.
-        if let Some(Some(answer)) = self.stopped.take() {
+        let answer = self.stopped.take().flatten();
+        // Gives the links back to the host, and tells everyone who waits that the stack is gone, before its end is told.
+        drop(self);
+        if let Some(answer) = answer {
             _ = answer.send(at);
         }
     }
@@ -184,13 +193,42 @@ impl<S: Site> Thread<S> {
             self.stopped.get_or_insert(None);
         }
         if self.stopped.is_none() && next != Next::AtOnce {
-            if self.inbox.may_sleep() {
-                self.site.sleep(match next {
-                    Next::After(length) => Some(length),
-                    _ => None,
-                });
+            let at_most = match next {
+                Next::After(length) => Some(length),
+                _ => None,
+            };
+            if !self.linger(at_most) && self.inbox.may_sleep() {
+                self.site.sleep(at_most);
             }
             self.inbox.awake();
+        }
+    }
+
+    /// Looks for messages for a moment before it sleeps, where the last one came a moment ago and nothing else can wake it:
+    /// a client that called often calls again at once, and waking the thread would take longer than the call. Whoever
+    /// waits for the processor gets it meanwhile. Whether there is a message, or `at_most` is over.
+    fn linger(&mut self, at_most: Option<Duration>) -> bool {
+        if !self.site.sleeps_until_told() {
+            return false;
+        }
+        let until = match self.last_message {
+            Some(last) => last + LINGER,
+            None => return false,
+        };
+        let over = at_most.and_then(|at_most| std::time::Instant::now().checked_add(at_most));
+        loop {
+            if !self.inbox.is_empty() {
+                return true;
+            }
+            let now = std::time::Instant::now();
+            if over.is_some_and(|over| now >= over) {
+                return true;
+            }
+            if now >= until {
+                self.last_message = None;
+                return false;
+            }
+            thread::yield_now();
         }
     }
 
@@ -198,8 +236,11 @@ impl<S: Site> Thread<S> {
 
     /// Whether some may be left.
     fn take_commands(&mut self) -> bool {
-        for _ in 0..COMMANDS_PER_TURN {
+        for number in 0..COMMANDS_PER_TURN {
             let Some(command) = self.inbox.next() else { return false };
+            if number == 0 {
+                self.last_message = Some(std::time::Instant::now());
+            }
             // Asked again for each: whoever watches before he calls is to see what the call does.
             self.tell_interest();
             self.carry_out(command);
@@ -570,37 +611,36 @@ impl<S: Site> Thread<S> {
 
     /// Publishes what happened, and then releases the answers, each with its own position.
     fn publish(&mut self) {
-        let mut answers = std::mem::take(&mut self.answers).into_iter().peekable();
-        let mut happened = std::mem::take(&mut self.happened).into_iter().peekable();
-        let mut at = self.hub.position();
-        let mut count = 0;
-        let mut releases = Vec::new();
-        loop {
-            while let Some((_, release)) = answers.next_if(|(behind, _)| *behind <= count) {
-                releases.push((release, at));
+        let Thread { happened, answers, names, hub, .. } = self;
+        let mut happened = happened.drain(..);
+        let (mut published, mut at) = (0, hub.position());
+        for (behind, release) in answers.drain(..) {
+            // As many events as come before the answer.
+            if behind > published {
+                at = hub.publish_of_many(named(names, happened.by_ref().take(behind - published)));
+                published = behind;
             }
-            // As many events of one stack as come before the next answer.
-            let Some((stack, _)) = happened.peek() else { break };
-            let stack = *stack;
-            let until = answers.peek().map_or(usize::MAX, |(behind, _)| *behind);
-            let run = std::iter::from_fn(|| {
-                let (_, event) = happened.next_if(|(other, _)| *other == stack && count < until)?;
-                count += 1;
-                Some(event)
-            });
-            match self.names.get(&stack) {
-                Some(name) => at = self.hub.publish(name, run),
-                None => run.for_each(drop),
-            }
+            self.releases.push((release, at));
         }
-        for (release, at) in releases {
+        hub.publish_of_many(named(names, happened));
+        for (release, at) in self.releases.drain(..) {
             release(at);
         }
     }
 }
 
+/// Events with the names of their stacks.
+fn named(
+    names: &BTreeMap<StackId, Name>,
+    events: impl Iterator<Item = (StackId, HubEvent)>,
+) -> impl Iterator<Item = (Name, HubEvent)> {
+    events.filter_map(|(stack, event)| Some((Arc::clone(names.get(&stack)?), event)))
+}
+
 /// Rounds of frames and workloads in one turn.
 const ROUNDS_PER_TURN: usize = 64;
+/// How long a thread looks for the next message before it sleeps: a client that waits for each answer calls again within it.
+const LINGER: Duration = Duration::from_micros(100);
 /// Messages carried out in one turn.
 const COMMANDS_PER_TURN: usize = 256;
 /// Calls that may wait for their turn to receive from one socket.

@@ -111,11 +111,11 @@ async fn follow(hub: Arc<Hub>, request: pb::WatchRequest, lazy: usize, begun: Ar
     let mut stream = hub.watch(request).unwrap();
     let mut client = Client::default();
     if let Some(Ok(first)) = stream.next().await {
-        client.take(first.part.unwrap());
+        client.take(first.into_response().part.unwrap());
     }
     begun.wait().await;
     while let Ok(response) = stream.next().await.unwrap() {
-        client.take(response.part.unwrap());
+        client.take(response.into_response().part.unwrap());
         for _ in 0..lazy {
             tokio::task::yield_now().await;
         }

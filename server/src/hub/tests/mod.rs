@@ -84,7 +84,8 @@ fn released(socket: u64) -> HubEvent {
 
 /// The next part; the stream must not end.
 async fn part(stream: &mut WatchStream) -> Part {
-    stream.next().await.expect("the stream ended").expect("the stream failed").part.unwrap()
+    let told = stream.next().await.expect("the stream ended").expect("the stream failed");
+    told.into_response().part.unwrap()
 }
 
 async fn snapshot(stream: &mut WatchStream) -> (Vec<u64>, bool, u64) {

@@ -9,10 +9,12 @@
 //! is one number, the latest. The downward half is polled by HTTP/2 itself: what it does not ask for stays in the
 //! receive buffer. Dropping the stream ends the task and both waits, and nothing else.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use sockwright_engine::host::OpError;
 use sockwright_engine::host::op::{Reply, Request, ShutdownHow, Wait};
 use sockwright_engine::id::SocketId;
@@ -56,7 +58,7 @@ impl Transfer {
         sizes: Sizes,
     ) -> Self {
         let (progress, seen) = watch::channel(None);
-        let sending = Sending { socket, stack: stack.clone(), progress, accepted: 0 };
+        let sending = Sending { socket, stack: stack.clone(), progress, accepted: 0, piece: PIECE };
         let up = Some(Up(tokio::spawn(sending.run(parts, sizes))));
         let down = Some(receive(socket, stack.clone()));
         Transfer { socket, stack, up, progress: WatchStream::from_changes(seen), down, over: false }
@@ -140,20 +142,89 @@ struct Sending {
     stack: StackHandle,
     progress: watch::Sender<Option<(u64, Position)>>,
     accepted: u64,
+    /// Octets in the next call.
+    piece: usize,
+}
+
+/// Octets that came and are not in the send buffer yet.
+#[derive(Debug, Default)]
+struct Gathered {
+    parts: VecDeque<Bytes>,
+    octets: usize,
+}
+
+impl Gathered {
+    fn push(&mut self, data: Bytes) {
+        self.octets += data.len();
+        self.parts.push_back(data);
+    }
+
+    fn copy_of_first(&self, at_most: usize) -> Vec<u8> {
+        let mut copy = Vec::with_capacity(self.octets.min(at_most));
+        for part in &self.parts {
+            let room = at_most - copy.len();
+            copy.extend_from_slice(&part[..part.len().min(room)]);
+        }
+        copy
+    }
+
+    fn forget_first(&mut self, count: usize) {
+        let mut left = count.min(self.octets);
+        self.octets -= left;
+        while let Some(part) = self.parts.front_mut() {
+            let here = left.min(part.len());
+            part.advance(here);
+            left -= here;
+            if !part.is_empty() {
+                break;
+            }
+            self.parts.pop_front();
+        }
+    }
+}
+
+/// The next message, if it has come.
+fn poll_message(
+    parts: &mut Streaming<TransferRequest>,
+    cx: &mut Context<'_>,
+) -> Option<Result<Option<TransferRequest>, Status>> {
+    match Pin::new(parts).poll_next(cx) {
+        Poll::Ready(next) => Some(next.transpose()),
+        Poll::Pending => None,
+    }
 }
 
 impl Sending {
     async fn run(mut self, mut parts: Streaming<TransferRequest>, sizes: Sizes) -> Result<(), Status> {
         use transfer_request::Part;
-        let mut shut_down = false;
-        while let Some(TransferRequest { part }) = parts.message().await? {
-            match part {
-                Some(Part::Data(_)) if shut_down => {
-                    return Err(Invalid::new("data", "there is more after shutdown_write").into());
+        let (mut shut_down, mut gathered) = (false, Gathered::default());
+        loop {
+            // What has come already travels to the engine's thread together.
+            let next = match gathered.octets {
+                0 => Some(parts.message().await),
+                1..PIECE_MAX => poll_fn(|cx| Poll::Ready(poll_message(&mut parts, cx))).await,
+                _ => None,
+            };
+            let part = match next {
+                Some(Ok(Some(TransferRequest { part: Some(Part::Data(data)) })))
+                    if !shut_down && data.len() <= sizes.message =>
+                {
+                    gathered.push(data);
+                    continue;
                 }
+                other => {
+                    self.send(std::mem::take(&mut gathered)).await?;
+                    match other.transpose()? {
+                        None => continue,
+                        Some(None) => return Ok(()),
+                        Some(Some(TransferRequest { part })) => part,
+                    }
+                }
+            };
+            match part {
                 Some(Part::Data(data)) => {
                     data_up_to(data.len(), sizes.message, "data")?;
-                    self.send(data).await?;
+                    return Err(Invalid::new("data", "there is more after shutdown_write").into());
                 }
                 Some(Part::ShutdownWrite(false)) => {}
                 Some(Part::ShutdownWrite(true)) => {
@@ -166,17 +237,18 @@ impl Sending {
                 None => return Err(Invalid::new("part", "nothing is given").into()),
             }
         }
-        Ok(())
     }
 
-    /// Puts all of `data` into the send buffer, as it takes it.
-    async fn send(&mut self, mut data: Bytes) -> Result<(), Status> {
-        while !data.is_empty() {
-            let piece = data.slice(..data.len().min(PIECE)).to_vec();
+    /// Puts all of it into the send buffer, as that takes it: each call has as much as may fit, if there is so much, and no
+    /// more, for what does not fit was copied for nothing.
+    async fn send(&mut self, mut data: Gathered) -> Result<(), Status> {
+        while data.octets > 0 {
+            let piece = data.copy_of_first(self.piece);
             let request = Request::Send { socket: self.socket, data: piece, urgent: false, wait: Wait::Park };
             let At { value, at } = self.call(request).await?;
             let Reply::Sent { accepted } = value.reply else { return Err(unexpected(&value.reply)) };
-            data = data.slice(accepted.min(data.len())..);
+            data.forget_first(accepted);
+            self.piece = (accepted * 2).clamp(PIECE, PIECE_MAX);
             self.accepted += accepted as u64;
             self.progress.send_replace(Some((self.accepted, at)));
         }
@@ -190,10 +262,11 @@ impl Sending {
 
 fn receive(socket: SocketId, stack: StackHandle) -> Receiving {
     Box::pin(async move {
-        let request = Request::Recv { socket, max: PIECE, min: 1, peek: false, wait: Wait::Park };
+        let request = Request::Recv { socket, max: PIECE_MAX, min: 1, peek: false, wait: Wait::Park };
         stack.call(request, None).await
     })
 }
 
-/// Octets in one call to the engine. A blocked `Send` copies no more than this.
-const PIECE: usize = 64 * 1024;
+/// Octets in one call to the engine: at least, where there are so many, and at most.
+const PIECE: usize = 64 << 10;
+const PIECE_MAX: usize = 256 << 10;
