@@ -67,7 +67,7 @@ pub(crate) async fn nothing_spins(rig: &Rig, socket: u64) {
 }
 
 /// The processor time that the rig's stack took so far: that of its thread, which is where the host is.
-fn cpu_time(rig: &Rig) -> Duration {
+pub(crate) fn cpu_time(rig: &Rig) -> Duration {
     let namespace = rig.ours.run(|| fs::read_link("/proc/thread-self/ns/net")).expect("a namespace");
     let threads = fs::read_dir("/proc/self/task").expect("the threads");
     let threads = threads.map(|thread| thread.expect("one").path());
@@ -210,6 +210,24 @@ fn connections_over_raw_sockets_survive_an_address_that_is_removed_and_added() {
         assert_eq!(&late, b"lost");
         exchange(&rig, socket, &mut kernel).await;
         rig.close(datagrams).await;
+        drop(kernel);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn connections_over_raw_sockets_follow_the_mtu_of_the_hosts_interface() {
+    on_both_families(|rig| async move {
+        let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        for mtu in [1300, 1500] {
+            rig.ours.ip(&format!("link set wire mtu {mtu}"));
+            // What is too long by now is refused, and tells that it is.
+            exchange(&rig, socket, &mut kernel).await;
+            until_link_is(&mut watch, pb::LinkState::Up, mtu).await;
+            exchange(&rig, socket, &mut kernel).await;
+        }
         drop(kernel);
         rig.close(socket).await;
     });
