@@ -22,6 +22,8 @@
 //! - **Segments merged by receive offload come merged**, up to 64 KiB, whatever the MTU, and so do the super-segments
 //!   of a peer on the other end of a veth. Larger ones (BIG TCP) do not fit an IP length field; the link drops and
 //!   counts them.
+//! - **Other super-segments than TCP's and UDP's** (SCTP's) have no name in what the kernel tells with each frame: it takes
+//!   such a frame from the queue and gives an error in its place. The link counts it and takes the next.
 //! - **Datagrams that were sent joined (`UDP_SEGMENT`) come joined** from such a peer. They are no one datagram: the link
 //!   takes them apart.
 //! - **A frame that never left the machine has a partial checksum**: the sum over the pseudo-header, left for hardware
@@ -48,6 +50,7 @@ use sockwright_engine::wire::{ChecksumPolicy, Mac, Unfinished};
 use crate::bpf;
 use crate::error::LinkError;
 use crate::interface::{IP_PACKET_MAX, Status};
+use crate::lost::Lost;
 use crate::offload;
 use crate::raw_ip::SendError;
 use crate::sys;
@@ -61,8 +64,8 @@ pub struct AfPacket {
     socket: Socket,
     buffer: Box<[u8]>,
     joined: Option<Joined>,
-    drops: u32,
-    oversized: u64,
+    /// Counted here; what the kernel counts is asked of it.
+    lost: Lost,
 }
 
 /// Datagrams that came as one frame, to be given one by one.
@@ -103,7 +106,6 @@ impl AfPacket {
             socket.set_nonblocking(true)?;
             sys::set_receive_buffer(&socket, SOCKET_BUFFER)?;
             socket.set_send_buffer_size(SOCKET_BUFFER)?;
-            sys::count_receive_drops(&socket)?;
             sys::frames_with_their_tags(&socket)?;
             sys::frames_from_outside_with_their_offloads(&socket)?;
             sys::admit_station(&socket, index, mac.0)
@@ -120,8 +122,7 @@ impl AfPacket {
             socket,
             buffer: vec![0; offload::LEN + FRAME_MAX].into(),
             joined: None,
-            drops: 0,
-            oversized: 0,
+            lost: Lost::default(),
         })
     }
 
@@ -140,14 +141,10 @@ impl AfPacket {
         Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP | libc::IFF_RUNNING)
     }
 
-    /// Frames that this link received and dropped because what they carry does not fit an IP packet.
-    pub fn oversized(&self) -> u64 {
-        self.oversized
-    }
-
-    /// Frames that the kernel dropped because the receive buffer was full, as last reported with a frame.
-    pub fn overflowed(&self) -> u64 {
-        self.drops.into()
+    /// What was lost of the frames that arrived.
+    pub fn lost(&self) -> Lost {
+        let overflowed = sys::receive_drops(&self.socket).unwrap_or_default();
+        Lost { overflowed, ..self.lost }
     }
 
     /// Has `registry` report, under `token`, when there is something to receive.
@@ -207,11 +204,15 @@ impl AfPacket {
                 {
                     continue;
                 }
+                // What is to be cut from it has no name in the header, which takes it from the queue all the same.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    self.lost.unreadable += 1;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
-            self.drops = message.drops.unwrap_or(self.drops);
             let Some(header) = self.buffer.first_chunk().filter(|_| !message.truncated) else {
-                self.oversized += 1;
+                self.lost.oversized += 1;
                 continue;
             };
             let (checksums, datagrams) = (offload::policy(header), offload::joined_datagrams(header));

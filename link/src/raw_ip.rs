@@ -30,6 +30,8 @@
 //!   where it is zero. Sent IPv6 packets are not. In neither does it compute the transport's checksum. That is why
 //!   IPv6 goes out through `IPV6_HDRINCL` as well: the header, hop limit and flow label included, is the engine's.
 //! - **Sent packets are never fragmented.** One above the MTU of its route is refused: [`SendError::TooBig`].
+//! - **A full queue of an interface is not told** to raw sockets, unless they ask for errors (`IP_RECVERR`). The sending one
+//!   does: [`SendError::Busy`]. No ICMP error comes to it, as none concerns its protocol.
 //! - **Bound to an interface**, the link misses what the host sends to itself, which arrives on `lo`.
 
 use std::error::Error;
@@ -45,6 +47,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::bpf;
 use crate::error::LinkError;
+use crate::lost::Lost;
 use crate::packet::{self, IPV6_HEADER};
 use crate::sys;
 
@@ -54,6 +57,8 @@ pub struct RawIp {
     address: IpAddr,
     interface: Option<String>,
     scope_id: u32,
+    /// The interface that has the address, where one is known.
+    owner: Option<String>,
     mtu: usize,
     receivers: [Receiver; 3],
     /// The receiver to ask first: the one that had something last.
@@ -115,10 +120,9 @@ impl RawIp {
         let place = Place { address, scope_id, interface };
         let sender = place.open(libc::IPPROTO_RAW)?;
         sender.set_send_buffer_size(SOCKET_BUFFER).map_err(LinkError::io("enlarge the send buffer"))?;
+        sys::tell_full_queues(&sender, address).map_err(LinkError::io("ask for errors"))?;
         let mtu = match &owner {
-            Some(name) => {
-                sys::interface_mtu(&sender, name).map_err(LinkError::io("read the interface's MTU"))?
-            }
+            Some(name) => mtu_of(&sender, name).map_err(LinkError::io("read the interface's MTU"))?,
             None => MTU_UNKNOWN,
         };
         let icmp = if address.is_ipv4() { libc::IPPROTO_ICMP } else { libc::IPPROTO_ICMPV6 };
@@ -126,7 +130,8 @@ impl RawIp {
             address,
             interface: interface.map(str::to_owned),
             scope_id,
-            mtu: mtu.min(IP_PACKET_MAX),
+            owner,
+            mtu,
             receivers: [
                 Receiver::open(&place, libc::IPPROTO_TCP)?,
                 Receiver::open(&place, libc::IPPROTO_UDP)?,
@@ -151,10 +156,17 @@ impl RawIp {
 
     /// The longest packet, in bytes with its IP header, that the interface owning the address sends: at most 65535.
     ///
-    /// As it was when the link was opened. A destination may be reached through another interface, or a route with an
-    /// MTU of its own; [`RawIp::send`] has the last word.
+    /// As it was when the link was opened or [looked](RawIp::look_at_mtu) at. A destination may be reached through another
+    /// interface, or a route with an MTU of its own; [`RawIp::send`] has the last word.
     pub fn mtu(&self) -> usize {
         self.mtu
+    }
+
+    /// Looks at the interface again: its MTU, if that is another one by now.
+    pub fn look_at_mtu(&mut self) -> Option<usize> {
+        let now = mtu_of(&self.sender, self.owner.as_deref()?).ok()?;
+        let before = std::mem::replace(&mut self.mtu, now);
+        (now != before).then_some(now)
     }
 
     /// How far the checksums of received packets can be trusted: [`Checksums::MayBePartial`], always.
@@ -162,14 +174,11 @@ impl RawIp {
         Checksums::MayBePartial
     }
 
-    /// Packets that this link received and dropped because they do not fit an IP packet.
-    pub fn oversized(&self) -> u64 {
-        self.oversized
-    }
-
-    /// Packets that the kernel dropped because a receive buffer of this link was full, as last reported with a packet.
-    pub fn overflowed(&self) -> u64 {
-        self.receivers.iter().map(|receiver| u64::from(receiver.drops)).sum()
+    /// What was lost of the packets that arrived.
+    pub fn lost(&self) -> Lost {
+        let drops =
+            self.receivers.iter().map(|receiver| sys::receive_drops(&receiver.socket).unwrap_or_default());
+        Lost { overflowed: drops.fold(0, u32::wrapping_add), oversized: self.oversized, unreadable: 0 }
     }
 
     /// Has `registry` report, under `token`, when there is something to receive.
@@ -240,7 +249,6 @@ impl RawIp {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            receiver.drops = message.drops.unwrap_or(receiver.drops);
             if message.truncated {
                 self.oversized += 1;
                 continue;
@@ -310,21 +318,18 @@ struct Receiver {
     socket: Socket,
     /// As in the protocol or next header field.
     protocol: u8,
-    /// Packets that overflowed the receive buffer so far.
-    drops: u32,
 }
 
 impl Receiver {
     fn open(place: &Place<'_>, protocol: i32) -> Result<Receiver, LinkError> {
         let socket = place.open(protocol)?;
         Self::prepare(&socket, place.address, protocol).map_err(LinkError::io("prepare a raw socket"))?;
-        Ok(Receiver { socket, protocol: protocol as u8, drops: 0 })
+        Ok(Receiver { socket, protocol: protocol as u8 })
     }
 
     /// Sets what a receiver needs, forgets what came before it was bound, and lets packets in.
     fn prepare(socket: &Socket, address: IpAddr, protocol: i32) -> io::Result<()> {
         sys::set_receive_buffer(socket, SOCKET_BUFFER)?;
-        sys::count_receive_drops(socket)?;
         if address.is_ipv6() {
             socket.set_multicast_all_v6(false)?;
             socket.set_recv_tclass_v6(true)?;
@@ -347,6 +352,11 @@ fn owner_of(address: IpAddr) -> Result<Option<String>, LinkError> {
     let exact = listed.iter().find(|(_, listed)| *listed == address);
     let owner = exact.or_else(|| listed.iter().find(|(_, listed)| on_loopback(*listed)));
     Ok(owner.map(|(name, _)| name.clone()))
+}
+
+/// The longest packet that an interface sends, as far as an IP packet can be so long.
+fn mtu_of(socket: &Socket, interface: &str) -> io::Result<usize> {
+    Ok(sys::interface_mtu(socket, interface)?.min(IP_PACKET_MAX))
 }
 
 fn is_unicast(address: IpAddr) -> bool {

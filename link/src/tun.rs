@@ -50,6 +50,7 @@ use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
 use crate::af_packet::Received;
 use crate::error::LinkError;
 use crate::interface::{IP_PACKET_MAX, InterfaceName, Status};
+use crate::lost::Lost;
 use crate::netlink::Netlink;
 use crate::offload;
 use crate::raw_ip::SendError;
@@ -180,9 +181,9 @@ impl Tun {
         Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP)
     }
 
-    /// Frames that this link received and dropped because what they carry does not fit an IP packet.
-    pub fn oversized(&self) -> u64 {
-        self.oversized
+    /// What was lost of the frames that arrived. Those that did not fit its queue the interface counts: `ip -s link`.
+    pub fn lost(&self) -> Lost {
+        Lost { oversized: self.oversized, ..Lost::default() }
     }
 
     /// Has `registry` report, under `token`, when there is something to receive.

@@ -247,3 +247,29 @@ fn an_interface_that_is_not_there_is_named() {
     let error = near.run(|| AfPacket::open("nowhere", OURS)).expect_err("no interface");
     assert!(matches!(&error, LinkError::NoSuchInterface(name) if name == "nowhere"), "{error}");
 }
+
+#[test]
+fn what_does_not_fit_the_receive_queue_is_counted_and_a_full_queue_of_the_interface_is_told() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let (mut from, mut to) = (station(&near), far.run(|| AfPacket::open("wire", OTHER)).expect("a link"));
+    wait_for_carrier(&from);
+    let own = "10.77.0.7".parse().expect("an address");
+    let flood = packet(own, "10.77.0.8".parse().expect("an address"), UDP, &udp(7, 9, &[0; 1400]));
+    let mut sent = 0_u32;
+    while to.lost().overflowed == 0 {
+        send(&mut from, OTHER, None, EtherType::Ipv4, &flood);
+        sent += 1;
+        assert!(sent < 1_000_000, "{sent} frames in a queue of a few megabytes");
+    }
+    while to.recv().expect("received").is_some() {}
+    send(&mut from, OTHER, None, EtherType::Ipv4, &packet(own, own, UDP, &udp(7, 10, b"")));
+    wait_for(&mut to, "the one after them", |frame| (frame.payload.len() == 28).then_some(()));
+
+    let Some(()) = near.slow_wire("8kbit") else { return };
+    let mut frame = Vec::new();
+    EthernetFrame { dst: OTHER, src: OURS, vlan: None, ether_type: EtherType::Ipv4, payload: &flood }
+        .emit(&mut frame);
+    let refused = (0..100).find_map(|_| from.send(&frame, None).err()).expect("no queue is so long");
+    assert!(matches!(refused, SendError::Busy), "{refused}");
+}

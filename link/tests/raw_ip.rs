@@ -181,3 +181,58 @@ fn without_cap_net_raw_it_is_not_permitted() {
         Err(why) => println!("skipped: cannot run as another user: {why}"),
     }
 }
+
+#[test]
+fn what_does_not_fit_the_receive_queue_is_counted() {
+    let Some(world) = World::new() else { return };
+    for (a, b) in world.pairs() {
+        let (mut from, to) = (a.link(), b.link());
+        let longest = if a.address.is_ipv4() { 1472 } else { 1452 };
+        let flood = packet(a.address, b.address, UDP, &udp(7, 9, &payload(longest)));
+        let mut sent = 0_u32;
+        while to.link.lost().overflowed == 0 {
+            from.send(&flood);
+            sent += 1;
+            assert!(sent < 1_000_000, "{sent} packets in a queue of a few megabytes");
+        }
+        assert_eq!((to.link.lost().oversized, to.link.lost().unreadable), (0, 0));
+        // Room again: the link goes on.
+        let mut to = to;
+        to.wait_for("the first of them", |packet| datagram_to(packet) == Some(9));
+        while to.link.recv().expect("received").is_some() {}
+        from.send(&packet(a.address, b.address, UDP, &udp(7, 10, b"")));
+        to.wait_for("the one after them", |packet| datagram_to(packet) == Some(10));
+    }
+}
+
+#[test]
+fn a_full_queue_of_the_interface_is_told() {
+    let Some(world) = World::new() else { return };
+    let pairs = world.wire_pairs();
+    let sent = |a: &Host, b: &Host| packet(a.address, b.address, UDP, &udp(7, 9, &payload(1000)));
+    for (a, b) in &pairs {
+        // The kernel knows the way from here on, and does not keep packets until it does.
+        received(b, 9, || a.link().send(&sent(a, b)));
+    }
+    let Some(()) = pairs[0].0.slow_wire("8kbit") else { return };
+    for (a, b) in &pairs {
+        let mut link = a.link().link;
+        let refused = (0..100).find_map(|_| link.send(&sent(a, b)).err()).expect("no queue is so long");
+        assert!(matches!(refused, SendError::Busy) && refused.is_transient(), "{refused}");
+    }
+}
+
+#[test]
+fn an_mtu_that_changes_is_seen_at_the_next_look() {
+    let Some(world) = World::new() else { return };
+    for (a, b) in world.wire_pairs() {
+        let mut link = a.link().link;
+        assert_eq!(link.look_at_mtu(), None);
+        a.ip("link set wire mtu 1300");
+        let of_length = packet(a.address, b.address, UDP, &udp(7, 9, &payload(1400 - header_len(&a) - 8)));
+        assert!(matches!(link.send(&of_length), Err(SendError::TooBig { .. })));
+        assert_eq!((link.look_at_mtu(), link.mtu(), link.look_at_mtu()), (Some(1300), 1300, None));
+        a.ip("link set wire mtu 1500");
+        assert_eq!(link.look_at_mtu(), Some(1500));
+    }
+}

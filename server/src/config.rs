@@ -17,7 +17,13 @@ pub struct Config {
     pub engine: host::Config,
     /// When HTTP/2 connections are found dead.
     pub keep_alive: Http2KeepAlive,
+    /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
+    /// nothing: up to [`BUSY_POLL_MAX`].
+    pub busy_poll: Duration,
 }
+
+/// The longest that the thread of a stack looks for packets before it sleeps.
+pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
 
 /// A limit on everything that clients can grow.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -204,6 +204,9 @@ async fn networks_and_sessions_refuse_what_they_cannot_do() {
     invalid("not an address", n.attach(raw(&["lo"])).await);
     invalid("two of a family", n.attach(raw(&["127.0.0.1", "127.0.0.2"])).await);
     invalid("any", n.attach(raw(&["0.0.0.0"])).await);
+    let busy_poll = |time| pb::AttachRequest { busy_poll: Some(time), ..raw(&["127.0.0.1"]) };
+    invalid("busy for too long", n.attach(busy_poll(duration(Duration::from_micros(1_000_001)))).await);
+    invalid("busy for no time", n.attach(busy_poll(prost_types::Duration { seconds: 0, nanos: -1 })).await);
 
     let mut s = world.sessions.clone();
     let open = |lease| pb::OpenRequest { lease: Some(lease), ..Default::default() };

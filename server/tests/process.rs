@@ -131,6 +131,18 @@ fn without_the_privilege_an_attach_is_eperm_and_the_server_goes_on() {
 }
 
 #[test]
+fn a_busy_poll_that_cannot_be_is_refused() {
+    for time in ["1000001", "-1", "50us"] {
+        let output = sockwrightd(&["--listen", "127.0.0.1:0", &format!("--busy-poll={time}")])
+            .wait_with_output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("--busy-poll"), "{stderr}");
+    }
+}
+
+#[test]
 fn it_begins_with_the_labs_and_stacks_that_it_is_given() {
     use sockwright_proto::v1::ListStacksRequest;
     use sockwright_proto::v1::networks_client::NetworksClient;

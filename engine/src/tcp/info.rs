@@ -314,6 +314,15 @@ pub struct StallTotals {
 }
 
 impl Stalls {
+    /// Nothing was sent yet.
+    pub(crate) const NONE: Self = Stalls {
+        busy: Span::ZERO,
+        rwnd_limited: Span::ZERO,
+        sndbuf_limited: Span::ZERO,
+        now: Stall::Idle,
+        since: Instant::ZERO,
+    };
+
     /// From `now` on, `stall` is what holds the sender up.
     pub(crate) fn follow(&mut self, now: Instant, stall: Stall) {
         if stall != self.now {
@@ -326,6 +335,11 @@ impl Stalls {
                 since: now,
             };
         }
+    }
+
+    /// What holds it up.
+    pub(crate) fn now(&self) -> Stall {
+        self.now
     }
 
     /// The totals at `now`.

@@ -23,8 +23,6 @@ pub(crate) struct Message {
     pub(crate) traffic_class: Option<u8>,
     /// The hop limit, where the socket asks for it (`IPV6_RECVHOPLIMIT`).
     pub(crate) hop_limit: Option<u8>,
-    /// Messages dropped by this socket so far, where it asks for that and there are any (`SO_RXQ_OVFL`).
-    pub(crate) drops: Option<u32>,
     /// The 802.1Q tag that the kernel took out of the frame, where the socket asks for it (`PACKET_AUXDATA`).
     pub(crate) tag: Option<[u8; 4]>,
 }
@@ -55,7 +53,7 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Message>
     let mut next = unsafe { libc::CMSG_FIRSTHDR(&header) };
     // SAFETY: `next` is null or points to a whole control header within the buffer.
     while let Some(entry) = unsafe { next.as_ref() } {
-        // SAFETY: each of the three kinds that this is called for carries four bytes, which the kernel wrote behind the
+        // SAFETY: both of the kinds that this is called for carries four bytes, which the kernel wrote behind the
         // header.
         let value = || unsafe { libc::CMSG_DATA(next).cast::<[u8; 4]>().read() };
         match (entry.cmsg_level, entry.cmsg_type) {
@@ -65,7 +63,6 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Message>
             (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
                 message.hop_limit = u8::try_from(i32::from_ne_bytes(value())).ok();
             }
-            (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => message.drops = Some(u32::from_ne_bytes(value())),
             (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
                 // SAFETY: this kind carries one `tpacket_auxdata`; read unaligned, as the header promises less.
                 let told = unsafe { libc::CMSG_DATA(next).cast::<libc::tpacket_auxdata>().read_unaligned() };

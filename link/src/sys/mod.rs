@@ -18,5 +18,5 @@ pub(crate) use interface::{
 };
 pub(crate) use message::{Message, receive};
 pub(crate) use namespace::{enter_network_namespace, enter_new_user_and_network_namespace, user_and_group};
-pub(crate) use option::{count_receive_drops, set_receive_buffer};
+pub(crate) use option::{receive_drops, set_receive_buffer, tell_full_queues};
 pub(crate) use tun::{become_interface, set_header_length, set_offloads};

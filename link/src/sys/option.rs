@@ -1,6 +1,7 @@
-//! Socket options: a receive buffer beyond the system's limit, and a count of what overflowed it.
+//! Socket options: a receive buffer beyond the system's limit, and a count of what did not fit it.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use socket2::Socket;
@@ -12,9 +13,31 @@ pub(crate) fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()
         .or_else(|_| socket.set_recv_buffer_size(bytes))
 }
 
-/// Has each message say how many before it were dropped because the receive buffer was full (`SO_RXQ_OVFL`).
-pub(crate) fn count_receive_drops(socket: &Socket) -> io::Result<()> {
-    set_int(socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)
+/// Messages that this socket has dropped so far because its receive buffer was full (`SO_MEMINFO`), modulo 2^32.
+pub(crate) fn receive_drops(socket: &Socket) -> io::Result<u32> {
+    // The last of nine words (`SK_MEMINFO_DROPS`).
+    let mut words = [0_u32; 9];
+    let mut length = size_of_val(&words) as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `words`, which nobody else has.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            words.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if status == 0 { Ok(words[8]) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has a raw socket of this address's family tell that an interface's queue was full (`IP_RECVERR`, `IPV6_RECVERR`): the
+/// kernel calls it sent otherwise.
+pub(crate) fn tell_full_queues(socket: &Socket, address: IpAddr) -> io::Result<()> {
+    match address {
+        IpAddr::V4(_) => set_int(socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1),
+        IpAddr::V6(_) => set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1),
+    }
 }
 
 /// `setsockopt` for an option that is an `int`.

@@ -131,7 +131,13 @@ fn steps(steps: &[String]) -> bool {
 }
 
 fn ip(arguments: &str) -> Result<String, String> {
-    let output = Command::new("ip").args(arguments.split(' ')).output().map_err(|error| error.to_string())?;
+    carried_out("ip", arguments)
+}
+
+/// What a program says that is called with these arguments.
+fn carried_out(program: &str, arguments: &str) -> Result<String, String> {
+    let output =
+        Command::new(program).args(arguments.split(' ')).output().map_err(|error| error.to_string())?;
     let said = if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) };
     let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
     said.map(text).map_err(text)
@@ -147,6 +153,20 @@ impl Host {
     pub fn ip(&self, arguments: &str) -> String {
         let said = ip(&format!("-n {} {arguments}", self.namespace));
         said.unwrap_or_else(|why| panic!("ip {arguments}: {}", why.trim()))
+    }
+
+    /// Has the interface `wire` send no more than this, as in `8kbit`, and drop what a short queue does not hold. `None`,
+    /// after saying why, where `tc` cannot do that.
+    pub fn slow_wire(&self, rate: &str) -> Option<()> {
+        let shape =
+            format!("-n {} qdisc replace dev wire root tbf rate {rate} burst 4kb limit 8kb", self.namespace);
+        match carried_out("tc", &shape) {
+            Ok(_) => Some(()),
+            Err(why) => {
+                println!("skipped: no slow wires here: `tc {shape}`: {}", why.trim());
+                None
+            }
+        }
     }
 
     /// Sets `net.NAME`, as in `ipv4/ip_forward`, in the namespace of this host.

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 use sockwright_link::isolation;
@@ -20,7 +21,7 @@ use tonic::{Request, Status};
 use tracing_subscriber::EnvFilter;
 
 use self::program::Program;
-use crate::config::Config;
+use crate::config::{BUSY_POLL_MAX, Config};
 use crate::demo::{self, Ladder};
 use crate::server::Server;
 
@@ -44,6 +45,11 @@ pub struct Cli {
     /// Begin with a lab, under a virtual clock. More than once for more.
     #[arg(long, value_name = "NAME=STACK,STACK...", value_parser = stacks::lab)]
     pub lab: Vec<CreateLabRequest>,
+    /// How long the thread of a stack on a real link looks for packets before it sleeps, in microseconds: 20 to 100 spare a
+    /// peer on another core the wait for the thread to wake, and cost a processor for as long each time. `Networks.Attach`
+    /// can say it for one stack.
+    #[arg(long, value_name = "MICROSECONDS", default_value = "0", value_parser = busy_poll)]
+    pub busy_poll: Duration,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -139,7 +145,8 @@ impl Cli {
 
     /// A server that has what it is to begin with.
     async fn server(&self, listeners: Vec<TcpListener>) -> Result<Server, String> {
-        let server = Server::on(listeners, Config::default())
+        let config = Config { busy_poll: self.busy_poll, ..Config::default() };
+        let server = Server::on(listeners, config)
             .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
         self.begin(&server).await.map_err(|status| status.message().to_owned())?;
         if self.demo {
@@ -222,6 +229,11 @@ async fn attend(program: &mut Program, signals: &mut Signals) -> ExitCode {
             _ = signals.terminate.recv() => program.terminate(),
         }
     }
+}
+
+fn busy_poll(text: &str) -> Result<Duration, String> {
+    let time = text.parse().map(Duration::from_micros).map_err(|_| "not a number of microseconds")?;
+    if time > BUSY_POLL_MAX { Err("longer than a second".into()) } else { Ok(time) }
 }
 
 /// Written at once, and nobody may be there to read it.

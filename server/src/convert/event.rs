@@ -89,8 +89,8 @@ pub(crate) fn write_event(envelope: Envelope<'_>, event: &HubEvent, to: &mut Vec
     }
     string(6, label, to);
     match event {
-        HubEvent::FrameLost { what, text, .. } => {
-            let lost = pb::FrameLost { what: (*what).to_owned(), text: text.clone() };
+        HubEvent::FrameLost { what, text, frames, .. } => {
+            let lost = pb::FrameLost { what: (*what).to_owned(), text: text.clone(), frames: *frames };
             pb::event::Kind::FrameLost(lost).encode(to);
         }
         HubEvent::LimitHit { limit, .. } => {

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use super::mirror::Row;
 use crate::convert::{Envelope, event_kind, tcp_state_to_proto, write_event};
 
-/// What is published: an engine's event, or what an impaired link did to a frame.
+/// What is published: an engine's event, what an impaired link did to a frame, or what the host lost.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HubEvent {
     /// From an engine.
@@ -33,7 +33,7 @@ pub enum HubEvent {
         /// Its name in the server's configuration.
         limit: &'static str,
     },
-    /// From a link between engines.
+    /// From a link between engines, or from the host.
     FrameLost {
         /// When, on the clock of the stack.
         at: Instant,
@@ -41,6 +41,8 @@ pub enum HubEvent {
         what: &'static str,
         /// The frame as tcpdump prints it, or empty.
         text: String,
+        /// How many frames.
+        frames: u64,
     },
 }
 
@@ -229,7 +231,7 @@ mod tests {
     use super::*;
 
     fn lost(at: u64) -> HubEvent {
-        HubEvent::FrameLost { at: Instant::from_nanos(at), what: "LOST", text: String::new() }
+        HubEvent::FrameLost { at: Instant::from_nanos(at), what: "LOST", text: String::new(), frames: 1 }
     }
 
     /// Pushes a block of so many.

@@ -11,10 +11,11 @@ use sockwright_proto::v1::{self as pb, attach_request};
 use tonic::Status;
 
 use super::plan::{Address, address, at_most, check_name, mtu_at_least, routes};
-use crate::config::{Config, Limits};
-use crate::convert::Invalid;
+use crate::config::{BUSY_POLL_MAX, Config, Limits};
+use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
 use crate::stack::attached::{AttachedConfig, Place, Station};
+use crate::stack::busy_poll::BusyPoll;
 
 /// A request to attach, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) struct AttachPlan {
     /// The name asked for, or empty.
     pub(crate) name: String,
     place: Place,
+    /// `None`: as the server was told.
+    busy_poll: Option<BusyPoll>,
 }
 
 impl AttachPlan {
@@ -35,7 +38,8 @@ impl AttachPlan {
             Some(attach_request::Link::Tap(link)) => tap(link, limits)?,
             None => return Err(Invalid::new("link", "no link is given")),
         };
-        Ok(AttachPlan { name: request.name.clone(), place })
+        let busy_poll = request.busy_poll.as_ref().map(busy_poll).transpose()?;
+        Ok(AttachPlan { name: request.name.clone(), place, busy_poll })
     }
 
     /// The kind of link, as the contract names it.
@@ -51,7 +55,15 @@ impl AttachPlan {
             seed: seed(),
             guarded_ports: config.limits.guarded_ports,
             origin,
+            busy_poll: self.busy_poll.unwrap_or(BusyPoll(config.busy_poll)),
         }
+    }
+}
+
+fn busy_poll(time: &prost_types::Duration) -> Result<BusyPoll, Invalid> {
+    match duration(time, "busy_poll")? {
+        time if time > BUSY_POLL_MAX => Err(Invalid::new("busy_poll", "it is longer than a second")),
+        time => Ok(BusyPoll(time)),
     }
 }
 

@@ -246,6 +246,11 @@ impl Networks {
                     .iter()
                     .map(|(reason, count)| (reason.name().to_owned(), *count))
                     .collect(),
+                frames_lost: stack
+                    .frames_lost
+                    .iter()
+                    .map(|(what, count)| ((*what).to_owned(), *count))
+                    .collect(),
                 routes: stack.routes.iter().map(route_to_proto).collect(),
                 macs: stack.interfaces.iter().filter_map(mac).collect(),
                 interface: link.interface.as_deref().unwrap_or_default().to_owned(),

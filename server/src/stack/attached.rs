@@ -19,8 +19,10 @@ use sockwright_link::tun::{self, Layer};
 use sockwright_link::{AfPacket, LinkError, RawIp, Tun};
 use sockwright_sim::{Output, StackId};
 
+use super::busy_poll::BusyPoll;
 use super::command::{Advance, AdvanceError, Advanced, Description, StackDescription};
 use super::handle::socket_of;
+use super::host_losses::Losses;
 use super::ports::Ports;
 use super::site::{Goal, Next, Site, SiteOutput};
 use super::wire::{self, BETWEEN_LOOKS, Device, Wire};
@@ -33,10 +35,11 @@ pub(crate) struct Attached {
     ports: Option<Ports>,
     poll: Poll,
     events: Events,
+    busy_poll: BusyPoll,
     /// Where the clock of every real stack of this server began.
     origin: std::time::Instant,
     now: Instant,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<SiteOutput>,
     /// When the driver wants to be asked.
     alarm: Option<Instant>,
     buffer: Vec<u8>,
@@ -46,6 +49,14 @@ struct Link {
     wire: Wire,
     /// Something may wait: the poll tells only of changes.
     readable: bool,
+    losses: Losses,
+}
+
+impl Link {
+    /// As it begins: nobody has looked yet.
+    fn new(wire: Wire) -> Self {
+        Link { wire, readable: true, losses: Losses::default() }
+    }
 }
 
 /// What it takes to attach a stack.
@@ -61,6 +72,8 @@ pub(crate) struct AttachedConfig {
     pub(crate) guarded_ports: usize,
     /// Where its clock began.
     pub(crate) origin: std::time::Instant,
+    /// How long its thread looks for packets before it sleeps.
+    pub(crate) busy_poll: BusyPoll,
 }
 
 /// The link of an attached stack.
@@ -126,6 +139,7 @@ impl Attached {
             ports: None,
             poll,
             events: Events::with_capacity(64),
+            busy_poll: config.busy_poll,
             origin: config.origin,
             now: Instant::ZERO + config.origin.elapsed(),
             outputs: VecDeque::new(),
@@ -166,7 +180,7 @@ impl Attached {
             shared_with_host: true,
         };
         self.engine.add_interface(interface).map_err(nonsense)?;
-        self.links.push(Link { wire: Wire::RawIp(raw), readable: true });
+        self.links.push(Link::new(Wire::RawIp(raw)));
         Ok(())
     }
 
@@ -190,7 +204,7 @@ impl Attached {
             self.engine.add_route(Route { destination, prefix, gateway, link }).map_err(nonsense)?;
         }
         let place = wire::Place { device, told: Some(status), look_again: self.now + BETWEEN_LOOKS };
-        self.links.push(Link { wire: Wire::Interface(Box::new(place)), readable: true });
+        self.links.push(Link::new(Wire::Interface(Box::new(place))));
         let change = if status.running { LinkChange::Up } else { LinkChange::Down };
         self.engine.handle_link(self.now, link, change);
         self.drain();
@@ -239,6 +253,7 @@ impl Attached {
             interfaces: self.engine.interfaces().to_vec(),
             routes: self.engine.routes().to_vec(),
             counters: self.engine.counters().clone(),
+            frames_lost: self.frames_lost(),
         };
         Description { now: self.now, stacks: vec![stack], limits_hit: BTreeMap::new() }
     }
@@ -252,11 +267,13 @@ impl Attached {
     /// more, within the budget.
     fn take_frames(&mut self, number: usize) -> bool {
         let mut gathered = 0;
-        let mut taken = false;
+        let (mut taken, mut failed) = (false, false);
+        self.links[number].losses.stir(self.now);
         for _ in 0..FRAMES_PER_TURN {
             let link = &mut self.links[number];
             match link.wire.recv() {
                 Ok(Some(Received { frame, checksums })) => {
+                    failed = false;
                     if self.ports.as_ref().is_none_or(|ports| ports.admit(frame)) {
                         gathered += frame.len();
                         let link = LinkId(number as u32);
@@ -272,9 +289,13 @@ impl Attached {
                     taken = true;
                     break;
                 }
-                Err(error) => {
-                    // Such as the interface going down: it is reported once, and the next packet clears it.
+                // Told once, it does not keep from us what waits behind it.
+                Err(error) if !failed => {
                     tracing::warn!(%error, link = %link.wire, "a link failed to receive");
+                    failed = true;
+                }
+                // Again at once: it is left alone until something else arrives.
+                Err(_) => {
                     link.readable = false;
                     taken = true;
                     break;
@@ -293,20 +314,22 @@ impl Attached {
             // The transmit that gives nothing may tell something all the same: only then timers are set.
             let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
             while let Some(event) = self.engine.poll_event() {
-                self.outputs.push_back(Output::Event { stack, event });
+                self.outputs.push_back(SiteOutput::World(Output::Event { stack, event }));
             }
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
-            // A packet that the host cannot take now is lost, as on any router; TCP sends it again.
+            // A packet that the host cannot take now is lost, as on any router, and told; TCP sends it again.
             if let Err(error) = link.wire.send(&self.buffer, transmit.unfinished) {
                 tracing::debug!(%error, link = %link.wire, "a packet was not sent");
+                link.losses.not_sent(self.now, &error);
                 if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));
                 }
             }
         }
         while let Some(completion) = self.engine.poll_completion() {
-            self.outputs.push_back(Output::Completion { stack, at: self.now, completion });
+            let completed = Output::Completion { stack, at: self.now, completion };
+            self.outputs.push_back(SiteOutput::World(completed));
         }
         while let Some(port) = self.engine.poll_released_port() {
             if let Some(ports) = &mut self.ports {
@@ -319,12 +342,21 @@ impl Attached {
         }
     }
 
-    /// Tells the engine what became of the links since the last look.
+    /// Tells the engine what became of the links since the last look, and the watchers what was lost there.
     fn look_at_links(&mut self) {
         for number in 0..self.links.len() {
-            let link = LinkId(number as u32);
-            for change in self.links[number].wire.changes(self.now) {
-                self.engine.handle_link(self.now, link, change);
+            let Link { wire, losses, .. } = &mut self.links[number];
+            let mut changes = wire.changes(self.now);
+            if losses.next_look().is_some_and(|at| at <= self.now) {
+                let told = losses
+                    .look(self.now, wire.lost())
+                    .into_iter()
+                    .map(|(loss, frames)| SiteOutput::FramesLost { at: self.now, what: loss.name(), frames });
+                self.outputs.extend(told);
+                changes.extend(wire.change_of_address());
+            }
+            for change in changes {
+                self.engine.handle_link(self.now, LinkId(number as u32), change);
                 self.drain();
             }
         }
@@ -425,7 +457,8 @@ impl Site for Attached {
             self.engine.handle_timeout(self.now);
             self.drain();
         }
-        let looks = self.links.iter().filter_map(|link| link.wire.look_again());
+        let looks = self.links.iter().flat_map(|link| [link.wire.look_again(), link.losses.next_look()]);
+        let looks = looks.flatten();
         match self.engine.poll_timeout().into_iter().chain(looks).chain(self.alarm).min() {
             _ if !all_taken => Next::AtOnce,
             Some(at) => Next::After(at - self.now),
@@ -442,7 +475,7 @@ impl Site for Attached {
     }
 
     fn poll_output(&mut self) -> Option<SiteOutput> {
-        self.outputs.pop_front().map(SiteOutput::World)
+        self.outputs.pop_front()
     }
 
     fn limits_hit(&self) -> BTreeMap<&'static str, u64> {
@@ -453,12 +486,29 @@ impl Site for Attached {
         false
     }
 
-    fn sleep(&mut self, at_most: Option<Duration>) {
-        if let Err(error) = self.poll.poll(&mut self.events, at_most)
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            tracing::error!(%error, "polling failed");
+    fn frames_lost(&self) -> BTreeMap<&'static str, u64> {
+        let mut all = BTreeMap::new();
+        for (loss, count) in self.links.iter().flat_map(|link| link.losses.counts()) {
+            *all.entry(loss.name()).or_default() += count;
         }
+        all
+    }
+
+    fn sleep(&mut self, at_most: Option<Duration>) {
+        let began = std::time::Instant::now();
+        self.busy_poll.wait(
+            at_most,
+            || began.elapsed(),
+            |wait| match self.poll.poll(&mut self.events, wait) {
+                Ok(()) => !self.events.is_empty(),
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        tracing::error!(%error, "polling failed");
+                    }
+                    true
+                }
+            },
+        );
         for event in &self.events {
             if let Some(link) = self.links.get_mut(event.token().0) {
                 link.readable = true;

@@ -167,6 +167,8 @@ pub(crate) struct StackDescription {
     pub(crate) routes: Vec<Route>,
     /// What it counted.
     pub(crate) counters: Counters,
+    /// Frames that the host lost so far, by reason.
+    pub(crate) frames_lost: BTreeMap<&'static str, u64>,
 }
 
 /// How far a clock is to be moved.

@@ -281,6 +281,10 @@ impl Site for Lab {
         self.limits_hit.clone()
     }
 
+    fn frames_lost(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+
     fn sleeps_until_told(&self) -> bool {
         true
     }

@@ -27,7 +27,7 @@ pub(super) fn frame_losses(output: &Output) -> impl Iterator<Item = HubEvent> + 
     };
     let events: Vec<_> = what
         .into_iter()
-        .map(|what| HubEvent::FrameLost { at: *at, what, text: text(*medium, frame) })
+        .map(|what| HubEvent::FrameLost { at: *at, what, text: text(*medium, frame), frames: 1 })
         .collect();
     events.into_iter()
 }

@@ -19,11 +19,15 @@
 //! | [`turn`] | one turn of a thread, with its budgets |
 //! | [`traffic`] | workloads, which drive sockets from inside of the thread |
 //! | [`wire`] | the links of an attached stack, and what becomes of them |
+//! | [`host_losses`] | what the host loses between such a stack and its wires |
+//! | [`busy_poll`] | looking for packets before sleeping |
 //! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
 
 pub(crate) mod attached;
+pub(crate) mod busy_poll;
 pub(crate) mod command;
 pub(crate) mod handle;
+mod host_losses;
 pub(crate) mod lab;
 mod losses;
 mod order;

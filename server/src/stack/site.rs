@@ -72,6 +72,9 @@ pub(super) trait Site {
     /// Times that the server's own limits were hit here, by name.
     fn limits_hit(&self) -> BTreeMap<&'static str, u64>;
 
+    /// Frames that the host lost so far, by reason.
+    fn frames_lost(&self) -> BTreeMap<&'static str, u64>;
+
     /// Whether nothing but time and messages ends its sleep: no frame comes from outside.
     fn sleeps_until_told(&self) -> bool;
 
@@ -88,6 +91,15 @@ pub(super) trait Site {
 pub(super) enum SiteOutput {
     /// As a world says it.
     World(Output),
+    /// The host lost frames.
+    FramesLost {
+        /// When it was told.
+        at: Instant,
+        /// Why, as `FrameLost.what` lists it.
+        what: &'static str,
+        /// How many.
+        frames: u64,
+    },
     /// A limit of the server was hit.
     LimitHit {
         /// When.

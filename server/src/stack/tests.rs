@@ -133,6 +133,10 @@ impl Site for Scripted {
         BTreeMap::new()
     }
 
+    fn frames_lost(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
+
     fn sleeps_until_told(&self) -> bool {
         true
     }

@@ -445,6 +445,7 @@ impl<S: Site> Thread<S> {
                 interfaces: engine.interfaces().to_vec(),
                 routes: engine.routes().to_vec(),
                 counters: engine.counters().clone(),
+                frames_lost: self.site.frames_lost(),
             })
         };
         Description {
@@ -579,6 +580,12 @@ impl<S: Site> Thread<S> {
                     let stack = output.stack();
                     let losses = frame_losses(&output);
                     self.happened.extend(losses.map(|loss| (stack, loss)));
+                }
+                SiteOutput::FramesLost { at, what, frames } => {
+                    if let Some(stack) = self.names.keys().next() {
+                        let text = String::new();
+                        self.happened.push((*stack, HubEvent::FrameLost { at, what, text, frames }));
+                    }
                 }
                 SiteOutput::LimitHit { at, limit } => {
                     if let Some(stack) = self.names.keys().next() {

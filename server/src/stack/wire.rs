@@ -10,7 +10,7 @@ use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
 use sockwright_link::af_packet::Received;
 use sockwright_link::raw_ip::{Checksums, SendError};
-use sockwright_link::{AfPacket, RawIp, Status, Tun};
+use sockwright_link::{AfPacket, Lost, RawIp, Status, Tun};
 
 /// A link of the host.
 pub(super) enum Wire {
@@ -70,6 +70,13 @@ impl Device {
         }
     }
 
+    fn lost(&self) -> Lost {
+        match self {
+            Device::Packet(packet) => packet.lost(),
+            Device::Tun(tun) => tun.lost(),
+        }
+    }
+
     fn recv(&mut self) -> io::Result<Option<Received<'_>>> {
         match self {
             Device::Packet(packet) => packet.recv(),
@@ -105,6 +112,22 @@ impl Wire {
         match self {
             Wire::RawIp(raw) => raw.send(frame),
             Wire::Interface(place) => place.device.send(frame, unfinished),
+        }
+    }
+
+    /// What was lost of what arrived.
+    pub(super) fn lost(&self) -> Lost {
+        match self {
+            Wire::RawIp(raw) => raw.lost(),
+            Wire::Interface(place) => place.device.lost(),
+        }
+    }
+
+    /// What became of an address of the host, where there is no interface of the stack's own to look at.
+    pub(super) fn change_of_address(&mut self) -> Option<LinkChange> {
+        match self {
+            Wire::RawIp(raw) => raw.look_at_mtu().map(LinkChange::Mtu),
+            Wire::Interface(_) => None,
         }
     }
 

@@ -66,21 +66,29 @@ pub(crate) async fn nothing_spins(rig: &Rig, socket: u64) {
     assert!(used * 4 < wall, "the thread worked for {used:?} in {wall:?}");
 }
 
-/// The processor time that the rig's stack took so far: that of its thread, which is where the host is.
+/// The processor time that the rig's stack took so far.
 fn cpu_time(rig: &Rig) -> Duration {
+    let stat = of_thread(rig, "stat");
+    // proc_pid_stat(5): utime and stime, in units of 10 ms, are the 14th and 15th field; its name ends the second.
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let ticks: u32 =
+        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
+    Duration::from_millis(10) * ticks
+}
+
+/// What the kernel tells in this file of the thread of the rig's stack, which is where the host is.
+pub(crate) fn of_thread(rig: &Rig, file: &str) -> String {
     let namespace = rig.ours.run(|| fs::read_link("/proc/thread-self/ns/net")).expect("a namespace");
     let threads = fs::read_dir("/proc/self/task").expect("the threads");
     let threads = threads.map(|thread| thread.expect("one").path());
     let here =
         threads.filter(|thread| fs::read_link(thread.join("ns/net")).is_ok_and(|other| other == namespace));
     // One of another test may end while it is looked at.
-    let stats = here.filter_map(|thread| fs::read_to_string(thread.join("stat")).ok());
-    let stat = stats.into_iter().find(|stat| stat.contains("(stack wire)")).expect("the thread of the stack");
-    // proc_pid_stat(5): utime and stime, in units of 10 ms, are the 14th and 15th field; its name ends the second.
-    let (_, rest) = stat.rsplit_once(") ").expect("a name");
-    let ticks: u32 =
-        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
-    Duration::from_millis(10) * ticks
+    let mut stacks = here.filter(|thread| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim_end() == "stack wire")
+    });
+    let thread = stacks.next().expect("the thread of the stack");
+    fs::read_to_string(thread.join(file)).expect("it is told")
 }
 
 #[test]
@@ -210,6 +218,24 @@ fn connections_over_raw_sockets_survive_an_address_that_is_removed_and_added() {
         assert_eq!(&late, b"lost");
         exchange(&rig, socket, &mut kernel).await;
         rig.close(datagrams).await;
+        drop(kernel);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn connections_over_raw_sockets_follow_the_mtu_of_the_hosts_interface() {
+    on_both_families(|rig| async move {
+        let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        for mtu in [1300, 1500] {
+            rig.ours.ip(&format!("link set wire mtu {mtu}"));
+            // What is too long by now is refused, and tells that it is.
+            exchange(&rig, socket, &mut kernel).await;
+            until_link_is(&mut watch, pb::LinkState::Up, mtu).await;
+            exchange(&rig, socket, &mut kernel).await;
+        }
         drop(kernel);
         rig.close(socket).await;
     });

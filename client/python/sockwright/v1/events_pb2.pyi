@@ -460,12 +460,14 @@ class Released(_message.Message):
     def __init__(self) -> None: ...
 
 class FrameLost(_message.Message):
-    __slots__ = ("what", "text")
+    __slots__ = ("what", "text", "frames")
     WHAT_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
     what: str
     text: str
-    def __init__(self, what: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    frames: int
+    def __init__(self, what: _Optional[str] = ..., text: _Optional[str] = ..., frames: _Optional[int] = ...) -> None: ...
 
 class Recovery(_message.Message):
     __slots__ = ("to", "cause")

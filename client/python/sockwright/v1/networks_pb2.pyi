@@ -168,7 +168,7 @@ class ListLabsResponse(_message.Message):
     def __init__(self, labs: _Optional[_Iterable[_Union[Lab, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("name", "raw_ip", "af_packet", "tun", "tap", "session", "idempotency_key")
+    __slots__ = ("name", "raw_ip", "af_packet", "tun", "tap", "session", "idempotency_key", "busy_poll")
     NAME_FIELD_NUMBER: _ClassVar[int]
     RAW_IP_FIELD_NUMBER: _ClassVar[int]
     AF_PACKET_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +176,7 @@ class AttachRequest(_message.Message):
     TAP_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    BUSY_POLL_FIELD_NUMBER: _ClassVar[int]
     name: str
     raw_ip: RawIp
     af_packet: AfPacket
@@ -183,7 +184,8 @@ class AttachRequest(_message.Message):
     tap: Tap
     session: str
     idempotency_key: str
-    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., tun: _Optional[_Union[Tun, _Mapping]] = ..., tap: _Optional[_Union[Tap, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    busy_poll: _duration_pb2.Duration
+    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., tun: _Optional[_Union[Tun, _Mapping]] = ..., tap: _Optional[_Union[Tap, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., busy_poll: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class RawIp(_message.Message):
     __slots__ = ("addresses", "interface")
@@ -250,7 +252,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface", "frames_lost")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +261,13 @@ class Stack(_message.Message):
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     class DropsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class FramesLostEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +287,7 @@ class Stack(_message.Message):
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     MACS_FIELD_NUMBER: _ClassVar[int]
     INTERFACE_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_LOST_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -291,7 +301,8 @@ class Stack(_message.Message):
     routes: _containers.RepeatedCompositeFieldContainer[Route]
     macs: _containers.RepeatedScalarFieldContainer[str]
     interface: str
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ...) -> None: ...
+    frames_lost: _containers.ScalarMap[str, int]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ..., frames_lost: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StackCounters(_message.Message):
     __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")

@@ -140,7 +140,7 @@ struct Receive {
     ready: VecDeque<u8>,
     /// What the buffer grew to, of a user who takes much.
     tuning: Option<Box<Tuning>>,
-    assembler: Assembler,
+    assembler: Rest<Assembler>,
     sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
@@ -228,6 +228,7 @@ impl Connection {
         }
         self.timers.rest();
         self.snd.buffer.rest();
+        self.rcv.assembler.rest();
         self.rcv.ready.shrink_to_fit();
     }
 
@@ -254,7 +255,7 @@ impl Connection {
             return self.break_invariant(cx, "transition");
         };
         let from = core::mem::replace(&mut self.state, to);
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         cx.tell(self.id, EventKind::TcpState { from, to, cause, local, remote: Some(remote) });
         match to {
             State::Closed => self.on_closed(cx),
@@ -270,7 +271,9 @@ impl Connection {
             self.stop(cx, timer);
         }
         self.snd.buffer.clear();
-        self.rcv.assembler.clear();
+        if let Some(assembler) = self.rcv.assembler.awake() {
+            assembler.clear();
+        }
         if let Some(recovery) = self.recovery.awake() {
             recovery.clear();
         }

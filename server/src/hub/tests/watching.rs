@@ -266,11 +266,12 @@ async fn frames_lost_by_links_belong_to_a_stack_and_to_no_socket() {
     let mut stream = hub.watch(pb::WatchRequest { filter: Some(filter), ..Default::default() }).unwrap();
     assert!(hub.wants_frame_losses());
     snapshot(&mut stream).await;
-    let lost = HubEvent::FrameLost { at: Instant::from_nanos(5), what: "LOST", text: "S 0:0(0)".into() };
+    let lost =
+        HubEvent::FrameLost { at: Instant::from_nanos(5), what: "LOST", text: "S 0:0(0)".into(), frames: 1 };
     hub.publish(&Arc::from("lab/b"), [lost.clone()]);
     hub.publish(&stack, [lost]);
     let Part::Events(batch) = part(&mut stream).await else { panic!() };
-    let expected = pb::FrameLost { what: "LOST".into(), text: "S 0:0(0)".into() };
+    let expected = pb::FrameLost { what: "LOST".into(), text: "S 0:0(0)".into(), frames: 1 };
     assert_eq!((batch.events.len(), batch.events[0].seq, batch.events[0].socket), (1, 2, 0));
     assert_eq!(batch.events[0].kind, Some(pb::event::Kind::FrameLost(expected)));
 }

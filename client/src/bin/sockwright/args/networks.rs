@@ -121,6 +121,9 @@ pub(crate) struct Attach {
         hide_default_value = true
     )]
     pub(crate) session: String,
+    /// How long its thread looks for packets before it sleeps [default: as the server was told]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) busy_poll: Option<prost_types::Duration>,
     /// A second call with the same key creates nothing
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub(crate) idempotency_key: String,

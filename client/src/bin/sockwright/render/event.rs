@@ -87,7 +87,8 @@ fn other(kind: &Kind) -> String {
         Kind::LimitHit(hit) => format!("limit hit: {}", safe(&hit.limit)),
         Kind::Released(_) => "released".into(),
         Kind::FrameLost(lost) => {
-            format!("frame {}  {}", safe(&lost.what), safe(&lost.text)).trim_end().into()
+            let times = if lost.frames > 1 { format!(" x{}", lost.frames) } else { String::new() };
+            format!("frame {}{times}  {}", safe(&lost.what), safe(&lost.text)).trim_end().into()
         }
         Kind::Recovery(recovery) => {
             let (from, to) = (recovery.from().word(), recovery.to().word());
@@ -362,7 +363,14 @@ mod tests {
             ),
             (Kind::LimitHit(LimitHit { limit: "sockets".into() }), "limit hit: sockets"),
             (Kind::Released(Released {}), "released"),
-            (Kind::FrameLost(FrameLost { what: "LOST".into(), text: String::new() }), "frame LOST"),
+            (
+                Kind::FrameLost(FrameLost { what: "LOST".into(), text: String::new(), frames: 1 }),
+                "frame LOST",
+            ),
+            (
+                Kind::FrameLost(FrameLost { what: "TOO_BIG".into(), text: String::new(), frames: 700 }),
+                "frame TOO_BIG x700",
+            ),
             (
                 Kind::Recovery(Recovery {
                     from: RecoveryPhase::Disorder.into(),

@@ -49,7 +49,11 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
         .collect();
     let mut text = table(["STACK", "LINK", "MTU", "TIME", "SOCKETS", "ADDRESSES", "SESSION"], &rows);
     for stack in stacks {
-        for (what, counts) in [("limits hit", &stack.limits_hit), ("dropped", &stack.drops)] {
+        for (what, counts) in [
+            ("limits hit", &stack.limits_hit),
+            ("dropped", &stack.drops),
+            ("lost by the host", &stack.frames_lost),
+        ] {
             if !counts.is_empty() {
                 text += &format!("\n{} {what}: {}", safe(&stack.name), counted(counts));
             }

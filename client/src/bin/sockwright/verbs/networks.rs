@@ -63,6 +63,7 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
                 link: Some(args.place.into()),
                 session: args.session,
                 idempotency_key: args.idempotency_key,
+                busy_poll: args.busy_poll,
             };
             let response = cx.client.networks.attach(request).await?;
             let name = |response: &v1::AttachResponse| response.stack.as_ref().map(|stack| safe(&stack.name));
