@@ -23,7 +23,12 @@ impl TwoStacks {
     /// Makes it.
     pub(crate) async fn create(channel: &Channel, clock: pb::Clock, mtu: u32) -> anyhow::Result<Self> {
         let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
-        let link = pb::LabLink { stacks: vec!["a".into(), "b".into()], mtu, ..Default::default() };
+        // A clock that stands still has to keep something from happening: without a delay nothing waits for it.
+        let delay =
+            prost_types::Duration { seconds: 0, nanos: if clock == pb::Clock::Manual { 10_000 } else { 0 } };
+        let impairments = Some(pb::Impairments { delay: Some(delay), ..Default::default() });
+        let link =
+            pb::LabLink { stacks: vec!["a".into(), "b".into()], mtu, impairments, ..Default::default() };
         let lab = pb::CreateLabRequest {
             name: NAME.into(),
             stacks: vec![stack("a"), stack("b")],

@@ -35,6 +35,22 @@ id!(
     SessionId(u64)
 );
 
+/// The name of a socket where there may be none, in as much room as one takes: none has the number 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MaybeSocket(u64);
+
+impl From<Option<SocketId>> for MaybeSocket {
+    fn from(socket: Option<SocketId>) -> Self {
+        MaybeSocket(socket.map_or(0, |socket| socket.0))
+    }
+}
+
+impl MaybeSocket {
+    pub(crate) fn get(self) -> Option<SocketId> {
+        (self.0 != 0).then_some(SocketId(self.0))
+    }
+}
+
 /// Where socket identifiers come from.
 ///
 /// Engines that share one source never give the same identifier, so that one server can name the sockets of all

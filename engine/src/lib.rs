@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod counters;
+mod endpoint;
 pub mod event;
 mod hash;
 pub mod host;

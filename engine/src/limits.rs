@@ -52,6 +52,8 @@ limits! {
     out_of_order_pieces / OutOfOrderPieces = 1024, "Pieces of data that one connection holds out of order. A segment beyond it is not kept.";
     scoreboard_records / ScoreboardRecords = 16_384, "Segments sent and not yet acknowledged that one connection keeps count of. New data waits beyond it.";
     scoreboard_cuts / ScoreboardCuts = 256, "Segments in two because a SACK block ends inside of them, at one connection. A block that would cut one more marks only whole segments.";
+    tuned_send_buffer / TunedSendBuffer = 4 << 20, "Octets that the send buffer of a connection grows to with its congestion window. It grows no further.";
+    tuned_receive_buffer / TunedReceiveBuffer = 6 << 20, "Octets that the receive buffer of a connection grows to with what its user takes. It grows no further.";
     parked_calls / ParkedCalls = 256, "Calls waiting on one socket. A call beyond it fails with ENOBUFS.";
     datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";

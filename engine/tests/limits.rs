@@ -1,5 +1,6 @@
 //! Each limit is hit, holds, is counted and told. (`half_open` is in `listening.rs`, those of the IP layer are in
-//! `fragments.rs` and `icmp_errors.rs`, those of neighbors and routes in `neighbors.rs` and `routes.rs`.)
+//! `fragments.rs` and `icmp_errors.rs`, those of neighbors and routes in `neighbors.rs` and `routes.rs`, those of buffers that
+//! grow in `buffer_tuning.rs`.)
 
 mod common;
 
@@ -354,6 +355,7 @@ fn every_limit_has_a_test() {
         include_str!("routes.rs"),
         include_str!("path_mtu.rs"),
         include_str!("fast_open.rs"),
+        include_str!("buffer_tuning.rs"),
     ]
     .concat();
     for limit in Limit::ALL {

@@ -17,13 +17,13 @@ use sockwright_engine::limits::Limits;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Octets of one end of an open connection over which nothing went yet.
-const IDLE_MAX: usize = 1700;
+const IDLE_MAX: usize = 1250;
 /// Of one over which something went, in both directions, and nothing goes now.
-const AFTER_USE_MAX: usize = 2000;
+const AFTER_USE_MAX: usize = 1600;
 /// Of a handshake under way at a listener.
-const HALF_OPEN_MAX: usize = 750;
+const HALF_OPEN_MAX: usize = 550;
 /// Of a closed connection in TIME-WAIT.
-const TIME_WAIT_MAX: usize = 1250;
+const TIME_WAIT_MAX: usize = 620;
 /// So many that the tables are neither at their fullest nor at their emptiest.
 const CONNECTIONS: usize = 10_000;
 

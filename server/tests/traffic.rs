@@ -116,6 +116,21 @@ async fn either_side_may_be_the_one_that_listens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_listens_on_each_port_that_is_connected_to() {
+    let world = World::start().await;
+    world.lab(Clock::Virtual).await;
+    let remotes = (7..10).map(|port| address("10.0.0.2", port)).collect();
+    let side = Some(Side::Connecting(pb::ConnectingSide { remotes, ..Default::default() }));
+    let limits = Some(pb::TrafficLimits { connections: 6, ..Default::default() });
+    let churn = Role::Churn(pb::TrafficChurn::default());
+    let report = report(&world, pb::RunRequest { side, limits, ..request(churn) }).await;
+    assert_eq!(report.ended_by(), TrafficEnd::Connections);
+    for figures in [report.figures.unwrap(), report.peer.unwrap()] {
+        assert_eq!((figures.established, figures.closed, figures.failed.len()), (6, 6, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pattern_is_checked_by_its_receiver_and_after_an_echo() {
     let world = World::start().await;
     let mut lab = lab_request("lab", Clock::Virtual, "");

@@ -21,6 +21,18 @@ pub struct Config {
     pub neighbors: neighbor::Config,
 }
 
+impl Config {
+    /// The options that sockets begin with, within the limits.
+    pub(super) fn defaults(&self) -> Options {
+        let within = |most: u32, limit: usize| u32::try_from(limit).unwrap_or(u32::MAX).min(most);
+        Options {
+            send_buffer_max: within(self.options.send_buffer_max, self.limits.tuned_send_buffer),
+            receive_buffer_max: within(self.options.receive_buffer_max, self.limits.tuned_receive_buffer),
+            ..self.options.clone()
+        }
+    }
+}
+
 /// One of an engine's interfaces: addresses on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {

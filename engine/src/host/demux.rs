@@ -1,36 +1,60 @@
 //! Which socket a segment or datagram belongs to: by hash, the most exact match first.
+//!
+//! A connection's entry is a hash and the socket's name: the addresses themselves lie in the socket, which is looked up next
+//! anyway.
 
-use core::hash::Hash;
+use core::hash::BuildHasher;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hashbrown::HashMap;
+use alloc::boxed::Box;
+use hashbrown::{HashMap, HashTable};
 
 use super::config::PortKind;
-use crate::hash::SipKeys;
+use super::socket::Socket;
+use crate::hash::{IdHash, SipKeys};
 use crate::id::SocketId;
 use crate::rng::Rng;
 use crate::tcp::cx::Tuple;
 
-/// A map whose order never shows in anything that leaves.
-pub(crate) type KeyedMap<K, V> = HashMap<K, V, SipKeys>;
+/// The sockets by name. Each by itself: a table keeps more places than it has entries.
+pub(crate) type Sockets = HashMap<SocketId, Box<Socket>, IdHash>;
 
-/// The sockets by address.
+/// The sockets by address. No order of theirs shows in anything that leaves.
 #[derive(Debug)]
 pub(crate) struct Demux {
+    /// Keyed, so that nobody outside can choose addresses that collide.
+    keys: SipKeys,
     /// Connections, and datagram sockets with a peer.
-    connected: KeyedMap<(PortKind, Tuple), SocketId>,
+    connected: HashTable<Connected>,
     /// Listeners, and datagram sockets without a peer, by local address; unspecified: any.
-    bound: KeyedMap<(PortKind, SocketAddr), SocketId>,
+    bound: HashMap<(PortKind, SocketAddr), SocketId, SipKeys>,
+}
+
+/// A socket that hears one peer.
+#[derive(Debug)]
+struct Connected {
+    hash: u64,
+    socket: SocketId,
+}
+
+impl Connected {
+    fn is(&self, hash: u64, sockets: &Sockets, kind: PortKind, tuple: &Tuple) -> bool {
+        self.hash == hash
+            && sockets
+                .get(&self.socket)
+                .is_some_and(|socket| socket.port_kind() == kind && socket.tuple() == Some(*tuple))
+    }
 }
 
 impl Demux {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let keys = SipKeys::new(rng);
-        Demux { connected: HashMap::with_hasher(keys.clone()), bound: HashMap::with_hasher(keys) }
+        Demux { connected: HashTable::new(), bound: HashMap::with_hasher(keys.clone()), keys }
     }
 
-    pub(crate) fn connected(&self, kind: PortKind, tuple: &Tuple) -> Option<SocketId> {
-        self.connected.get(&(kind, *tuple)).copied()
+    pub(crate) fn connected(&self, sockets: &Sockets, kind: PortKind, tuple: &Tuple) -> Option<SocketId> {
+        let hash = self.keys.hash_one((kind, tuple));
+        self.connected.find(hash, |entry| entry.is(hash, sockets, kind, tuple)).map(|entry| entry.socket)
     }
 
     pub(crate) fn bound(&self, kind: PortKind, local: SocketAddr) -> Option<SocketId> {
@@ -38,8 +62,15 @@ impl Demux {
         self.bound.get(&(kind, local)).or_else(|| self.bound.get(&(kind, any))).copied()
     }
 
-    pub(crate) fn connect(&mut self, kind: PortKind, tuple: Tuple, socket: SocketId) {
-        self.connected.insert((kind, tuple), socket);
+    /// The socket, whose ends these are, hears its peer: in place of one that had the same ends.
+    pub(crate) fn connect(&mut self, sockets: &Sockets, kind: PortKind, tuple: Tuple, socket: SocketId) {
+        let hash = self.keys.hash_one((kind, tuple));
+        match self.connected.find_mut(hash, |entry| entry.is(hash, sockets, kind, &tuple)) {
+            Some(entry) => entry.socket = socket,
+            None => {
+                self.connected.insert_unique(hash, Connected { hash, socket }, |entry| entry.hash);
+            }
+        }
     }
 
     pub(crate) fn bind(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId) {
@@ -47,17 +78,18 @@ impl Demux {
     }
 
     pub(crate) fn disconnect(&mut self, kind: PortKind, tuple: &Tuple, socket: SocketId) {
-        remove_if_of(&mut self.connected, &(kind, *tuple), socket);
+        let hash = self.keys.hash_one((kind, tuple));
+        if let Ok(entry) =
+            self.connected.find_entry(hash, |entry| entry.hash == hash && entry.socket == socket)
+        {
+            entry.remove();
+        }
     }
 
     pub(crate) fn unbind(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId) {
-        remove_if_of(&mut self.bound, &(kind, local), socket);
-    }
-}
-
-fn remove_if_of<K: Hash + Eq>(map: &mut KeyedMap<K, SocketId>, key: &K, socket: SocketId) {
-    if map.get(key) == Some(&socket) {
-        map.remove(key);
+        if self.bound.get(&(kind, local)) == Some(&socket) {
+            self.bound.remove(&(kind, local));
+        }
     }
 }
 

@@ -21,14 +21,6 @@ use crate::id::SocketId;
 use crate::tcp::state::State;
 use crate::time::Instant;
 
-/// A socket's driver.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Driver {
-    token: NonZeroU64,
-    /// It is in the queue of those that woke up.
-    woken: bool,
-}
-
 /// What a driver wants to know of a stream socket, cheap to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
@@ -53,24 +45,23 @@ impl Engine {
     /// up at once, with every input that touches it from now on, and when it is released. Whether there is such a socket.
     pub fn watch(&mut self, id: SocketId, token: NonZeroU64) -> bool {
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
-        let woken = socket.driver.is_some_and(|driver| driver.woken);
-        socket.driver = Some(Driver { token, woken });
+        socket.driver = Some(token);
         self.rouse(id);
         true
     }
 
     /// The name that a socket is watched under.
     pub fn watched_as(&self, id: SocketId) -> Option<NonZeroU64> {
-        Some(self.sockets.get(&id)?.driver?.token)
+        self.sockets.get(&id)?.driver
     }
 
     /// The next socket that woke up, and its name: once, however much happened to it. It need not be there any more. This
     /// is no output that has to be drained before the next input.
     pub fn poll_woken(&mut self) -> Option<(SocketId, NonZeroU64)> {
         let (id, mut token) = self.woken.pop_front()?;
-        if let Some(driver) = self.sockets.get_mut(&id).and_then(|socket| socket.driver.as_mut()) {
-            driver.woken = false;
-            token = driver.token;
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.is_woken = false;
+            token = socket.driver.unwrap_or(token);
         }
         Some((id, token))
     }
@@ -133,10 +124,11 @@ impl Engine {
 
     /// Something happened to a socket.
     pub(super) fn rouse(&mut self, id: SocketId) {
-        if let Some(Driver { token, woken }) = self.sockets.get_mut(&id).and_then(|s| s.driver.as_mut())
-            && !core::mem::replace(woken, true)
+        if let Some(socket) = self.sockets.get_mut(&id)
+            && let Some(token) = socket.driver
+            && !core::mem::replace(&mut socket.is_woken, true)
         {
-            self.woken.push_back((id, *token));
+            self.woken.push_back((id, token));
         }
     }
 }

@@ -155,7 +155,7 @@ impl Engine {
             let mut cx = Cx { link_cuts: offload.segmentation, ..self.shared.cx(now) };
             let polled = connection.poll_segment(&mut cx);
             if let Some(learnt) = connection.take_learnt_mtu() {
-                self.paths.learn(&mut cx, connection.tuple.remote.ip(), learnt);
+                self.paths.learn(&mut cx, connection.tuple.remote().ip(), learnt);
             }
             let Some(out) = polled else {
                 self.timers.schedule(id, socket.next_timeout(), &mut socket.registered);
@@ -167,7 +167,7 @@ impl Engine {
                 }
                 continue;
             };
-            let (src, dst) = (connection.tuple.local.ip(), connection.tuple.remote.ip());
+            let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());
             let segment = connection.segment(&out);
             let ecn = out.codepoint.bits();
             let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
@@ -208,7 +208,7 @@ impl Engine {
         if self.interfaces.iter().all(|interface| interface.offload == Offload::default()) {
             return None;
         }
-        let way = self.way_to(self.sockets.get(&id)?.tuple()?.remote.ip());
+        let way = self.way_to(self.sockets.get(&id)?.tuple()?.remote().ip());
         let Way::Link(hop) = way else { return Some((way, Offload::default())) };
         let offload = self.interfaces.get(hop.interface).map_or_else(Offload::default, |at| at.offload);
         // Who cuts has new headers to sum.
@@ -217,7 +217,7 @@ impl Engine {
 
     fn write_stray(&mut self, now: Instant, stray: &Stray, buf: &mut Vec<u8>) -> (IpAddr, IpAddr) {
         let segment = stray.segment();
-        let (src, dst) = (stray.tuple.local.ip(), stray.tuple.remote.ip());
+        let (src, dst) = (stray.tuple.local().ip(), stray.tuple.remote().ip());
         let socket = stray.socket.and_then(|id| self.sockets.get(&id));
         let options = socket.map_or(&self.defaults, |socket| &socket.options);
         let header = header((src, dst), Protocol::Tcp, options);
@@ -237,9 +237,9 @@ impl Engine {
     fn tell_path(&mut self, now: Instant, id: SocketId) {
         let Some(socket) = self.sockets.get(&id) else { return };
         let Some(tuple) = socket.tuple() else { return };
-        let path = self.path_to(now, tuple.remote.ip());
-        let off = socket.options.path_mtu_discovery == PathMtuDiscovery::Off && tuple.local.is_ipv4();
-        let path = if off { self.first_hop_to(tuple.remote.ip()) } else { path };
+        let path = self.path_to(now, tuple.remote().ip());
+        let off = socket.options.path_mtu_discovery == PathMtuDiscovery::Off && tuple.local().is_ipv4();
+        let path = if off { self.first_hop_to(tuple.remote().ip()) } else { path };
         if let Some(Phase::Connection(connection)) = self.sockets.get_mut(&id).map(|socket| &mut socket.phase)
         {
             connection.set_path_mtu(&mut self.shared.cx(now), path);

@@ -44,7 +44,7 @@ impl Engine {
             self.shared.cx(now).limit_hit(Some(id), Limit::FastOpenPending);
             return Answer::Ignore;
         }
-        let path = Path { local: tuple.local.ip(), remote: tuple.remote.ip() };
+        let path = Path { local: tuple.local().ip(), remote: tuple.remote().ip() };
         if self.fast_open.is_valid(now, path, cookie) {
             Answer::Open
         } else {

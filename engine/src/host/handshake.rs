@@ -89,7 +89,7 @@ impl Engine {
         segment: &TcpSegment<'_>,
         refused: Option<(DropReason, Option<Limit>)>,
     ) -> bool {
-        let mtu = self.mtu_to(tuple.remote.ip());
+        let mtu = self.mtu_to(tuple.remote().ip());
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
         let options = socket.options.clone();
         let Some(listener) = listener_of(socket) else { return false };
@@ -99,7 +99,7 @@ impl Engine {
         listener.cookies_until = Some(now + cookie::LIFETIME);
         let iss = self.cookies.bake(now, &mut self.shared.rng, &tuple, segment.seq, segment.options.mss);
         let clock = self.timestamp_offsets.clock(now, &tuple);
-        let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
+        let sizes = SegmentSizes::new(mtu, tuple.local().is_ipv4(), &options);
         let half = HalfOpen::new(now, id, Origin { id, tuple, options, sizes, iss, clock }, segment);
         let mut cx = self.shared.cx(now);
         cx.counters.cookies_sent += 1;
@@ -121,7 +121,7 @@ impl Engine {
         codepoint: Codepoint,
         segment: &TcpSegment<'_>,
     ) -> bool {
-        let mtu = self.mtu_to(tuple.remote.ip());
+        let mtu = self.mtu_to(tuple.remote().ip());
         let full = self.sockets.len() >= self.shared.limits.sockets;
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
         let options = socket.options.clone();
@@ -150,7 +150,7 @@ impl Engine {
         cx.counters.cookies_accepted += 1;
         let child = self.ids.next_socket();
         let clock = self.timestamp_offsets.clock(now, &tuple);
-        let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
+        let sizes = SegmentSizes::new(mtu, tuple.local().is_ipv4(), &options);
         let origin = Origin { id: child, tuple, options, sizes, iss: segment.ack - 1, clock };
         let half = HalfOpen::from_cookie(now, id, origin, mss, segment);
         self.add_child(now, half, segment.flags, None, None);
@@ -186,10 +186,10 @@ impl Engine {
             _ => Answer::Ignore,
         };
         let child = self.ids.next_socket();
-        let mtu = self.mtu_to(tuple.remote.ip());
+        let mtu = self.mtu_to(tuple.remote().ip());
         let Some(parent) = self.sockets.get(&listener_id) else { return };
         let options = parent.options.clone();
-        let sizes = SegmentSizes::new(mtu, tuple.local.is_ipv4(), &options);
+        let sizes = SegmentSizes::new(mtu, tuple.local().is_ipv4(), &options);
         let clocked = self.isn.isn(now, &tuple);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
         //# assigns its initial sequence number for the new connection to be
@@ -233,16 +233,17 @@ impl Engine {
             family: parent.family,
             state: SocketState::Connecting,
             options: parent.options.clone(),
-            local: Some(tuple.local),
-            remote: Some(tuple.remote),
-            listener: Some(listener),
-            supersedes,
+            local: Some(tuple.local().into()),
+            remote: Some(tuple.remote().into()),
+            listener: Some(listener).into(),
+            supersedes: supersedes.into(),
             opened: now,
             error: None,
             held: false,
             phase: Phase::HalfOpen(Box::new(half)),
             parked: Default::default(),
             driver: None,
+            is_woken: false,
             frozen: None,
             in_ready_queue: false,
             is_warm: false,
@@ -252,11 +253,11 @@ impl Engine {
             listener.half_open.insert(child);
         }
         let hold = Hold::Bound { reuse: socket.options.reuse_address, listening: false };
-        self.ports.hold(PortKind::Tcp, tuple.local, child, hold);
-        self.demux.connect(PortKind::Tcp, tuple, child);
+        self.ports.hold(PortKind::Tcp, tuple.local(), child, hold);
+        self.demux.connect(&self.sockets, PortKind::Tcp, tuple, child);
 
         let mut cx = self.shared.cx(now);
-        let (local, remote) = (tuple.local, Some(tuple.remote));
+        let (local, remote) = (tuple.local(), Some(tuple.remote()));
         let (session, label) = (socket.session, socket.label.clone());
         let (kind, family, listener) = (socket.kind, socket.family, Some(listener));
         cx.tell(child, EventKind::Opened { kind, family, session, label, listener });
@@ -298,7 +299,7 @@ impl Engine {
             Some(Phase::Connection(connection)) => connection.past(),
             _ => None,
         };
-        let (Some(past), Some(listener)) = (past, self.demux.bound(PortKind::Tcp, tuple.local)) else {
+        let (Some(past), Some(listener)) = (past, self.demux.bound(PortKind::Tcp, tuple.local())) else {
             return false;
         };
         let timestamps = self.sockets.get(&listener).is_some_and(|socket| socket.options.timestamps);
@@ -313,7 +314,9 @@ impl Engine {
 
     /// The handshake of `id` is over: the connection that had its addresses before has waited long enough.
     fn end_time_wait_before(&mut self, now: Instant, id: SocketId, flags: Flags) {
-        let Some(before) = self.sockets.get_mut(&id).and_then(|socket| socket.supersedes.take()) else {
+        let Some(before) =
+            self.sockets.get_mut(&id).and_then(|socket| core::mem::take(&mut socket.supersedes).get())
+        else {
             return;
         };
         let Some(socket) = self.sockets.get_mut(&before) else { return };
@@ -336,7 +339,7 @@ impl Engine {
             && socket.tcp_state() == Some(State::TimeWait)
             && let Some(tuple) = socket.tuple()
         {
-            self.demux.connect(PortKind::Tcp, tuple, before);
+            self.demux.connect(&self.sockets, PortKind::Tcp, tuple, before);
         }
     }
 

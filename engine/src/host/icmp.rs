@@ -151,7 +151,7 @@ impl Engine {
             return self.datagram_too_big(now, tuple, *mtu, quoted.len);
         }
         // Only a socket with that very peer: another one's errors are not its business (RFC 1122 §4.1.3.3).
-        let Some(id) = self.demux.connected(kind, &tuple) else { return false };
+        let Some(id) = self.demux.connected(&self.sockets, kind, &tuple) else { return false };
         self.touch(id);
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
         let mut cx = self.shared.cx(now);
@@ -180,13 +180,13 @@ impl Engine {
     /// A router says that a datagram of ours was too large for it; says whether that can be. Whoever sends datagrams keeps
     /// no record of them, so that a socket at the port they left by has to do.
     fn datagram_too_big(&mut self, now: Instant, tuple: Tuple, mtu: u32, len: usize) -> bool {
-        let connected = self.demux.connected(PortKind::Udp, &tuple);
-        let sender = connected.or_else(|| self.demux.bound(PortKind::Udp, tuple.local));
-        let Some(claimed) = claim(tuple.local.is_ipv4(), mtu, len) else { return false };
-        if sender.is_none() || len > self.mtu_to(tuple.remote.ip()) {
+        let connected = self.demux.connected(&self.sockets, PortKind::Udp, &tuple);
+        let sender = connected.or_else(|| self.demux.bound(PortKind::Udp, tuple.local()));
+        let Some(claimed) = claim(tuple.local().is_ipv4(), mtu, len) else { return false };
+        if sender.is_none() || len > self.mtu_to(tuple.remote().ip()) {
             return false;
         }
-        self.paths.learn(&mut self.shared.cx(now), tuple.remote.ip(), claimed);
+        self.paths.learn(&mut self.shared.cx(now), tuple.remote().ip(), claimed);
         true
     }
 
@@ -204,7 +204,10 @@ impl Engine {
     pub(super) fn on_send_failure(&mut self, now: Instant, packet: &[u8], errno: Errno) {
         let Ok(quoted) = Quoted::parse(packet) else { return };
         let Some((kind, tuple)) = sender_of(&quoted) else { return };
-        let found = self.demux.connected(kind, &tuple).or_else(|| self.demux.bound(kind, tuple.local));
+        let found = self
+            .demux
+            .connected(&self.sockets, kind, &tuple)
+            .or_else(|| self.demux.bound(kind, tuple.local()));
         let Some(id) = found else { return };
         self.touch(id);
         let mut cx = self.shared.cx(now);
@@ -242,5 +245,5 @@ fn sender_of(quoted: &Quoted<'_>) -> Option<(PortKind, Tuple)> {
         _ => return None,
     };
     let local = SocketAddr::new(quoted.src, quoted.src_port);
-    Some((kind, Tuple { local, remote: SocketAddr::new(quoted.dst, quoted.dst_port) }))
+    Some((kind, Tuple::new(local, SocketAddr::new(quoted.dst, quoted.dst_port))))
 }

@@ -184,18 +184,16 @@ impl Engine {
         codepoint: Codepoint,
         segment: &TcpSegment<'_>,
     ) {
-        let tuple = Tuple {
-            local: SocketAddr::new(dst, segment.dst_port),
-            remote: SocketAddr::new(src, segment.src_port),
-        };
+        let local = SocketAddr::new(dst, segment.dst_port);
+        let tuple = Tuple::new(local, SocketAddr::new(src, segment.src_port));
         // Nobody talks to itself through one socket; answered, such a segment would be answered without end.
-        if tuple.local == tuple.remote {
+        if tuple.local() == tuple.remote() {
             return self.drop_frame(now, DropReason::BadAddress);
         }
         let found = self
             .demux
-            .connected(PortKind::Tcp, &tuple)
-            .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local));
+            .connected(&self.sockets, PortKind::Tcp, &tuple)
+            .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local()));
         match found {
             Some(id) => {
                 let before = self.progress(id);
@@ -222,7 +220,7 @@ impl Engine {
     /// Nobody has this address and port.
     fn refuse_segment(&mut self, now: Instant, arrived: Arrived, tuple: Tuple, segment: &TcpSegment<'_>) {
         // The host's kernel answers for the ports that are its own.
-        if arrived.shared_with_host && !self.ports.in_use(PortKind::Tcp, tuple.local) {
+        if arrived.shared_with_host && !self.ports.in_use(PortKind::Tcp, tuple.local()) {
             return;
         }
         let mut cx = self.shared.cx(now);
@@ -276,7 +274,7 @@ impl Engine {
         let remote = SocketAddr::new(packet.src, datagram.src_port);
         let found = self
             .demux
-            .connected(PortKind::Udp, &Tuple { local, remote })
+            .connected(&self.sockets, PortKind::Udp, &Tuple::new(local, remote))
             .or_else(|| self.demux.bound(PortKind::Udp, local));
         let Some(id) = found else {
             if !arrived.shared_with_host || self.ports.in_use(PortKind::Udp, local) {

@@ -61,17 +61,14 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use hashbrown::HashMap;
-
-use self::demux::Demux;
+use self::demux::{Demux, Sockets};
 use self::ethernet::Station;
 use self::op::{Completion, SocketKind};
 use self::ports::Ports;
-use self::socket::{Phase, Socket};
+use self::socket::Phase;
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, EventKind, Interest, Sink};
-use crate::hash::IdHash;
 use crate::id::{IdSource, LinkId, OpId, SocketId};
 use crate::ip::ident::Idents;
 use crate::ip::path_mtu::{PathMtu, Paths};
@@ -111,7 +108,7 @@ pub struct Engine {
     /// Octets that packets are written behind, for the longest link-layer header of an interface.
     headroom: usize,
     /// Each by itself: a table keeps more places than it has entries.
-    sockets: HashMap<SocketId, Box<Socket>, IdHash>,
+    sockets: Sockets,
     demux: Demux,
     ports: Ports,
     isn: IsnSecret,
@@ -191,7 +188,7 @@ impl Engine {
         let [stray_replies, echo_replies] = [(); 2].map(|()| Limiter::new(&mut rng));
         let idents = Idents::new(&mut rng);
         Engine {
-            defaults: config.options.clone().into(),
+            defaults: config.defaults().into(),
             ids,
             interfaces: Vec::new(),
             links_down: BTreeSet::new(),
@@ -202,7 +199,7 @@ impl Engine {
             last_hop: None,
             failed_gateways: 0,
             headroom: 0,
-            sockets: HashMap::with_hasher(IdHash),
+            sockets: Sockets::default(),
             demux: Demux::new(&mut rng),
             ports: Ports::default(),
             isn: IsnSecret::new(&mut rng),
@@ -432,9 +429,9 @@ impl Engine {
             family: socket.family,
             socket_state: socket.state,
             tcp_state: socket.tcp_state(),
-            local: socket.local,
-            remote: socket.remote,
-            listener: socket.listener,
+            local: socket.local(),
+            remote: socket.remote(),
+            listener: socket.listener.get(),
             opened: socket.opened,
             error,
             tcp,

@@ -40,9 +40,9 @@ struct Use {
     hold: Hold,
 }
 
-/// The ports in use.
+/// The ports in use, and by which sockets: in one tree, for most ports have one socket and some have all.
 #[derive(Debug, Default)]
-pub(crate) struct Ports(BTreeMap<(PortKind, u16), BTreeMap<SocketId, Use>>);
+pub(crate) struct Ports(BTreeMap<(PortKind, u16, SocketId), Use>);
 
 impl Ports {
     /// Whether `bind` to `local` has to fail.
@@ -63,20 +63,19 @@ impl Ports {
     }
 
     pub(crate) fn hold(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId, hold: Hold) {
-        self.0.entry((kind, local.port())).or_default().insert(socket, Use { ip: local.ip(), hold });
+        self.0.insert((kind, local.port(), socket), Use { ip: local.ip(), hold });
     }
 
     /// Changes how a socket holds its port.
     pub(crate) fn set_hold(&mut self, kind: PortKind, port: u16, socket: SocketId, hold: Hold) {
-        if let Some(used) = self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket)) {
+        if let Some(used) = self.0.get_mut(&(kind, port, socket)) {
             used.hold = hold;
         }
     }
 
     /// SO_REUSEADDR of a socket that holds its port by `bind` changed.
     pub(crate) fn set_reuse(&mut self, kind: PortKind, port: u16, socket: SocketId, reuse: bool) {
-        if let Some(Use { hold: Hold::Bound { reuse: held, .. }, .. }) =
-            self.0.get_mut(&(kind, port)).and_then(|uses| uses.get_mut(&socket))
+        if let Some(Use { hold: Hold::Bound { reuse: held, .. }, .. }) = self.0.get_mut(&(kind, port, socket))
         {
             *held = reuse;
         }
@@ -92,11 +91,7 @@ impl Ports {
     /// A listener on any address and its connections on particular ones overlap: whichever goes last gives the port
     /// back, at its own address; whoever claimed it elsewhere has to take that for all that it claimed.
     pub(crate) fn release(&mut self, kind: PortKind, local: SocketAddr, socket: SocketId) -> Option<Port> {
-        let uses = self.0.get_mut(&(kind, local.port()))?;
-        let Use { ip, .. } = uses.remove(&socket)?;
-        if uses.is_empty() {
-            self.0.remove(&(kind, local.port()));
-        }
+        let Use { ip, .. } = self.0.remove(&(kind, local.port(), socket))?;
         let still = self.in_use(kind, SocketAddr::new(ip, local.port()));
         (!still).then_some(Port { kind, ip, port: local.port() })
     }
@@ -128,7 +123,8 @@ impl Ports {
     fn overlapping(&self, kind: PortKind, local: SocketAddr) -> impl Iterator<Item = &Use> {
         let ip = local.ip();
         let any = unspecified_like(ip);
-        self.0.get(&(kind, local.port())).into_iter().flat_map(BTreeMap::values).filter(move |used| {
+        let of_port = (kind, local.port(), SocketId(0))..=(kind, local.port(), SocketId(u64::MAX));
+        self.0.range(of_port).map(|(_, used)| used).filter(move |used| {
             used.ip == ip || used.ip == any || ip == any && used.ip.is_ipv4() == ip.is_ipv4()
         })
     }

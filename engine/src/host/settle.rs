@@ -45,7 +45,7 @@ impl Engine {
         if socket.parked.is_empty() {
             return;
         }
-        let waiting = core::mem::take(&mut socket.parked);
+        let waiting = core::mem::take(&mut *socket.parked);
         let failed =
             socket.connection_error().map(|errno| OpError { state: socket.tcp_state(), ..errno.into() });
         let mut blocked = alloc::vec::Vec::new();
@@ -67,10 +67,13 @@ impl Engine {
                 None => {
                     blocked.push(kind);
                     if let Some(socket) = self.sockets.get_mut(&id) {
-                        socket.parked.push_back(Parked { op, call });
+                        socket.parked.push(Parked { op, call });
                     }
                 }
             }
+        }
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.parked.rest();
         }
     }
 
@@ -155,24 +158,24 @@ impl Engine {
         self.write_strays_of(now, id);
         self.rouse(id);
         let Some(socket) = self.sockets.remove(&id) else { return };
-        if let Some(before) = socket.supersedes {
+        if let Some(before) = socket.supersedes.get() {
             self.return_to_time_wait(before);
         }
         if let Some(since) = socket.frozen {
             self.time_waits.remove(&(since, id));
         }
         let kind = socket.port_kind();
-        if let Some(local) = socket.local {
+        if let Some(local) = socket.local() {
             self.demux.unbind(kind, local, id);
             self.released_ports.extend(self.ports.release(kind, local, id));
         }
-        if let Some(listener) = socket.listener
+        if let Some(listener) = socket.listener.get()
             && let Some(Phase::Listener(listener)) = self.sockets.get_mut(&listener).map(|s| &mut s.phase)
         {
             listener.half_open.remove(&id);
             listener.accept_queue.retain(|child| *child != id);
         }
-        for Parked { op, .. } in socket.parked {
+        for &Parked { op, .. } in &*socket.parked {
             self.parked.remove(&op);
             let result = Err(Errno::ECONNABORTED.into());
             self.completions.push_back(Completion { op, socket: id, result });
@@ -217,7 +220,7 @@ impl Engine {
             Phase::Connection(connection) => {
                 connection.on_timeout(&mut cx);
                 if connection.take_path_doubt() {
-                    let remote = connection.tuple.remote.ip();
+                    let remote = connection.tuple.remote().ip();
                     self.doubt_path(now, remote);
                 }
             }
@@ -288,7 +291,7 @@ pub(super) fn tell_closed(
     for &timer in timers {
         cx.tell_timer(id, timer, TimerAction::Stopped);
     }
-    cx.tell(id, EventKind::TcpState { from, to, cause, local: tuple.local, remote: Some(tuple.remote) });
+    cx.tell(id, EventKind::TcpState { from, to, cause, local: tuple.local(), remote: Some(tuple.remote()) });
 }
 
 /// Sends what a thawed connection has to say, before it is frozen or thrown away. It never has data.

@@ -1,21 +1,22 @@
 //! A socket: what its caller holds, whatever TCP makes of it.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 
 use super::config::PortKind;
-use super::drive::Driver;
 use super::errno::Errno;
 use super::op::{Call, Family, SocketKind, SocketState};
-use crate::id::{OpId, SessionId, SocketId};
+use crate::endpoint::Endpoint;
+use crate::id::{MaybeSocket, OpId, SessionId, SocketId};
 use crate::tcp::config::Options;
 use crate::tcp::connection::Connection;
 use crate::tcp::cx::Tuple;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::passive::listener::Listener;
+use crate::tcp::rest::{AtRest, Rest};
 use crate::tcp::state::State;
 use crate::tcp::time_wait::TimeWait;
 use crate::time::Instant;
@@ -31,20 +32,23 @@ pub(crate) struct Socket {
     pub(crate) family: Family,
     pub(crate) state: SocketState,
     pub(crate) options: Arc<Options>,
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) remote: Option<SocketAddr>,
-    pub(crate) listener: Option<SocketId>,
+    pub(crate) local: Option<Endpoint>,
+    pub(crate) remote: Option<Endpoint>,
+    pub(crate) listener: MaybeSocket,
     /// The connection in TIME-WAIT that had its addresses before, until it is open.
-    pub(crate) supersedes: Option<SocketId>,
+    pub(crate) supersedes: MaybeSocket,
     pub(crate) opened: Instant,
     /// A datagram socket's pending error. A connection keeps its own.
     pub(crate) error: Option<Errno>,
     /// Whether a caller has it: created, or accepted.
     pub(crate) held: bool,
     pub(crate) phase: Phase,
-    pub(crate) parked: VecDeque<Parked>,
-    /// Who is told when something happens to it.
-    pub(crate) driver: Option<Driver>,
+    /// Calls that wait, the oldest first.
+    pub(crate) parked: Rest<Vec<Parked>>,
+    /// The name under which its driver is told when something happens to it.
+    pub(crate) driver: Option<NonZeroU64>,
+    /// It is in the queue of those that woke up.
+    pub(crate) is_woken: bool,
     /// Since when it is no more than a record in TIME-WAIT.
     pub(crate) frozen: Option<Instant>,
     /// It is in the queue of those that may have something to send.
@@ -73,10 +77,22 @@ pub(crate) enum Phase {
 }
 
 /// A call that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parked {
     pub(crate) op: OpId,
     pub(crate) call: Waiting,
+}
+
+static NONE_PARKED: Vec<Parked> = Vec::new();
+
+impl AtRest for Vec<Parked> {
+    fn at_rest() -> &'static Self {
+        &NONE_PARKED
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 /// What a waiting call wants.
@@ -121,9 +137,25 @@ impl Socket {
         })
     }
 
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.local.map(SocketAddr::from)
+    }
+
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.remote.map(SocketAddr::from)
+    }
+
+    pub(crate) fn set_local(&mut self, local: SocketAddr) {
+        self.local = Some(local.into());
+    }
+
+    pub(crate) fn set_remote(&mut self, remote: SocketAddr) {
+        self.remote = Some(remote.into());
+    }
+
     /// Both ends, where it has them.
     pub(crate) fn tuple(&self) -> Option<Tuple> {
-        Some(Tuple { local: self.local?, remote: self.remote? })
+        Some(Tuple::new(self.local()?, self.remote()?))
     }
 
     /// It has a connection, and that is over.

@@ -56,7 +56,7 @@ impl Agreed {
     //# Thus, a TCP that is prepared to scale windows SHOULD send the option,
     //# even if its own scale factor is 1 and the exponent 0.
     pub(crate) fn offered(options: &Options) -> Self {
-        let shift = Shifts { snd: 0, rcv: shift_for(options.receive_buffer) };
+        let shift = Shifts { snd: 0, rcv: shift_for(options.receive_buffer_most()) };
         Agreed {
             window_scale: options.window_scaling.then_some(shift),
             timestamps: options.timestamps,

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, SocketAddr};
 
 use super::agreed::SHIFT_MAX;
@@ -14,6 +15,7 @@ use super::spares::Spares;
 use super::throttle::Budget;
 use super::timers::TimerKind;
 use crate::counters::Counters;
+use crate::endpoint::Endpoint;
 use crate::event::{DropReason, EventKind, Interest, Relative, SegmentRecord, Sink, TimerAction};
 use crate::id::SocketId;
 use crate::ip::rate::{Exhausted, Limiter};
@@ -23,10 +25,31 @@ use crate::time::Instant;
 use crate::wire::{Flags, TcpOptions, TcpSegment, Timestamps};
 
 /// The two ends of a connection, seen from ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tuple {
-    pub(crate) local: SocketAddr,
-    pub(crate) remote: SocketAddr,
+    local: Endpoint,
+    remote: Endpoint,
+}
+
+impl Tuple {
+    pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
+        Tuple { local: local.into(), remote: remote.into() }
+    }
+
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local.into()
+    }
+
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.remote.into()
+    }
+}
+
+impl Hash for Tuple {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.local().hash(state);
+        self.remote().hash(state);
+    }
 }
 
 /// A segment without data that is sent as it is: a reset, mostly.
@@ -46,8 +69,8 @@ impl Stray {
     /// The segment as the wire has it.
     pub(crate) fn segment(&self) -> TcpSegment<'static> {
         TcpSegment {
-            src_port: self.tuple.local.port(),
-            dst_port: self.tuple.remote.port(),
+            src_port: self.tuple.local().port(),
+            dst_port: self.tuple.remote().port(),
             seq: self.seq,
             ack: self.ack.unwrap_or_default(),
             flags: self.flags,
@@ -59,7 +82,7 @@ impl Stray {
     }
 
     fn record(&self) -> SegmentRecord {
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         let summary = self.segment().summary();
         SegmentRecord { source: local, destination: remote, summary, relative: self.relative }
     }
@@ -131,7 +154,7 @@ impl Cx<'_> {
     /// Answers a segment that belongs to nothing with a reset, if the rate allows.
     pub(crate) fn refuse(&mut self, tuple: Tuple, socket: Option<SocketId>, segment: &TcpSegment<'_>) {
         let Some(reset) = reset_for(tuple, socket, segment) else { return };
-        if self.may_answer(socket, tuple.remote.ip()) {
+        if self.may_answer(socket, tuple.remote().ip()) {
             self.send_stray(reset);
         }
     }
@@ -165,7 +188,7 @@ impl Cx<'_> {
 
 /// The record of an arriving segment.
 pub(crate) fn arriving(tuple: &Tuple, segment: &TcpSegment<'_>, relative: Option<Relative>) -> SegmentRecord {
-    SegmentRecord { source: tuple.remote, destination: tuple.local, summary: segment.summary(), relative }
+    SegmentRecord { source: tuple.remote(), destination: tuple.local(), summary: segment.summary(), relative }
 }
 
 /// The reset that RFC 9293 §3.10.7.1 answers a segment with when there is no connection; none to a reset.

@@ -40,6 +40,10 @@ pub struct TcpInfo {
     pub send_queue: u32,
     /// Octets that can be received by the user.
     pub receive_queue: u32,
+    /// Octets that the send buffer takes now: as the option says, or what it grew to with the congestion window.
+    pub send_buffer: u32,
+    /// Octets that the receive buffer takes now: as the option says, or what it grew to with what the user takes.
+    pub receive_buffer: u32,
     /// Octets of urgent data that the user has still to take; some may not be here yet.
     pub urgent: u32,
     /// Octets held out of order.
@@ -310,6 +314,15 @@ pub struct StallTotals {
 }
 
 impl Stalls {
+    /// Nothing was sent yet.
+    pub(crate) const NONE: Self = Stalls {
+        busy: Span::ZERO,
+        rwnd_limited: Span::ZERO,
+        sndbuf_limited: Span::ZERO,
+        now: Stall::Idle,
+        since: Instant::ZERO,
+    };
+
     /// From `now` on, `stall` is what holds the sender up.
     pub(crate) fn follow(&mut self, now: Instant, stall: Stall) {
         if stall != self.now {
@@ -322,6 +335,11 @@ impl Stalls {
                 since: now,
             };
         }
+    }
+
+    /// What holds it up.
+    pub(crate) fn now(&self) -> Stall {
+        self.now
     }
 
     /// The totals at `now`.

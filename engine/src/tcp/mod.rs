@@ -17,7 +17,7 @@ mod path_mtu;
 mod path_search;
 mod receive;
 mod recovery;
-mod rest;
+pub(crate) mod rest;
 mod send;
 pub(crate) mod spares;
 pub(crate) mod throttle;

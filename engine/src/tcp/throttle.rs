@@ -14,18 +14,19 @@ const SPACING: Duration = Duration::from_millis(500);
 /// So many a second, counted in whole seconds of the engine's clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
-    second: u64,
-    used: usize,
+    second: u32,
+    used: u32,
 }
 
 impl Throttle {
     pub(crate) fn allows(&mut self, now: Instant, per_second: usize) -> bool {
-        let second = second_of(now);
+        // What comes round after a century is another second than the last one, too.
+        let second = second_of(now) as u32;
         if second != self.second {
             *self = Throttle { second, used: 0 };
         }
-        self.used += 1;
-        self.used <= per_second
+        self.used = self.used.saturating_add(1);
+        self.used as usize <= per_second
     }
 }
 

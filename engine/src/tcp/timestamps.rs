@@ -185,7 +185,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn clock(now: Instant) -> Clock {
-        let tuple = Tuple { local: ([10, 0, 0, 1], 1).into(), remote: ([10, 0, 0, 2], 80).into() };
+        let tuple = Tuple::new(([10, 0, 0, 1], 1).into(), ([10, 0, 0, 2], 80).into());
         OffsetSecret::new(&mut Rng::from_u64(1)).clock(now, &tuple)
     }
 
@@ -210,7 +210,7 @@ mod tests {
         let clock = clock(now);
         assert_eq!(clock.value(now + Duration::from_micros(2999)), clock.value(now).wrapping_add(2));
         let secret = OffsetSecret::new(&mut Rng::from_u64(1));
-        let tuple = |port| Tuple { local: ([10, 0, 0, 1], port).into(), remote: ([10, 0, 0, 2], 80).into() };
+        let tuple = |port| Tuple::new(([10, 0, 0, 1], port).into(), ([10, 0, 0, 2], 80).into());
         let first = secret.clock(now, &tuple(1)).value(now);
         assert_eq!(first, secret.clock(now, &tuple(1)).value(now));
         let others = (2..50).map(|port| secret.clock(now, &tuple(port)).value(now));

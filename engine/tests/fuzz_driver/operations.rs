@@ -28,6 +28,8 @@ const LIMITS: Limits = Limits {
     out_of_order_pieces: 3,
     scoreboard_records: 8,
     scoreboard_cuts: 1,
+    tuned_send_buffer: 4 << 20,
+    tuned_receive_buffer: 6 << 20,
     parked_calls: 3,
     datagram_bytes: 400,
     stray_packets: 6,

@@ -68,7 +68,9 @@ pub fn options_to_proto(options: &Options) -> pb::SocketOptions {
         user_timeout_set: _,
         linger,
         send_buffer,
+        send_buffer_max: _,
         receive_buffer,
+        receive_buffer_max: _,
         delayed_ack,
         rto_min,
         rto_initial,
@@ -304,7 +306,9 @@ mod tests {
             user_timeout_set: true,
             linger: Some(Duration::from_nanos(1)),
             send_buffer: 1,
+            send_buffer_max: 1,
             receive_buffer: 2,
+            receive_buffer_max: 2,
             delayed_ack: Duration::ZERO,
             rto_min: Duration::from_millis(1),
             rto_initial: Duration::from_millis(1),
@@ -353,7 +357,8 @@ mod tests {
         for options in every_value {
             let patch = options_patch(Some(&options_to_proto(&options))).unwrap();
             // Whoever is told a user timeout has one of its own.
-            let options = Options { user_timeout_set: true, ..options };
+            let (send_buffer_max, receive_buffer_max) = (options.send_buffer, options.receive_buffer);
+            let options = Options { user_timeout_set: true, send_buffer_max, receive_buffer_max, ..options };
             assert_eq!(patch.apply(&Options::default()), Ok(options));
         }
         assert_eq!(options_patch(None), Ok(OptionsPatch::default()));

@@ -81,7 +81,9 @@ impl CompiledFilter {
 
     /// Whether a list or snapshot shows this socket.
     pub(super) fn admits_row(&self, row: &Row) -> bool {
-        self.admits_stack(&row.stack) && self.admits_socket(row) && self.admits_ends(&[row.local, row.remote])
+        self.admits_stack(&row.stack)
+            && self.admits_socket(row)
+            && self.admits_ends(&[row.local(), row.remote()])
     }
 
     /// Whether a watcher is told this event.
@@ -91,7 +93,9 @@ impl CompiledFilter {
         }
         let (one, other) = record.event.ends().unzip();
         match &record.row {
-            Some(row) => self.admits_socket(row) && self.admits_ends(&[row.local, row.remote, one, other]),
+            Some(row) => {
+                self.admits_socket(row) && self.admits_ends(&[row.local(), row.remote(), one, other])
+            }
             None => self.asks_no_socket() && self.admits_ends(&[one, other]),
         }
     }

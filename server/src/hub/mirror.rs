@@ -5,7 +5,7 @@
 //! stays as it was while the mirror goes on.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use sockwright_engine::event::{Event, EventKind};
@@ -33,9 +33,11 @@ pub(super) struct Row {
     pub(super) socket_state: SocketState,
     /// `None` for datagram sockets.
     pub(super) tcp_state: Option<State>,
-    pub(super) local: Option<SocketAddr>,
-    pub(super) remote: Option<SocketAddr>,
-    pub(super) listener: Option<SocketId>,
+    /// Its ends, in less room than a `SocketAddr` takes: there are as many rows as sockets.
+    local: Option<(IpAddr, u16)>,
+    remote: Option<(IpAddr, u16)>,
+    /// 0: none.
+    listener: u64,
     pub(super) opened: Instant,
     /// When its TCP state (of a datagram socket: its socket state) last changed.
     pub(super) changed: Instant,
@@ -55,20 +57,33 @@ impl Row {
             family: family_to_proto(self.family).into(),
             socket_state: socket_state_to_proto(self.socket_state).into(),
             tcp_state: tcp_state_to_proto(self.tcp_state).into(),
-            local: self.local.map(address_to_proto),
-            remote: self.remote.map(address_to_proto),
-            listener: self.listener.map_or(0, |listener| listener.0),
+            local: self.local().map(address_to_proto),
+            remote: self.remote().map(address_to_proto),
+            listener: self.listener,
             opened_time_ns: self.opened.as_nanos(),
             state_time_ns: self.changed.as_nanos(),
         }
+    }
+
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        self.local.map(SocketAddr::from)
+    }
+
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        self.remote.map(SocketAddr::from)
+    }
+
+    fn set_ends(&mut self, local: SocketAddr, remote: Option<SocketAddr>) {
+        let kept = |address: SocketAddr| (address.ip(), address.port());
+        self.local = Some(kept(local));
+        self.remote = remote.map(kept).or(self.remote);
     }
 
     /// Takes in what an event says of the socket.
     fn apply(&mut self, at: Instant, kind: &EventKind) {
         match *kind {
             EventKind::Named { local, remote } => {
-                self.local = Some(local);
-                self.remote = remote.or(self.remote);
+                self.set_ends(local, remote);
             }
             EventKind::SocketState { to, .. } => {
                 self.socket_state = to;
@@ -83,21 +98,29 @@ impl Row {
                 }
                 self.tcp_state = Some(to);
                 self.changed = at;
-                self.local = Some(local);
-                self.remote = remote.or(self.remote);
+                self.set_ends(local, remote);
             }
             EventKind::Failed(errno) => self.failed = Some(errno),
             _ => {}
         }
     }
 
-    fn opened(stack: &Arc<str>, socket: SocketId, at: Instant, kind: &EventKind) -> Option<Row> {
+    /// The row of a new socket. `before`, where it is of the same label, shares that with it.
+    fn opened(
+        stack: &Arc<str>,
+        socket: SocketId,
+        at: Instant,
+        kind: &EventKind,
+        before: Option<&Arc<str>>,
+    ) -> Option<Row> {
         let EventKind::Opened { kind, family, session, label, listener } = kind else { return None };
         Some(Row {
             socket,
             stack: Arc::clone(stack),
             session: *session,
-            label: Arc::from(&**label),
+            label: before
+                .filter(|before| ***before == **label)
+                .map_or_else(|| Arc::from(&**label), Arc::clone),
             kind: *kind,
             family: *family,
             // Where a connection that arrived goes from here is told next, in the same batch.
@@ -105,7 +128,7 @@ impl Row {
             tcp_state: (*kind == SocketKind::Stream).then_some(State::Closed),
             local: None,
             remote: None,
-            listener: *listener,
+            listener: listener.map_or(0, |listener| listener.0),
             opened: at,
             changed: at,
             failed: None,
@@ -148,12 +171,14 @@ pub(super) struct Mirror {
     /// The keys of `ended`, oldest first.
     ended_order: VecDeque<SocketId>,
     capacity: usize,
+    /// Of the socket that was opened last: the next one is likely to have the same.
+    last_label: Option<Arc<str>>,
 }
 
 impl Mirror {
     pub(super) fn new(capacity: usize) -> Self {
         let (pages, ended, ended_order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
-        Mirror { pages, ended, ended_order, capacity }
+        Mirror { pages, ended, ended_order, capacity, last_label: None }
     }
 
     /// Takes in the event with number `seq`. Gives the socket as it is after it (once released: as it last was).
@@ -161,7 +186,8 @@ impl Mirror {
         let HubEvent::Engine(Event { at, socket: Some(socket), kind }) = event else { return None };
         match kind {
             EventKind::Opened { .. } => {
-                let row = Arc::new(Row::opened(stack, *socket, *at, kind)?);
+                let row = Arc::new(Row::opened(stack, *socket, *at, kind, self.last_label.as_ref())?);
+                self.last_label = Some(Arc::clone(&row.label));
                 self.insert(Arc::clone(&row));
                 return Some(row);
             }

@@ -66,21 +66,29 @@ pub(crate) async fn nothing_spins(rig: &Rig, socket: u64) {
     assert!(used * 4 < wall, "the thread worked for {used:?} in {wall:?}");
 }
 
-/// The processor time that the rig's stack took so far: that of its thread, which is where the host is.
-pub(crate) fn cpu_time(rig: &Rig) -> Duration {
+/// The processor time that the rig's stack took so far.
+fn cpu_time(rig: &Rig) -> Duration {
+    let stat = of_thread(rig, "stat");
+    // proc_pid_stat(5): utime and stime, in units of 10 ms, are the 14th and 15th field; its name ends the second.
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let ticks: u32 =
+        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
+    Duration::from_millis(10) * ticks
+}
+
+/// What the kernel tells in this file of the thread of the rig's stack, which is where the host is.
+pub(crate) fn of_thread(rig: &Rig, file: &str) -> String {
     let namespace = rig.ours.run(|| fs::read_link("/proc/thread-self/ns/net")).expect("a namespace");
     let threads = fs::read_dir("/proc/self/task").expect("the threads");
     let threads = threads.map(|thread| thread.expect("one").path());
     let here =
         threads.filter(|thread| fs::read_link(thread.join("ns/net")).is_ok_and(|other| other == namespace));
     // One of another test may end while it is looked at.
-    let stats = here.filter_map(|thread| fs::read_to_string(thread.join("stat")).ok());
-    let stat = stats.into_iter().find(|stat| stat.contains("(stack wire)")).expect("the thread of the stack");
-    // proc_pid_stat(5): utime and stime, in units of 10 ms, are the 14th and 15th field; its name ends the second.
-    let (_, rest) = stat.rsplit_once(") ").expect("a name");
-    let ticks: u32 =
-        rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
-    Duration::from_millis(10) * ticks
+    let mut stacks = here.filter(|thread| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim_end() == "stack wire")
+    });
+    let thread = stacks.next().expect("the thread of the stack");
+    fs::read_to_string(thread.join(file)).expect("it is told")
 }
 
 #[test]

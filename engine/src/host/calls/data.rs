@@ -79,7 +79,7 @@ impl Engine {
 
     pub(in crate::host) fn try_recv_from(&mut self, id: SocketId, max: usize, peek: bool) -> Attempt {
         let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
-        if socket.local.is_none() && socket.kind == SocketKind::Datagram {
+        if socket.local().is_none() && socket.kind == SocketKind::Datagram {
             return Some(Err(OpError {
                 detail: Some("The socket has no address to receive at."),
                 ..Errno::ENOTCONN.into()
@@ -97,8 +97,8 @@ impl Engine {
         if queue.shut_read {
             return Some(Ok(Reply::ReceivedFrom {
                 data: Vec::new(),
-                remote: socket.remote?,
-                local: socket.local?,
+                remote: socket.remote()?,
+                local: socket.local()?,
                 truncated: false,
             }));
         }
@@ -110,7 +110,7 @@ impl Engine {
         if let Some(errno) = socket.error.take() {
             return Err(errno.into());
         }
-        let remote = socket.remote.ok_or(Errno::EDESTADDRREQ)?;
+        let remote = socket.remote().ok_or(Errno::EDESTADDRREQ)?;
         self.send_datagram(now, id, remote, data)?;
         Ok(Reply::Sent { accepted: data.len() })
     }
@@ -142,7 +142,7 @@ impl Engine {
                 ..Errno::EINVAL.into()
             });
         }
-        if socket.local.is_none() {
+        if socket.local().is_none() {
             let any =
                 if socket.family == Family::V4 { IpAddr::from([0u8; 4]) } else { IpAddr::from([0u8; 16]) };
             self.bind(now, id, SocketAddr::new(any, 0))?;
@@ -211,7 +211,7 @@ impl Engine {
         if matches!(&socket.phase, Phase::Datagram(queue) if queue.shut_write) {
             return Err(Errno::EPIPE.into());
         }
-        let bound = socket.local.ok_or(Errno::EINVAL)?;
+        let bound = socket.local().ok_or(Errno::EINVAL)?;
         //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
         //# An application program MUST be able to specify the IP source address to be used for
         //# sending a UDP datagram or to leave it unspecified (in which case the networking software
@@ -257,10 +257,11 @@ impl Engine {
             return self.take_back_child(now, id, child);
         }
         let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let ends = (socket.remote(), socket.local());
         match (reply, &mut socket.phase) {
             (Reply::Received { data, .. }, Phase::Connection(connection)) => connection.unread(&data),
             (Reply::Received { data, .. }, Phase::Datagram(queue)) => {
-                if let (Some(remote), Some(local)) = (socket.remote, socket.local) {
+                if let (Some(remote), Some(local)) = ends {
                     queue.unread(Received { data, remote, local });
                 }
             }

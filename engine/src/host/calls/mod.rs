@@ -45,7 +45,10 @@ impl Engine {
         self.begin_input();
         let Some(id) = self.parked.remove(&op) else { return };
         if let Some(socket) = self.sockets.get_mut(&id) {
-            socket.parked.retain(|parked| parked.op != op);
+            if let Some(parked) = socket.parked.awake() {
+                parked.retain(|parked| parked.op != op);
+            }
+            socket.parked.rest();
             self.touch(id);
             self.settle(now);
         }
@@ -122,7 +125,7 @@ impl Engine {
             self.shared.cx(now).limit_hit(Some(id), Limit::ParkedCalls);
             return Outcome::Done(Err(Errno::ENOBUFS.into()));
         }
-        socket.parked.push_back(Parked { op, call });
+        socket.parked.push(Parked { op, call });
         self.parked.insert(op, id);
         self.touch(id);
         Outcome::Parked
@@ -174,14 +177,15 @@ impl Engine {
             options,
             local: None,
             remote: None,
-            listener: None,
+            listener: Default::default(),
             opened: now,
             error: None,
             held: true,
             phase: initial_phase(kind),
             parked: Default::default(),
             driver: None,
-            supersedes: None,
+            is_woken: false,
+            supersedes: Default::default(),
             frozen: None,
             in_ready_queue: false,
             is_warm: false,
@@ -205,7 +209,7 @@ impl Engine {
         let options: Arc<Options> = patched(patch, &socket.options, socket.family)?.into();
         socket.options = options.clone();
         // As in `bind`: two datagram sockets of one address could not both receive.
-        if let (Some(local), SocketKind::Stream) = (socket.local, socket.kind) {
+        if let (Some(local), SocketKind::Stream) = (socket.local(), socket.kind) {
             self.ports.set_reuse(PortKind::Tcp, local.port(), id, options.reuse_address);
         }
         if let Some(Phase::Connection(connection)) = self.sockets.get_mut(&id).map(|socket| &mut socket.phase)

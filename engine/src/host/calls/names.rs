@@ -76,12 +76,12 @@ impl Engine {
         if wanted > limit {
             self.shared.cx(now).limit_hit(Some(id), Limit::Backlog);
         }
-        if self.sockets.get(&id).is_some_and(|socket| socket.local.is_none()) {
+        if self.sockets.get(&id).is_some_and(|socket| socket.local().is_none()) {
             let any = if family == Family::V4 { IpAddr::from([0u8; 4]) } else { IpAddr::from([0u8; 16]) };
             self.bind(now, id, SocketAddr::new(any, 0))?;
         }
         let socket = self.open_socket(id)?;
-        let local = socket.local.ok_or(Errno::EINVAL)?;
+        let local = socket.local().ok_or(Errno::EINVAL)?;
         if matches!(socket.phase, Phase::Idle) {
             let reuse = socket.options.reuse_address;
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
@@ -109,7 +109,7 @@ impl Engine {
     /// Gives a socket its local address.
     pub(super) fn take_name(&mut self, now: Instant, id: SocketId, local: SocketAddr, hold: Hold) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        socket.local = Some(local);
+        socket.set_local(local);
         let kind = socket.port_kind();
         self.ports.hold(kind, local, id, hold);
         if kind == PortKind::Udp {

@@ -56,7 +56,7 @@ impl Engine {
             Phase::Listener(_) => return Err(socket.refusal(Errno::EISCONN, "The socket is listening.")),
             Phase::Connection(_) => {
                 return match socket.current_state() {
-                    SocketState::Connecting if wait == Wait::Never || socket.remote != Some(remote) => {
+                    SocketState::Connecting if wait == Wait::Never || socket.remote() != Some(remote) => {
                         Err(socket.refusal(Errno::EALREADY, Errno::EALREADY.meaning()))
                     }
                     SocketState::Connecting => Ok(false),
@@ -106,8 +106,8 @@ impl Engine {
         data: &[u8],
     ) -> Result<(), OpError> {
         let local = self.local_for(now, id, remote)?;
-        let tuple = Tuple { local, remote };
-        if self.demux.connected(PortKind::Tcp, &tuple).is_some() || local == remote {
+        let tuple = Tuple::new(local, remote);
+        if self.demux.connected(&self.sockets, PortKind::Tcp, &tuple).is_some() || local == remote {
             return Err(OpError {
                 detail: Some("This connection exists already."),
                 ..Errno::EADDRINUSE.into()
@@ -117,8 +117,8 @@ impl Engine {
         let hashed = self.isn.isn(now, &tuple);
         let clock = self.timestamp_offsets.clock(now, &tuple);
         let socket = self.open_socket(id)?;
-        socket.local = Some(local);
-        socket.remote = Some(remote);
+        socket.set_local(local);
+        socket.set_remote(remote);
         let options = socket.options.clone();
         let iss = options.initial_sequence_number.map_or(hashed, Seq);
         let sizes = SegmentSizes::new(mtu, local.is_ipv4(), &options);
@@ -130,7 +130,7 @@ impl Engine {
         if fast_open {
             connection.open_fast(&mut cx, data);
         }
-        self.demux.connect(PortKind::Tcp, tuple, id);
+        self.demux.connect(&self.sockets, PortKind::Tcp, tuple, id);
         self.open_socket(id)?.phase = Phase::Connection(Box::new(connection));
         self.touch(id);
         Ok(())
@@ -145,7 +145,7 @@ impl Engine {
     //# In the absence of such a specification, the networking software MUST choose a source
     //# address.
     fn local_for(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<SocketAddr, OpError> {
-        let bound = self.open_socket(id)?.local;
+        let bound = self.open_socket(id)?.local();
         let kind = self.open_socket(id)?.port_kind();
         // To ourselves we go from the very address we go to.
         let own = match self.is_own(remote.ip()) {
@@ -156,10 +156,10 @@ impl Engine {
             Some(local) if local.ip().is_unspecified() => Ok(SocketAddr::new(own, local.port())),
             Some(local) => Ok(local),
             None => {
-                let demux = &self.demux;
+                let (demux, sockets) = (&self.demux, &self.sockets);
                 let free = |port| {
                     let local = SocketAddr::new(own, port);
-                    local != remote && demux.connected(kind, &Tuple { local, remote }).is_none()
+                    local != remote && demux.connected(sockets, kind, &Tuple::new(local, remote)).is_none()
                 };
                 let shareable = kind == PortKind::Tcp;
                 let port =
@@ -173,20 +173,20 @@ impl Engine {
 
     fn set_peer(&mut self, now: Instant, id: SocketId, remote: SocketAddr) -> Result<(), OpError> {
         let local = self.local_for(now, id, remote)?;
-        let tuple = Tuple { local, remote };
-        if self.demux.connected(PortKind::Udp, &tuple).is_some_and(|other| other != id) {
+        let tuple = Tuple::new(local, remote);
+        if self.demux.connected(&self.sockets, PortKind::Udp, &tuple).is_some_and(|other| other != id) {
             return Err(Errno::EADDRINUSE.into());
         }
         let socket = self.open_socket(id)?;
         let old = socket.tuple();
-        let bound = socket.local.unwrap_or(local);
-        socket.remote = Some(remote);
+        let bound = socket.local().unwrap_or(local);
+        socket.set_remote(remote);
         if let Some(old) = old {
             self.demux.disconnect(PortKind::Udp, &old, id);
         }
         // It hears its peer alone from now on.
         self.demux.unbind(PortKind::Udp, bound, id);
-        self.demux.connect(PortKind::Udp, tuple, id);
+        self.demux.connect(&self.sockets, PortKind::Udp, tuple, id);
         if bound != local {
             self.rename(id, bound, local);
         }
@@ -198,7 +198,7 @@ impl Engine {
     /// A socket bound to any address got a particular one.
     fn rename(&mut self, id: SocketId, from: SocketAddr, to: SocketAddr) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        socket.local = Some(to);
+        socket.set_local(to);
         let (kind, reuse) = (socket.port_kind(), socket.options.reuse_address);
         let _still_held = self.ports.release(kind, from, id);
         self.ports.hold(kind, to, id, Hold::Bound { reuse, listening: false });
@@ -207,7 +207,7 @@ impl Engine {
     /// What a waiting `connect` gives.
     pub(in crate::host) fn try_connected(&mut self, id: SocketId) -> Attempt {
         let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
-        let (Some(local), Some(remote)) = (socket.local, socket.remote) else {
+        let (Some(local), Some(remote)) = (socket.local(), socket.remote()) else {
             return Some(Err(Errno::ENOTCONN.into()));
         };
         if let Phase::Connection(connection) = &mut socket.phase {
@@ -236,7 +236,7 @@ impl Engine {
         let child = listener.accept_queue.pop_front()?;
         let socket = self.sockets.get_mut(&child)?;
         socket.held = true;
-        let (local, remote) = (socket.local?, socket.remote?);
+        let (local, remote) = (socket.local()?, socket.remote()?);
         self.touch(child);
         Some(Ok(Reply::Accepted { socket: child, local, remote }))
     }

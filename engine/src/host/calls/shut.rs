@@ -191,7 +191,7 @@ impl Engine {
 
     /// A child that is no more leaves its listener's queues.
     fn leave_listener(&mut self, id: SocketId) {
-        let Some(listener) = self.sockets.get(&id).and_then(|socket| socket.listener) else { return };
+        let Some(listener) = self.sockets.get(&id).and_then(|socket| socket.listener.get()) else { return };
         if let Some(Phase::Listener(queues)) = self.sockets.get_mut(&listener).map(|s| &mut s.phase) {
             queues.half_open.remove(&id);
             queues.accept_queue.retain(|child| *child != id);
@@ -205,7 +205,7 @@ impl Engine {
             return;
         }
         let Phase::Listener(listener) = core::mem::replace(&mut socket.phase, Phase::Gone) else { return };
-        let (local, kind) = (socket.local, socket.port_kind());
+        let (local, kind) = (socket.local(), socket.port_kind());
         if let Some(local) = local {
             self.demux.unbind(kind, local, id);
             let (from, to) = (State::Listen, State::Closed);
@@ -240,10 +240,14 @@ impl Engine {
     /// Ends the waiting calls of these kinds with ECONNABORTED.
     fn abandon_calls(&mut self, id: SocketId, calls: &[Call]) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        let (abandoned, kept): (alloc::collections::VecDeque<_>, _) = core::mem::take(&mut socket.parked)
+        if socket.parked.is_empty() {
+            return;
+        }
+        let (abandoned, kept): (alloc::vec::Vec<_>, _) = core::mem::take(&mut *socket.parked)
             .into_iter()
             .partition(|parked| calls.contains(&parked.call.call()));
-        socket.parked = kept;
+        *socket.parked = kept;
+        socket.parked.rest();
         for Parked { op, .. } in abandoned {
             self.parked.remove(&op);
             let result = Err(Errno::ECONNABORTED.into());

@@ -33,10 +33,16 @@ pub struct Options {
     pub user_timeout_set: bool,
     /// How long `close` waits; zero resets; `None` does not wait.
     pub linger: Option<Duration>,
-    /// Octets that may be sent ahead of the peer.
+    /// Octets that may be sent ahead of the peer, at first.
     pub send_buffer: u32,
-    /// Octets that may wait to be received; it bounds the window.
+    /// To how many octets that grows with the congestion window; no more than at first where it was chosen, and never more
+    /// than `Limits::tuned_send_buffer`.
+    pub send_buffer_max: u32,
+    /// Octets that may wait to be received, at first; it bounds the window.
     pub receive_buffer: u32,
+    /// To how many octets that grows with what the user takes in a round trip; no more than at first where it was chosen,
+    /// and never more than `Limits::tuned_receive_buffer`.
+    pub receive_buffer_max: u32,
     /// How long an acknowledgment may wait for company.
     pub delayed_ack: Duration,
     /// The floor of the retransmission timeout.
@@ -177,6 +183,13 @@ impl Default for KeepAlive {
     }
 }
 
+impl Options {
+    /// The most octets that the receive buffer can have.
+    pub(crate) fn receive_buffer_most(&self) -> u32 {
+        self.receive_buffer.max(self.receive_buffer_max)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
@@ -197,7 +210,9 @@ impl Default for Options {
             user_timeout_set: false,
             linger: None,
             send_buffer: 1 << 20,
+            send_buffer_max: u32::MAX,
             receive_buffer: 1 << 20,
+            receive_buffer_max: u32::MAX,
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
             //# When using delayed ACKs, a TCP receiver MUST NOT excessively delay acknowledgments.
             //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2

@@ -56,7 +56,7 @@ impl Connection {
 
     /// An active OPEN with Fast Open: `data` goes with the SYN where there is a cookie, and after the handshake where not.
     pub(crate) fn open_fast(&mut self, cx: &mut Cx<'_>, data: &[u8]) {
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         self.snd.buffer.push(data, self.options.send_buffer, cx.spares);
         //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
         //# To open a TFO connection, the client MUST have obtained a cookie from
@@ -123,7 +123,7 @@ impl Connection {
     }
 
     fn avoid_fast_open(&mut self, cx: &mut Cx<'_>) {
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         if cx.cookies.avoid(cx.now, local.ip(), remote, cx.limits.fast_open_cookies) {
             cx.limit_hit(Some(self.id), Limit::FastOpenCookies);
         }
@@ -134,7 +134,7 @@ impl Connection {
     //# The client SHOULD perform the following steps upon receiving the SYN-
     //# ACK:
     pub(super) fn on_fast_open_answer(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         let given = segment.options.fast_open.filter(|cookie| segment.syn() && !cookie.is_request());
         if let Some(cookie) = given.filter(|_| self.options.fast_open) {
             let path = Path { local: local.ip(), remote: remote.ip() };

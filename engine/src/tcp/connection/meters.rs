@@ -9,18 +9,19 @@ use super::*;
 use crate::event::{CongestionPhase, DropReason};
 use crate::tcp::congestion::DeliveryRate;
 use crate::tcp::info::{Delivery, Dropped, LastTimes, Stall, Stalls};
+use crate::tcp::rest::AtRest;
 
 /// What is measured.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meters {
     pub(super) last: LastTimes,
     pub(super) dropped: Option<Box<Dropped>>,
-    pub(super) stalls: Stalls,
+    /// Nothing before something is sent.
+    pub(super) sending: Rest<Sending>,
     /// The user has more to send than the buffer takes.
     pub(super) refused_room: bool,
     /// The window as last announced: RCV.WND shrinks without anything being told as data comes.
     announced: u32,
-    pub(super) delivery_rate: Option<Delivery>,
     told: Option<Box<Told>>,
 }
 
@@ -29,6 +30,25 @@ pub(super) struct Meters {
 struct Told {
     congestion: Option<(u32, u32, CongestionPhase)>,
     windows: Option<(u32, u32)>,
+}
+
+/// Of the sender.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sending {
+    pub(super) stalls: Stalls,
+    pub(super) delivery_rate: Option<Delivery>,
+}
+
+static NOTHING_SENT: Sending = Sending { stalls: Stalls::NONE, delivery_rate: None };
+
+impl AtRest for Sending {
+    fn at_rest() -> &'static Self {
+        &NOTHING_SENT
+    }
+
+    fn is_at_rest(&self) -> bool {
+        *self == NOTHING_SENT
+    }
 }
 
 impl Meters {
@@ -58,8 +78,8 @@ impl Meters {
         let Some(DeliveryRate { delivered, interval, app_limited, .. }) = rate else { return };
         let rate = u128::from(delivered) * 1_000_000_000 / interval.as_nanos().max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-        if !app_limited || self.delivery_rate.is_none_or(|known| rate >= known.rate) {
-            self.delivery_rate = Some(Delivery { rate, app_limited });
+        if !app_limited || self.sending.delivery_rate.is_none_or(|known| rate >= known.rate) {
+            self.sending.delivery_rate = Some(Delivery { rate, app_limited });
         }
     }
 
@@ -95,7 +115,9 @@ impl Connection {
     /// What holds the sender up from now on, until this is called again.
     pub(super) fn measure_stalls(&mut self, now: Instant) {
         let stall = self.stall();
-        self.meters.stalls.follow(now, stall);
+        if self.meters.sending.stalls.now() != stall {
+            self.meters.sending.stalls.follow(now, stall);
+        }
     }
 
     fn stall(&self) -> Stall {
@@ -108,7 +130,7 @@ impl Connection {
         if unsent > by_peer && by_peer < self.snd.mss && path_has_room {
             return Stall::Window;
         }
-        let full = self.snd.buffer.len() >= self.options.send_buffer;
+        let full = self.snd.buffer.len() >= self.send_capacity();
         if unsent == 0 && full && self.meters.refused_room && path_has_room {
             return Stall::Buffer;
         }

@@ -30,6 +30,7 @@ mod transmit;
 mod user;
 mod user_timeout;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
@@ -43,6 +44,7 @@ use super::path_mtu::PathMtu;
 use super::receive::ack_policy::AckPolicy;
 use super::receive::assembler::Assembler;
 use super::receive::sack::SackReport;
+use super::receive::tuning::Tuning;
 use super::receive::urgent::ReceiveUrgent;
 use super::receive::window::{ReceiveWindow, Room};
 use super::recovery::Recovery;
@@ -136,7 +138,9 @@ struct Receive {
     window: ReceiveWindow,
     mss: u32,
     ready: VecDeque<u8>,
-    assembler: Assembler,
+    /// What the buffer grew to, of a user who takes much.
+    tuning: Option<Box<Tuning>>,
+    assembler: Rest<Assembler>,
     sack: SackReport,
     /// The sequence number of the peer's FIN, once seen, in order or not.
     fin: Option<Seq>,
@@ -224,6 +228,7 @@ impl Connection {
         }
         self.timers.rest();
         self.snd.buffer.rest();
+        self.rcv.assembler.rest();
         self.rcv.ready.shrink_to_fit();
     }
 
@@ -250,7 +255,7 @@ impl Connection {
             return self.break_invariant(cx, "transition");
         };
         let from = core::mem::replace(&mut self.state, to);
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         cx.tell(self.id, EventKind::TcpState { from, to, cause, local, remote: Some(remote) });
         match to {
             State::Closed => self.on_closed(cx),
@@ -266,7 +271,9 @@ impl Connection {
             self.stop(cx, timer);
         }
         self.snd.buffer.clear();
-        self.rcv.assembler.clear();
+        if let Some(assembler) = self.rcv.assembler.awake() {
+            assembler.clear();
+        }
         if let Some(recovery) = self.recovery.awake() {
             recovery.clear();
         }
@@ -382,9 +389,22 @@ impl Connection {
     /// What the receive window follows from. What waits out of order lies inside the announced window and is counted by
     /// it. A buffer made smaller than what a window can tell counts as that: else it would be closed for ever.
     fn receive_room(&self) -> Room {
-        let capacity = self.options.receive_buffer.max(self.rcv.window.unit());
+        let capacity = self.receive_capacity().max(self.rcv.window.unit());
         let free = capacity.saturating_sub(self.rcv.ready.len() as u32);
         Room { nxt: self.rcv.nxt, free, capacity, mss: self.rcv.mss }
+    }
+
+    /// Octets that the receive buffer has.
+    pub(super) fn receive_capacity(&self) -> u32 {
+        let grown = self.rcv.tuning.as_ref().map_or(0, |tuning| tuning.capacity());
+        self.options.receive_buffer.max(grown.min(self.options.receive_buffer_max))
+    }
+
+    /// Octets that the send buffer has: room for what is in flight, and for as much again that the user sends while that is
+    /// acknowledged.
+    pub(super) fn send_capacity(&self) -> u32 {
+        let flights = self.congestion.cwnd().saturating_mul(2);
+        self.options.send_buffer.max(flights.min(self.options.send_buffer_max))
     }
 
     /// The sequence number of the first octet that the user has not taken.

@@ -108,7 +108,7 @@ impl Connection {
         connection.ecn.setup = half.ecn;
         connection.rcv.replies = half.replies;
         connection.begin_receiving(half.irs);
-        connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local.is_ipv4()));
+        connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local().is_ipv4()));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
         // A cookie does not say when it was baked: as if it had been sent twice, nothing is measured by it.
         let again = half.retransmissions > 0 || half.sent.is_none();
@@ -171,7 +171,12 @@ impl Connection {
 
     /// A connection in TIME-WAIT, from its record.
     pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
-        let options = Options { msl: record.msl, receive_buffer: record.rcv_wnd, ..Options::default() };
+        let options = Options {
+            msl: record.msl,
+            receive_buffer: record.rcv_wnd,
+            receive_buffer_max: 0,
+            ..Options::default()
+        };
         let sizes = SegmentSizes { announce: 1, send: 1 };
         let origin = Origin {
             id: record.id,
@@ -204,7 +209,7 @@ impl Connection {
 
     fn new(now: Instant, origin: Origin) -> Self {
         let Origin { id, tuple, options, sizes, iss, clock } = origin;
-        let mss = sizes.effective(None, tuple.local.is_ipv4());
+        let mss = sizes.effective(None, tuple.local().is_ipv4());
         Connection {
             id,
             tuple,
@@ -242,7 +247,8 @@ impl Connection {
                 window: ReceiveWindow::new(Seq(0), 0, 0),
                 mss: sizes.announce,
                 ready: VecDeque::new(),
-                assembler: Assembler::default(),
+                tuning: None,
+                assembler: Rest::default(),
                 sack: SackReport::default(),
                 fin: None,
                 urgent: ReceiveUrgent::default(),
@@ -258,8 +264,8 @@ impl Connection {
             next_send: now,
             doubts_path: false,
             path: PathMtu::new(
-                tuple.local.is_ipv4(),
-                sizes.announce.saturating_add(if tuple.local.is_ipv4() { 40 } else { 60 }),
+                tuple.local().is_ipv4(),
+                sizes.announce.saturating_add(if tuple.local().is_ipv4() { 40 } else { 60 }),
             ),
             timers: Timers::default(),
             totals: Tally::default(),
@@ -284,7 +290,7 @@ impl Connection {
         cx.note_window_scale(&segment.options);
         self.begin_receiving(segment.seq);
         let sizes = SegmentSizes { announce: self.rcv.mss, send: self.rcv.mss };
-        self.set_send_mss(sizes.effective(segment.options.mss, self.tuple.local.is_ipv4()));
+        self.set_send_mss(sizes.effective(segment.options.mss, self.tuple.local().is_ipv4()));
         self.set_send_window(u32::from(segment.window), segment.seq, segment.ack);
     }
 

@@ -97,7 +97,7 @@ impl Connection {
         seq: Seq,
         icmp: &IcmpError<'_>,
     ) -> bool {
-        let v4 = self.tuple.local.is_ipv4();
+        let v4 = self.tuple.local().is_ipv4();
         if v4 && self.options.path_mtu_discovery == PathMtuDiscovery::Off {
             return false;
         }
@@ -184,7 +184,7 @@ impl Connection {
     }
 
     fn ip_header_len(&self) -> u32 {
-        if self.tuple.local.is_ipv4() { 20 + self.ip_option_len() } else { 40 }
+        if self.tuple.local().is_ipv4() { 20 + self.ip_option_len() } else { 40 }
     }
 
     pub(super) fn ip_option_len(&self) -> u32 {

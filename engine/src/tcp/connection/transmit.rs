@@ -63,8 +63,8 @@ impl Connection {
     /// The segment as the wire has it, its data apart.
     pub(crate) fn segment(&self, out: &Outgoing) -> TcpSegment<'static> {
         TcpSegment {
-            src_port: self.tuple.local.port(),
-            dst_port: self.tuple.remote.port(),
+            src_port: self.tuple.local().port(),
+            dst_port: self.tuple.remote().port(),
             seq: out.seq,
             ack: out.ack.unwrap_or_default(),
             flags: out.flags,
@@ -94,7 +94,7 @@ impl Connection {
     /// Tells what is on the wire in the end: each of the segments that a link cuts.
     fn tell_sent(&self, cx: &mut Cx<'_>, out: &Outgoing) {
         let whole = self.segment(out).summary();
-        let Tuple { local, remote } = self.tuple;
+        let (local, remote) = (self.tuple.local(), self.tuple.remote());
         let relative = Some(self.relative_out());
         let step = out.cut.map_or(out.len, u32::from);
         for number in 0..out.segments() {

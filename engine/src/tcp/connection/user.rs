@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::*;
 use crate::host::Readiness;
 use crate::host::op::Call;
+use crate::limits::Limit;
 
 /// Octets for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,16 @@ impl Connection {
         if opening && !self.serves_early() {
             return None;
         }
-        let taken = self.snd.buffer.push(data, self.options.send_buffer, cx.spares);
-        self.meters.refused_room = taken < data.len();
+        let capacity = self.send_capacity();
+        let taken = self.snd.buffer.push(data, capacity, cx.spares);
+        let refused_room = taken < data.len();
+        let Options { send_buffer, send_buffer_max, .. } = *self.options;
+        let at_limit = capacity > send_buffer && capacity == send_buffer_max;
+        // Told once for each time that it runs full.
+        let refused_before = core::mem::replace(&mut self.meters.refused_room, refused_room);
+        if refused_room && !refused_before && at_limit {
+            cx.limit_hit(Some(self.id), Limit::TunedSendBuffer);
+        }
         match taken {
             0 => None,
             taken => {
@@ -128,7 +137,7 @@ impl Connection {
     pub(crate) fn readiness(&self) -> Readiness {
         let may_send =
             self.state.may_send() && !self.snd.fin && (self.state.is_synchronized() || self.serves_early());
-        let room = self.options.send_buffer.saturating_sub(self.snd.buffer.len());
+        let room = self.send_capacity().saturating_sub(self.snd.buffer.len());
         Readiness {
             tcp_state: self.state,
             readable: self.rcv.ready.len(),
@@ -146,8 +155,23 @@ impl Connection {
             // An idle connection keeps no memory.
             cx.spares.take_octets(&mut self.rcv.ready);
         }
+        self.tune(cx);
         self.on_room(cx);
         self.rcv.urgent.on_consumed(self.consumed());
+    }
+
+    /// Lets the receive buffer grow with what the user takes, where nobody chose its size.
+    fn tune(&mut self, cx: &mut Cx<'_>) {
+        let (capacity, most) = (self.receive_capacity(), self.options.receive_buffer_max);
+        // Most connections never come near the buffer that they begin with.
+        if capacity >= most || self.totals.bytes_received < u64::from(self.options.receive_buffer / 4) {
+            return;
+        }
+        let (taken, rtt, mss) = (self.consumed(), self.rtt.srtt(), self.rcv.mss);
+        let tuning = self.rcv.tuning.get_or_insert_with(|| Box::new(Tuning::new(cx.now, taken, capacity)));
+        if tuning.on_taken(cx.now, taken, rtt, mss, most) && tuning.capacity() >= most {
+            cx.limit_hit(Some(self.id), Limit::TunedReceiveBuffer);
+        }
     }
 
     /// The attempt to open failed or was given up: there is no stream that could have an end.

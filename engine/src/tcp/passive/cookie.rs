@@ -105,7 +105,7 @@ fn count_of(now: Instant) -> u64 {
 }
 
 fn sizes_of(tuple: &Tuple) -> &'static [u16; 4] {
-    if tuple.local.is_ipv4() { &MSS_V4 } else { &MSS_V6 }
+    if tuple.local().is_ipv4() { &MSS_V4 } else { &MSS_V6 }
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn tuple(port: u16) -> Tuple {
-        Tuple { local: ([10, 0, 0, 1], 80).into(), remote: ([10, 0, 0, 2], port).into() }
+        Tuple::new(([10, 0, 0, 1], 80).into(), ([10, 0, 0, 2], port).into())
     }
 
     #[test]

@@ -55,7 +55,7 @@ mod tests {
     use core::time::Duration;
 
     fn tuple(port: u16) -> Tuple {
-        Tuple { local: ([10, 0, 0, 1], port).into(), remote: ([10, 0, 0, 2], 80).into() }
+        Tuple::new(([10, 0, 0, 1], port).into(), ([10, 0, 0, 2], 80).into())
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1

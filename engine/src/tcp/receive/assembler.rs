@@ -12,6 +12,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::tcp::rest::AtRest;
 use crate::tcp::seq::Seq;
 
 /// A run of octets.
@@ -64,6 +65,19 @@ pub(crate) struct Assembler {
 /// There are as many pieces as the limit allows, and this one closes no gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyPieces;
+
+static NO_PIECES: Assembler = Assembler { pieces: Vec::new(), arrivals: 0 };
+
+impl AtRest for Assembler {
+    fn at_rest() -> &'static Self {
+        &NO_PIECES
+    }
+
+    /// Which arrivals there were before says nothing of pieces that come later.
+    fn is_at_rest(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
 
 impl Assembler {
     pub(crate) fn is_empty(&self) -> bool {

@@ -3,5 +3,6 @@
 pub(crate) mod ack_policy;
 pub(crate) mod assembler;
 pub(crate) mod sack;
+pub(crate) mod tuning;
 pub(crate) mod urgent;
 pub(crate) mod window;

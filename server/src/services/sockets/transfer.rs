@@ -270,3 +270,27 @@ fn receive(socket: SocketId, stack: StackHandle) -> Receiving {
 /// Octets in one call to the engine: at least, where there are so many, and at most.
 const PIECE: usize = 64 << 10;
 const PIECE_MAX: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_gathered_is_sent_in_its_order_however_little_is_accepted() {
+        let parts = [&b"abc"[..], b"", b"d", b"efghij", b""];
+        for (at_most, accepted) in [(1, 1), (4, 3), (4, 4), (100, 2), (100, 100)] {
+            let (mut gathered, mut sent) = (Gathered::default(), Vec::new());
+            parts.iter().for_each(|part| gathered.push(Bytes::from_static(part)));
+            assert_eq!(gathered.octets, 10);
+            while gathered.octets > 0 {
+                let piece = gathered.copy_of_first(at_most);
+                assert_eq!(piece.len(), at_most.min(gathered.octets));
+                let taken = accepted.min(piece.len());
+                sent.extend_from_slice(&piece[..taken]);
+                gathered.forget_first(taken);
+            }
+            assert_eq!(sent, b"abcdefghij", "{at_most}, {accepted}");
+            assert!(gathered.copy_of_first(1).is_empty());
+        }
+    }
+}

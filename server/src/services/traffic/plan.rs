@@ -1,5 +1,6 @@
 //! A workload as it is asked for: the request, parsed, with every default filled in.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Asked {
         let place = match &request.side {
             Some(run_request::Side::Connecting(side)) => connecting(side, peer.is_some())?,
             Some(run_request::Side::Listening(side)) => Place::Listening {
-                local: bind_address(side.local.as_ref(), Family::V4, "listening.local")?,
+                locals: vec![bind_address(side.local.as_ref(), Family::V4, "listening.local")?],
                 backlog: if side.backlog == 0 { u32::MAX } else { side.backlog },
             },
             None => return Err(Invalid::new("side", "it has to be said which side opens the connections")),
@@ -168,14 +169,17 @@ fn connecting(side: &pb::ConnectingSide, with_peer: bool) -> Result<Place, Inval
 fn opposite(place: &Place) -> Place {
     match place {
         Place::Connecting { remotes, .. } => {
-            let (ip, port) = match remotes.as_slice() {
-                [one] => (one.ip(), one.port()),
-                // Several of its addresses have one listener.
-                [first, ..] if first.is_ipv6() => (IpAddr::from([0u16; 8]), first.port()),
-                [first, ..] => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), first.port()),
-                [] => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+            let any = match remotes.first() {
+                Some(first) if first.is_ipv6() => IpAddr::from([0u16; 8]),
+                _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             };
-            Place::Listening { local: SocketAddr::new(ip, port), backlog: u32::MAX }
+            // Several of its addresses have one listener, several of its ports one each.
+            let first = remotes.first().map_or(any, SocketAddr::ip);
+            let ip = if remotes.iter().all(|remote| remote.ip() == first) { first } else { any };
+            let ports: BTreeSet<u16> = remotes.iter().map(SocketAddr::port).collect();
+            let locals: Vec<_> = ports.into_iter().map(|port| SocketAddr::new(ip, port)).collect();
+            let locals = if locals.is_empty() { vec![SocketAddr::new(any, 0)] } else { locals };
+            Place::Listening { locals, backlog: u32::MAX }
         }
         Place::Listening { .. } => Place::Connecting { remotes: Vec::new(), per_second: None },
     }

@@ -56,8 +56,8 @@ pub(crate) enum Place {
     },
     /// It takes them.
     Listening {
-        /// Where.
-        local: SocketAddr,
+        /// Where: at least one address.
+        locals: Vec<SocketAddr>,
         /// How many may wait.
         backlog: u32,
     },

@@ -27,9 +27,9 @@ pub(super) struct Side {
     began: Instant,
     slots: Vec<Option<Connection>>,
     free: Vec<u32>,
-    listener: Option<SocketId>,
-    /// The accept queue may hold connections that found no room here.
-    may_accept: bool,
+    listeners: Vec<SocketId>,
+    /// Those of them whose accept queue may hold connections that found no room here.
+    crowded: Vec<SocketId>,
     /// Octets that are due on connections that are held open, soonest first.
     due: VecDeque<(Instant, u32, SocketId)>,
     /// Nothing could be opened, for want of a port or a socket, and is tried again.
@@ -82,8 +82,8 @@ impl Side {
             began: now,
             slots: Vec::new(),
             free: Vec::new(),
-            listener: None,
-            may_accept: false,
+            listeners: Vec::new(),
+            crowded: Vec::new(),
             due: VecDeque::new(),
             paused_until: None,
             is_closing: false,
@@ -91,8 +91,10 @@ impl Side {
             look_over: None,
             shared,
         };
-        if let Place::Listening { local, backlog } = side.plan.place {
-            side.listen(site, local, backlog)?;
+        if let Place::Listening { locals, backlog } = side.plan.place.clone() {
+            for local in locals {
+                side.listen(site, local, backlog)?;
+            }
         }
         Ok(side)
     }
@@ -105,7 +107,7 @@ impl Side {
             .and_then(|_| done(site.op(stack, OWN_CALL, Request::Listen { socket, backlog })));
         match listening {
             Ok(_) => {
-                self.listener = Some(socket);
+                self.listeners.push(socket);
                 Ok(())
             }
             Err(error) => {
@@ -115,10 +117,10 @@ impl Side {
         }
     }
 
-    /// Where it listens; of any address, the stack's first.
+    /// Where it listens, first of all; of any address, the stack's first.
     pub(super) fn local<S: Site>(&self, site: &S) -> Option<SocketAddr> {
         let engine = site.engine(self.plan.stack)?;
-        let local = engine.info(self.listener?)?.local?;
+        let local = engine.info(*self.listeners.first()?)?.local?;
         if !local.ip().is_unspecified() {
             return Some(local);
         }
@@ -186,7 +188,7 @@ impl Side {
     pub(super) fn is_over(&self) -> bool {
         let all_came = match self.plan.place {
             Place::Connecting { .. } => !self.has_more_to_open(),
-            Place::Listening { .. } => self.listener.is_none(),
+            Place::Listening { .. } => self.listeners.is_empty(),
         };
         self.open() == 0 && (all_came || self.is_closing)
     }
@@ -207,8 +209,8 @@ impl Side {
         self.look_over(site);
         self.open_more(site);
         self.send_due(site);
-        if self.may_accept {
-            self.accept(site);
+        for listener in std::mem::take(&mut self.crowded) {
+            self.accept(site, listener);
         }
         if self.shared.octets_left == Some(0) || self.shared.exchanges_left == Some(0) {
             self.close_in(site);
@@ -218,7 +220,7 @@ impl Side {
     /// Something happened to the connection in a slot, or to the listener.
     pub(super) fn woken<S: Site>(&mut self, site: &mut S, slot: u32, socket: SocketId) {
         if slot == LISTENER {
-            return self.accept(site);
+            return self.accept(site, socket);
         }
         let Some(Some(connection)) = self.slots.get_mut(slot as usize) else { return };
         if connection.socket != socket {
@@ -257,15 +259,16 @@ impl Side {
     /// Forgets all that is left: somebody else took care of it.
     pub(super) fn forget_all(&mut self) {
         self.is_closing = true;
-        self.listener = None;
+        self.listeners.clear();
+        self.crowded.clear();
         self.slots.clear();
         self.free.clear();
         self.due.clear();
     }
 
     fn stop_listening<S: Site>(&mut self, site: &mut S) {
-        if let Some(listener) = self.listener.take() {
-            self.may_accept = false;
+        self.crowded.clear();
+        for listener in std::mem::take(&mut self.listeners) {
             self.let_go(site, listener).close();
         }
     }
@@ -356,18 +359,18 @@ impl Side {
 
     // ---- listening
 
-    fn accept<S: Site>(&mut self, site: &mut S) {
-        self.may_accept = false;
+    fn accept<S: Site>(&mut self, site: &mut S, listener: SocketId) {
         for _ in 0..PER_ROUND {
-            let Some(socket) = self.listener else { return };
+            if !self.listeners.contains(&listener) {
+                return;
+            }
             if self.plan.limits.connections.is_some_and(|limit| self.shared.tally.counts().opened >= limit) {
                 return self.stop_listening(site);
             }
             if self.open() >= self.plan.concurrency {
-                self.may_accept = true;
-                return;
+                return self.accept_later(listener);
             }
-            let accept = Request::Accept { socket, wait: Wait::Never };
+            let accept = Request::Accept { socket: listener, wait: Wait::Never };
             let Ok(Some(Reply::Accepted { socket, .. })) = done(site.op(self.plan.stack, OWN_CALL, accept))
             else {
                 return;
@@ -379,7 +382,13 @@ impl Side {
             self.watch(site, socket, slot);
             self.schedule(now, slot, socket);
         }
-        self.may_accept = true;
+        self.accept_later(listener);
+    }
+
+    fn accept_later(&mut self, listener: SocketId) {
+        if !self.crowded.contains(&listener) {
+            self.crowded.push(listener);
+        }
     }
 
     // ---- octets that are due

@@ -12,7 +12,9 @@ impl Connection {
         if segment.fin() {
             let fin = *self.rcv.fin.get_or_insert(segment.seq + segment.payload.len() as u32);
             // Nothing comes after a FIN, even if it came before.
-            self.rcv.assembler.truncate(fin);
+            if let Some(assembler) = self.rcv.assembler.awake() {
+                assembler.truncate(fin);
+            }
             self.rcv.urgent.truncate(fin);
             // Out of order it is acknowledged as any segment out of order is.
             self.rcv.acks.now();

@@ -92,7 +92,7 @@ impl Connection {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# For example, if the TCP endpoint is processing a series of queued segments, it MUST
         //# process them all before sending any ACK segments (MUST-59).
-        while let Some(more) = self.rcv.assembler.take(self.rcv.nxt) {
+        while had_gap && let Some(more) = self.rcv.assembler.take(self.rcv.nxt) {
             self.rcv.nxt += more.len() as u32;
             taken += more.len() as u32;
             self.rcv.ready.extend(more);

@@ -52,6 +52,11 @@ impl Connection {
     /// Takes the timestamp of an acceptable segment for the one to echo (RFC 7323 §5.3, R3).
     pub(super) fn take_timestamp(&mut self, cx: &Cx<'_>, segment: &TcpSegment<'_>) {
         if let Some(timestamps) = segment.options.timestamps {
+            if let Some(tuning) = &mut self.rcv.tuning
+                && !segment.payload.is_empty()
+            {
+                tuning.on_echo(timestamps.echo, self.clock.round_trip(timestamps.echo, cx.now));
+            }
             self.clock.take(timestamps.value, segment.seq, self.rcv.last_ack_sent, cx.now);
         }
     }
