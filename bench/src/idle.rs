@@ -1,5 +1,5 @@
-//! Connections that do nothing: what each costs, and how long it takes to open a million of them in a lab and to send an
-//! octet on each.
+//! Connections that do nothing: what each costs, and how long it takes to open half a million of them in a lab and to
+//! send an octet on each.
 //!
 //! All in: by how much the process grows that runs a server, a lab and a workload of the Traffic service. It is a process
 //! of its own, so that nothing of it was there before.
@@ -94,10 +94,14 @@ async fn run(channel: &Channel, connections: u32) -> anyhow::Result<Held> {
     NetworksClient::new(channel.clone()).create_lab(lab).await?;
     let remotes: Vec<_> = (0..PORTS).map(|port| ([10, 0, 0, 2], 1000 + port).into()).collect();
     let before = resident()?;
-    let interval = Duration::from_secs(u64::from(connections) / 10_000 + 1);
+    let interval = Duration::from_secs(u64::from(connections) / 20_000 + 1);
     let idle = pb::TrafficIdle { interval: Some(interval.try_into()?) };
     let mut request = service::connecting("bench/a", &remotes, run_request::Role::Idle(idle));
     request.concurrency = connections;
+    if let Some(run_request::Side::Connecting(side)) = &mut request.side {
+        // All at once would be more than any backlog holds; those that found no room would come back by seconds.
+        side.connections_per_second = RATE;
+    }
     request.peer = Some(pb::TrafficPeer { stack: "bench/b".into(), ..Default::default() });
     request.progress_interval = Some(Duration::from_millis(100).try_into()?);
     let mut responses = TrafficClient::new(channel.clone()).run(request).await?.into_inner();
@@ -139,6 +143,8 @@ fn resident() -> anyhow::Result<u64> {
     Ok(kib * 1024)
 }
 
-const CONNECTIONS: u32 = 1_000_000;
+const CONNECTIONS: u32 = 500_000;
+/// Connections opened a second.
+const RATE: f64 = 60_000.0;
 /// Of the listening side: more connections than there are ports to connect from.
 const PORTS: u16 = 64;

@@ -39,8 +39,7 @@ pub(crate) async fn attach(
     busy_poll: Duration,
 ) -> anyhow::Result<()> {
     let busy_poll = Some(busy_poll.try_into()?);
-    let request =
-        pb::AttachRequest { name: name.into(), link: Some(link), busy_poll, ..Default::default() };
+    let request = pb::AttachRequest { name: name.into(), link: Some(link), busy_poll, ..Default::default() };
     NetworksClient::new(channel.clone()).attach(request).await?;
     Ok(())
 }

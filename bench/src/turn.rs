@@ -23,7 +23,7 @@ pub(crate) const CASE: Case = Case {
         figure("time per segment at 1,000,000 connections", 1_000_000, true),
     ],
     measure,
-    once: false,
+    once: true,
 };
 
 const fn figure(name: &'static str, connections: u32, is_bound: bool) -> Figure {

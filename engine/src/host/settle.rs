@@ -19,7 +19,7 @@ use crate::time::Instant;
 
 /// Connections that keep the memory that they work with while they have nothing to do: those that work do not get it
 /// anew for each exchange, and those that are idle, however many, do without.
-const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 1024 };
+const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 65_536 };
 
 impl Engine {
     /// Settles every touched socket.
