@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use sockwright_proto::v1::events_client::EventsClient;
-use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::{self as pb, event, watch_response};
 use sockwright_server::config::Config;
@@ -17,6 +16,7 @@ use tonic::transport::Channel;
 
 use crate::figure::{Better, Bounds, Case, Figure, Sample};
 use crate::service;
+use crate::two_stacks::TwoStacks;
 
 /// Calls measured in one round.
 const CALLS: usize = 5_000;
@@ -39,15 +39,7 @@ const fn figure(name: &'static str) -> Figure {
 
 async fn in_a_real_lab(channel: Channel) -> anyhow::Result<Vec<Sample>> {
     let mut sockets = SocketsClient::new(channel.clone());
-    let mut networks = NetworksClient::new(channel.clone());
-    let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
-    let lab = pb::CreateLabRequest {
-        name: "bench".into(),
-        stacks: vec![stack("a"), stack("b")],
-        clock: pb::Clock::Real.into(),
-        ..Default::default()
-    };
-    networks.create_lab(lab).await?;
+    TwoStacks::create(&channel, pb::Clock::Real, 1500).await?;
     let create = |stack: &str| pb::CreateRequest {
         stack: format!("bench/{stack}"),
         kind: pb::SocketKind::Datagram.into(),

@@ -1,5 +1,5 @@
-//! Connections that do nothing: what each costs, and how long it takes to open half a million of them in a lab and to
-//! send an octet on each.
+//! Connections that do nothing: what each costs, and how long it takes to open a million of them in a lab and to send
+//! an octet on each.
 //!
 //! All in: by how much the process grows that runs a server, a lab and a workload of the Traffic service. It is a process
 //! of its own, so that nothing of it was there before.
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, run_request, run_response};
 use sockwright_server::config::Config;
@@ -18,6 +17,7 @@ use tonic::transport::Channel;
 
 use crate::figure::{Better, Bounds, Case, Figure, Sample};
 use crate::service;
+use crate::two_stacks::TwoStacks;
 
 pub(crate) const CASE: Case = Case {
     name: "idle",
@@ -83,23 +83,16 @@ pub(crate) fn hold(connections: u32) -> anyhow::Result<()> {
 }
 
 async fn run(channel: &Channel, connections: u32) -> anyhow::Result<Held> {
-    let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
-    let lab = pb::CreateLabRequest {
-        name: "bench".into(),
-        stacks: vec![stack("a"), stack("b")],
-        // Real: the octets are due while it runs, and progress is told.
-        clock: pb::Clock::Real.into(),
-        ..Default::default()
-    };
-    NetworksClient::new(channel.clone()).create_lab(lab).await?;
+    // Real: the octets are due while it runs, and progress is told.
+    TwoStacks::create(channel, pb::Clock::Real, 1500).await?;
     let remotes: Vec<_> = (0..PORTS).map(|port| ([10, 0, 0, 2], 1000 + port).into()).collect();
     let before = resident()?;
-    let interval = Duration::from_secs(u64::from(connections) / 20_000 + 1);
+    let interval = Duration::from_secs(u64::from(connections) / 10_000 + 1);
     let idle = pb::TrafficIdle { interval: Some(interval.try_into()?) };
     let mut request = service::connecting("bench/a", &remotes, run_request::Role::Idle(idle));
     request.concurrency = connections;
     if let Some(run_request::Side::Connecting(side)) = &mut request.side {
-        // All at once would be more than any backlog holds; those that found no room would come back by seconds.
+        // No more than the lab gets done: those that find no room in the backlog come back after seconds.
         side.connections_per_second = RATE;
     }
     request.peer = Some(pb::TrafficPeer { stack: "bench/b".into(), ..Default::default() });
@@ -143,8 +136,8 @@ fn resident() -> anyhow::Result<u64> {
     Ok(kib * 1024)
 }
 
-const CONNECTIONS: u32 = 500_000;
+const CONNECTIONS: u32 = 1_000_000;
 /// Connections opened a second.
-const RATE: f64 = 60_000.0;
+const RATE: f64 = 15_000.0;
 /// Of the listening side: more connections than there are ports to connect from.
 const PORTS: u16 = 64;

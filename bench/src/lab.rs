@@ -1,14 +1,12 @@
-//! A lab of two stacks: one flow between them beside two smoltcp, and what a connection costs as there are more of them.
+//! One flow between the two stacks of a lab, beside two smoltcp.
 
 use std::time::Duration;
 
-use anyhow::Context;
-use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::{self as pb, run_request};
 use sockwright_server::config::Config;
-use tonic::transport::Channel;
 
 use crate::figure::{Better, Bounds, Case, Curve, Figure, Point};
+use crate::two_stacks::TwoStacks;
 use crate::{service, smoltcp_peer};
 
 pub(crate) const FLOW: Case = Case {
@@ -55,7 +53,7 @@ const FLOW_BY_MTU: Curve = Curve {
 /// Gbit/s of one flow: a source and its sink in a lab with a virtual clock, which goes as fast as the machine computes.
 fn flow_in_a_lab(mtu: u32, length: Duration) -> anyhow::Result<f64> {
     service::with_server(Config::default(), async |channel| {
-        create_lab(&channel, mtu).await?;
+        TwoStacks::create(&channel, pb::Clock::Virtual, mtu).await?;
         // So many octets that they take about as long as the peer is watched.
         let mut octets = 100_000_000;
         loop {
@@ -70,18 +68,6 @@ fn flow_in_a_lab(mtu: u32, length: Duration) -> anyhow::Result<f64> {
             octets = (octets as f64 * length.as_secs_f64() / took.as_secs_f64()) as u64;
         }
     })
-}
-
-async fn create_lab(channel: &Channel, mtu: u32) -> anyhow::Result<()> {
-    let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
-    let lab = pb::CreateLabRequest {
-        name: "bench".into(),
-        stacks: vec![stack("a"), stack("b")],
-        links: vec![pb::LabLink { stacks: vec!["a".into(), "b".into()], mtu, ..Default::default() }],
-        ..Default::default()
-    };
-    NetworksClient::new(channel.clone()).create_lab(lab).await.context("create a lab")?;
-    Ok(())
 }
 
 fn source() -> pb::RunRequest {

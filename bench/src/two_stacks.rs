@@ -1,4 +1,4 @@
-//! A lab of two stacks on a server of ours, `a` and `b`, for figures of the control plane.
+//! A lab of two stacks on a server of ours, `a` and `b`.
 
 use std::pin::Pin;
 
