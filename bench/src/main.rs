@@ -23,6 +23,8 @@ mod latency;
 #[path = "../../link/tests/common/mod.rs"]
 mod net;
 mod picture;
+#[path = "../../sim/tests/smoltcp/queues.rs"]
+mod queues;
 mod recovery;
 mod service;
 mod smoltcp_peer;

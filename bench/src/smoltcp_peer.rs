@@ -2,7 +2,6 @@
 //!
 //! Set up as its own benchmark is: no congestion control, buffers of 65,535 octets, with which it is fastest.
 
-use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TunTapInterface, TxToken};
+use smoltcp::phy::{Device, Medium, TunTapInterface};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
+
+use crate::queues::Queues;
 
 /// Gbit/s of one flow between two smoltcp joined by queues, in one thread.
 pub(crate) fn pair_in_memory(mtu: usize, length: Duration) -> anyhow::Result<f64> {
@@ -131,59 +132,6 @@ impl<D: Device> Station<D> {
 fn socket() -> tcp::Socket<'static> {
     let buffer = || tcp::SocketBuffer::new(vec![0; BUFFER]);
     tcp::Socket::new(buffer(), buffer())
-}
-
-/// A device whose frames its owner carries.
-struct Queues {
-    mtu: usize,
-    arrived: VecDeque<Vec<u8>>,
-    sent: Vec<Vec<u8>>,
-}
-
-impl Queues {
-    fn new(mtu: usize) -> Queues {
-        Queues { mtu, arrived: VecDeque::new(), sent: Vec::new() }
-    }
-}
-
-impl Device for Queues {
-    type RxToken<'a> = Arrived;
-    type TxToken<'a> = ToSend<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(Arrived, ToSend<'_>)> {
-        let frame = self.arrived.pop_front()?;
-        Some((Arrived(frame), ToSend(&mut self.sent)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<ToSend<'_>> {
-        Some(ToSend(&mut self.sent))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ip;
-        capabilities.max_transmission_unit = self.mtu;
-        capabilities
-    }
-}
-
-struct Arrived(Vec<u8>);
-
-impl RxToken for Arrived {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&self.0)
-    }
-}
-
-struct ToSend<'a>(&'a mut Vec<Vec<u8>>);
-
-impl TxToken for ToSend<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
-        let mut frame = vec![0; length];
-        let result = write(&mut frame);
-        self.0.push(frame);
-        result
-    }
 }
 
 /// Where it sends octets.

@@ -133,13 +133,12 @@ impl Pair {
             self.segments += drain(&mut self.sender, self.now, &mut self.there, &mut self.spare);
             self.segments += drain(&mut self.receiver, self.now, &mut self.back, &mut self.spare);
             self.now += std::time::Duration::from_micros(1);
-            let (engine, packet) = match (self.there.pop_front(), self.back.pop_front()) {
-                (Some(packet), back) => {
-                    self.back.extend(back);
-                    (&mut self.receiver, packet)
-                }
-                (None, Some(packet)) => (&mut self.sender, packet),
-                (None, None) => break,
+            let (engine, packet) = if let Some(packet) = self.there.pop_front() {
+                (&mut self.receiver, packet)
+            } else if let Some(packet) = self.back.pop_front() {
+                (&mut self.sender, packet)
+            } else {
+                break;
             };
             engine.handle_frame(self.now, LinkId(0), &packet);
             self.spare.push(packet);

@@ -6,6 +6,7 @@
 mod exchange;
 mod goodput;
 mod peer;
+mod queues;
 
 use std::env;
 use std::time::Duration;

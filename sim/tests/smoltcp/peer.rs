@@ -1,16 +1,16 @@
 //! smoltcp as a peer in a world: an outsider with one TCP socket, driven by the world's clock.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::tcp;
 use smoltcp::wire::{HardwareAddress, IpCidr};
 use sockwright_engine::time::Instant;
 use sockwright_sim::{LinkIndex, StackId, World};
+
+use crate::queues::Queues;
 
 /// What the peer is told to be.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// `stack` is an outsider that has joined `link` with the address of `settings`.
     pub(crate) fn new(stack: StackId, link: LinkIndex, settings: &Settings) -> Peer {
-        let mut device = Queues { mtu: settings.mtu, arrived: VecDeque::new(), to_send: Vec::new() };
+        let mut device = Queues::new(settings.mtu);
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = settings.seed;
         let mut interface = Interface::new(config, &mut device, smoltcp::time::Instant::ZERO);
@@ -92,7 +92,7 @@ impl Peer {
         }
         let at = smoltcp::time::Instant::from_micros(micros);
         self.interface.poll(at, &mut self.device, &mut self.sockets);
-        for frame in self.device.to_send.drain(..) {
+        for frame in self.device.sent.drain(..) {
             assert!(world.send_frame(self.link, self.stack, &frame), "the peer is on its link");
         }
         // Its clock has microseconds, ours has nanoseconds: at least one of its ticks passes.
@@ -107,51 +107,4 @@ impl Peer {
 thread_local! {
     /// What the timestamps of smoltcp's sockets on this thread read.
     static CLOCK: Cell<u32> = const { Cell::new(0) };
-}
-
-/// smoltcp's device: frames that arrived, and frames that it sent.
-struct Queues {
-    mtu: usize,
-    arrived: VecDeque<Vec<u8>>,
-    to_send: Vec<Vec<u8>>,
-}
-
-impl Device for Queues {
-    type RxToken<'a> = Arrived;
-    type TxToken<'a> = ToSend<'a>;
-
-    fn receive(&mut self, _: smoltcp::time::Instant) -> Option<(Arrived, ToSend<'_>)> {
-        let frame = self.arrived.pop_front()?;
-        Some((Arrived(frame), ToSend(&mut self.to_send)))
-    }
-
-    fn transmit(&mut self, _: smoltcp::time::Instant) -> Option<ToSend<'_>> {
-        Some(ToSend(&mut self.to_send))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ip;
-        capabilities.max_transmission_unit = self.mtu;
-        capabilities
-    }
-}
-
-struct Arrived(Vec<u8>);
-
-impl RxToken for Arrived {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&self.0)
-    }
-}
-
-struct ToSend<'a>(&'a mut Vec<Vec<u8>>);
-
-impl TxToken for ToSend<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
-        let mut frame = vec![0; length];
-        let result = write(&mut frame);
-        self.0.push(frame);
-        result
-    }
 }
