@@ -45,7 +45,7 @@ fn draw_curve(curve: &Curve, points: &[(f64, &Row)], path: &Path) -> Result<(), 
         .y_desc(curve.y)
         .x_labels(8)
         .y_labels(8)
-        .light_line_style(RGBColor(240, 240, 240))
+        .max_light_lines(0)
         .bold_line_style(RGBColor(220, 220, 220))
         .x_label_formatter(&|place| x.label(*place))
         .y_label_formatter(&|place| y.label(*place))
@@ -64,6 +64,7 @@ fn draw_curve(curve: &Curve, points: &[(f64, &Row)], path: &Path) -> Result<(), 
     }
     chart
         .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.9))
         .border_style(RGBColor(200, 200, 200))
         .label_font(("sans-serif", 13))

@@ -7,43 +7,49 @@ use sockwright_proto::v1 as pb;
 use tokio::task::spawn_blocking;
 use tokio_stream::iter;
 
-use crate::rig::{PATIENCE, content, hash_of, kernel_exchange, on_every_wire, on_veth, short_msl};
+use crate::rig::{PATIENCE, Rig, content, hash_of, kernel_exchange, on_every_wire, on_veth, short_msl};
 
 /// 100 MB in chunks of 64 KiB.
 const CHUNKS: u64 = 100_000_000 / (64 << 10) + 1;
 
+/// So many chunks each way at once, on a connection that the kernel accepts.
+pub(crate) async fn to_a_kernel_listener(rig: &Rig, chunks: u64) {
+    let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
+    let remote = listener.local_addr().expect("an address");
+    let kernel = spawn_blocking(move || {
+        kernel_exchange(listener.accept().expect("accepted").0, PATIENCE, content(2, chunks))
+    });
+    let socket = rig.connect(remote, short_msl()).await;
+    let received = rig.transfer(socket, iter(content(1, chunks))).await;
+    assert_eq!(received, hash_of(content(2, chunks)));
+    assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(1, chunks)));
+    rig.close(socket).await;
+}
+
+/// So many chunks each way at once, on a connection that the kernel opens.
+pub(crate) async fn from_a_kernel_client(rig: &Rig, chunks: u64) {
+    let (listener, local) = rig.listen(short_msl()).await;
+    let theirs = rig.theirs.clone();
+    let kernel = spawn_blocking(move || {
+        let stream = theirs.run(|| TcpStream::connect(local)).expect("the kernel connects");
+        kernel_exchange(stream, PATIENCE, content(4, chunks))
+    });
+    let socket = rig.accept(listener).await;
+    let received = rig.transfer(socket, iter(content(3, chunks))).await;
+    assert_eq!(received, hash_of(content(4, chunks)));
+    assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(3, chunks)));
+    rig.close(socket).await;
+    rig.close(listener).await;
+}
+
 #[test]
 fn a_hundred_megabytes_each_way_to_a_kernel_listener() {
-    on_every_wire(|rig| async move {
-        let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
-        let remote = listener.local_addr().expect("an address");
-        let kernel = spawn_blocking(move || {
-            kernel_exchange(listener.accept().expect("accepted").0, PATIENCE, content(2, CHUNKS))
-        });
-        let socket = rig.connect(remote, short_msl()).await;
-        let received = rig.transfer(socket, iter(content(1, CHUNKS))).await;
-        assert_eq!(received, hash_of(content(2, CHUNKS)));
-        assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(1, CHUNKS)));
-        rig.close(socket).await;
-    });
+    on_every_wire(|rig| async move { to_a_kernel_listener(&rig, CHUNKS).await });
 }
 
 #[test]
 fn a_hundred_megabytes_each_way_from_a_kernel_client() {
-    on_every_wire(|rig| async move {
-        let (listener, local) = rig.listen(short_msl()).await;
-        let theirs = rig.theirs.clone();
-        let kernel = spawn_blocking(move || {
-            let stream = theirs.run(|| TcpStream::connect(local)).expect("the kernel connects");
-            kernel_exchange(stream, PATIENCE, content(4, CHUNKS))
-        });
-        let socket = rig.accept(listener).await;
-        let received = rig.transfer(socket, iter(content(3, CHUNKS))).await;
-        assert_eq!(received, hash_of(content(4, CHUNKS)));
-        assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(3, CHUNKS)));
-        rig.close(socket).await;
-        rig.close(listener).await;
-    });
+    on_every_wire(|rig| async move { from_a_kernel_client(&rig, CHUNKS).await });
 }
 
 #[test]

@@ -1,19 +1,18 @@
 //! TUN and TAP interfaces: the host's own kernel at the other end.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use sockwright_proto::v1 as pb;
-use tokio::task::spawn_blocking;
-use tokio_stream::iter;
 use tonic::Code;
 
+use crate::bulk::{from_a_kernel_client, to_a_kernel_listener};
 use crate::interfaces::{connected, exchange, nothing_spins, send_into_the_void, until_link_is};
 use crate::net::tunnels;
 use crate::rig::station::on_both_families;
 use crate::rig::tunnel::{Tunnel, on_tunnels};
-use crate::rig::{PATIENCE, Rig, content, errno, hash_of, kernel_exchange, short_msl};
+use crate::rig::{Rig, errno};
 
 /// Some 10 MB.
 const CHUNKS: u64 = 160;
@@ -28,29 +27,8 @@ fn octets_a_frame(rig: &Rig) -> [u64; 2] {
 
 /// Transfers both ways at once on a connection that the kernel accepts, and on one that it opens.
 async fn transfer_both_ways(rig: &Rig) {
-    let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
-    let remote = listener.local_addr().expect("an address");
-    let kernel = spawn_blocking(move || {
-        kernel_exchange(listener.accept().expect("accepted").0, PATIENCE, content(2, CHUNKS))
-    });
-    let socket = rig.connect(remote, short_msl()).await;
-    let received = rig.transfer(socket, iter(content(1, CHUNKS))).await;
-    assert_eq!(received, hash_of(content(2, CHUNKS)));
-    assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(1, CHUNKS)));
-    rig.close(socket).await;
-
-    let (listener, local) = rig.listen(short_msl()).await;
-    let theirs = rig.theirs.clone();
-    let kernel = spawn_blocking(move || {
-        let stream = theirs.run(|| TcpStream::connect(local)).expect("the kernel connects");
-        kernel_exchange(stream, PATIENCE, content(4, CHUNKS))
-    });
-    let socket = rig.accept(listener).await;
-    let received = rig.transfer(socket, iter(content(3, CHUNKS))).await;
-    assert_eq!(received, hash_of(content(4, CHUNKS)));
-    assert_eq!(kernel.await.expect("the kernel's side"), hash_of(content(3, CHUNKS)));
-    rig.close(socket).await;
-    rig.close(listener).await;
+    to_a_kernel_listener(rig, CHUNKS).await;
+    from_a_kernel_client(rig, CHUNKS).await;
 }
 
 #[test]
