@@ -2,12 +2,10 @@
 
 mod common;
 
-use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{Host, UDP, World, packet, udp};
-use mio::{Events, Poll, Token};
+use common::{Host, PATIENCE, UDP, World, packet, udp, wait_on};
 use sockwright_engine::wire::{
     Arp, ArpOperation, ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Mac, UdpDatagram, Vlan,
 };
@@ -17,7 +15,6 @@ use sockwright_link::{AfPacket, LinkError, Status};
 const OURS: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
 /// Another station, at the far end.
 const OTHER: Mac = Mac([2; 6]);
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A station of our own beside `host`, on its end of the wire.
 fn station(host: &Host) -> AfPacket {
@@ -39,21 +36,7 @@ fn wait_for<T>(
     what: &str,
     mut wanted: impl FnMut(&EthernetFrame<'_>) -> Option<T>,
 ) -> T {
-    let mut poll = Poll::new().expect("a poll");
-    link.register(poll.registry(), Token(0)).expect("registered");
-    let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(4));
-    let found = loop {
-        if let Some(found) = take(link, &mut wanted) {
-            break found;
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "waited in vain for {what}");
-        if let Err(error) = poll.poll(&mut events, Some(left)) {
-            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
-        }
-    };
-    link.deregister(poll.registry()).expect("deregistered");
-    found
+    wait_on(link, AfPacket::register, AfPacket::deregister, what, |link| take(link, &mut wanted))
 }
 
 fn take<T>(link: &mut AfPacket, wanted: &mut impl FnMut(&EthernetFrame<'_>) -> Option<T>) -> Option<T> {

@@ -2,19 +2,15 @@
 
 mod common;
 
-use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
-use std::time::{Duration, Instant};
 
-use common::{Host, UDP, World, packet, tunnels, udp};
-use mio::{Events, Poll, Token};
+use common::{Host, UDP, World, packet, tunnels, udp, wait_on};
 use sockwright_engine::wire::{Arp, ArpOperation, EtherType, EthernetFrame, IpPacket, Mac};
 use sockwright_link::raw_ip::SendError;
 use sockwright_link::tun::{Config, Layer};
 use sockwright_link::{LinkError, Status, Tun};
 
 const OURS: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a test opens: `t0`, with these addresses for the host.
 fn config(layer: Layer) -> Config {
@@ -32,21 +28,7 @@ fn open(host: &Host, config: &Config) -> Tun {
 
 /// The first packet or frame that `wanted` makes something of.
 fn wait_for<T>(link: &mut Tun, what: &str, mut wanted: impl FnMut(&[u8]) -> Option<T>) -> T {
-    let mut poll = Poll::new().expect("a poll");
-    link.register(poll.registry(), Token(0)).expect("registered");
-    let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(4));
-    let found = loop {
-        if let Some(found) = take(link, &mut wanted) {
-            break found;
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "waited in vain for {what}");
-        if let Err(error) = poll.poll(&mut events, Some(left)) {
-            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
-        }
-    };
-    link.deregister(poll.registry()).expect("deregistered");
-    found
+    wait_on(link, Tun::register, Tun::deregister, what, |link| take(link, &mut wanted))
 }
 
 fn take<T>(link: &mut Tun, wanted: &mut impl FnMut(&[u8]) -> Option<T>) -> Option<T> {

@@ -8,14 +8,14 @@ pub mod path;
 pub mod routed;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use sockwright_link::{RawIp, netns};
 
 pub const TCP: u8 = 6;
@@ -237,6 +237,29 @@ impl Tap {
     }
 }
 
+/// What `look` finds on a link, which it looks at again whenever something arrives.
+pub fn wait_on<L, T>(
+    link: &mut L,
+    register: impl Fn(&L, &Registry, Token) -> io::Result<()>,
+    deregister: impl Fn(&L, &Registry) -> io::Result<()>,
+    what: &str,
+    mut look: impl FnMut(&mut L) -> Option<T>,
+) -> T {
+    let mut poll = Poll::new().expect("a poll");
+    register(link, poll.registry(), Token(0)).expect("registered");
+    let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(4));
+    let found = loop {
+        if let Some(found) = look(link) {
+            break found;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "waited in vain for {what}");
+        poll_once(&mut poll, &mut events, left);
+    };
+    deregister(link, poll.registry()).expect("deregistered");
+    found
+}
+
 /// Waits until a socket is ready.
 pub fn wait_until_ready(what: &str, socket: &impl std::os::fd::AsRawFd, interest: Interest) {
     let mut poll = Poll::new().expect("a poll");
@@ -257,7 +280,7 @@ fn poll_once(poll: &mut Poll, events: &mut Events, timeout: Duration) {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A whole IP packet, with the checksum of its transport filled in: traffic class 3 (ECN CE), hop limit 33.
 pub fn packet(from: IpAddr, to: IpAddr, protocol: u8, transport: &[u8]) -> Vec<u8> {
