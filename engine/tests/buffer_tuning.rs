@@ -6,6 +6,7 @@ mod common;
 use common::Host;
 use common::script::Script;
 use sockwright_engine::host::Config;
+use sockwright_engine::host::op::Request;
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::{Options, OptionsPatch};
 
@@ -90,6 +91,23 @@ fn a_buffer_that_the_application_chose_stays_as_it_is() {
     }
     grow_window(&mut s);
     assert_eq!((s.info().receive_buffer, s.info().send_buffer), (40_000, 25_000));
+}
+
+#[test]
+fn a_size_that_is_chosen_later_is_that_of_a_buffer_that_grew_too() {
+    let mut s = accepted(OptionsPatch::default());
+    for round in 0..3 {
+        receive(&mut s, 1 + round * 20_000);
+        s.advance(RTT_MS);
+    }
+    assert!(s.info().receive_buffer > 150_000);
+    let edge = 60_000 + s.info().rcv_wnd;
+    let options = OptionsPatch { receive_buffer: Some(30_000), ..OptionsPatch::default() };
+    s.host.call(Request::SetOptions { socket: s.socket, options }).unwrap();
+    assert_eq!(s.info().receive_buffer, 30_000);
+    // What was announced is not taken back.
+    let last = receive(&mut s, 60_001);
+    assert_eq!(last, format!(". 1:1(0) ack 80001 win {}", (edge - 80_000) / 4));
 }
 
 /// Has the congestion window grow in slow start, with all that the send buffer takes acknowledged each round trip.

@@ -12,6 +12,7 @@ use sockwright_engine::event::Interest;
 use sockwright_engine::host::Config;
 use sockwright_engine::id::SocketId;
 use sockwright_engine::limits::Limits;
+use sockwright_engine::tcp::config::OptionsPatch;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -24,6 +25,8 @@ const AFTER_USE_MAX: usize = 1600;
 const HALF_OPEN_MAX: usize = 550;
 /// Of a closed connection in TIME-WAIT.
 const TIME_WAIT_MAX: usize = 620;
+/// Of one whose buffers are small by choice and that has an octet to be read, while another one has large buffers.
+const SMALL_MAX: usize = 10_000;
 /// So many that the tables are neither at their fullest nor at their emptiest.
 const CONNECTIONS: usize = 10_000;
 
@@ -119,9 +122,44 @@ fn connections_cost_no_more_than_their_budgets() {
     }
     let half_open = (bench.used() - empty - clients) / CONNECTIONS;
 
-    println!("idle {idle}, after use {after_use}, TIME-WAIT {time_wait}, half open {half_open}");
+    let small = with_small_buffers(&mut Bench::new());
+
+    println!("idle {idle}, after use {after_use}, TIME-WAIT {time_wait}, half open {half_open}, small {small}");
     assert!(idle <= IDLE_MAX, "an idle end costs {idle}");
     assert!(after_use <= AFTER_USE_MAX, "an idle end that was used costs {after_use}");
     assert!(time_wait <= TIME_WAIT_MAX, "TIME-WAIT costs {time_wait}");
     assert!(half_open <= HALF_OPEN_MAX, "a handshake costs {half_open}");
+    assert!(small <= SMALL_MAX, "an end with small buffers costs {small}");
+}
+
+/// What a driver took out of its large buffer is memory to spare; connections with small ones, each with an octet to be
+/// read, do not get it.
+fn with_small_buffers(bench: &mut Bench) -> usize {
+    let options = || OptionsPatch { receive_buffer: Some(4096), ..OptionsPatch::default() };
+    let (large_client, large) = bench.connect();
+    bench.listener = bench.pair.b.listen_with(81, 16, options());
+    let mut held = Vec::with_capacity(8);
+    let mut empty = 0;
+    for round in 0..9 {
+        bench.pair.a.send(large_client, &[0; 500_000]);
+        bench.pair.run();
+        let (engine, now) = (&mut bench.pair.b.engine, bench.pair.b.now);
+        assert!(engine.recv_with(now, large, usize::MAX, |_| ()).unwrap() > 400_000);
+        bench.pair.b.drain();
+        bench.pair.run();
+        if round == 0 {
+            // The large buffers are there.
+            empty = bench.used();
+            continue;
+        }
+
+        let client = bench.pair.a.stream();
+        bench.pair.a.start_connect(client, bench.pair.b.at(81));
+        bench.pair.run();
+        held.push(bench.pair.b.accept(bench.listener));
+        bench.pair.a.send(client, b"?");
+        bench.pair.run();
+    }
+    // The large connection may come to hold less meanwhile.
+    bench.used().saturating_sub(empty) / (2 * held.len())
 }

@@ -455,3 +455,15 @@ fn the_send_buffer_bounds_what_is_taken_and_room_wakes_the_sender() {
     let reply = s.host.completed(op).unwrap();
     assert_eq!(reply, sockwright_engine::host::op::Reply::Sent { accepted: 4 });
 }
+
+/// A bare ACK from beyond a gap is newer than what comes in order after it; an acknowledgment of something new is newer still.
+#[test]
+fn an_ack_of_something_new_tells_the_window_whatever_came_out_of_order() {
+    let mut s = Script::accepted();
+    s.send(1000);
+    s.sent();
+    s.inject(". 101:101(0) ack 1 win 8000");
+    assert_eq!(s.info().snd_wnd, 8000);
+    s.inject(". 1:1(0) ack 501 win 5000");
+    assert_eq!((s.info().snd_una - s.info().iss, s.info().snd_wnd), (501, 5000));
+}

@@ -25,9 +25,11 @@ impl Spares {
     /// The most buffers of each kind.
     const BUFFERS_MAX: usize = 32;
 
-    /// Sees to it that `buffer` has memory, if there is some to spare.
-    pub(crate) fn lend_octets(&mut self, buffer: &mut VecDeque<u8>) {
-        self.octets.lend(buffer);
+    /// Sees to it that `buffer`, which is to hold `most` octets at most, has memory, if there is some to spare that it could
+    /// have grown to itself. A buffer that is small by choice, or one of many that hold a single octet, is not to keep what
+    /// another flow grew.
+    pub(crate) fn lend_octets(&mut self, buffer: &mut VecDeque<u8>, most: u32) {
+        self.octets.lend(buffer, most as usize);
     }
 
     /// Takes the memory of `buffer`, which ran empty.
@@ -35,9 +37,9 @@ impl Spares {
         self.octets.take(buffer);
     }
 
-    /// As [`Spares::lend_octets`], for a scoreboard.
+    /// As [`Spares::lend_octets`], for a scoreboard. One limit is for all of them.
     pub(crate) fn lend_records(&mut self, buffer: &mut VecDeque<Record>) {
-        self.records.lend(buffer);
+        self.records.lend(buffer, usize::MAX);
     }
 
     /// As [`Spares::take_octets`], of a scoreboard.
@@ -61,12 +63,15 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T> Pool<T> {
-    fn lend(&mut self, buffer: &mut VecDeque<T>) {
-        if buffer.capacity() == 0
-            && let Some(spare) = self.buffers.pop()
-        {
-            self.held -= Self::memory(&spare);
-            *buffer = spare;
+    fn lend(&mut self, buffer: &mut VecDeque<T>, most: usize) {
+        if buffer.capacity() > 0 {
+            return;
+        }
+        // What grows doubles its memory each time.
+        let fits = |spare: &VecDeque<T>| spare.capacity() / 2 <= most;
+        if let Some(last) = self.buffers.iter().rposition(fits) {
+            *buffer = self.buffers.remove(last);
+            self.held -= Self::memory(buffer);
         }
     }
 
@@ -97,10 +102,24 @@ mod tests {
             spares.take_octets(&mut VecDeque::from(alloc::vec![1; capacity]));
         }
         let mut buffer = VecDeque::new();
-        spares.lend_octets(&mut buffer);
+        spares.lend_octets(&mut buffer, u32::MAX);
         assert_eq!((buffer.len(), buffer.capacity()), (0, 200));
-        spares.lend_octets(&mut buffer);
+        spares.lend_octets(&mut buffer, u32::MAX);
         assert_eq!(buffer.capacity(), 200, "it has memory already");
+    }
+
+    #[test]
+    fn nobody_gets_more_than_it_could_have_grown_to() {
+        let mut spares = Spares::default();
+        for capacity in [100, 201] {
+            spares.take_octets(&mut VecDeque::with_capacity(capacity));
+        }
+        for (most, capacity) in [(49, 0), (99, 100), (99, 0), (100, 201)] {
+            let mut buffer = VecDeque::new();
+            spares.lend_octets(&mut buffer, most);
+            assert_eq!(buffer.capacity(), capacity, "{most}");
+        }
+        assert_eq!((spares.octets.buffers.len(), spares.octets.held), (0, 0));
     }
 
     #[test]
@@ -110,7 +129,7 @@ mod tests {
             spares.take_octets(&mut VecDeque::with_capacity(Spares::HELD_MAX / 2));
         }
         assert_eq!((spares.octets.buffers.len(), spares.octets.held), (2, Spares::HELD_MAX));
-        spares.lend_octets(&mut VecDeque::new());
+        spares.lend_octets(&mut VecDeque::new(), u32::MAX);
         assert_eq!(spares.octets.held, Spares::HELD_MAX / 2);
     }
 }

@@ -33,7 +33,7 @@ impl SendBuffer {
 
     /// Takes as much of `data` as leaves no more than `capacity` octets, and says how much.
     pub(crate) fn push(&mut self, data: &[u8], capacity: u32, spares: &mut Spares) -> usize {
-        spares.lend_octets(&mut self.octets);
+        spares.lend_octets(&mut self.octets, capacity);
         let room = capacity.saturating_sub(self.len()) as usize;
         let taken = data.len().min(room);
         self.octets.extend(&data[..taken]);

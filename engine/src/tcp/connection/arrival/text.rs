@@ -82,7 +82,8 @@ impl Connection {
 
     pub(super) fn take_in_order(&mut self, cx: &mut Cx<'_>, payload: &[u8]) {
         let mut taken = payload.len() as u32;
-        cx.spares.lend_octets(&mut self.rcv.ready);
+        let capacity = self.receive_capacity();
+        cx.spares.lend_octets(&mut self.rcv.ready, capacity);
         self.rcv.ready.extend(payload);
         self.rcv.nxt += taken;
         let had_gap = !self.rcv.assembler.is_empty();
