@@ -143,6 +143,15 @@ fn a_busy_poll_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_program_is_not_asked_for_where_nothing_is_served() {
+    let arguments = ["--demo", "--exit", "--listen", "127.0.0.1:0", "--", "true"];
+    let output = sockwrightd(&arguments).wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--exit") && stderr.contains("PROGRAM"), "{stderr}");
+}
+
+#[test]
 fn it_begins_with_the_labs_and_stacks_that_it_is_given() {
     use sockwright_proto::v1::ListStacksRequest;
     use sockwright_proto::v1::networks_client::NetworksClient;
