@@ -28,8 +28,8 @@ impl Netlink {
         Ok(Netlink { socket: Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(route))? })
     }
 
-    /// Gives an address to the interface of this index, usable at once: nobody is asked whether he has it. One that it
-    /// has already, it keeps.
+    /// Gives an address to the interface of this index, without asking anybody whether he has it: it can be sent from at
+    /// once, and received at as soon as the kernel has made its route. One that it has already, it keeps.
     pub(crate) fn add_address(&self, index: u32, (ip, prefix): (IpAddr, u8)) -> io::Result<()> {
         let (family, octets) = match ip {
             IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),

@@ -16,6 +16,8 @@
 //!   up and nothing is to be given, no privilege is needed but to be its owner.
 //! - **The host's addresses and the link's own are not the same.** The host answers for its own, and routes their network
 //!   to the interface; behind it, the link is a neighbor (TAP) or everybody (TUN) in that network.
+//! - **An IPv6 address of the host's sends before it receives**: the kernel makes the route to it a moment later, by a
+//!   worker of its own, and drops what comes to it before (`Ip6InAddrErrors`).
 //! - **The carrier is the link**: a persistent interface has none while no program has it open, and gets one with the link,
 //!   which the kernel may show a moment later.
 //! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`). The host loses its IPv6

@@ -86,6 +86,7 @@ fn a_station_of_our_own_talks_to_the_kernel_at_the_other_end() {
     assert!(theirs.is_unicast() && theirs != OURS);
     let own = "10.77.0.7".parse().expect("an address");
     let kernel = far.run(|| std::net::UdpSocket::bind(far.port(0))).expect("a kernel socket");
+    kernel.set_read_timeout(Some(PATIENCE)).expect("set");
     let to = kernel.local_addr().expect("an address").port();
     send(&mut link, theirs, None, EtherType::Ipv4, &packet(own, far.address, UDP, &udp(7, to, b"ping")));
     let mut buffer = [0; 16];

@@ -2,9 +2,11 @@
 
 mod common;
 
-use std::net::{IpAddr, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
-use common::{Host, UDP, World, packet, tunnels, udp, wait_on};
+use common::{Host, PATIENCE, UDP, World, packet, tunnels, udp, wait_on};
 use sockwright_engine::wire::{Arp, ArpOperation, EtherType, EthernetFrame, IpPacket, Mac};
 use sockwright_link::raw_ip::SendError;
 use sockwright_link::tun::{Config, Layer};
@@ -41,6 +43,21 @@ fn take<T>(link: &mut Tun, wanted: &mut impl FnMut(&[u8]) -> Option<T>) -> Optio
     None
 }
 
+/// What comes to `kernel`, and from where, as `answer` is sent to it: again where it was too early for the host's IPv6
+/// address.
+fn answered(link: &mut Tun, answer: &[u8], kernel: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    kernel.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
+    let (deadline, mut buffer) = (Instant::now() + PATIENCE, [0; 16]);
+    loop {
+        link.send(answer, None).expect("sent");
+        match kernel.recv_from(&mut buffer) {
+            Ok((length, from)) => return (buffer[..length].to_vec(), from),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+        }
+        assert!(Instant::now() < deadline, "waited in vain for the answer");
+    }
+}
+
 /// A host in a world, where it can have TUN interfaces.
 fn host() -> Option<(World, Host)> {
     let world = World::new().filter(|_| tunnels())?;
@@ -62,10 +79,8 @@ fn packets_cross_a_tun_interface_both_ways() {
             (packet.dst == own && packet.payload.ends_with(b"ping")).then_some(())
         });
         let to = kernel.local_addr().expect("an address").port();
-        link.send(&packet(own, theirs, UDP, &udp(7, to, b"pong")), None).expect("sent");
-        let mut buffer = [0; 16];
-        let (n, from) = kernel.recv_from(&mut buffer).expect("received");
-        assert_eq!((&buffer[..n], from), (&b"pong"[..], (own, 7).into()));
+        let pong = packet(own, theirs, UDP, &udp(7, to, b"pong"));
+        assert_eq!(answered(&mut link, &pong, &kernel), (b"pong".to_vec(), (own, 7).into()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `sockwrightd` as a process: what it prints, and how it ends.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn sockwrightd(arguments: &[&str]) -> Child {
@@ -28,14 +28,29 @@ fn signal(child: &Child, signal: &str) {
 }
 
 fn ended(mut child: Child, within: Duration) -> ExitStatus {
+    await_end(&mut child, within)
+}
+
+/// Waits for its end. One that does not end is ended.
+fn await_end(child: &mut Child, within: Duration) -> ExitStatus {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        assert!(began.elapsed() < within, "it did not end");
+        if began.elapsed() >= within {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it did not end");
+        }
         std::thread::yield_now();
     }
+}
+
+/// What is left of one that ends by itself, having said little.
+fn output(mut child: Child) -> Output {
+    await_end(&mut child, Duration::from_secs(5));
+    child.wait_with_output().unwrap()
 }
 
 #[test]
@@ -54,7 +69,7 @@ fn it_says_where_it_listens_and_ends_well_when_asked() {
 fn a_taken_address_is_one_clear_line_and_exit_code_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = sockwrightd(&["--listen", &address]).wait_with_output().unwrap();
+    let output = output(sockwrightd(&["--listen", &address]));
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -63,7 +78,7 @@ fn a_taken_address_is_one_clear_line_and_exit_code_1() {
 
 #[test]
 fn the_demo_prints_its_ladder_and_exits_or_serves() {
-    let output = sockwrightd(&["--demo", "--exit", "--listen", "127.0.0.1:0"]).wait_with_output().unwrap();
+    let output = output(sockwrightd(&["--demo", "--exit", "--listen", "127.0.0.1:0"]));
     assert!(output.status.success());
     let ladder = include_str!("snapshots/demo.txt");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), ladder);
@@ -133,13 +148,20 @@ fn without_the_privilege_an_attach_is_eperm_and_the_server_goes_on() {
 #[test]
 fn a_busy_poll_that_cannot_be_is_refused() {
     for time in ["1000001", "-1", "50us"] {
-        let output = sockwrightd(&["--listen", "127.0.0.1:0", &format!("--busy-poll={time}")])
-            .wait_with_output()
-            .unwrap();
+        let output = output(sockwrightd(&["--listen", "127.0.0.1:0", &format!("--busy-poll={time}")]));
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains("--busy-poll"), "{stderr}");
     }
+}
+
+#[test]
+fn a_program_is_not_asked_for_where_nothing_is_served() {
+    let arguments = ["--demo", "--exit", "--listen", "127.0.0.1:0", "--", "true"];
+    let output = output(sockwrightd(&arguments));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--exit") && stderr.contains("PROGRAM"), "{stderr}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub struct Cli {
     #[arg(long)]
     pub demo: bool,
     /// With --demo: exit after it.
-    #[arg(long, requires = "demo")]
+    #[arg(long, requires = "demo", conflicts_with = "program")]
     pub exit: bool,
     /// Log more to stderr; twice for everything. RUST_LOG says it in detail.
     #[arg(short, long, action = ArgAction::Count)]

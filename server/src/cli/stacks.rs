@@ -20,11 +20,22 @@ pub(super) fn attached(text: &str) -> Result<pb::AttachRequest, String> {
         Some("tap") => Link::Tap(pb::Tap::default()),
         kind => return Err(format!("`{}` is no kind of link: {KINDS}", kind.unwrap_or_default())),
     };
-    let mut name = String::new();
+    let (mut name, mut once) = (String::new(), Vec::new());
     for word in words {
-        match word.split_once('=').unwrap_or((word, "")) {
-            ("name", value) => value.clone_into(&mut name),
-            (key, value) => set(&mut link, key, value)?,
+        let (key, value) = match word.split_once('=') {
+            Some(pair) => pair,
+            None if word == "no-offload" => (word, ""),
+            None => return Err(format!("`{word}` is without a value: {word}=...")),
+        };
+        if !MANY.contains(&key) {
+            if once.contains(&key) {
+                return Err(format!("`{key}` is there twice"));
+            }
+            once.push(key);
+        }
+        match key {
+            "name" => value.clone_into(&mut name),
+            key => set(&mut link, key, value)?,
         }
     }
     Ok(pb::AttachRequest { name, link: Some(link), ..Default::default() })
@@ -82,6 +93,8 @@ fn number(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("`{key}={value}` is not a whole number"))
 }
 
+/// The keys that a link may have more than once.
+const MANY: [&str; 4] = ["address", "host", "gateway", "route"];
 const KINDS: &str = "raw-ip, af-packet, tun, tap";
 const KEYS: &str = "name, address and interface are of all; mac, vlan, gateway and route of af-packet and tap; host, mtu and \
                     no-offload of tun and tap";
@@ -152,6 +165,9 @@ mod tests {
         ] {
             assert_eq!(attached(text).unwrap_err(), format!("`{key}` is not of this link: {KEYS}"));
         }
+        assert_eq!(attached("tun,name=a,name=b").unwrap_err(), "`name` is there twice");
+        assert_eq!(attached("tap,vlan=5,mac=,vlan=6").unwrap_err(), "`vlan` is there twice");
+        assert_eq!(attached("tun,address").unwrap_err(), "`address` is without a value: address=...");
         assert_eq!(attached("tap,mtu=x").unwrap_err(), "`mtu=x` is not a whole number");
     }
 }

@@ -61,11 +61,11 @@ impl StackHandle {
         let was_asleep = self.thread.urgent.wake.wake();
         let mut wait = Wait { answered, cancel: Some((op, socket, &self.thread.urgent)) };
         let answer = match wait.look(was_asleep || waits) {
-            Some(answer) => Ok(answer),
-            None => (&mut wait.answered).await,
+            Some(answer) => answer,
+            None => (&mut wait.answered).await.map_err(|_| Gone),
         };
         wait.cancel = None;
-        answer.map_err(|_| Gone)?
+        answer?
     }
 
     /// Whether both are on one thread.
@@ -267,13 +267,14 @@ struct Wait<'a> {
 impl Wait<'_> {
     /// Looks for the answer for as long as it would take to be woken by it, unless that is known to be `futile`: a thread that
     /// is awake answers what need not wait within a few microseconds, and then nobody has to be woken at all.
-    fn look(&mut self, futile: bool) -> Option<Answer> {
+    fn look(&mut self, futile: bool) -> Option<Result<Answer, Gone>> {
         let began = std::time::Instant::now();
         while !futile && began.elapsed() < LOOK {
             match self.answered.try_recv() {
-                Ok(answer) => return Some(answer),
+                Ok(answer) => return Some(Ok(answer)),
                 Err(oneshot::error::TryRecvError::Empty) => std::hint::spin_loop(),
-                Err(oneshot::error::TryRecvError::Closed) => break,
+                // Seen once, it must not be waited for any more: that is a panic.
+                Err(oneshot::error::TryRecvError::Closed) => return Some(Err(Gone)),
             }
         }
         None
@@ -324,5 +325,18 @@ pub(super) fn socket_of(request: &Request) -> Option<SocketId> {
         | Request::Vanish { socket }
         | Request::Reassign { socket, .. }
         | Request::SetOptions { socket, .. } => Some(*socket),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_dropped_while_its_answer_is_looked_for_is_not_waited_for() {
+        let (answer, answered) = oneshot::channel();
+        let mut wait = Wait { answered, cancel: None };
+        drop(answer);
+        assert!(matches!(wait.look(false), Some(Err(Gone))));
     }
 }

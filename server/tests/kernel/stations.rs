@@ -11,6 +11,7 @@ use crate::rig::{PATIENCE, Rig, address, errno, short_msl};
 
 async fn exchange(rig: &Rig, ours: u64, mut theirs: TcpStream) {
     rig.send(ours, b"from us").await;
+    theirs.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut buffer = [0; 7];
     std::io::Read::read_exact(&mut theirs, &mut buffer).expect("received");
     assert_eq!(&buffer, b"from us");

@@ -4,12 +4,13 @@ use std::net::UdpSocket;
 
 use sockwright_proto::v1 as pb;
 
-use crate::rig::{address, errno, on_every_wire};
+use crate::rig::{PATIENCE, address, errno, on_every_wire};
 
 #[test]
 fn datagrams_go_both_ways() {
     on_every_wire(|rig| async move {
         let kernel = rig.theirs.run(|| UdpSocket::bind(rig.theirs.port(0))).expect("a kernel socket");
+        kernel.set_read_timeout(Some(PATIENCE)).expect("set");
         let remote = Some(address(kernel.local_addr().expect("an address")));
         let socket = rig.create(pb::SocketKind::Datagram).await;
         let request = pb::SendToRequest { socket, remote, data: "ping".into() };

@@ -6,7 +6,7 @@ use sockwright_proto::v1::{self as pb, attach_request};
 
 use crate::interfaces::exchange;
 use crate::rig::station::{MAC, on_both_families};
-use crate::rig::{Rig, address, content, hash_of, short_msl};
+use crate::rig::{PATIENCE, Rig, address, content, hash_of, short_msl};
 
 /// Attaches a station in VLAN 7.
 async fn attach(rig: &Rig, name: &str, interface: &str, ip: &str, mac: &str) {
@@ -104,6 +104,7 @@ fn a_station_and_the_kernel_talk_in_a_vlan() {
         let request = pb::ConnectRequest { socket, remote, ..Default::default() };
         rig.sockets.clone().connect(request).await.expect("connected");
         let (mut kernel, _) = listener.accept().expect("accepted");
+        kernel.set_read_timeout(Some(PATIENCE)).expect("set");
         exchange(&rig, socket, &mut kernel).await;
         drop(kernel);
         rig.close(socket).await;

@@ -1,6 +1,7 @@
 //! Waiting for what is, comes, or was.
 
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use sockwright_engine::host::{DatagramInfo, SocketInfo};
 use sockwright_engine::tcp::info::TcpInfo;
@@ -11,6 +12,8 @@ use super::*;
 use crate::error::ERRNO_TRAILER;
 
 type Answer = Result<pb::WaitForResponse, Status>;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn states(states: &[pb::TcpState]) -> Asked {
     Asked::TcpStates(pb::TcpStates { states: states.iter().map(|state| i32::from(*state)).collect() })
@@ -29,7 +32,8 @@ async fn nobody() -> Result<Option<Current>, Status> {
 }
 
 async fn wait(hub: &Arc<Hub>, socket: u64, condition: Asked, after: Option<Position>) -> Answer {
-    hub.wait_for(request(socket, condition, after), nobody).await
+    let answer = hub.wait_for(request(socket, condition, after), nobody);
+    tokio::time::timeout(PATIENCE, answer).await.expect("waited in vain")
 }
 
 /// A wait that has begun and is waiting.
@@ -43,6 +47,7 @@ async fn begun(
     let there = Arc::clone(hub);
     let handle = tokio::spawn(async move { wait(&there, socket, condition, after).await });
     while hub.lock().waiters.count == before {
+        assert!(!handle.is_finished(), "it did not wait");
         tokio::task::yield_now().await;
     }
     handle

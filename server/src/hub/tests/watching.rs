@@ -44,6 +44,21 @@ async fn events_tell_the_session_and_label_that_were_told_once() {
 }
 
 #[tokio::test]
+async fn events_of_several_sockets_at_once_are_each_told_of_their_own() {
+    let (hub, stack) = hub(HubConfig::default());
+    hub.publish(&stack, [opened(1), opened(2)]);
+    let filter = kinds(&[pb::EventKind::Readable]);
+    let mut stream = hub.watch(pb::WatchRequest { filter, ..Default::default() }).unwrap();
+    snapshot(&mut stream).await;
+    hub.publish(&stack, [readable(1, 1), readable(2, 1), readable(2, 2), readable(1, 2)]);
+    let Part::Events(batch) = part(&mut stream).await else { panic!("there are events") };
+    let told: Vec<_> =
+        batch.events.iter().map(|event| (event.socket, &*event.session, &*event.label)).collect();
+    let [one, two] = [(1, "s-1", "label 1"), (2, "s-2", "label 2")];
+    assert_eq!(told, [one, two, two, one]);
+}
+
+#[tokio::test]
 async fn a_filter_leaves_holes() {
     let (hub, stack) = hub(HubConfig::default());
     let filter = pb::Filter { sockets: vec![2], ..Default::default() };
@@ -76,6 +91,24 @@ async fn a_slow_lossless_watcher_gets_a_gap_and_the_end() {
     assert_eq!(numbers(&mut stream).await, (1..=10).collect::<Vec<_>>());
     hub.publish(&stack, (11..=21).map(opened));
     assert_eq!(gap(&mut stream).await, (10, 21, pb::GapReason::WatcherTooSlow));
+    assert_eq!(end(&mut stream).await, Code::ResourceExhausted);
+}
+
+/// What is read only when it is sent counts as waiting all the same.
+#[tokio::test]
+async fn a_limit_of_more_than_one_response_is_kept_to() {
+    let (hub, stack) = hub(HubConfig::default());
+    let request = pb::WatchRequest { queue_limit: 600, ..Default::default() };
+    let mut stream = hub.watch(request).unwrap();
+    snapshot(&mut stream).await;
+    hub.publish(&stack, (1..=600).map(opened));
+    let mut told = Vec::new();
+    while told.len() < 600 {
+        told.extend(numbers(&mut stream).await);
+    }
+    assert_eq!(told, (1..=600).collect::<Vec<_>>());
+    hub.publish(&stack, (601..=1201).map(opened));
+    assert_eq!(gap(&mut stream).await, (600, 1201, pb::GapReason::WatcherTooSlow));
     assert_eq!(end(&mut stream).await, Code::ResourceExhausted);
 }
 

@@ -154,9 +154,12 @@ struct Gathered {
 }
 
 impl Gathered {
+    /// Appends it. Nothing is kept of what is empty: however many such parts come, they would never be sent.
     fn push(&mut self, data: Bytes) {
-        self.octets += data.len();
-        self.parts.push_back(data);
+        if !data.is_empty() {
+            self.octets += data.len();
+            self.parts.push_back(data);
+        }
     }
 
     fn copy_of_first(&self, at_most: usize) -> Vec<u8> {
@@ -292,5 +295,12 @@ mod tests {
             assert_eq!(sent, b"abcdefghij", "{at_most}, {accepted}");
             assert!(gathered.copy_of_first(1).is_empty());
         }
+    }
+
+    #[test]
+    fn empty_parts_take_no_room() {
+        let mut gathered = Gathered::default();
+        (0..1000).for_each(|_| gathered.push(Bytes::new()));
+        assert!(gathered.parts.is_empty());
     }
 }
