@@ -124,7 +124,9 @@ fn connections_cost_no_more_than_their_budgets() {
 
     let small = with_small_buffers(&mut Bench::new());
 
-    println!("idle {idle}, after use {after_use}, TIME-WAIT {time_wait}, half open {half_open}, small {small}");
+    println!(
+        "idle {idle}, after use {after_use}, TIME-WAIT {time_wait}, half open {half_open}, small {small}"
+    );
     assert!(idle <= IDLE_MAX, "an idle end costs {idle}");
     assert!(after_use <= AFTER_USE_MAX, "an idle end that was used costs {after_use}");
     assert!(time_wait <= TIME_WAIT_MAX, "TIME-WAIT costs {time_wait}");

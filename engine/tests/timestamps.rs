@@ -439,3 +439,22 @@ fn lost_acknowledgments_do_not_make_the_timeout_feed_on_itself() {
     }
     assert_eq!(rto(&pair), at_first);
 }
+
+//= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+//= type=test
+//# If a TSopt is received on a connection where TSopt was not negotiated
+//# in the initial three-way handshake, the TSopt MUST be ignored and the
+//# packet processed normally.
+#[test]
+fn the_echo_of_a_timestamp_that_was_not_agreed_on_measures_nothing() {
+    let mut s = Script::accepted_with(plain(OptionsPatch::default()));
+    s.send(100);
+    s.sent();
+    let before = s.info().srtt;
+    // Sent again: without an echo the acknowledgment says nothing of the round trip.
+    s.advance(1000);
+    assert!(!s.sent().is_empty());
+    let echo = s.host.now.as_nanos() / 1_000_000 - 7;
+    s.inject(&format!(". 1:1(0) ack 101 win 10000 <TS val 5 ecr {echo}>"));
+    assert_eq!((s.info().snd_una - s.info().iss, s.info().srtt), (101, before));
+}
