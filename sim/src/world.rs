@@ -502,7 +502,8 @@ impl World {
         self.now = self.now.max(time);
     }
 
-    /// Moves the clock to [`World::next_time`] and does one thing that is due then. Whether there was one.
+    /// Moves the clock to [`World::next_time`] and does one thing that is due then: a stack's timers fire, or what arrives at
+    /// a stack together is taken in. Whether there was one.
     pub fn step(&mut self) -> bool {
         let Some((at, source)) = self.agenda.next() else {
             return false;
@@ -565,20 +566,35 @@ impl World {
         self.agenda.set(Source::Stack(stack), due.map(|due| Instant::ZERO + due.since(origin)));
     }
 
-    /// Hands one frame over to the stack it has reached.
+    /// Hands what a link carries over to the stack that it has reached: one frame, or several that arrive there together.
     fn deliver(&mut self, link: LinkIndex) {
-        let there = &mut self.links[link.0 as usize];
-        let arrival = there.segment.poll_deliver(self.now);
-        self.note_link(link);
-        let Some(arrival) = arrival else { return };
-        if let Some(to) = self.links[link.0 as usize].owner(arrival.to) {
-            if let Some(Node::Outsider(arrivals)) = self.stacks.get_mut(to.0 as usize) {
-                arrivals.push_back(Arrival { at: self.now, link, frame: arrival.frame });
-                return;
+        let segment = &mut self.links[link.0 as usize].segment;
+        let Some(first) = segment.poll_deliver(self.now) else { return self.note_link(link) };
+        let to = self.links[link.0 as usize].owner(first.to);
+        match to.and_then(|to| Some((to, self.stacks.get_mut(to.0 as usize)?))) {
+            Some((_, Node::Outsider(arrivals))) => {
+                arrivals.push_back(Arrival { at: self.now, link, frame: first.frame });
             }
-            self.input(to, |engine, now| engine.handle_frame(now, LinkId(link.0), &arrival.frame));
+            Some((to, Node::Engine(_))) => self.hand_over(link, to, first),
+            Some((_, Node::Removed)) | None => self.links[link.0 as usize].segment.recycle(first.frame),
         }
-        self.links[link.0 as usize].segment.recycle(arrival.frame);
+        self.note_link(link);
+    }
+
+    /// Gives an engine frames that wait together, for as long as it lets them be answered together.
+    fn hand_over(&mut self, link: LinkIndex, to: StackId, first: virtual_link::Arrival) {
+        let clock = self.clock(to);
+        let there = &mut self.links[link.0 as usize];
+        let Some(Node::Engine(engine)) = self.stacks.get_mut(to.0 as usize) else { return };
+        let (receiver, mut next, mut gathered) = (first.to, Some(first), 0);
+        while let Some(virtual_link::Arrival { frame, .. }) = next {
+            gathered += frame.len();
+            let more = engine.handle_frame_of_batch(clock, LinkId(link.0), ChecksumPolicy::Verify, &frame);
+            there.segment.recycle(frame);
+            let goes_on = more && gathered < GATHERED_MAX;
+            next = goes_on.then(|| there.segment.poll_deliver_to(self.now, receiver)).flatten();
+        }
+        self.drain(to);
     }
 
     /// Lets a stack's timers fire that are due.
@@ -715,6 +731,8 @@ impl fmt::Display for WorldError {
 
 impl Error for WorldError {}
 
+/// Octets that arrive together at most.
+const GATHERED_MAX: usize = 64 << 10;
 /// How often timers may fire at one instant.
 const FIRED_AT_ONCE_MAX: u32 = 100_000;
 /// How long a timer waits that is still due after it was handled.
