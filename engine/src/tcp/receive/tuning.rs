@@ -114,7 +114,10 @@ mod tests {
         assert!(!tuning.on_taken(at(0), Seq(300_000), Some(Duration::ZERO), MSS, u32::MAX));
         assert!(!tuning.on_taken(at(9), Seq(300_000), Some(Duration::ZERO), MSS, u32::MAX));
         assert_eq!(tuning.capacity(), 400_000);
-        assert!(tuning.on_taken(at(10), Seq(300_000), Some(RTT), MSS, u32::MAX), "nothing was counted before");
+        assert!(
+            tuning.on_taken(at(10), Seq(300_000), Some(RTT), MSS, u32::MAX),
+            "nothing was counted before"
+        );
     }
 
     #[test]
