@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(
             labs(&[lab]),
             "\
-LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                      SESSION
+LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                                           SESSION
 lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,offload=segmentation,delay=10ms,loss=0.1,burst-end=0.5  -"
         );
     }
