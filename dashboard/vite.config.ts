@@ -1,0 +1,21 @@
+// The page's build. What it writes to dist/ is committed and embedded in the server, so it has to be the same wherever it is
+// made: no dates, no absolute paths, no source maps.
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [svelte()],
+  base: "./",
+  build: {
+    target: "es2023",
+    modulePreload: { polyfill: false },
+    // Images and the like stay files: the page's policy admits nothing but the server's own.
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+  },
+  server: {
+    // `npm run dev` beside a server: SOCKWRIGHT=http://127.0.0.1:50051 npm run dev
+    proxy: { "/sockwright.v1": process.env.SOCKWRIGHT ?? "http://127.0.0.1:50051" },
+  },
+  test: { include: ["src/**/*.test.ts"] },
+});
