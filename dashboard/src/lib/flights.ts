@@ -5,9 +5,9 @@
 //
 //   flights(events, ends) -> [{ from: "left", sentNs: 0n, arrivedNs: 10000000n, fate: "arrived", text: "S 0:0(0) ..." }, ...]
 
+import type { SocketAddress } from "../gen/sockwright/v1/common_pb";
 import type { Event, Segment } from "../gen/sockwright/v1/events_pb";
 import { RetransmissionReason } from "../gen/sockwright/v1/events_pb";
-import type { SocketAddress } from "../gen/sockwright/v1/common_pb";
 import { type Printed, read } from "./sequence";
 import { addressText, segmentLength, sequenceDistance } from "./tcp";
 
@@ -103,20 +103,25 @@ class Matching {
 
   take(event: Event): void {
     const { kind } = event;
-    if (kind.case === "frameLost") return this.#fault(kind.value.what, kind.value.text);
+    if (kind.case === "frameLost") {
+      this.#fault(kind.value.what, kind.value.text);
+      return;
+    }
     const side = sideOf(event, this.#ends);
     if (!side) return;
     switch (kind.case) {
       case "retransmission":
         this.#again[side] = kind.value.reason;
-        return;
+        break;
       case "segmentSent":
-        return this.#sent(event, side, kind.value);
+        this.#sent(event, side, kind.value);
+        break;
       case "segmentReceived":
-        return this.#received(event, side, kind.value);
+        this.#received(event, side, kind.value);
+        break;
       case "segmentDropped":
         if (kind.value.segment) this.#dropped(event, side, kind.value.segment, kind.value.reason);
-        return;
+        break;
     }
   }
 
@@ -139,7 +144,8 @@ class Matching {
 
   #received(event: Event, at: Side, segment: Segment): void {
     const from = other(at);
-    const flight = this.#takePending(from, segment) ?? this.#fly(event, from, segment, { sentNs: undefined, fate: "arrived" });
+    const flight =
+      this.#takePending(from, segment) ?? this.#fly(event, from, segment, { sentNs: undefined, fate: "arrived" });
     flight.arrivedNs = event.timeNs;
     flight.arrival = event.seq;
     flight.fate = "arrived";
@@ -162,14 +168,22 @@ class Matching {
     if (!frame) return;
     const [, source, destination, flags, seq, length] = frame;
     for (const from of ["left", "right"] as const) {
-      if (source !== addressText(this.#ends[from].address) || destination !== addressText(this.#ends[other(from)].address)) continue;
+      if (
+        source !== addressText(this.#ends[from].address) ||
+        destination !== addressText(this.#ends[other(from)].address)
+      )
+        continue;
       const hit = this.#pending[from].findLast(
         (flight) =>
-          flight.printed?.flags === flags && flight.segment.seq === Number(seq) && flight.segment.length === Number(length),
+          flight.printed?.flags === flags &&
+          flight.segment.seq === Number(seq) &&
+          flight.segment.length === Number(length),
       );
       if (!hit) return;
       hit.faults.push(what);
-      if (GONE.has(what)) hit.fate = "lost";
+      if (!GONE.has(what)) return;
+      hit.fate = "lost";
+      this.#pending[from] = this.#pending[from].filter((flight) => flight !== hit);
     }
   }
 
@@ -177,7 +191,17 @@ class Matching {
     const printed = read(segment.text);
     const again = this.#again[from];
     this.#again[from] = NOT_AGAIN;
-    const flight = { id: event.seq, from, segment, printed, again, faults: [], arrivedNs: undefined, arrival: undefined, ...rest };
+    const flight = {
+      id: event.seq,
+      from,
+      segment,
+      printed,
+      again,
+      faults: [],
+      arrivedNs: undefined,
+      arrival: undefined,
+      ...rest,
+    };
     this.#all.push(flight);
     return flight;
   }

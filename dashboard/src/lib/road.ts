@@ -33,7 +33,16 @@ export function road(events: readonly Event[], socket: bigint): Step[] {
     const last = steps.at(-1);
     if (last) last.dwellNs = timeNs - last.atNs;
     const by = cause?.cause ?? { case: undefined };
-    steps.push({ step: steps.length + 1, id: seq, from, to, by, cause: causeText(cause), atNs: timeNs, dwellNs: undefined });
+    steps.push({
+      step: steps.length + 1,
+      id: seq,
+      from,
+      to,
+      by,
+      cause: causeText(cause),
+      atNs: timeNs,
+      dwellNs: undefined,
+    });
   }
   return steps;
 }

@@ -44,7 +44,13 @@ export interface TimeSequence {
 /** The graph of what `sender` sent. */
 export function timeSequence(flights: readonly Flight[], sender: Side, ends: Ends, originNs: bigint): TimeSequence {
   const seenBySender = ends[sender].socket !== undefined;
-  const graph = { sent: [] as Sent[], ack: [] as Level[], window: [] as Level[], sacked: [] as Sacked[], duplicates: [] as Level[] };
+  const graph = {
+    sent: [] as Sent[],
+    ack: [] as Level[],
+    window: [] as Level[],
+    sacked: [] as Sacked[],
+    duplicates: [] as Level[],
+  };
   const numbers = new Unwrapped();
   const seen: { flight: Flight; atNs: bigint; id: bigint }[] = [];
   for (const flight of flights) {
@@ -64,7 +70,8 @@ export function timeSequence(flights: readonly Flight[], sender: Side, ends: End
     if (flight.from === sender) {
       const start = numbers.of(range.start);
       const occupied = segmentLength(flight.segment);
-      if (occupied > 0) graph.sent.push({ at, start, end: start + occupied, again: flight.again, fate: flight.fate, flight });
+      if (occupied > 0)
+        graph.sent.push({ at, start, end: start + occupied, again: flight.again, fate: flight.fate, flight });
       continue;
     }
     if (windowScale !== undefined) scale = windowScale;
@@ -74,7 +81,8 @@ export function timeSequence(flights: readonly Flight[], sender: Side, ends: End
     // The window of a SYN is never scaled (RFC 7323 §2.2).
     const right = value + window * 2 ** ((flags & SYN) !== 0 ? 0 : scale);
     if (before === undefined || value > before) graph.ack.push({ at, value });
-    else if (value === before && printed.length === 0 && (flags & (SYN | FIN | RST)) === 0) graph.duplicates.push({ at, value });
+    else if (value === before && printed.length === 0 && (flags & (SYN | FIN | RST)) === 0)
+      graph.duplicates.push({ at, value });
     if (before === undefined || value >= before) {
       if (graph.window.at(-1)?.value !== right) graph.window.push({ at, value: right });
     }
@@ -85,4 +93,3 @@ export function timeSequence(flights: readonly Flight[], sender: Side, ends: End
   }
   return graph;
 }
-
