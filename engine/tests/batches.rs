@@ -2,11 +2,13 @@
 
 mod common;
 
-use common::script::Script;
+use common::script::{Script, octets};
 use common::{Host, Pair};
 use proptest::prelude::*;
-use sockwright_engine::host::op::ShutdownHow;
+use sockwright_engine::host::op::{Outcome, Request, ShutdownHow};
+use sockwright_engine::id::{LinkId, OpId};
 use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::wire::ChecksumPolicy;
 use std::time::Duration;
 
 fn open() -> Script {
@@ -53,6 +55,65 @@ fn acknowledgments_that_come_together_release_one_burst() {
     assert_eq!(s.sent().len(), 10);
     let acks = [". 1:1(0) ack 2001 win 60000", ". 1:1(0) ack 4001 win 60000", ". 1:1(0) ack 6001 win 60000"];
     assert_eq!(together(&mut s, &acks), 6 + 6, "as many as one by one: slow start");
+}
+
+/// Gives a segment and leaves its outputs where they are. Whether they may wait.
+fn gather(s: &mut Script, line: &str) -> bool {
+    let frame = s.frame(line);
+    s.host.engine.handle_frame_of_batch(s.host.now, LinkId(0), ChecksumPolicy::Verify, &frame)
+}
+
+/// Ends the stream before the outputs are taken, as a driver does.
+fn shutdown(s: &mut Script) {
+    let request = Request::Shutdown { socket: s.socket, how: ShutdownHow::Write };
+    let outcome = s.host.engine.handle_op(s.host.now, OpId(99), request);
+    assert!(matches!(outcome, Outcome::Done(Ok(_))), "{outcome:?}");
+}
+
+fn connecting() -> Script {
+    let mut s = Script::connecting(OptionsPatch::default());
+    s.sent();
+    s
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+//= type=test
+//# Data or controls that were queued for transmission MAY be included.
+#[test]
+fn what_a_driver_does_at_once_acknowledges_the_syn() {
+    let mut s = connecting();
+    assert!(gather(&mut s, "S. 0:0(0) ack 1 win 10000 <mss 1000>"));
+    assert_eq!(s.host.engine.send_slice(s.host.now, s.socket, &octets(1, 5)).unwrap(), 5);
+    s.host.drain();
+    s.expect(&["P. 1:6(5) ack 1 win 65535"]);
+
+    let mut s = connecting();
+    assert!(gather(&mut s, "S. 0:0(0) ack 1 win 10000 <mss 1000>"));
+    shutdown(&mut s);
+    s.host.drain();
+    s.expect(&["F. 1:1(0) ack 1 win 65535"]);
+    assert_eq!(s.state(), "FIN-WAIT-1");
+}
+
+#[test]
+fn a_syn_that_nothing_is_done_about_is_acknowledged() {
+    let mut s = connecting();
+    assert!(gather(&mut s, "S. 0:0(0) ack 1 win 10000 <mss 1000>"));
+    s.host.drain();
+    s.expect(&[". 1:1(0) ack 1 win 65535"]);
+}
+
+#[test]
+fn what_a_driver_does_at_once_acknowledges_the_fin() {
+    let mut s = open();
+    assert!(gather(&mut s, "P. 1:101(100) ack 1 win 60000"));
+    assert!(gather(&mut s, "F. 101:101(0) ack 1 win 60000"));
+    shutdown(&mut s);
+    s.host.drain();
+    s.expect(&["F. 1:1(0) ack 102 win 65434"]);
+    assert_eq!(s.state(), "LAST-ACK");
+    s.inject("F. 101:101(0) ack 1 win 60000");
+    s.expect(&[". 2:2(0) ack 102 win 65434"]);
 }
 
 proptest! {

@@ -66,6 +66,11 @@ impl Engine {
         Some((id, token))
     }
 
+    /// Whether a socket woke up.
+    pub fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
+    }
+
     /// What a stream socket is ready for; `None` where there is none. A socket without a connection is ready for
     /// nothing.
     pub fn readiness(&self, id: SocketId) -> Option<Readiness> {

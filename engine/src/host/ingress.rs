@@ -41,6 +41,9 @@ impl Engine {
     /// Takes in one frame of several that came together, and says whether the next one may be taken in before the outputs
     /// are taken: then one acknowledgment may do for both. What has to be answered by itself, such as a segment out of
     /// order, is: its outputs are to be taken first.
+    ///
+    /// Where the next frame may come first, so may other inputs, such as those of a driver that the frames woke up
+    /// ([`Engine::has_woken`]): then what it sends acknowledges what came.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
     //# In general, the processing of received segments MUST be implemented to aggregate ACK
     //# segments whenever possible (MUST-58).
@@ -51,9 +54,8 @@ impl Engine {
         checksums: ChecksumPolicy,
         frame: &[u8],
     ) -> bool {
-        if !core::mem::take(&mut self.gathers) {
-            self.begin_input();
-        }
+        self.begin_input();
+        self.gathers = false;
         self.take_frame_of(now, link, Some(checksums), frame);
         self.gathers
     }

@@ -1,8 +1,8 @@
 //! The host: one engine with its interfaces, sockets, waiting calls, timers and packets.
 //!
 //! Owns: [`Engine`], the whole API of the crate. It has four kinds of methods. **Inputs** (`handle_*`, `cancel_op`,
-//! `restore`, and a driver's `send_slice` and `recv_with`) change it; after each one, or after a batch of frames,
-//! **outputs** (`poll_*`) are taken until they give none; **getters** change nothing; and a few set it up. The same
+//! `restore`, and a driver's `send_slice` and `recv_with`) change it; after each one, or after a batch of frames and what
+//! a driver does about them, **outputs** (`poll_*`) are taken until they give none; **getters** change nothing; and a few set it up. The same
 //! inputs at the same times with the same seed give the same outputs.
 //!
 //! ```
@@ -136,7 +136,7 @@ pub struct Engine {
     frames: VecDeque<(LinkId, Vec<u8>)>,
     /// Frames to ourselves.
     loopback: VecDeque<Vec<u8>>,
-    /// What the last frame asks to be answered may wait for the next one.
+    /// What the last frame asks to be answered may wait for the next input.
     gathers: bool,
     /// Records that give way to newer ones, the oldest first.
     time_waits: BTreeSet<(Instant, SocketId)>,
@@ -509,17 +509,18 @@ impl Engine {
         PathMtu { mtu: u32::try_from(self.mtu_to(ip)).unwrap_or(u32::MAX), cut: false }
     }
 
-    /// Every input begins here: the outputs of the one before have been taken.
+    /// Every input begins here: the outputs of the one before have been taken, or may wait for those of this one.
     fn begin_input(&mut self) {
         debug_assert!(
-            self.ready.is_empty()
-                && self.shared.strays.is_empty()
-                && self.packets.is_empty()
-                && self.frames.is_empty()
-                && self.loopback.is_empty()
-                && self.completions.is_empty()
-                && self.shared.events.is_empty()
-                && self.released_ports.is_empty(),
+            self.gathers
+                || self.ready.is_empty()
+                    && self.shared.strays.is_empty()
+                    && self.packets.is_empty()
+                    && self.frames.is_empty()
+                    && self.loopback.is_empty()
+                    && self.completions.is_empty()
+                    && self.shared.events.is_empty()
+                    && self.released_ports.is_empty(),
             "the outputs of the last input were not drained"
         );
     }

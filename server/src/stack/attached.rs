@@ -46,6 +46,8 @@ pub(crate) struct Attached {
     outputs: VecDeque<SiteOutput>,
     /// When the driver wants to be asked.
     alarm: Option<Instant>,
+    /// What the engine has to say is kept until the driver has had its turn.
+    keeps: bool,
     buffer: Vec<u8>,
 }
 
@@ -153,6 +155,7 @@ impl Attached {
             now: Instant::ZERO + config.origin.elapsed(),
             outputs: VecDeque::new(),
             alarm: None,
+            keeps: false,
             buffer: Vec::new(),
         };
         match config.place {
@@ -287,9 +290,10 @@ impl Attached {
                         gathered += frame.len();
                         let link = LinkId(number as u32);
                         let more = self.engine.handle_frame_of_batch(self.now, link, checksums, frame);
+                        self.keeps = more && self.engine.has_woken();
                         if !more || gathered >= GATHERED_MAX {
                             gathered = 0;
-                            self.drain();
+                            self.flush();
                         }
                     }
                 }
@@ -311,8 +315,15 @@ impl Attached {
                 }
             }
         }
-        self.drain();
+        self.unless_kept();
         taken
+    }
+
+    /// Takes out what the engine has to say, unless the driver is to add to it.
+    fn unless_kept(&mut self) {
+        if !self.keeps {
+            self.drain();
+        }
     }
 
     /// Takes out everything that the engine has to say; packets leave at once.
@@ -376,7 +387,7 @@ impl Attached {
 
     fn make(&mut self, op: OpId, request: Request) -> Outcome {
         let outcome = self.engine.handle_op(self.now, op, request);
-        self.drain();
+        self.unless_kept();
         outcome
     }
 
@@ -429,7 +440,7 @@ impl Site for Attached {
 
     fn input<T>(&mut self, stack: StackId, input: impl FnOnce(&mut Engine, Instant) -> T) -> Option<T> {
         let result = (stack == ONLY).then(|| input(&mut self.engine, self.now));
-        self.drain();
+        self.unless_kept();
         result
     }
 
@@ -447,7 +458,7 @@ impl Site for Attached {
 
     fn cancel(&mut self, _stack: StackId, op: OpId) {
         self.engine.cancel_op(self.now, op);
-        self.drain();
+        self.unless_kept();
     }
 
     fn restore(&mut self, _stack: StackId, socket: SocketId, reply: Reply) {
@@ -466,6 +477,7 @@ impl Site for Attached {
             }
         }
         if self.engine.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.flush();
             self.engine.handle_timeout(self.now);
             self.drain();
         }
@@ -476,6 +488,11 @@ impl Site for Attached {
             Some(at) => Next::After(at - self.now),
             None => Next::Whenever,
         }
+    }
+
+    fn flush(&mut self) {
+        self.keeps = false;
+        self.drain();
     }
 
     fn begin_advance(&self, _how: Advance) -> Result<Goal, AdvanceError> {

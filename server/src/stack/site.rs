@@ -58,7 +58,11 @@ pub(super) trait Site {
     fn called(&mut self);
 
     /// Does what is due: frames and timers, within the budgets of one turn, and until a socket wakes up for its driver.
+    /// Frames that come from outside may be answered only when the driver has had its turn: see [`Site::flush`].
     fn work(&mut self) -> Next;
+
+    /// The driver has had its turn: what was kept for it to add to leaves.
+    fn flush(&mut self) {}
 
     /// Begins to move the clock.
     fn begin_advance(&self, how: Advance) -> Result<Goal, AdvanceError>;

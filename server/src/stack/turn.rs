@@ -561,6 +561,7 @@ impl<S: Site> Thread<S> {
     /// Whether the workloads had anything to do.
     fn drive(&mut self) -> bool {
         let did = self.traffic.drive(&mut self.site);
+        self.site.flush();
         self.collect();
         for notice in self.traffic.take_notices() {
             self.answers.push((self.happened.len(), Box::new(move |at| notice.tell(at))));

@@ -147,6 +147,33 @@ fn a_churn_is_answered_by_a_kernel_that_closes_first() {
 }
 
 #[test]
+fn what_a_churn_does_at_once_acknowledges_what_it_does_it_about() {
+    const FIN: u32 = 1;
+    const SYN: u32 = 2;
+    const ACK: u32 = 16;
+    on_every_wire(|rig| async move {
+        let listener = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("the kernel listens");
+        let remote = listener.local_addr().expect("an address");
+        let serving = spawn_blocking(move || {
+            let mut stream = listener.accept().expect("accepted").0;
+            assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
+        });
+        let mut watch = rig.watch(&[pb::EventKind::SegmentSent]).await;
+        let request = workload(to(remote), Role::Churn(pb::TrafficChurn::default()), connections(1));
+        let figures = ended(run(&rig, request).await).await;
+        serving.await.expect("served");
+        assert_eq!(figures.closed, 1);
+        for flags in [SYN, FIN | ACK, ACK] {
+            let sent = watch.find(|event| match &event.kind {
+                Some(pb::event::Kind::SegmentSent(segment)) => Some(segment.flags),
+                _ => None,
+            });
+            assert_eq!(sent.await, flags);
+        }
+    });
+}
+
+#[test]
 fn a_kernel_asks_and_is_answered() {
     on_every_wire(|rig| async move {
         let role =

@@ -34,7 +34,12 @@ impl AckPolicy {
         self.largest
     }
 
-    /// Acknowledge at once.
+    /// Acknowledge at once; what is here already may be acknowledged with it.
+    pub(crate) fn at_once(&mut self) {
+        self.owed = Owed::Now;
+    }
+
+    /// Acknowledge at once, and nothing but what is here.
     //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
     //# A TCP receiver MUST NOT generate more than one ACK for every incoming segment, other than
     //# to update the offered window as the receiving application consumes new data (see [RFC813]

@@ -6,8 +6,12 @@
 //!
 //! ```text
 //! site.work():  a frame arrives -> the engine touches socket 7 -> it wakes up
-//! drive():      socket 7 is slot 3 of run 1 -> its role takes and sends what it can -> frames leave
+//! drive():      socket 7 is slot 3 of run 1 -> its role takes and sends what it can
+//! site.flush(): frames leave
 //! ```
+//!
+//! On links of the host, what the frames that wait together ask for leaves together with what workloads do about them: a
+//! response acknowledges its request, and the FIN of a churn the SYN,ACK.
 //!
 //! A site stops working as soon as a socket woke up, so that what follows happens at the same virtual instant, and stops
 //! at an alarm where a workload has something to do by the clock. A round does a bounded amount, and a turn has a bounded

@@ -16,14 +16,15 @@ impl Connection {
                 assembler.truncate(fin);
             }
             self.rcv.urgent.truncate(fin);
-            // Out of order it is acknowledged as any segment out of order is.
-            self.rcv.acks.now();
         }
         if self.rcv.fin == Some(self.rcv.nxt) {
             self.rcv.nxt += 1;
-            self.rcv.acks.now();
+            self.rcv.acks.at_once();
             self.transition(cx, Trigger::Fin, Cause::Segment(segment.flags));
             self.tell_readable(cx);
+        } else if segment.fin() {
+            // Out of order it is acknowledged as any segment out of order is.
+            self.rcv.acks.now();
         }
         ControlFlow::Continue(())
     }

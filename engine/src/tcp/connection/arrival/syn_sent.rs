@@ -47,10 +47,8 @@ impl Connection {
         self.on_established(cx);
         self.on_fast_open_answer(cx, segment);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
-        //= type=exception
-        //= reason=nothing is queued yet, as SEND waits until the connection is open
         //# Data or controls that were queued for transmission MAY be included.
-        self.rcv.acks.now();
+        self.rcv.acks.at_once();
         let rest = trim(without_syn(*segment), self.rcv.nxt, self.receive_window());
         self.hear_user_timeout(cx, &segment.options);
         self.check_urgent(cx, segment);
