@@ -84,7 +84,7 @@ impl Transfer {
 
     /// Goes on until so many segments with data have arrived.
     fn run(&mut self, segments: usize) {
-        const DATA: [u8; 1 << 16] = [7; 1 << 16];
+        static DATA: [u8; 1 << 16] = [7; 1 << 16];
         let mut arrived = 0;
         while arrived < segments {
             let Pair { a, b } = &mut self.pair;
