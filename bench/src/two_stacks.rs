@@ -22,13 +22,21 @@ pub(crate) type Running = Pin<Box<Streaming<pb::RunResponse>>>;
 impl TwoStacks {
     /// Makes it.
     pub(crate) async fn create(channel: &Channel, clock: pb::Clock, mtu: u32) -> anyhow::Result<Self> {
+        Self::create_on(channel, clock, pb::LabLink { mtu, ..Default::default() }).await
+    }
+
+    /// Makes it with a link like this one.
+    pub(crate) async fn create_on(
+        channel: &Channel,
+        clock: pb::Clock,
+        link: pb::LabLink,
+    ) -> anyhow::Result<Self> {
         let stack = |name: &str| pb::LabStack { name: name.into(), ..Default::default() };
         // A clock that stands still has to keep something from happening: without a delay nothing waits for it.
         let delay =
             prost_types::Duration { seconds: 0, nanos: if clock == pb::Clock::Manual { 10_000 } else { 0 } };
         let impairments = Some(pb::Impairments { delay: Some(delay), ..Default::default() });
-        let link =
-            pb::LabLink { stacks: vec!["a".into(), "b".into()], mtu, impairments, ..Default::default() };
+        let link = pb::LabLink { stacks: vec!["a".into(), "b".into()], impairments, ..link };
         let lab = pb::CreateLabRequest {
             name: NAME.into(),
             stacks: vec![stack("a"), stack("b")],

@@ -90,6 +90,11 @@ impl Default for Impairments {
 }
 
 impl Impairments {
+    /// Whether all that a packet meets is a delay, the same for each.
+    pub fn only_delay(&self) -> bool {
+        *self == Impairments { delay: self.delay, queue_limit: self.queue_limit, ..Impairments::default() }
+    }
+
     /// Whether every packet meets the same.
     fn leave_nothing_to_chance(&self) -> bool {
         let chances = [self.loss, self.mark, self.reorder, self.duplicate, self.corrupt];

@@ -323,6 +323,12 @@ impl VirtualLink {
         Some(flight.arrival)
     }
 
+    /// The same, where it arrived at `receiver`.
+    pub fn poll_deliver_to(&mut self, now: Instant, receiver: EndpointId) -> Option<Arrival> {
+        let first = self.in_flight.first()?;
+        if first.arrival.to == receiver { self.poll_deliver(now) } else { None }
+    }
+
     /// Takes back the buffer of a delivered frame, for a later one.
     pub fn recycle(&mut self, frame: Vec<u8>) {
         if self.spare.len() < SPARE_BUFFERS {

@@ -160,6 +160,27 @@ async fn a_pattern_is_checked_by_its_receiver_and_after_an_echo() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_cuts_segments_takes_and_delivers_them_joined() {
+    let world = World::start().await;
+    let mut frames = Vec::new();
+    for segmentation_offload in [false, true] {
+        let mut lab = lab_request("lab", Clock::Virtual, "");
+        lab.links[0].segmentation_offload = segmentation_offload;
+        let made = world.networks.clone().create_lab(lab).await.unwrap().into_inner().lab.unwrap();
+        assert_eq!(made.links[0].segmentation_offload, segmentation_offload);
+        let pattern = Role::Pattern(pb::TrafficPattern { seed: 42, ..Default::default() });
+        let report = report(&world, pb::RunRequest { limits: octets(10_000_000), ..request(pattern) }).await;
+        let checked = report.peer.unwrap().pattern.unwrap();
+        assert_eq!((checked.verified, checked.mismatches), (10_000_000, 0));
+        let stacks = world.networks.clone().list_stacks(pb::ListStacksRequest::default()).await.unwrap();
+        frames.push(stacks.into_inner().stacks[0].counters.as_ref().unwrap().frames_out);
+        world.networks.clone().delete_lab(pb::DeleteLabRequest { name: "lab".into() }).await.unwrap();
+    }
+    let least = 10_000_000 / 1448;
+    assert!(frames[0] > least && frames[1] < least / 10, "{frames:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_octet_is_found_where_it_is() {
     let world = World::start().await;
     world.lab(Clock::Virtual).await;

@@ -180,6 +180,7 @@ impl LabPlan {
                 Some(_) => pb::Medium::Ethernet.into(),
             },
             macs: link.macs.iter().flatten().map(Mac::to_string).collect(),
+            segmentation_offload: link.config.segmentation_offload,
         };
         self.links.iter().map(shown).collect()
     }
@@ -278,7 +279,8 @@ impl LinkPlan {
             }
         };
         let macs = parse_macs(link, number, field)?;
-        let config = LinkConfig { impairments, mtu: mtu as usize };
+        let config =
+            LinkConfig { impairments, mtu: mtu as usize, segmentation_offload: link.segmentation_offload };
         Ok(LinkPlan { name, members, macs, config, shown })
     }
 

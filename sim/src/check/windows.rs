@@ -38,6 +38,8 @@ struct End {
     sent_to: Option<Seq>,
     /// The furthest right edge that the peer announced.
     may_send_to: Option<Seq>,
+    /// Behind each segment that came before we acknowledged any.
+    came_with_syn: Vec<Seq>,
     /// Behind the last octet that came.
     came_to: Option<Seq>,
     acknowledged: Option<Seq>,
@@ -72,8 +74,12 @@ impl Windows {
                 let end = self.ends.entry((stack, socket)).or_default();
                 let summary = &segment.summary;
                 if end.peer_syn.is_none() && acknowledges(summary) {
-                    let irs = summary.ack - 1;
-                    end.meet(self.syns.get(&(stack, segment.destination, segment.source, irs.0)), irs);
+                    let last = summary.ack - 1;
+                    let of_peer = |seq| (stack, segment.destination, segment.source, seq);
+                    // What came together with the SYN is acknowledged with it.
+                    let syns = self.syns.range(of_peer(0)..=of_peer(u32::MAX));
+                    let before = syns.filter(|(_, syn)| (0..=GATHERED_MAX).contains(&(last - syn.seq)));
+                    end.meet(before.min_by_key(|(_, syn)| last - syn.seq).map(|(_, syn)| syn), last);
                 }
                 let war = end.said.again(event.at, summary);
                 end.sent(segment).and(war).map_err(|Broken(law, detail)| {
@@ -110,14 +116,22 @@ impl Said {
 
 impl End {
     /// The peer's SYN is known: whatever comes later is measured by it.
-    fn meet(&mut self, syn: Option<&TcpSummary>, irs: Seq) {
+    fn meet(&mut self, syn: Option<&TcpSummary>, acknowledged: Seq) {
         self.peer_syn = syn.copied();
-        let begins = irs + 1 + syn.map_or(0, |syn| syn.len);
+        let mut begins = syn.map_or(acknowledged, |syn| syn.seq + syn.len) + 1;
+        for end in std::mem::take(&mut self.came_with_syn) {
+            if (0..=GATHERED_MAX).contains(&(end - begins)) {
+                begins = end;
+            }
+        }
         self.came_to = Some(self.came_to.map_or(begins, |came_to| came_to.max(begins)));
     }
 
     fn received(&mut self, segment: &TcpSummary) {
         let end = segment.seq + segment.len + syn_and_fin(segment);
+        if self.came_to.is_none() {
+            self.came_with_syn.push(end);
+        }
         // What lies beyond the window (a forgery, an old duplicate) did not come as far as TCP is concerned.
         if let (Some(came_to), Some(edge)) = (self.came_to, self.announced)
             && end.at_or_before(edge + 1)
@@ -223,5 +237,7 @@ fn syn_and_fin(segment: &TcpSummary) -> u32 {
 /// More of the same than any window full of segments gives reason for, in less time than any peer is patient.
 const WAR_SEGMENTS: u32 = 5_000;
 const WAR_TIME: Duration = Duration::from_secs(60);
+/// Octets that arrive together at most.
+const GATHERED_MAX: i32 = 128 << 10;
 /// RFC 7323 §2.3.
 const SHIFT_MAX: u8 = 14;

@@ -22,6 +22,8 @@ pub struct Plan {
     pub stacks: u32,
     /// The largest packet of the link.
     pub mtu: usize,
+    /// The link cuts super-segments for the stacks.
+    pub segmentation_offload: bool,
     /// What the link does at first.
     pub faults: Impairments,
     /// What it does instead to the frames of each stack, where its two directions differ.
@@ -219,6 +221,7 @@ impl Plan {
         let mut plan = Plan {
             stacks,
             mtu,
+            segmentation_offload: false,
             faults,
             lines: Vec::new(),
             weather: Vec::new(),
@@ -249,6 +252,8 @@ impl Plan {
             let pause = Duration::from_micros(dice.log(1, 500_000));
             plan.flows.push(FlowPlan { from, to, family, starts, count, size, pause });
         }
+        // Thrown last: a seed means for all else what it meant before there was that.
+        plan.segmentation_offload = dice.chance(0.25);
         plan
     }
 

@@ -71,7 +71,8 @@ impl Run {
                 engine.set_interest(Interest::ALL);
             }
         }
-        let config = LinkConfig { impairments: plan.faults, mtu: plan.mtu };
+        let (impairments, mtu, segmentation_offload) = (plan.faults, plan.mtu, plan.segmentation_offload);
+        let config = LinkConfig { impairments, mtu, segmentation_offload };
         let link =
             world.add_link(config, &members).map_err(|error| Violation::new("a world can be made", error))?;
         for ((stack, _), line) in members.iter().zip(&plan.lines) {

@@ -87,7 +87,7 @@ impl<'a> Exchange<'a> {
         let we = world.add_stack(Config::default(), IdSource::new());
         world.engine_mut(we).expect("added").set_interest(Interest::ALL);
         let they = world.add_outsider();
-        let config = LinkConfig { impairments: plan.path, mtu: plan.mtu };
+        let config = LinkConfig { impairments: plan.path, mtu: plan.mtu, ..LinkConfig::default() };
         let members = [(we, vec![(address(plan.v4, 1), 24)]), (they, vec![(address(plan.v4, 2), 24)])];
         let link = world.add_link(config, &members).expect("a link");
         let peer = Peer::new(they, link, &plan.peer);

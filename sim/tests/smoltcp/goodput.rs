@@ -92,7 +92,8 @@ fn received(sender: Sender, seed: u64, loss: f64, late: f64) -> u64 {
         ..Impairments::default()
     };
     let members = [(receiver, vec![(address(true, 1), 24)]), (from, vec![(address(true, 2), 24)])];
-    let link = world.add_link(LinkConfig { impairments: line, mtu: 1500 }, &members).expect("a link");
+    let link =
+        world.add_link(LinkConfig { impairments: line, ..LinkConfig::default() }, &members).expect("a link");
     let harmed = Impairments { loss, reorder: late, ..line };
     world.set_impairments_from(link, from, harmed).expect("valid impairments");
     let peer = match sender {

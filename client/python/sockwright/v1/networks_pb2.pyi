@@ -60,20 +60,22 @@ class LabStack(_message.Message):
     def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
 
 class LabLink(_message.Message):
-    __slots__ = ("name", "stacks", "impairments", "mtu", "medium", "macs")
+    __slots__ = ("name", "stacks", "impairments", "mtu", "medium", "macs", "segmentation_offload")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STACKS_FIELD_NUMBER: _ClassVar[int]
     IMPAIRMENTS_FIELD_NUMBER: _ClassVar[int]
     MTU_FIELD_NUMBER: _ClassVar[int]
     MEDIUM_FIELD_NUMBER: _ClassVar[int]
     MACS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTATION_OFFLOAD_FIELD_NUMBER: _ClassVar[int]
     name: str
     stacks: _containers.RepeatedScalarFieldContainer[str]
     impairments: Impairments
     mtu: int
     medium: Medium
     macs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ..., medium: _Optional[_Union[Medium, str]] = ..., macs: _Optional[_Iterable[str]] = ...) -> None: ...
+    segmentation_offload: bool
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ..., mtu: _Optional[int] = ..., medium: _Optional[_Union[Medium, str]] = ..., macs: _Optional[_Iterable[str]] = ..., segmentation_offload: bool = ...) -> None: ...
 
 class Impairments(_message.Message):
     __slots__ = ("loss", "delay", "jitter", "reorder", "reorder_by", "duplicate", "corrupt", "rate_bps", "queue_limit", "mark", "bursts")

@@ -66,7 +66,8 @@ impl Tuning {
         max: u32,
     ) -> bool {
         let Some(rtt) = self.rtt.or(rtt) else { return false };
-        if now - self.since < rtt {
+        // A path that takes no time holds nothing.
+        if rtt.is_zero() || now - self.since < rtt {
             return false;
         }
         let octets = taken.octets_since(self.from);
@@ -105,6 +106,18 @@ mod tests {
         assert!(tuning.on_taken(at(10), Seq(200_000), Some(RTT), MSS, u32::MAX));
         assert_eq!(tuning.capacity(), 3 * (2 * 200_000 + 16 * MSS), "twice as much, and it had doubled");
         assert!(!tuning.on_taken(at(20), Seq(400_000), Some(RTT), MSS, u32::MAX), "as much as before");
+    }
+
+    #[test]
+    fn a_path_that_takes_no_time_holds_nothing() {
+        let mut tuning = Tuning::new(at(0), Seq(0), 400_000);
+        assert!(!tuning.on_taken(at(0), Seq(300_000), Some(Duration::ZERO), MSS, u32::MAX));
+        assert!(!tuning.on_taken(at(9), Seq(300_000), Some(Duration::ZERO), MSS, u32::MAX));
+        assert_eq!(tuning.capacity(), 400_000);
+        assert!(
+            tuning.on_taken(at(10), Seq(300_000), Some(RTT), MSS, u32::MAX),
+            "nothing was counted before"
+        );
     }
 
     #[test]

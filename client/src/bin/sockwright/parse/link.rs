@@ -25,6 +25,7 @@ pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
                 link.set_medium(medium.ok_or_else(|| format!("`{word}` is no medium: ip, ethernet"))?);
             }
             Some(("mac", mac)) => link.macs.push(mac.into()),
+            Some(("offload", word)) => link.segmentation_offload = offload(word)?,
             Some((key, value)) => impair(&mut impairments, key, value)?,
         }
     }
@@ -57,6 +58,14 @@ fn impair(impairments: &mut Impairments, key: &str, value: &str) -> Result<(), S
     Ok(())
 }
 
+fn offload(word: &str) -> Result<bool, String> {
+    match word {
+        "segmentation" => Ok(true),
+        "none" => Ok(false),
+        _ => Err(format!("`{word}` is no offload: segmentation, none")),
+    }
+}
+
 fn bursts(impairments: &mut Impairments) -> &mut Bursts {
     impairments.bursts.get_or_insert_default()
 }
@@ -65,7 +74,7 @@ fn whole(key: &str, value: &str) -> Result<u32, String> {
     value.parse().map_err(|_| format!("`{key}={value}` is not a whole number"))
 }
 
-const KEYS: &str = "name, mtu, medium, mac, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, \
+const KEYS: &str = "name, mtu, medium, mac, offload, loss, burst-begin, burst-end, burst-loss, mark, delay, jitter, reorder, \
                     reorder-by, duplicate, corrupt, rate, queue";
 
 #[cfg(test)]
@@ -88,6 +97,15 @@ mod tests {
         assert_eq!((link.medium(), link.impairments), (Medium::Ethernet, None));
         assert_eq!(link.macs, ["02:00:00:00:00:0a", ""]);
         assert_eq!(lab_link("a,b,medium=wifi").unwrap_err(), "`wifi` is no medium: ip, ethernet");
+    }
+
+    #[test]
+    fn a_link_may_cut_segments() {
+        let offload = |text| lab_link(text).map(|link| link.segmentation_offload);
+        assert_eq!(offload("a,b"), Ok(false));
+        assert_eq!(offload("a,b,offload=segmentation"), Ok(true));
+        assert_eq!(offload("a,b,offload=none"), Ok(false));
+        assert_eq!(offload("a,b,offload=tso").unwrap_err(), "`tso` is no offload: segmentation, none");
     }
 
     #[test]

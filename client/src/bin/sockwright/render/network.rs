@@ -125,6 +125,9 @@ fn link(link: &LabLink) -> String {
         words.push("medium=ethernet".to_owned());
         words.extend(link.macs.iter().map(|mac| format!("mac={mac}")));
     }
+    if link.segmentation_offload {
+        words.push("offload=segmentation".to_owned());
+    }
     words.extend(link.impairments.iter().flat_map(impairments));
     safe(&words.join(","))
 }
@@ -184,7 +187,10 @@ mod tests {
         let lab = Lab {
             name: "lab".into(),
             stacks: vec!["lab/a".into(), "lab/b".into()],
-            links: vec![lab_link("a,b,name=link1,mtu=1500,delay=10ms,loss=0.1,burst-end=0.5").unwrap()],
+            links: vec![
+                lab_link("a,b,name=link1,mtu=1500,offload=segmentation,delay=10ms,loss=0.1,burst-end=0.5")
+                    .unwrap(),
+            ],
             clock: Clock::Virtual.into(),
             seed: 1,
             time_ns: 60_000_000_000,
@@ -193,8 +199,8 @@ mod tests {
         assert_eq!(
             labs(&[lab]),
             "\
-LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                      SESSION
-lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,delay=10ms,loss=0.1,burst-end=0.5  -"
+LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                                           SESSION
+lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,offload=segmentation,delay=10ms,loss=0.1,burst-end=0.5  -"
         );
     }
 

@@ -13,7 +13,10 @@
 //! Under a virtual clock the owner calls [`World::step`] until nothing is left to do, or [`World::advance_to`] some
 //! time. Under a real clock it sleeps until [`World::next_time`] and calls `advance_to` with what the clock says.
 
-use std::collections::{BTreeMap, VecDeque};
+mod link;
+mod making;
+
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
@@ -21,18 +24,19 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{
-    Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Offload, Route,
-};
-use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
+use sockwright_engine::host::{Engine, Errno, LinkChange};
+use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::{ChecksumPolicy, Mac};
+use sockwright_engine::wire::Mac;
 use sockwright_link::impair::{Impairments, InvalidImpairment};
-use sockwright_link::virtual_link::{self, AttachError, EndpointId, Sent, VirtualLink};
+use sockwright_link::virtual_link::{self, AttachError};
 
 use crate::agenda::{Agenda, Source};
-use crate::output::{Fate, Output};
+use crate::output::Output;
+
+use link::Link;
+pub use link::LinkConfig;
 
 /// Names a stack of one world. Never used again once the stack is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,22 +45,6 @@ pub struct StackId(pub u32);
 /// Names a link of one world. The engines know the link as the [`LinkId`] of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkIndex(pub u32);
-
-/// How a link is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LinkConfig {
-    /// What the link does to the frames of each of its members.
-    pub impairments: Impairments,
-    /// The largest IP packet, as its members know it.
-    pub mtu: usize,
-}
-
-impl Default for LinkConfig {
-    /// A perfect link with Ethernet's MTU.
-    fn default() -> Self {
-        LinkConfig { impairments: Impairments::default(), mtu: 1500 }
-    }
-}
 
 /// A stack's place on an Ethernet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,17 +113,6 @@ pub struct Arrival {
     pub link: LinkIndex,
     /// The IP packet, or on an Ethernet the frame.
     pub frame: Vec<u8>,
-}
-
-struct Link {
-    segment: VirtualLink,
-    config: LinkConfig,
-    members: BTreeMap<StackId, EndpointId>,
-    /// What the members are called there.
-    addresses: BTreeMap<StackId, Vec<(IpAddr, u8)>>,
-    /// On an Ethernet, the MAC address of each.
-    macs: BTreeMap<StackId, Mac>,
-    owners: BTreeMap<EndpointId, StackId>,
 }
 
 impl World {
@@ -209,189 +186,7 @@ impl World {
         self.overdue_timers
     }
 
-    // ---- making a world
-
-    /// Adds a stack.
-    pub fn add_stack(&mut self, config: Config, ids: IdSource) -> StackId {
-        let stack = StackId(self.stacks.len() as u32);
-        let engine = self.new_engine(config, ids);
-        self.stacks.push(engine);
-        self.ahead.push(Duration::ZERO);
-        stack
-    }
-
-    /// Restarts a stack as if its power had failed for a moment: its engine is gone with all its sockets, unheard, and
-    /// another takes its place with the same interfaces, addresses and routes and a seed of its own. The calls that waited
-    /// never end. What is on its way to the stack reaches the new engine.
-    pub fn restart_stack(&mut self, stack: StackId, config: Config, ids: IdSource) -> Result<(), WorldError> {
-        let old = self.engine(stack).ok_or(WorldError::NoSuchStack(stack))?;
-        let routes = old.routes().to_vec();
-        let mut node = self.new_engine(config, ids);
-        for (link, number) in self.links.iter().zip(0..) {
-            if let (Some(addresses), Node::Engine(engine)) = (link.addresses.get(&stack), &mut node) {
-                let mac = link.macs.get(&stack).copied();
-                let interface = link.interface(LinkIndex(number), mac, addresses.clone());
-                engine.add_interface(interface).map_err(WorldError::Interface)?;
-            }
-        }
-        if let Node::Engine(engine) = &mut node {
-            for route in routes {
-                engine.add_route(route).map_err(WorldError::Interface)?;
-            }
-        }
-        if let Some(there) = self.stacks.get_mut(stack.0 as usize) {
-            *there = node;
-        }
-        self.drain(stack);
-        Ok(())
-    }
-
-    /// A stack's clock leaps ahead, as a host's does that slept. Timers that ended meanwhile fire next.
-    pub fn leap_clock(&mut self, stack: StackId, by: Duration) {
-        if let Some(ahead) = self.ahead.get_mut(stack.0 as usize) {
-            *ahead += by;
-            self.note_stack(stack);
-        }
-    }
-
-    /// Adds a peer that is no engine: another implementation, driven by the owner of the world. It joins links as a
-    /// stack does, sends with [`World::send_frame`] and receives with [`World::poll_arrival`].
-    pub fn add_outsider(&mut self) -> StackId {
-        let outsider = StackId(self.stacks.len() as u32);
-        self.stacks.push(Node::Outsider(VecDeque::new()));
-        self.ahead.push(Duration::ZERO);
-        outsider
-    }
-
-    /// Removes a stack as if its plug was pulled: nothing more is sent, frames on their way to it are gone.
-    pub fn remove_stack(&mut self, stack: StackId) -> Option<Engine> {
-        self.engine(stack)?;
-        let node = std::mem::replace(self.stacks.get_mut(stack.0 as usize)?, Node::Removed);
-        let Node::Engine(engine) = node else { return None };
-        self.agenda.set(Source::Stack(stack), None);
-        for number in 0..self.links.len() {
-            let link = &mut self.links[number];
-            if let Some(endpoint) = link.members.remove(&stack) {
-                link.addresses.remove(&stack);
-                link.macs.remove(&stack);
-                link.owners.remove(&endpoint);
-                link.segment.detach(endpoint);
-            }
-            self.note_link(LinkIndex(number as u32));
-        }
-        Some(*engine)
-    }
-
-    /// Adds a link between stacks, each with its addresses on it. Where it fails, members that came before the
-    /// failing one keep an interface on a link that leads nowhere.
-    pub fn add_link(
-        &mut self,
-        config: LinkConfig,
-        members: &[(StackId, Vec<(IpAddr, u8)>)],
-    ) -> Result<LinkIndex, WorldError> {
-        config.impairments.validate().map_err(WorldError::Impairment)?;
-        if let Some((stack, _)) = members.iter().find(|(stack, _)| !self.is_there(*stack)) {
-            return Err(WorldError::NoSuchStack(*stack));
-        }
-        let segment = VirtualLink::new(self.seeds.next_u64(), virtual_link::Limits::default());
-        let link = self.push_link(segment, config);
-        for (stack, addresses) in members {
-            self.join(link, *stack, addresses.clone())?;
-        }
-        Ok(link)
-    }
-
-    /// Adds an Ethernet between stacks. They find each other by ARP and
-    /// neighbor discovery, and use their addresses without asking whether somebody else does.
-    pub fn add_ethernet(
-        &mut self,
-        config: LinkConfig,
-        stations: Vec<Station>,
-    ) -> Result<LinkIndex, WorldError> {
-        config.impairments.validate().map_err(WorldError::Impairment)?;
-        let segment = VirtualLink::ethernet(self.seeds.next_u64(), virtual_link::Limits::default());
-        let link = self.push_link(segment, config);
-        for Station { stack, mac, addresses } in stations {
-            self.attach(link, stack, Some(mac), addresses)?;
-        }
-        Ok(link)
-    }
-
-    fn push_link(&mut self, segment: VirtualLink, config: LinkConfig) -> LinkIndex {
-        let link = LinkIndex(self.links.len() as u32);
-        self.links.push(Link {
-            segment,
-            config,
-            members: BTreeMap::new(),
-            addresses: BTreeMap::new(),
-            macs: BTreeMap::new(),
-            owners: BTreeMap::new(),
-        });
-        link
-    }
-
-    /// Adds a route to a stack, over a link that it is on; `gateway` as in [`Route::gateway`].
-    pub fn add_route(
-        &mut self,
-        stack: StackId,
-        link: LinkIndex,
-        (destination, prefix): (IpAddr, u8),
-        gateway: Option<IpAddr>,
-    ) -> Result<(), WorldError> {
-        let engine = self.engine_mut(stack).ok_or(WorldError::NoSuchStack(stack))?;
-        let route = Route { destination, prefix, gateway, link: LinkId(link.0) };
-        engine.add_route(route).map_err(WorldError::Interface)
-    }
-
-    /// Gives a stack an interface on a link that is there already.
-    pub fn join(
-        &mut self,
-        link: LinkIndex,
-        stack: StackId,
-        addresses: Vec<(IpAddr, u8)>,
-    ) -> Result<(), WorldError> {
-        self.attach(link, stack, None, addresses)
-    }
-
-    fn attach(
-        &mut self,
-        link: LinkIndex,
-        stack: StackId,
-        mac: Option<Mac>,
-        addresses: Vec<(IpAddr, u8)>,
-    ) -> Result<(), WorldError> {
-        let there = self.links.get_mut(link.0 as usize).ok_or(WorldError::NoSuchLink(link))?;
-        let node = self.stacks.get_mut(stack.0 as usize).ok_or(WorldError::NoSuchStack(stack))?;
-        if there.members.contains_key(&stack) {
-            return Err(WorldError::Membership(stack, link));
-        }
-        let plain: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
-        let endpoint = match mac {
-            Some(mac) => there.segment.attach_station(mac),
-            None => there.segment.attach(&plain),
-        };
-        let endpoint = endpoint.map_err(WorldError::Attach)?;
-        let interface = there.interface(link, mac, addresses.clone());
-        let added = match node {
-            Node::Engine(engine) => engine.add_interface(interface).map_err(WorldError::Interface),
-            Node::Outsider(_) => Ok(()),
-            Node::Removed => Err(WorldError::NoSuchStack(stack)),
-        };
-        let added = added.and_then(|()| {
-            let impairments = there.config.impairments;
-            there.segment.set_impairments(endpoint, impairments).map_err(WorldError::Impairment)
-        });
-        if added.is_err() {
-            there.segment.detach(endpoint);
-            return added;
-        }
-        there.members.insert(stack, endpoint);
-        there.addresses.insert(stack, addresses);
-        there.macs.extend(mac.map(|mac| (stack, mac)));
-        there.owners.insert(endpoint, stack);
-        self.drain(stack);
-        Ok(())
-    }
+    // ---- settings
 
     /// Changes what a link does to frames that are sent from here on.
     pub fn set_impairments(&mut self, link: LinkIndex, impairments: Impairments) -> Result<(), WorldError> {
@@ -434,12 +229,8 @@ impl World {
     /// Sends an outsider's frame down a link. `false` where it is not on the link.
     pub fn send_frame(&mut self, link: LinkIndex, from: StackId, frame: &[u8]) -> bool {
         let Some(there) = self.links.get_mut(link.0 as usize) else { return false };
-        let (at, medium) = (self.now, there.segment.medium());
-        let sent = there.send(at, from, &mut frame.to_vec(), |fate| {
-            if self.frames_told {
-                self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame: frame.to_vec() });
-            }
-        });
+        let outputs = self.frames_told.then_some(&mut self.outputs);
+        let sent = there.send(self.now, from, &mut frame.to_vec(), outputs);
         self.note_link(link);
         sent
     }
@@ -502,7 +293,8 @@ impl World {
         self.now = self.now.max(time);
     }
 
-    /// Moves the clock to [`World::next_time`] and does one thing that is due then. Whether there was one.
+    /// Moves the clock to [`World::next_time`] and does one thing that is due then: a stack's timers fire, or what arrives at
+    /// a stack together is taken in. Whether there was one.
     pub fn step(&mut self) -> bool {
         let Some((at, source)) = self.agenda.next() else {
             return false;
@@ -542,18 +334,6 @@ impl World {
 
     // ---- inside
 
-    fn is_there(&self, stack: StackId) -> bool {
-        matches!(self.stacks.get(stack.0 as usize), Some(Node::Engine(_) | Node::Outsider(_)))
-    }
-
-    fn new_engine(&mut self, config: Config, ids: IdSource) -> Node {
-        let mut seed = [0; 32];
-        for word in seed.chunks_exact_mut(8) {
-            word.copy_from_slice(&self.seeds.next_u64().to_le_bytes());
-        }
-        Node::Engine(Box::new(Engine::new(config, seed, ids)))
-    }
-
     fn ahead_of(&self, stack: StackId) -> Duration {
         self.ahead.get(stack.0 as usize).copied().unwrap_or_default()
     }
@@ -565,20 +345,36 @@ impl World {
         self.agenda.set(Source::Stack(stack), due.map(|due| Instant::ZERO + due.since(origin)));
     }
 
-    /// Hands one frame over to the stack it has reached.
+    /// Hands what a link carries over to the stack that it has reached: one frame, or several that arrive there together.
     fn deliver(&mut self, link: LinkIndex) {
-        let there = &mut self.links[link.0 as usize];
-        let arrival = there.segment.poll_deliver(self.now);
-        self.note_link(link);
-        let Some(arrival) = arrival else { return };
-        if let Some(to) = self.links[link.0 as usize].owner(arrival.to) {
-            if let Some(Node::Outsider(arrivals)) = self.stacks.get_mut(to.0 as usize) {
-                arrivals.push_back(Arrival { at: self.now, link, frame: arrival.frame });
-                return;
+        let segment = &mut self.links[link.0 as usize].segment;
+        let Some(first) = segment.poll_deliver(self.now) else { return self.note_link(link) };
+        let to = self.links[link.0 as usize].owner(first.to);
+        match to.and_then(|to| Some((to, self.stacks.get_mut(to.0 as usize)?))) {
+            Some((_, Node::Outsider(arrivals))) => {
+                arrivals.push_back(Arrival { at: self.now, link, frame: first.frame });
             }
-            self.input(to, |engine, now| engine.handle_frame(now, LinkId(link.0), &arrival.frame));
+            Some((to, Node::Engine(_))) => self.hand_over(link, to, first),
+            Some((_, Node::Removed)) | None => self.links[link.0 as usize].segment.recycle(first.frame),
         }
-        self.links[link.0 as usize].segment.recycle(arrival.frame);
+        self.note_link(link);
+    }
+
+    /// Gives an engine frames that wait together, for as long as it lets them be answered together.
+    fn hand_over(&mut self, link: LinkIndex, to: StackId, first: virtual_link::Arrival) {
+        let clock = self.clock(to);
+        let there = &mut self.links[link.0 as usize];
+        let Some(Node::Engine(engine)) = self.stacks.get_mut(to.0 as usize) else { return };
+        let checksums = there.checksums();
+        let (receiver, mut next, mut gathered) = (first.to, Some(first), 0);
+        while let Some(virtual_link::Arrival { frame, .. }) = next {
+            gathered += frame.len();
+            let more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
+            there.segment.recycle(frame);
+            let goes_on = more && gathered < GATHERED_MAX;
+            next = goes_on.then(|| there.segment.poll_deliver_to(self.now, receiver)).flatten();
+        }
+        self.drain(to);
     }
 
     /// Lets a stack's timers fire that are due.
@@ -609,16 +405,9 @@ impl World {
             // The segment is told before the frame that carries it.
             take_events(engine, stack, &mut self.outputs);
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
-            let index = LinkIndex(transmit.link.0);
-            let (at, medium) = (self.now, link.segment.medium());
-            let told = self.frames_told.then(|| self.buffer.clone());
-            link.send(at, stack, &mut self.buffer, |fate| {
-                if let Some(frame) = told.clone() {
-                    let (link, from) = (index, stack);
-                    self.outputs.push_back(Output::Link { link, at, from, fate, medium, frame });
-                }
-            });
-            self.agenda.set(Source::Link(index), link.segment.next_delivery());
+            let outputs = self.frames_told.then_some(&mut self.outputs);
+            link.carry(self.now, stack, (&mut self.buffer, transmit.unfinished), outputs);
+            self.agenda.set(Source::Link(LinkIndex(transmit.link.0)), link.segment.next_delivery());
         }
         take_events(engine, stack, &mut self.outputs);
         while let Some(completion) = engine.poll_completion() {
@@ -641,48 +430,6 @@ impl World {
 fn take_events(engine: &mut Engine, stack: StackId, outputs: &mut VecDeque<Output>) {
     while let Some(event) = engine.poll_event() {
         outputs.push_back(Output::Event { stack, event });
-    }
-}
-
-impl Link {
-    /// The interface that a member has there.
-    fn interface(&self, link: LinkIndex, mac: Option<Mac>, addresses: Vec<(IpAddr, u8)>) -> Interface {
-        Interface {
-            link: LinkId(link.0),
-            addresses,
-            mtu: self.config.mtu,
-            checksums: ChecksumPolicy::Verify,
-            offload: Offload::default(),
-            medium: mac.map_or(Medium::Ip, |mac| {
-                Medium::Ethernet(Ethernet { mac, vlan: None, detect_duplicates: false })
-            }),
-            shared_with_host: false,
-        }
-    }
-
-    /// Sends a member's frame, and tells what became of it on each way that it goes; `false` where the sender is no member.
-    /// The octets of the frame may go with it: what is in it afterwards means nothing.
-    fn send(&mut self, now: Instant, from: StackId, frame: &mut Vec<u8>, mut tell: impl FnMut(Fate)) -> bool {
-        let Some(&endpoint) = self.members.get(&from) else { return false };
-        match self.segment.flood(now, endpoint, frame) {
-            Some(sent) => sent.into_iter().filter_map(|sent| self.fate(sent)).for_each(tell),
-            None => {
-                let sent = self.segment.send_buffer(now, endpoint, frame);
-                self.fate(sent).into_iter().for_each(&mut tell);
-            }
-        }
-        true
-    }
-
-    fn fate(&self, sent: Sent) -> Option<Fate> {
-        Some(match sent {
-            Sent::Dropped(cause) => Fate::Dropped(cause),
-            Sent::Flying { to, original, copy } => Fate::Flying { to: self.owner(to)?, original, copy },
-        })
-    }
-
-    fn owner(&self, endpoint: EndpointId) -> Option<StackId> {
-        self.owners.get(&endpoint).copied()
     }
 }
 
@@ -715,6 +462,8 @@ impl fmt::Display for WorldError {
 
 impl Error for WorldError {}
 
+/// Octets that arrive together at most.
+const GATHERED_MAX: usize = 64 << 10;
 /// How often timers may fire at one instant.
 const FIRED_AT_ONCE_MAX: u32 = 100_000;
 /// How long a timer waits that is still due after it was handled.

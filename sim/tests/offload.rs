@@ -1,0 +1,181 @@
+//! A link that cuts and sums for its stacks: what is sent together arrives together where nothing meets single frames, and in
+//! right segments everywhere else.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use sockwright_engine::event::{EventKind, Interest};
+use sockwright_engine::host::Config;
+use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind, Wait};
+use sockwright_engine::id::{IdSource, OpId, SessionId, SocketId};
+use sockwright_engine::wire::{ChecksumPolicy, EthernetFrame, IpPacket, Mac, TcpSegment};
+use sockwright_link::Impairments;
+use sockwright_sim::{LinkConfig, LinkIndex, Output, StackId, Station, World};
+
+const A: StackId = StackId(0);
+const B: StackId = StackId(1);
+const LINK: LinkIndex = LinkIndex(0);
+/// Octets of a transfer, and of the data of a full segment with timestamps at an MTU of 1500.
+const OCTETS: usize = 300_000;
+const FULL: [u32; 2] = [1448, 1428];
+
+struct Two {
+    world: World,
+    ends: [SocketId; 2],
+    /// Octets of data in each segment that A sent, and in each that B received; and those of each frame from A.
+    sent: Vec<u32>,
+    received: Vec<u32>,
+    frames: Vec<Vec<u8>>,
+}
+
+impl Two {
+    /// A connection from A to B, on a link that cuts, of this kind.
+    fn connected(v6: bool, ethernet: bool, frames_told: bool) -> Two {
+        let mut world = World::new(1);
+        let ids = IdSource::default();
+        let address = |host: u8| -> IpAddr {
+            if v6 { format!("fd00::{host}").parse().unwrap() } else { IpAddr::from([10, 0, 0, host]) }
+        };
+        let stacks =
+            [1, 2].map(|host| (world.add_stack(Config::default(), ids.clone()), vec![(address(host), 24)]));
+        for stack in [A, B] {
+            world.engine_mut(stack).unwrap().set_interest(Interest::ALL);
+        }
+        let config = LinkConfig { segmentation_offload: true, ..LinkConfig::default() };
+        let link = if ethernet {
+            let station = |(stack, addresses): (StackId, _)| Station {
+                stack,
+                mac: Mac([2, 0, 0, 0, 0, stack.0 as u8 + 1]),
+                addresses,
+            };
+            world.add_ethernet(config, stacks.into_iter().map(station).collect())
+        } else {
+            world.add_link(config, &stacks)
+        };
+        assert_eq!(link, Ok(LINK));
+        world.tell_frames(frames_told);
+        let family = if v6 { Family::V6 } else { Family::V4 };
+        let mut two =
+            Two { world, ends: [SocketId(0); 2], sent: Vec::new(), received: Vec::new(), frames: Vec::new() };
+        let remote = SocketAddr::new(address(2), 80);
+        let [client, listener] = [A, B].map(|stack| two.create(stack, family));
+        two.call(B, Request::Bind { socket: listener, local: remote });
+        two.call(B, Request::Listen { socket: listener, backlog: 1 });
+        let connect = Request::Connect { socket: client, remote, data: vec![], wait: Wait::Park };
+        assert_eq!(two.world.op(A, OpId(1), connect), Outcome::Parked);
+        while two.step() && two.world.now().as_nanos() < 100_000_000 {}
+        match two.call(B, Request::Accept { socket: listener, wait: Wait::Never }) {
+            Reply::Accepted { socket, .. } => two.ends = [client, socket],
+            other => panic!("{other:?}"),
+        }
+        two
+    }
+
+    fn create(&mut self, stack: StackId, family: Family) -> SocketId {
+        let (kind, session, options) = (SocketKind::Stream, SessionId(0), Default::default());
+        match self.call(stack, Request::Create { kind, family, session, label: "".into(), options }) {
+            Reply::Created { socket } => socket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn call(&mut self, stack: StackId, request: Request) -> Reply {
+        match self.world.op(stack, OpId(0), request) {
+            Outcome::Done(Ok(reply)) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn step(&mut self) -> bool {
+        let stepped = self.world.step();
+        while let Some(output) = self.world.poll_output() {
+            match output {
+                Output::Event { stack: A, event } => {
+                    if let EventKind::SegmentSent(segment) = event.kind {
+                        self.sent.push(segment.summary.len);
+                    }
+                }
+                Output::Event { event, .. } => {
+                    if let EventKind::SegmentReceived(segment) = event.kind {
+                        self.received.push(segment.summary.len);
+                    }
+                }
+                Output::Link { from: A, frame, .. } => self.frames.push(frame),
+                _ => {}
+            }
+        }
+        stepped
+    }
+
+    /// Moves octets from A to B, and checks each of them.
+    fn transfer(&mut self) {
+        let data: Vec<u8> = (0..OCTETS).map(|at| (at % 251) as u8).collect();
+        let (mut sent, mut received) = (0, Vec::new());
+        let [ours, theirs] = self.ends;
+        while received.len() < OCTETS {
+            let some =
+                self.world.input(A, |engine, now| engine.send_slice(now, ours, &data[sent..])).unwrap();
+            sent += some.unwrap();
+            let take = |engine: &mut sockwright_engine::host::Engine, now| {
+                engine.recv_with(now, theirs, usize::MAX, |piece| received.extend_from_slice(piece))
+            };
+            self.world.input(B, take).unwrap().unwrap();
+            assert!(self.step() || received.len() == OCTETS, "it stands still at {}", received.len());
+        }
+        assert_eq!(received, data);
+    }
+}
+
+#[test]
+fn what_is_sent_together_arrives_together_and_is_told_by_segments() {
+    for (v6, ethernet) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut two = Two::connected(v6, ethernet, false);
+        two.transfer();
+        let full = FULL[usize::from(v6)];
+        assert_eq!(two.sent.iter().max(), Some(&full));
+        assert!(two.received.iter().any(|len| *len > 10 * full), "{:?}", two.received);
+        let counters = two.world.link_counters(LINK).unwrap();
+        assert!(counters.sent < OCTETS as u64 / u64::from(full), "{counters:?}");
+    }
+}
+
+#[test]
+fn where_frames_are_watched_each_is_a_right_segment() {
+    for (v6, ethernet) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut two = Two::connected(v6, ethernet, true);
+        two.transfer();
+        let full = FULL[usize::from(v6)];
+        assert_eq!(two.received.iter().max(), Some(&full));
+        let mut octets = 0;
+        for frame in &two.frames {
+            let packet = if ethernet { EthernetFrame::parse(frame).unwrap().payload } else { &frame[..] };
+            assert!(packet.len() <= 1500, "{}", packet.len());
+            // On an Ethernet there are others.
+            let Ok(packet) = IpPacket::parse(packet) else { continue };
+            let ends = (packet.src, packet.dst);
+            if let Ok(segment) = TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Verify) {
+                octets += segment.payload.len();
+            }
+        }
+        assert_eq!(octets, OCTETS, "all in segments with right checksums");
+    }
+}
+
+#[test]
+fn a_line_that_loses_meets_single_frames() {
+    let mut two = Two::connected(false, false, false);
+    two.transfer();
+    assert!(two.received.iter().any(|len| *len > FULL[0]));
+    two.received.clear();
+    let lossy = Impairments { loss: 0.02, ..Impairments::default() };
+    two.world.set_impairments(LINK, lossy).unwrap();
+    two.transfer();
+    assert_eq!(two.received.iter().max(), Some(&FULL[0]));
+    assert!(two.world.link_counters(LINK).unwrap().lost > 0);
+
+    let far = Impairments { delay: Duration::from_millis(5), ..Impairments::default() };
+    two.world.set_impairments(LINK, far).unwrap();
+    two.received.clear();
+    two.transfer();
+    assert!(two.received.iter().any(|len| *len > FULL[0]), "a delay is the same for all");
+}
