@@ -17,9 +17,10 @@ use crate::tcp::state::{State, Trigger};
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
 
-/// Connections that keep the memory that they work with while they have nothing to do: those that work do not get it
-/// anew for each exchange, and those that are idle, however many, do without.
-const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 65_536 };
+/// Connections that keep the memory that they work with, and their place among the timers, while they have nothing to do:
+/// a few flows do not get them anew with every exchange, and those that are idle, however many, do without. No more than
+/// fit into a processor's cache, where one that gives something back is still, and where the next one finds it.
+const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 
 impl Engine {
     /// Settles every touched socket.
@@ -200,15 +201,17 @@ impl Engine {
     }
 
     /// The connection that was touched longest ago gives back what it does not use now, where too many keep that. If it
-    /// uses it still, the next touch brings it back here.
+    /// uses it still, the next touch brings it back here. Its timers do not come up early: by then it is far away.
     fn cool_one(&mut self) {
         if self.warm.len() <= WARM_MAX {
             return;
         }
-        let Some(socket) = self.warm.pop_front().and_then(|id| self.sockets.get_mut(&id)) else { return };
+        let Some(id) = self.warm.pop_front() else { return };
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
         socket.is_warm = false;
         if let Phase::Connection(connection) = &mut socket.phase {
             connection.rest();
+            self.timers.reschedule(id, connection.next_timeout(), &mut socket.registered);
         }
     }
 
