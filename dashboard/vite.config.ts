@@ -12,6 +12,14 @@ export default defineConfig({
     // Images and the like stay files: the page's policy admits nothing but the server's own.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // Names that stay: a changed file is a changed file in git too, and the server tells browsers by its tag.
+    rolldownOptions: {
+      output: {
+        entryFileNames: "assets/[name].js",
+        chunkFileNames: "assets/[name].js",
+        assetFileNames: "assets/[name][extname]",
+      },
+    },
   },
   server: {
     // `npm run dev` beside a server: SOCKWRIGHT=http://127.0.0.1:50051 npm run dev

@@ -4,7 +4,7 @@ mod common;
 
 use common::script::Script;
 use sockwright_engine::event::{EventKind, RetransmissionReason};
-use sockwright_engine::tcp::config::OptionsPatch;
+use sockwright_engine::tcp::config::{CongestionControl, OptionsPatch};
 
 fn open() -> Script {
     let mut s = Script::listening(OptionsPatch::default());
@@ -49,4 +49,50 @@ fn a_loss_in_the_initial_window_is_told() {
     });
     assert!(told);
     assert_eq!(s.info().totals.retransmissions, 1);
+}
+
+/// In which millisecond each of ten segments leaves after a handshake with a round trip of 100 ms, begun by either side.
+fn departures(options: &OptionsPatch, connects: bool) -> Vec<u64> {
+    let mut s = match connects {
+        true => Script::connecting(options.clone()),
+        false => Script::listening(options.clone()),
+    };
+    if connects {
+        s.sent();
+        s.advance(100);
+        s.inject("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+        s.expect(&[". 1:1(0) ack 1 win 65535"]);
+    } else {
+        s.inject("S 0:0(0) win 60000 <mss 1000>");
+        s.sent();
+        s.advance(100);
+        s.inject(". 1:1(0) ack 1 win 60000");
+        s.socket = s.host.accept(s.listener.unwrap());
+    }
+    s.send(10_000);
+    let mut left = Vec::new();
+    for millisecond in 0..100 {
+        left.extend(s.sent().iter().map(|_| millisecond));
+        s.advance(1);
+    }
+    left
+}
+
+#[test]
+fn a_sender_that_paces_spreads_its_first_window_over_the_round_trip_of_the_handshake() {
+    for connects in [true, false] {
+        let paced = OptionsPatch { pacing: Some(true), ..OptionsPatch::default() };
+        // Two windows in a round trip: one segment in 5 ms. A connection that was there before may make up for a
+        // millisecond.
+        let early = u64::from(connects);
+        let every_five: Vec<u64> = std::iter::once(0).chain((1..10).map(|n| 5 * n - early)).collect();
+        assert_eq!(departures(&paced, connects), every_five);
+        let bbr = OptionsPatch { congestion: Some(CongestionControl::Bbr), ..OptionsPatch::default() };
+        // 2.89 windows in a round trip, less one percent.
+        let left = departures(&bbr, connects);
+        assert_eq!(left.len(), 10);
+        let gaps: Vec<u64> = left.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.iter().all(|gap| (2..=4).contains(gap)), "{left:?}");
+        assert_eq!(departures(&OptionsPatch::default(), connects), [0; 10], "without, all leave at once");
+    }
 }

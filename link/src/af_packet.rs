@@ -33,8 +33,9 @@
 //!   the queueing discipline (`PACKET_QDISC_BYPASS`) is not cut, so nothing goes round it. One above the interface's
 //!   MTU is refused: [`SendError::TooBig`].
 //! - **An interface that goes down** is told as an error of the next call, once, whether it is back up by then or not.
-//!   The link passes over it: the socket stays bound, and [`AfPacket::status`] tells. One that is removed never comes
-//!   back, not even under its name.
+//!   The link passes over it: the socket stays bound, and [`AfPacket::status`] tells.
+//! - **One that is removed takes the binding with it**, and one that comes under its name is another: nothing comes from
+//!   there until the link [takes it up](AfPacket::take_up).
 
 use std::io::{self, IoSlice};
 use std::ops::Range;
@@ -59,7 +60,6 @@ use crate::sys;
 #[derive(Debug)]
 pub struct AfPacket {
     interface: String,
-    index: u32,
     mac: Mac,
     socket: Socket,
     buffer: Box<[u8]>,
@@ -100,30 +100,39 @@ impl AfPacket {
     pub fn open(interface: &str, mac: Mac) -> Result<AfPacket, LinkError> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))
             .map_err(LinkError::privileged("open a packet socket", "CAP_NET_RAW"))?;
-        let index = sys::interface_index_of(&socket, interface)
-            .map_err(|_| LinkError::NoSuchInterface(interface.to_owned()))?;
         let prepare = || {
             socket.set_nonblocking(true)?;
             sys::set_receive_buffer(&socket, SOCKET_BUFFER)?;
             socket.set_send_buffer_size(SOCKET_BUFFER)?;
             sys::frames_with_their_tags(&socket)?;
-            sys::frames_from_outside_with_their_offloads(&socket)?;
-            sys::admit_station(&socket, index, mac.0)
+            sys::frames_from_outside_with_their_offloads(&socket)
         };
         prepare().map_err(LinkError::io("prepare a packet socket"))?;
         socket
             .attach_filter(&bpf::frames_for(mac.0))
             .map_err(LinkError::privileged("attach a filter to a socket", "CAP_NET_ADMIN"))?;
-        sys::bind_to_interface(&socket, index).map_err(LinkError::io("bind a packet socket"))?;
-        Ok(AfPacket {
+        let mut link = AfPacket {
             interface: interface.to_owned(),
-            index,
             mac,
             socket,
             buffer: vec![0; offload::LEN + FRAME_MAX].into(),
             joined: None,
             lost: Lost::default(),
-        })
+        };
+        link.take_up()?;
+        Ok(link)
+    }
+
+    /// Takes up the interface that has the name of the link's now, where the one that the link was on was removed. What was
+    /// registered stays so, and what was counted.
+    ///
+    /// Fails with [`LinkError::NoSuchInterface`] where none has the name.
+    pub fn take_up(&mut self) -> Result<(), LinkError> {
+        let index = sys::interface_index_of(&self.socket, &self.interface)
+            .map_err(|_| LinkError::NoSuchInterface(self.interface.clone()))?;
+        sys::admit_station(&self.socket, index, self.mac.0)
+            .and_then(|()| sys::bind_to_interface(&self.socket, index))
+            .map_err(LinkError::io("bind a packet socket"))
     }
 
     /// The name of the interface.
@@ -136,9 +145,11 @@ impl AfPacket {
         self.mac
     }
 
-    /// What the interface is now; `None` if it was removed.
+    /// What the interface is now; `None` if it was removed, even where another one has its name.
     pub fn status(&self) -> Option<Status> {
-        Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP | libc::IFF_RUNNING)
+        let named = sys::interface_index_of(&self.socket, &self.interface).ok();
+        named.filter(|index| sys::bound_interface(&self.socket) == Some(*index))?;
+        Status::of(&self.socket, &self.interface, libc::IFF_UP | libc::IFF_RUNNING)
     }
 
     /// What was lost of the frames that arrived.

@@ -18,14 +18,12 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of the interface that had this name and index in the namespace that `socket` was made in; `None` if it was removed.
-    /// It is running with these of its `IFF_` flags.
-    pub(crate) fn of(socket: &Socket, name: &str, index: u32, running: libc::c_int) -> Option<Status> {
-        // Under the same name there may be another one by now.
-        let now = sys::interface_index_of(socket, name).ok()?;
+    /// Of the interface of this name in the namespace that `socket` was made in; `None` if there is none. It is running
+    /// with these of its `IFF_` flags.
+    pub(crate) fn of(socket: &Socket, name: &str, running: libc::c_int) -> Option<Status> {
         let running = sys::interface_flags(socket, name).ok()? & running == running;
         let mtu = sys::interface_mtu(socket, name).ok()?;
-        (now == index).then_some(Status { running, mtu: mtu.min(IP_PACKET_MAX) })
+        Some(Status { running, mtu: mtu.min(IP_PACKET_MAX) })
     }
 }
 

@@ -43,9 +43,10 @@ pub const HOST_ADDRESSES: [(IpAddr, u8); 2] = [
 ];
 
 /// Moves the calling process, which has no second thread, into namespaces of its own, and makes there what links need.
+/// Gives the kernel's addresses on [`HOST`]: [`HOST_ADDRESSES`], without that of IPv6 where IPv6 is off.
 ///
 /// Fails with [`LinkError::NoNamespaces`] where ordinary users may not do so.
-pub fn isolate() -> Result<(), LinkError> {
+pub fn isolate() -> Result<Vec<IpAddr>, LinkError> {
     let (user, group) = sys::user_and_group();
     sys::enter_new_user_and_network_namespace().map_err(LinkError::NoNamespaces)?;
     become_root(user, group).map_err(LinkError::NoNamespaces)?;
@@ -60,18 +61,66 @@ fn become_root(user: u32, group: u32) -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("0 {group} 1"))
 }
 
-fn furnish() -> io::Result<()> {
+fn furnish() -> io::Result<Vec<IpAddr>> {
     let netlink = Netlink::open()?;
     let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     netlink.set_up(sys::interface_index_of(&socket, "lo")?)?;
     netlink.add_veth([HOST, WIRE])?;
     let host = sys::interface_index_of(&socket, HOST)?;
+    let addresses = give_addresses(|address| netlink.add_address(host, address))?;
+    netlink.set_up(host)?;
+    netlink.set_up(sys::interface_index_of(&socket, WIRE)?)?;
+    Ok(addresses)
+}
+
+/// Gives each of the addresses, but those of IPv6 where that is off: which were given.
+fn give_addresses(give: impl Fn((IpAddr, u8)) -> io::Result<()>) -> io::Result<Vec<IpAddr>> {
+    let mut given = Vec::new();
     for address in HOST_ADDRESSES {
-        match netlink.add_address(host, address) {
-            Err(_) if address.0.is_ipv6() => {}
-            added => added?,
+        match give(address) {
+            Ok(()) => given.push(address.0),
+            Err(error) if address.0.is_ipv6() && is_off(&error) => {}
+            Err(error) => {
+                let what = format!("the address {} on the interface {HOST}: {error}", address.0);
+                return Err(io::Error::new(error.kind(), what));
+            }
         }
     }
-    netlink.set_up(host)?;
-    netlink.set_up(sys::interface_index_of(&socket, WIRE)?)
+    Ok(given)
+}
+
+/// Whether a kernel that has no IPv6, or has it switched off (`disable_ipv6`), says this of an address.
+fn is_off(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EACCES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of it where the kernel says this of every address of a family.
+    fn given(v6: bool, errno: i32) -> io::Result<Vec<IpAddr>> {
+        give_addresses(|(ip, _)| match ip.is_ipv6() == v6 {
+            true => Err(io::Error::from_raw_os_error(errno)),
+            false => Ok(()),
+        })
+    }
+
+    #[test]
+    fn without_ipv6_the_host_has_its_ipv4_address_alone() {
+        let [(v4, _), (v6, _)] = HOST_ADDRESSES;
+        assert_eq!(give_addresses(|_| Ok(())).expect("given"), [v4, v6]);
+        for errno in [libc::EOPNOTSUPP, libc::EAFNOSUPPORT, libc::EACCES] {
+            assert_eq!(given(true, errno).expect("given"), [v4]);
+            given(false, errno).expect_err("IPv4 is never off");
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_given_is_named() {
+        for errno in [libc::EINVAL, libc::ENODEV, libc::EPERM, libc::ENOBUFS] {
+            let error = given(true, errno).expect_err("IPv6 is there");
+            assert!(error.to_string().contains("fd00::1 on the interface host"), "{error}");
+        }
+    }
 }

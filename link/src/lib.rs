@@ -13,6 +13,7 @@
 //! | [`relay`] | a bump in the wire between two interfaces | `CAP_NET_RAW` |
 //! | [`af_packet`] | a station of its own on an interface of the host | `CAP_NET_RAW` |
 //! | [`tun`] | the other end of a TUN or TAP interface | `/dev/net/tun`, and `CAP_NET_ADMIN` to make one |
+//! | [`bell`] | what tells that something became of an interface | nothing |
 //! | [`guard`] | ports taken from the kernel | free ports |
 //! | [`isolation`] | namespaces of the process's own, with what links need in them | nothing, where users may |
 //! | [`netns`] | running any of these in another network namespace | `CAP_SYS_ADMIN` |
@@ -21,6 +22,7 @@
 #![deny(unsafe_code)]
 
 pub mod af_packet;
+pub mod bell;
 mod bpf;
 mod error;
 pub mod guard;
@@ -41,6 +43,7 @@ pub mod tun;
 pub mod virtual_link;
 
 pub use af_packet::AfPacket;
+pub use bell::Bell;
 pub use error::LinkError;
 pub use guard::{Guards, PortGuard, Protocol};
 pub use impair::{Bursts, Impairer, Impairments};

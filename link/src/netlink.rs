@@ -1,7 +1,7 @@
 //! What interfaces are made, given and told to be, asked of the kernel by `rtnetlink` messages.
 //!
-//! Owns the few messages that the links need, as bytes; knows nothing of what the interfaces are for. Each is answered
-//! with an errno, 0 for done, before the call that sent it is over.
+//! Owns the few messages that the links need, as bytes; knows nothing of what the interfaces are for. Each is answered,
+//! most with an errno, 0 for done, before the call that sent it is over.
 //!
 //! ```text
 //! length      | type  | flags | number      | 0           | family, prefix, ... | attributes: length, type, value ...
@@ -65,9 +65,34 @@ impl Netlink {
         self.ask(libc::RTM_NEWLINK, 0, &body)
     }
 
+    /// Frames that were to leave by the interface of this index and were dropped, so far: of a TUN or TAP interface, those
+    /// that its queue had no room for.
+    pub(crate) fn frames_dropped(&self, index: u32) -> io::Result<u64> {
+        let mut body = vec![0; 4];
+        body.extend(index.to_ne_bytes());
+        body.extend(COUNTERS_FILTER.to_ne_bytes());
+        let told = self.exchange(libc::RTM_GETSTATS, 0, &body)?;
+        let mut rest = told.get(COUNTERS_HEADER_LEN..).unwrap_or_default();
+        while let Some([l0, l1, k0, k1]) = rest.first_chunk() {
+            let length = usize::from(u16::from_ne_bytes([*l0, *l1])).max(ATTRIBUTE_HEADER_LEN);
+            if u16::from_ne_bytes([*k0, *k1]) == COUNTERS {
+                let at = ATTRIBUTE_HEADER_LEN + DROPPED_AT;
+                let count = rest.get(at..).and_then(|rest| rest.first_chunk());
+                return count.map(|count| u64::from_ne_bytes(*count)).ok_or(cut_short());
+            }
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        Err(cut_short())
+    }
+
     /// Carries out one request.
     fn ask(&self, kind: u16, flags: libc::c_int, body: &[u8]) -> io::Result<()> {
-        let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags) as u16;
+        self.exchange(kind, libc::NLM_F_ACK | flags, body).map(drop)
+    }
+
+    /// Sends one request. What comes back behind the header of the answer.
+    fn exchange(&self, kind: u16, flags: libc::c_int, body: &[u8]) -> io::Result<Vec<u8>> {
+        let flags = (libc::NLM_F_REQUEST | flags) as u16;
         let mut message = ((HEADER_LEN + body.len()) as u32).to_ne_bytes().to_vec();
         message.extend(kind.to_ne_bytes());
         message.extend(flags.to_ne_bytes());
@@ -76,13 +101,21 @@ impl Netlink {
         self.socket.send(&message)?;
         let mut answer = [0; ANSWER_MAX];
         let length = (&self.socket).read(&mut answer)?;
-        let errno = answer[..length].get(HEADER_LEN..).and_then(|rest| rest.first_chunk());
-        match errno.map(|errno| i32::from_ne_bytes(*errno)) {
-            Some(0) => Ok(()),
-            Some(errno) => Err(io::Error::from_raw_os_error(-errno)),
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        let (header, rest) = answer[..length].split_first_chunk::<HEADER_LEN>().ok_or(cut_short())?;
+        let kind = u16::from_ne_bytes([header[4], header[5]]);
+        if i32::from(kind) == libc::NLMSG_ERROR {
+            match rest.first_chunk().map(|errno| i32::from_ne_bytes(*errno)).ok_or(cut_short())? {
+                0 => {}
+                errno => return Err(io::Error::from_raw_os_error(-errno)),
+            }
         }
+        Ok(rest.to_vec())
     }
+}
+
+/// An answer that ends before it is over.
+fn cut_short() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
 }
 
 /// The fixed part of a request about the interface of this index, and which of its flags are to be set.
@@ -106,9 +139,16 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 
 /// The attribute of a veth's data that says what the other end is to be.
 const VETH_INFO_PEER: u16 = 1;
+/// The counters of an interface (`IFLA_STATS_LINK_64`), as an attribute and as what is asked for.
+const COUNTERS: u16 = 1;
+const COUNTERS_FILTER: u32 = 1 << (COUNTERS - 1);
+/// Octets before the attributes of an answer about counters.
+const COUNTERS_HEADER_LEN: usize = 12;
+/// Where in the counters that of the frames is that were dropped on their way out: the eighth.
+const DROPPED_AT: usize = 7 * 8;
 /// Octets of the header of a message.
 const HEADER_LEN: usize = 16;
 /// Octets of the header of an attribute.
 const ATTRIBUTE_HEADER_LEN: usize = 4;
-/// The longest answer that is looked at: an errno, and the request that it is about.
+/// The longest answer that is looked at: an errno and the request that it is about, or counters.
 const ANSWER_MAX: usize = 512;

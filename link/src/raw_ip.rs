@@ -162,6 +162,19 @@ impl RawIp {
         self.mtu
     }
 
+    /// Where the interface that the link is bound to was removed, and another one has its name by now, binds it to that one.
+    pub fn follow_interface(&mut self) -> io::Result<()> {
+        let Some(name) = &self.interface else { return Ok(()) };
+        let Ok(index) = sys::interface_index_of(&self.sender, name) else { return Ok(()) };
+        if index != self.scope_id {
+            for socket in self.receivers.iter().map(|receiver| &receiver.socket).chain([&self.sender]) {
+                socket.bind_device(Some(name.as_bytes()))?;
+            }
+            self.scope_id = index;
+        }
+        Ok(())
+    }
+
     /// Looks at the interface again: its MTU, if that is another one by now.
     pub fn look_at_mtu(&mut self) -> Option<usize> {
         let now = mtu_of(&self.sender, self.owner.as_deref()?).ok()?;

@@ -23,9 +23,10 @@
 //! - **While it is down** nothing comes but what waited before, and what is sent is refused (`EIO`). The host loses its IPv6
 //!   addresses there for good, as on any interface, and keeps those of IPv4.
 //! - **What waits is limited** by the interface's queue, 500 frames of any length (`txqueuelen`). What the host sends
-//!   beyond it is lost, and counted by the host alone (`ip -s link`, dropped). To be sent there is no queue: it arrives
-//!   before the call is over.
-//! - **Once it is removed**, every call fails (`EBADFD`), for good. The link is silent then; [`Tun::status`] tells.
+//!   beyond it is lost, and counted by the interface (`ip -s link`, dropped), whom [`Tun::lost`] asks. To be sent there is
+//!   no queue: it arrives before the call is over.
+//! - **Once it is removed**, every call fails (`EBADFD`). The link is silent then, and [`Tun::status`] tells. A persistent
+//!   one that comes under its name it [takes up](Tun::take_up), where it was told that name.
 //! - **Segments come as long as the host can make them**, up to 64 KiB, with a partial checksum, and leave as they are: they
 //!   never meet a wire, unless the host forwards them, and then it cuts them. The kernel tells with each
 //!   (`IFF_VNET_HDR`), and [`Received::checksums`] passes it on. Without [`Config::offload`] none is longer than the
@@ -62,13 +63,15 @@ use crate::sys;
 #[derive(Debug)]
 pub struct Tun {
     interface: String,
-    index: u32,
-    offload: Offload,
+    config: Config,
     device: File,
     /// To ask after the interface with, where it is.
     socket: Socket,
+    netlink: Netlink,
     buffer: Box<[u8]>,
-    oversized: u64,
+    /// Frames that the interface has dropped when it was asked last.
+    dropped: u64,
+    lost: Lost,
 }
 
 /// Which interface, and what it is to be. The default is a new TUN interface that nobody has given an address.
@@ -111,57 +114,78 @@ impl Tun {
         let mut open = OpenOptions::new();
         let open = open.read(true).write(true).custom_flags(libc::O_NONBLOCK);
         let device = open.open("/dev/net/tun").map_err(LinkError::NoTunDevice)?;
-        let layer = match config.layer {
+        let mut tun = Tun {
+            interface: String::new(),
+            config: config.clone(),
+            device,
+            socket: Socket::new(Domain::UNIX, Type::DGRAM, None).map_err(LinkError::io("open a socket"))?,
+            netlink: Netlink::open().map_err(LinkError::io("open a netlink socket"))?,
+            buffer: vec![0; offload::LEN + FRAME_MAX + 1].into(),
+            dropped: 0,
+            lost: Lost::default(),
+        };
+        tun.begin()?;
+        Ok(tun)
+    }
+
+    /// Takes up the persistent interface that has the name of the link's now, where the one that the link was on was
+    /// removed. What was registered stays so, and what was counted.
+    ///
+    /// Fails as [`Tun::open`] does, and with [`LinkError::NoSuchInterface`] where none has the name, or the name was the
+    /// kernel's choice: who has it now was not asked for.
+    pub fn take_up(&mut self) -> Result<(), LinkError> {
+        let there = sys::interface_index_of(&self.socket, &self.interface).is_ok();
+        if !there || self.config.name.is_none() {
+            return Err(LinkError::NoSuchInterface(self.interface.clone()));
+        }
+        self.begin()
+    }
+
+    /// Becomes the other end of the interface, and makes it what it is to be.
+    fn begin(&mut self) -> Result<(), LinkError> {
+        let layer = match self.config.layer {
             Layer::Ip => libc::IFF_TUN,
             Layer::Ethernet => libc::IFF_TAP,
         };
-        let asked = config.name.as_ref().map_or("", InterfaceName::as_str);
-        let interface = sys::become_interface(&device, asked, layer | libc::IFF_NO_PI | libc::IFF_VNET_HDR)
-            .map_err(|source| match source.raw_os_error() {
-            // In use, or not of this kind.
-            Some(libc::EBUSY | libc::EINVAL) => LinkError::InterfaceTaken(asked.to_owned()),
-            _ => LinkError::privileged("make or take a TUN or TAP interface", "CAP_NET_ADMIN")(source),
+        let asked = self.config.name.as_ref().map_or("", InterfaceName::as_str);
+        let kind = layer | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+        self.interface = sys::become_interface(&self.device, asked, kind).map_err(|source| {
+            match source.raw_os_error() {
+                // In use, or not of this kind.
+                Some(libc::EBUSY | libc::EINVAL) => LinkError::InterfaceTaken(asked.to_owned()),
+                _ => LinkError::privileged("make or take a TUN or TAP interface", "CAP_NET_ADMIN")(source),
+            }
         })?;
-        let offloads = if config.offload { OFFLOADS } else { 0 };
-        let prepare = || {
+        let offloads = if self.config.offload { OFFLOADS } else { 0 };
+        let mut prepare = || {
             // Who had it before may have left it otherwise.
-            sys::set_header_length(&device, offload::LEN)?;
-            sys::set_offloads(&device, offloads)?;
-            let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
-            let index = sys::interface_index_of(&socket, &interface)?;
-            Ok((socket, index))
+            sys::set_header_length(&self.device, offload::LEN)?;
+            sys::set_offloads(&self.device, offloads)?;
+            let index = sys::interface_index_of(&self.socket, &self.interface)?;
+            self.dropped = self.netlink.frames_dropped(index)?;
+            Ok(index)
         };
-        let (socket, index) = prepare().map_err(LinkError::io("prepare a TUN or TAP interface"))?;
-        let mut tun = Tun {
-            interface,
-            index,
-            offload: if config.offload { Self::OFFLOAD } else { Offload::default() },
-            device,
-            socket,
-            buffer: vec![0; offload::LEN + FRAME_MAX + 1].into(),
-            oversized: 0,
-        };
-        tun.furnish(config)?;
-        Ok(tun)
+        let index = prepare().map_err(LinkError::io("prepare a TUN or TAP interface"))?;
+        self.furnish(index)
     }
 
     /// What it does, unless told otherwise, for the segments that it is given: everything.
     pub const OFFLOAD: Offload = Offload { checksums: true, segmentation: IP_PACKET_MAX as u32 };
 
     /// Gives the interface what it is to have, and brings it up.
-    fn furnish(&mut self, config: &Config) -> Result<(), LinkError> {
-        let netlink = Netlink::open().map_err(LinkError::io("open a netlink socket"))?;
+    fn furnish(&mut self, index: u32) -> Result<(), LinkError> {
+        let Tun { config, netlink, .. } = &*self;
         if let Some(mtu) = config.mtu {
-            let set = netlink.set_mtu(self.index, mtu);
+            let set = netlink.set_mtu(index, mtu);
             set.map_err(LinkError::privileged("set the MTU of an interface", "CAP_NET_ADMIN"))?;
         }
         for address in &config.host_addresses {
-            let added = netlink.add_address(self.index, *address);
+            let added = netlink.add_address(index, *address);
             added.map_err(LinkError::privileged("give an interface an address", "CAP_NET_ADMIN"))?;
         }
         // An owner without privilege may not even say what is so already.
         if self.status().is_none_or(|status| !status.running) {
-            let up = netlink.set_up(self.index);
+            let up = netlink.set_up(index);
             up.map_err(LinkError::privileged("bring an interface up", "CAP_NET_ADMIN"))?;
         }
         Ok(())
@@ -174,18 +198,26 @@ impl Tun {
 
     /// What it does for the segments that it is given.
     pub fn offload(&self) -> Offload {
-        self.offload
+        if self.config.offload { Self::OFFLOAD } else { Offload::default() }
     }
 
-    /// What the interface is now; `None` if it was removed.
+    /// What the interface is now; `None` if it was removed, even where another one has its name.
     pub fn status(&self) -> Option<Status> {
+        sys::interface_of(&self.device).filter(|name| *name == self.interface)?;
         // The carrier is ours, though the kernel may take a moment to say so.
-        Status::of(&self.socket, &self.interface, self.index, libc::IFF_UP)
+        Status::of(&self.socket, &self.interface, libc::IFF_UP)
     }
 
-    /// What was lost of the frames that arrived. Those that did not fit its queue the interface counts: `ip -s link`.
-    pub fn lost(&self) -> Lost {
-        Lost { oversized: self.oversized, ..Lost::default() }
+    /// What was lost of the frames that arrived, or should have.
+    pub fn lost(&mut self) -> Lost {
+        let index = sys::interface_index_of(&self.socket, &self.interface);
+        // Of one that was removed, what came after the last look is not known.
+        if let Ok(dropped) = index.and_then(|index| self.netlink.frames_dropped(index)) {
+            let more = dropped.saturating_sub(self.dropped) as u32;
+            self.lost.overflowed = self.lost.overflowed.wrapping_add(more);
+            self.dropped = dropped;
+        }
+        self.lost
     }
 
     /// Has `registry` report, under `token`, when there is something to receive.
@@ -235,7 +267,7 @@ impl Tun {
             };
             // What does not fit is cut off without a word.
             let Some(header) = self.buffer.first_chunk().filter(|_| length < self.buffer.len()) else {
-                self.oversized += 1;
+                self.lost.oversized += 1;
                 continue;
             };
             return Ok(Some((offload::LEN..length, offload::policy(header))));

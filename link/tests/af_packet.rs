@@ -220,8 +220,29 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     resolve(&mut link, &far);
     near.ip("link delete wire");
     assert_eq!(link.status(), None);
-    near.ip("link add wire type veth peer name other");
-    assert_eq!(link.status(), None, "another one under its name");
+    let error = link.take_up().expect_err("there is none");
+    assert!(matches!(&error, LinkError::NoSuchInterface(name) if name == "wire"), "{error}");
+}
+
+#[test]
+fn an_interface_that_comes_under_the_name_of_one_that_was_removed_is_taken_up() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let mut link = station(&near);
+    wait_for_carrier(&link);
+    // Even under the same number it is another.
+    for index in [77, 78] {
+        near.ip("link delete wire");
+        near.ip(&format!("link add wire index {index} type veth peer name wire netns {}", far.namespace));
+        far.ip(&format!("address add {}/24 dev wire", far.address));
+        far.ip("link set wire up");
+        near.ip("link set wire up");
+        assert_eq!(link.status(), None, "another one under its name");
+        assert_eq!(link.recv().expect("nothing comes"), None);
+        link.take_up().expect("there is one");
+        wait_for_carrier(&link);
+        resolve(&mut link, &far);
+    }
 }
 
 #[test]

@@ -172,6 +172,70 @@ fn an_interface_that_goes_down_and_is_removed_is_seen_to() {
     assert_eq!(link.status(), None);
     assert!(matches!(link.send(&hello, None), Err(SendError::Io(_))));
     assert_eq!(link.recv().expect("nothing comes"), None);
+    assert!(matches!(link.take_up(), Err(LinkError::NoSuchInterface(name)) if name == "t0"));
+}
+
+#[test]
+fn a_persistent_interface_that_comes_under_the_name_of_one_that_was_removed_is_taken_up() {
+    for layer in [Layer::Ip, Layer::Ethernet] {
+        let Some((_world, host)) = host() else { return };
+        let mut link = open(&host, &Config { mtu: Some(1400), offload: false, ..config(layer) });
+        let kind = if layer == Layer::Ip { "tun" } else { "tap" };
+        for _ in 0..2 {
+            host.ip("link delete t0");
+            host.ip(&format!("tuntap add dev t0 mode {kind}"));
+            assert_eq!(link.status(), None, "another one under its name");
+            assert_eq!(link.recv().expect("nothing comes"), None);
+            link.take_up().expect("there is one");
+            assert_eq!(link.status(), Some(Status { running: true, mtu: 1400 }));
+            host.run(|| UdpSocket::bind("10.80.0.1:0")).expect("the host has its address again");
+            // It says something by itself.
+            wait_for(&mut link, "a packet", |packet| (!packet.is_empty()).then_some(()));
+        }
+    }
+}
+
+#[test]
+fn a_name_that_was_the_kernels_choice_is_not_taken_up() {
+    let Some((_world, host)) = host() else { return };
+    let mut link = open(&host, &Config { name: None, ..config(Layer::Ip) });
+    host.ip("link delete tun0");
+    host.ip("tuntap add dev tun0 mode tun");
+    assert!(matches!(link.take_up(), Err(LinkError::NoSuchInterface(name)) if name == "tun0"));
+    assert_eq!(link.status(), None);
+}
+
+#[test]
+fn what_does_not_fit_the_queue_of_the_interface_is_counted() {
+    let Some((_world, host)) = host() else { return };
+    let mut link = open(&host, &config(Layer::Ip));
+    let kernel = host.run(|| UdpSocket::bind("10.80.0.1:0")).expect("bound");
+    let flood = |link: &mut Tun| {
+        let sent = 1000;
+        for _ in 0..sent {
+            kernel.send_to(b"flood", "10.80.0.7:9").expect("sent");
+        }
+        let mut received = 0;
+        while let Some(packet) = link.recv().expect("received") {
+            received += u32::from(packet.frame[0] >> 4 == 4);
+        }
+        assert!(received > 0, "a queue has room for some");
+        sent - received
+    };
+    assert_eq!(link.lost().overflowed, 0);
+    let lost = flood(&mut link);
+    assert!(lost > 0, "a queue of 500 frames took 1000");
+    // The kernel may have said something by itself meanwhile.
+    let told = link.lost().overflowed;
+    assert!((lost..lost + 10).contains(&told), "{told} are told of {lost}");
+
+    // Another interface begins to count anew, and the link goes on.
+    host.ip("link delete t0");
+    assert_eq!(link.lost().overflowed, told);
     host.ip("tuntap add dev t0 mode tun");
-    assert_eq!(link.status(), None, "another one under its name");
+    link.take_up().expect("there is one");
+    assert_eq!(link.lost().overflowed, told);
+    let more = flood(&mut link);
+    let all = link.lost().overflowed;
+    assert!((told + more..told + more + 10).contains(&all), "{all} are told of {told} and {more}");
 }

@@ -43,6 +43,25 @@ export function tcpStateOf(name: string): TcpState | undefined {
   return state === TcpState.UNSPECIFIED ? undefined : state;
 }
 
+/** The phase of a connection's life that a state, by its name, belongs to. */
+export function phaseOf(state: string): "listen" | "opening" | "open" | "closing" | "wait" | "closed" | "other" {
+  return PHASES[state] ?? "other";
+}
+
+const PHASES: Record<string, ReturnType<typeof phaseOf>> = {
+  LISTEN: "listen",
+  "SYN-SENT": "opening",
+  "SYN-RECEIVED": "opening",
+  ESTABLISHED: "open",
+  "FIN-WAIT-1": "closing",
+  "FIN-WAIT-2": "closing",
+  "CLOSE-WAIT": "closing",
+  CLOSING: "closing",
+  "LAST-ACK": "closing",
+  "TIME-WAIT": "wait",
+  CLOSED: "closed",
+};
+
 /** `CONNECTED` and the like. */
 export function socketStateName(state: SocketState): string {
   return dashed(SocketState[state]);

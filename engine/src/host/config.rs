@@ -126,7 +126,7 @@ pub enum LinkState {
     Up,
     /// It does not.
     Down,
-    /// It does not, and never will again.
+    /// It does not: there is none for now.
     Gone,
 }
 
@@ -137,7 +137,7 @@ pub enum LinkChange {
     Up,
     /// It carries none: what would be sent is lost, as on a wire that was cut.
     Down,
-    /// It carries none, and never will again: calls that would send over it fail with ENETDOWN.
+    /// There is none, until `Up` or `Down` say that it is back: calls that would send over it fail with ENETDOWN.
     Gone,
     /// It carries IP packets of this size now. Connections respect it at once.
     Mtu(usize),

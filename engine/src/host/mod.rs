@@ -368,7 +368,8 @@ impl Engine {
     pub fn handle_link(&mut self, now: Instant, link: LinkId, change: LinkChange) {
         self.begin_input();
         match change {
-            LinkChange::Up if !self.links_gone.contains(&link) => {
+            LinkChange::Up => {
+                self.links_gone.remove(&link);
                 self.links_down.remove(&link);
                 self.begin_claims(now, link);
             }
@@ -376,10 +377,11 @@ impl Engine {
                 self.links_down.insert(link);
                 if change == LinkChange::Gone {
                     self.links_gone.insert(link);
+                } else {
+                    self.links_gone.remove(&link);
                 }
                 self.forget_neighbors(now, link);
             }
-            LinkChange::Up => {}
             LinkChange::Mtu(mtu) => {
                 self.interfaces.iter_mut().filter(|i| i.link == link).for_each(|i| i.mtu = mtu);
                 self.paths.note_change();

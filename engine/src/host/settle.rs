@@ -17,9 +17,10 @@ use crate::tcp::state::{State, Trigger};
 use crate::tcp::timers::TimerKind;
 use crate::time::Instant;
 
-/// Connections that keep the memory that they work with while they have nothing to do: those that work do not get it
-/// anew for each exchange, and those that are idle, however many, do without.
-const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 65_536 };
+/// Connections that keep the memory that they work with, and their place among the timers, while they have nothing to do:
+/// a few flows do not get them anew with every exchange, and those that are idle, however many, do without. No more than
+/// fit into a processor's cache, where one that gives something back is still, and where the next one finds it.
+const WARM_MAX: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 
 impl Engine {
     /// Settles every touched socket.
@@ -109,7 +110,7 @@ impl Engine {
         while self.time_waits.len() > self.shared.limits.time_wait {
             let Some((_, oldest)) = self.time_waits.pop_first() else { return };
             let Some(socket) = self.sockets.get_mut(&oldest) else { continue };
-            if let Phase::TimeWait(record) = &socket.phase {
+            if let (Phase::TimeWait(_), Some(tuple)) = (&socket.phase, socket.tuple()) {
                 let mut cx = self.shared.cx(now);
                 cx.limit_hit(Some(oldest), Limit::TimeWait);
                 tell_closed(
@@ -118,7 +119,7 @@ impl Engine {
                     State::TimeWait,
                     Trigger::Limit,
                     Cause::Limit(Limit::TimeWait),
-                    record.tuple,
+                    tuple,
                 );
                 socket.phase = Phase::Gone;
                 self.touched.push_back(oldest);
@@ -200,15 +201,17 @@ impl Engine {
     }
 
     /// The connection that was touched longest ago gives back what it does not use now, where too many keep that. If it
-    /// uses it still, the next touch brings it back here.
+    /// uses it still, the next touch brings it back here. Its timers do not come up early: by then it is far away.
     fn cool_one(&mut self) {
         if self.warm.len() <= WARM_MAX {
             return;
         }
-        let Some(socket) = self.warm.pop_front().and_then(|id| self.sockets.get_mut(&id)) else { return };
+        let Some(id) = self.warm.pop_front() else { return };
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
         socket.is_warm = false;
         if let Phase::Connection(connection) = &mut socket.phase {
             connection.rest();
+            self.timers.reschedule(id, connection.next_timeout(), &mut socket.registered);
         }
     }
 
@@ -224,34 +227,38 @@ impl Engine {
                     self.doubt_path(now, remote);
                 }
             }
-            // Of a SYN,ACK that nobody answers, the path is no likelier cause than who forged the SYN.
-            Phase::HalfOpen(half) if half.give_up_at <= now => {
-                let cause = Cause::Timer(TimerKind::UserTimeout);
-                cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);
-                tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, half.tuple);
-                socket.phase = Phase::Gone;
-            }
-            Phase::HalfOpen(half) => {
-                half.on_retransmit(now);
-                let syn_ack = half.syn_ack(now);
-                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
-                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
-                let kind = EventKind::Retransmission {
-                    seq: syn_ack.seq.0,
-                    len: 0,
-                    reason: RetransmissionReason::Timeout,
-                };
-                cx.tell_if(Interest::RETRANSMISSIONS, id, || kind);
-                cx.send_stray(syn_ack);
-            }
+            Phase::HalfOpen(_) => self.on_half_open_timeout(now, id),
             Phase::TimeWait(record) => {
-                let mut connection = Connection::thaw_time_wait(record, now);
+                let record = **record;
+                let Some(owner) = socket.owner() else { return };
+                let mut connection = Connection::thaw_time_wait(&record, owner, now);
                 connection.on_timeout(&mut cx);
                 socket.phase = Phase::Connection(Box::new(connection));
             }
             _ => {}
         }
         self.touch(id);
+    }
+
+    /// Nobody answered a SYN,ACK. Of that the path is no likelier cause than who forged the SYN.
+    fn on_half_open_timeout(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let (owner, mut cx) = (socket.owner(), self.shared.cx(now));
+        let (Phase::HalfOpen(half), Some(owner)) = (&mut socket.phase, owner) else { return };
+        if half.give_up_at <= now {
+            let cause = Cause::Timer(TimerKind::UserTimeout);
+            cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);
+            tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, owner.tuple);
+            socket.phase = Phase::Gone;
+            return;
+        }
+        half.on_retransmit(&owner.options, now);
+        let syn_ack = half.syn_ack(&owner, now);
+        cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
+        cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
+        let (seq, reason) = (syn_ack.seq.0, RetransmissionReason::Timeout);
+        cx.tell_if(Interest::RETRANSMISSIONS, id, || EventKind::Retransmission { seq, len: 0, reason });
+        cx.send_stray(syn_ack);
     }
 
     /// Gives a socket's answer to a linger or other wait. Used by `wake` for each kind of waiting call.

@@ -1,7 +1,8 @@
 //! When each socket wants to be looked at: one entry a socket, the earliest first.
 //!
 //! A deadline that moves later leaves its entry where it is: when that comes up, it is seen to be early and moves. So the
-//! timers that are set anew with every segment cost nothing.
+//! timers that are set anew with every segment cost nothing. Of a socket that has nothing more to do for now the entry
+//! moves at once: to look at the socket again, when much else happened meanwhile, costs more.
 
 use alloc::collections::BTreeSet;
 
@@ -28,6 +29,21 @@ impl Agenda {
             }
             self.0.insert((deadline, socket));
         }
+    }
+
+    /// Sees to it that the socket's entry, at `registered` if it has one, is at `deadline`, or that there is none.
+    pub(crate) fn reschedule(
+        &mut self,
+        socket: SocketId,
+        deadline: Option<Instant>,
+        registered: &mut Option<Instant>,
+    ) {
+        if *registered != deadline
+            && let Some(at) = registered.take()
+        {
+            self.0.remove(&(at, socket));
+        }
+        self.schedule(socket, deadline, registered);
     }
 
     /// The earliest entry.

@@ -19,6 +19,15 @@ pub(crate) fn bind_to_interface(socket: &Socket, index: u32) -> io::Result<()> {
     socket.bind(&address)
 }
 
+/// The index of the interface that a packet socket is bound to; `None` once that was removed.
+pub(crate) fn bound_interface(socket: &Socket) -> Option<u32> {
+    let address = socket.local_addr().ok()?;
+    // SAFETY: behind the pointer is the storage of any address: larger than a `sockaddr_ll`, as aligned, and no octet of
+    // it unset.
+    let index = unsafe { (*address.as_ptr().cast::<libc::sockaddr_ll>()).sll_ifindex };
+    u32::try_from(index).ok()
+}
+
 /// Has a packet socket not show what this host itself sends there (`PACKET_IGNORE_OUTGOING`), and say and be told with
 /// each frame what of it is left to hardware (`PACKET_VNET_HDR`).
 pub(crate) fn frames_from_outside_with_their_offloads(socket: &Socket) -> io::Result<()> {

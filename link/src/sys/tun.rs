@@ -19,6 +19,18 @@ pub(crate) fn become_interface(device: &File, name: &str, flags: libc::c_int) ->
     Ok(name.to_string_lossy().into_owned())
 }
 
+/// The name of the interface that `device` is the program's end of; `None` once that was removed.
+pub(crate) fn interface_of(device: &File) -> Option<String> {
+    let mut request = super::interface::named("").ok()?;
+    // SAFETY: TUNGETIFF writes one `ifreq`, which `request` is.
+    if unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNGETIFF as _, &raw mut request) } != 0 {
+        return None;
+    }
+    // SAFETY: the kernel ends the name that it wrote with a zero, within the field.
+    let name = unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) };
+    Some(name.to_string_lossy().into_owned())
+}
+
 /// Says how many octets stand before each frame.
 pub(crate) fn set_header_length(device: &File, octets: usize) -> io::Result<()> {
     let octets = libc::c_int::try_from(octets).map_err(io::Error::other)?;

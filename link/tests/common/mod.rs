@@ -8,9 +8,9 @@ pub mod path;
 pub mod routed;
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -153,6 +153,15 @@ impl Host {
     pub fn ip(&self, arguments: &str) -> String {
         let said = ip(&format!("-n {} {arguments}", self.namespace));
         said.unwrap_or_else(|why| panic!("ip {arguments}: {}", why.trim()))
+    }
+
+    /// Has `ip` carry out one line after another where this host is.
+    pub fn ip_batch(&self, lines: &str) {
+        let mut ip = Command::new("ip");
+        ip.args(["-n", &self.namespace, "-batch", "-"]).stdin(Stdio::piped());
+        let mut ip = ip.spawn().expect("`ip` runs");
+        ip.stdin.take().expect("piped").write_all(lines.as_bytes()).expect("written");
+        assert!(ip.wait().expect("it ends").success(), "ip -batch {lines}");
     }
 
     /// Has the interface `wire` send no more than this, as in `8kbit`, and drop what a short queue does not hold. `None`,

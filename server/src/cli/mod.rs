@@ -8,7 +8,7 @@ mod stacks;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -93,7 +93,10 @@ impl Cli {
             return Ok(vec![outside]);
         }
         let mut inside = outside.local_addr().map_err(refused(&self.listen))?;
-        isolation::isolate().map_err(|error| error.to_string())?;
+        let given = isolation::isolate().map_err(|error| error.to_string())?;
+        if !given.iter().any(IpAddr::is_ipv6) {
+            tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
+        }
         if !inside.ip().is_loopback() && !inside.ip().is_unspecified() {
             // Outside it is an address of the host, which nobody has in here.
             inside = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inside.port());

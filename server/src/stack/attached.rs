@@ -16,7 +16,7 @@ use sockwright_engine::time::Instant;
 use sockwright_engine::wire::ChecksumPolicy;
 use sockwright_link::af_packet::Received;
 use sockwright_link::tun::{self, Layer};
-use sockwright_link::{AfPacket, LinkError, RawIp, Tun};
+use sockwright_link::{AfPacket, Bell, LinkError, RawIp, Tun};
 use sockwright_sim::{Output, StackId};
 
 use super::busy_poll::BusyPoll;
@@ -25,12 +25,16 @@ use super::handle::socket_of;
 use super::host_losses::Losses;
 use super::ports::Ports;
 use super::site::{Goal, Next, Site, SiteOutput};
-use super::wire::{self, BETWEEN_LOOKS, Device, Wire};
+use super::wire::{self, Device, Known, Wire};
 
 /// An engine on links of the host.
 pub(crate) struct Attached {
     engine: Engine,
     links: Vec<Link>,
+    /// It tells that an interface is to be looked at.
+    bell: Bell,
+    /// It may have rung: the poll tells only of changes.
+    rung: bool,
     /// Of a stack that shares its addresses with the host.
     ports: Option<Ports>,
     poll: Poll,
@@ -135,9 +139,14 @@ impl Attached {
     pub(crate) fn open(config: AttachedConfig, ids: IdSource) -> Result<Self, LinkError> {
         let poll = Poll::new().map_err(setup("make a poll"))?;
         let engine = Engine::new(config.engine, config.seed, ids);
+        // Before there is a link: whatever becomes of its interface is heard.
+        let bell = Bell::hang()?;
+        bell.register(poll.registry(), BELL).map_err(setup("hear of changes of interfaces"))?;
         let mut attached = Attached {
             engine,
             links: Vec::new(),
+            bell,
+            rung: false,
             ports: None,
             poll,
             events: Events::with_capacity(64),
@@ -206,7 +215,7 @@ impl Attached {
         for ((destination, prefix), gateway) in station.routes {
             self.engine.add_route(Route { destination, prefix, gateway, link }).map_err(nonsense)?;
         }
-        let place = wire::Place { device, told: Some(status), look_again: self.now + BETWEEN_LOOKS };
+        let place = wire::Place { device, known: Known::of(status), try_again: None };
         self.links.push(Link::new(Wire::Interface(Box::new(place))));
         let change = if status.running { LinkChange::Up } else { LinkChange::Down };
         self.engine.handle_link(self.now, link, change);
@@ -238,7 +247,7 @@ impl Attached {
             match next {
                 Next::AtOnce => {}
                 Next::After(length) => self.sleep(Some(length)),
-                Next::Whenever => self.sleep(Some(BETWEEN_LOOKS)),
+                Next::Whenever => self.sleep(Some(CARRIER_TIME)),
             }
         }
     }
@@ -355,16 +364,19 @@ impl Attached {
 
     /// Tells the engine what became of the links since the last look, and the watchers what was lost there.
     fn look_at_links(&mut self) {
+        let rang = std::mem::take(&mut self.rung) && self.bell.rang();
         for number in 0..self.links.len() {
-            let Link { wire, losses, .. } = &mut self.links[number];
-            let mut changes = wire.changes(self.now);
+            let Link { wire, losses, readable } = &mut self.links[number];
+            let due = rang || wire.try_again().is_some_and(|at| at <= self.now);
+            let changes = if due { wire.changes(self.now) } else { Vec::new() };
+            // Of what waited on an interface before, nothing is told again.
+            *readable |= !changes.is_empty();
             if losses.next_look().is_some_and(|at| at <= self.now) {
                 let told = losses
                     .look(self.now, wire.lost())
                     .into_iter()
                     .map(|(loss, frames)| SiteOutput::FramesLost { at: self.now, what: loss.name(), frames });
                 self.outputs.extend(told);
-                changes.extend(wire.change_of_address());
             }
             for change in changes {
                 self.engine.handle_link(self.now, LinkId(number as u32), change);
@@ -469,7 +481,7 @@ impl Site for Attached {
             self.engine.handle_timeout(self.now);
             self.drain();
         }
-        let looks = self.links.iter().flat_map(|link| [link.wire.look_again(), link.losses.next_look()]);
+        let looks = self.links.iter().flat_map(|link| [link.wire.try_again(), link.losses.next_look()]);
         let looks = looks.flatten();
         match self.engine.poll_timeout().into_iter().chain(looks).chain(self.alarm).min() {
             _ if !all_taken => Next::AtOnce,
@@ -527,6 +539,7 @@ impl Site for Attached {
             },
         );
         for event in &self.events {
+            self.rung |= event.token() == BELL;
             if let Some(link) = self.links.get_mut(event.token().0) {
                 link.readable = true;
             }
@@ -553,3 +566,5 @@ const GATHERED_MAX: usize = 32 << 10;
 const FRAMES_PER_TURN: usize = 256;
 /// What the waker's readiness is told under; the links have the numbers from 0.
 const WAKE: Token = Token(usize::MAX - 1);
+/// What the bell's is told under.
+const BELL: Token = Token(usize::MAX - 2);

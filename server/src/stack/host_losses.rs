@@ -10,12 +10,11 @@
 //! something came or went since, so that a stack that idles sleeps.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sockwright_engine::time::Instant;
 use sockwright_link::Lost;
 use sockwright_link::raw_ip::SendError;
-
-use super::wire::BETWEEN_LOOKS;
 
 /// Why the host lost a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,10 +107,12 @@ impl Losses {
     }
 }
 
+/// How often what links have counted is looked at, at most.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn at(millis: u64) -> Instant {
         Instant::ZERO + Duration::from_millis(millis)

@@ -15,7 +15,7 @@ use sockwright_sim::{Output, StackId};
 use super::StackHandle;
 use super::command::{Advance, AdvanceError, Advanced, Stop};
 use super::site::{Goal, Next, Site, SiteOutput};
-use super::turn::spawn_site;
+use super::turn::{LINGER, spawn_site};
 use crate::hub::{Hub, HubConfig};
 
 const STACK: StackId = StackId(0);
@@ -29,6 +29,11 @@ struct Scripted {
     /// Each call, and whether it only peeks.
     parked: VecDeque<(OpId, bool)>,
     outputs: VecDeque<SiteOutput>,
+    /// A message came in the turn that began then, and the thread did not sleep since.
+    told: bool,
+    turned: std::time::Instant,
+    /// Hears of each sleep after a message, and how long after the turn began it comes.
+    sleeps: mpsc::Sender<Duration>,
 }
 
 impl Scripted {
@@ -50,7 +55,11 @@ impl Scripted {
 }
 
 impl Site for Scripted {
-    fn tick(&mut self) {}
+    fn tick(&mut self) {
+        if !self.told {
+            self.turned = std::time::Instant::now();
+        }
+    }
 
     fn now(&self) -> Instant {
         Instant::ZERO
@@ -110,7 +119,9 @@ impl Site for Scripted {
         self.serve();
     }
 
-    fn called(&mut self) {}
+    fn called(&mut self) {
+        self.told = true;
+    }
 
     fn work(&mut self) -> Next {
         self.serve();
@@ -142,12 +153,24 @@ impl Site for Scripted {
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {
+        if std::mem::take(&mut self.told) {
+            // Most tests do not want to know.
+            _ = self.sleeps.send(self.turned.elapsed());
+        }
         std::thread::park_timeout(at_most.unwrap_or(Duration::from_millis(1)));
     }
 }
 
 /// A thread with room for so many calls, and where its octets come from.
 fn start(room: usize) -> (StackHandle, super::ThreadHandle, Arc<Hub>, mpsc::Sender<u8>) {
+    start_telling(room, mpsc::channel().0)
+}
+
+/// The like, which tells of its sleeps.
+fn start_telling(
+    room: usize,
+    sleeps: mpsc::Sender<Duration>,
+) -> (StackHandle, super::ThreadHandle, Arc<Hub>, mpsc::Sender<u8>) {
     let hub = Hub::new(HubConfig::default());
     let (octets, site_octets) = mpsc::channel();
     let site = Scripted {
@@ -155,6 +178,9 @@ fn start(room: usize) -> (StackHandle, super::ThreadHandle, Arc<Hub>, mpsc::Send
         restored: VecDeque::new(),
         parked: VecDeque::new(),
         outputs: VecDeque::new(),
+        told: false,
+        turned: std::time::Instant::now(),
+        sleeps,
     };
     let ending = {
         let hub = Arc::clone(&hub);
@@ -262,5 +288,16 @@ async fn a_full_queue_makes_callers_wait_and_loses_none() {
     }
     for ended in calls.join_all().await {
         assert_eq!(ended.unwrap_err().errno, Errno::EINVAL);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_that_was_told_something_looks_for_more_before_it_sleeps() {
+    let (sleeps, slept) = mpsc::channel();
+    let (stack, _thread, _hub, _octets) = start_telling(8, sleeps);
+    for _ in 0..50 {
+        assert!(stack.inspect(SOCKET).await.unwrap().value.is_none());
+        let looked = slept.recv_timeout(Duration::from_secs(10)).expect("it looks for ever");
+        assert!(looked >= LINGER, "it slept after {looked:?}");
     }
 }

@@ -648,7 +648,7 @@ fn named(
 /// Rounds of frames and workloads in one turn.
 const ROUNDS_PER_TURN: usize = 64;
 /// How long a thread looks for the next message before it sleeps: a client that waits for each answer calls again within it.
-const LINGER: Duration = Duration::from_micros(100);
+pub(super) const LINGER: Duration = Duration::from_micros(100);
 /// Messages carried out in one turn.
 const COMMANDS_PER_TURN: usize = 256;
 /// Calls that may wait for their turn to receive from one socket.

@@ -5,12 +5,12 @@ use std::io;
 use std::time::Duration;
 
 use mio::{Registry, Token};
-use sockwright_engine::host::{Errno, LinkChange, Offload};
+use sockwright_engine::host::{Errno, LinkChange, LinkState, Offload};
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
 use sockwright_link::af_packet::Received;
 use sockwright_link::raw_ip::{Checksums, SendError};
-use sockwright_link::{AfPacket, Lost, RawIp, Status, Tun};
+use sockwright_link::{AfPacket, LinkError, Lost, RawIp, Status, Tun};
 
 /// A link of the host.
 pub(super) enum Wire {
@@ -20,13 +20,19 @@ pub(super) enum Wire {
     Interface(Box<Place>),
 }
 
-/// A place on an interface, which may go down, change or be removed.
+/// A place on an interface, which may go down, change, be removed and come back.
 pub(super) struct Place {
     pub(super) device: Device,
-    /// What the engine knows of the interface; `None`: that it was removed.
-    pub(super) told: Option<Status>,
-    /// When it is looked at again.
-    pub(super) look_again: Instant,
+    pub(super) known: Known,
+    /// An interface came back that cannot be taken up, for now: when that is tried again.
+    pub(super) try_again: Option<Instant>,
+}
+
+/// What the engine knows of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    state: LinkState,
+    mtu: usize,
 }
 
 /// What there is to have on an interface.
@@ -70,7 +76,15 @@ impl Device {
         }
     }
 
-    fn lost(&self) -> Lost {
+    /// Takes up the interface that has the name of one that was removed.
+    fn take_up(&mut self) -> Result<(), LinkError> {
+        match self {
+            Device::Packet(packet) => packet.take_up(),
+            Device::Tun(tun) => tun.take_up(),
+        }
+    }
+
+    fn lost(&mut self) -> Lost {
         match self {
             Device::Packet(packet) => packet.lost(),
             Device::Tun(tun) => tun.lost(),
@@ -116,18 +130,10 @@ impl Wire {
     }
 
     /// What was lost of what arrived.
-    pub(super) fn lost(&self) -> Lost {
+    pub(super) fn lost(&mut self) -> Lost {
         match self {
             Wire::RawIp(raw) => raw.lost(),
             Wire::Interface(place) => place.device.lost(),
-        }
-    }
-
-    /// What became of an address of the host, where there is no interface of the stack's own to look at.
-    pub(super) fn change_of_address(&mut self) -> Option<LinkChange> {
-        match self {
-            Wire::RawIp(raw) => raw.look_at_mtu().map(LinkChange::Mtu),
-            Wire::Interface(_) => None,
         }
     }
 
@@ -150,13 +156,13 @@ impl Wire {
     pub(super) fn is_running(&self) -> bool {
         match self {
             Wire::RawIp(_) => true,
-            Wire::Interface(place) => place.told.is_some_and(|status| status.running),
+            Wire::Interface(place) => place.known.state == LinkState::Up,
         }
     }
 
     /// Whether its interface was removed, as far as the engine knows.
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Wire::Interface(place) if place.told.is_none())
+        matches!(self, Wire::Interface(place) if place.known.state == LinkState::Gone)
     }
 
     /// The interface of the host that it is on.
@@ -167,33 +173,72 @@ impl Wire {
         }
     }
 
-    /// When [`Wire::changes`] wants to be called next. An interface that was removed is not looked at any more.
-    pub(super) fn look_again(&self) -> Option<Instant> {
+    /// When [`Wire::changes`] wants to be called, even where nothing became of an interface.
+    pub(super) fn try_again(&self) -> Option<Instant> {
         match self {
             Wire::RawIp(_) => None,
-            Wire::Interface(place) => place.told.map(|_| place.look_again),
+            Wire::Interface(place) => place.try_again,
         }
     }
 
-    /// What became of it since the last look, once a second.
+    /// What became of it since the last look. An interface that was removed is taken up again where there is one of its
+    /// name by now.
     pub(super) fn changes(&mut self, now: Instant) -> Vec<LinkChange> {
-        match self {
-            Wire::Interface(place) if place.told.is_some() && place.look_again <= now => {
-                place.look_again = now + BETWEEN_LOOKS;
-                let before = std::mem::replace(&mut place.told, place.device.status());
-                changes(before, place.told)
+        let place = match self {
+            Wire::RawIp(raw) => {
+                if let Err(error) = raw.follow_interface() {
+                    tracing::warn!(%error, address = %raw.address(), "an interface that came back cannot be used");
+                }
+                return raw.look_at_mtu().map(LinkChange::Mtu).into_iter().collect();
             }
-            _ => Vec::new(),
+            Wire::Interface(place) => place,
+        };
+        let mut changes = place.known.learn(place.device.status());
+        let tried_before = place.try_again.take().is_some();
+        if place.known.state == LinkState::Gone {
+            match place.device.take_up() {
+                Ok(()) => changes.extend(place.known.learn(place.device.status())),
+                Err(LinkError::NoSuchInterface(_)) => {}
+                // Whoever makes a persistent interface has it open for a moment, and lets go of it without a sound.
+                Err(error) => {
+                    place.try_again = Some(now + BETWEEN_TRIES);
+                    if !tried_before {
+                        let interface = place.device.interface();
+                        tracing::warn!(%error, interface, "an interface that came back cannot be used for now");
+                    }
+                }
+            }
         }
+        changes
     }
 }
 
-fn changes(before: Option<Status>, after: Option<Status>) -> Vec<LinkChange> {
-    let Some(after) = after else { return vec![LinkChange::Gone] };
-    let mtu = before.is_none_or(|before| before.mtu != after.mtu).then_some(LinkChange::Mtu(after.mtu));
-    let state = if after.running { LinkChange::Up } else { LinkChange::Down };
-    let state = before.is_none_or(|before| before.running != after.running).then_some(state);
-    mtu.into_iter().chain(state).collect()
+impl Known {
+    /// What the engine is told of an interface as it is found.
+    pub(super) fn of(status: Status) -> Known {
+        let state = if status.running { LinkState::Up } else { LinkState::Down };
+        Known { state, mtu: status.mtu }
+    }
+
+    /// Takes note of what the interface is now, `None` if it was removed: what is new in that.
+    fn learn(&mut self, status: Option<Status>) -> Vec<LinkChange> {
+        let before = *self;
+        *self = match status {
+            Some(status) => Known::of(status),
+            None => Known { state: LinkState::Gone, ..before },
+        };
+        // One that came back is down until all is known of it.
+        let back = before.state == LinkState::Gone && self.state != LinkState::Gone;
+        let before_it = if back { LinkState::Down } else { before.state };
+        let state = (self.state != before_it).then_some(match self.state {
+            LinkState::Up => LinkChange::Up,
+            LinkState::Down => LinkChange::Down,
+            LinkState::Gone => LinkChange::Gone,
+        });
+        let back = back.then_some(LinkChange::Down);
+        let mtu = (self.mtu != before.mtu).then_some(LinkChange::Mtu(self.mtu));
+        back.into_iter().chain(mtu).chain(state).collect()
+    }
 }
 
 impl fmt::Display for Wire {
@@ -205,8 +250,8 @@ impl fmt::Display for Wire {
     }
 }
 
-/// How often an interface is looked at.
-pub(super) const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How long an interface that cannot be taken up is left alone.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -214,14 +259,30 @@ mod tests {
 
     #[test]
     fn what_became_of_an_interface_is_told_once() {
-        let up = Some(Status { running: true, mtu: 1500 });
+        let up = Status { running: true, mtu: 1500 };
         let down = Some(Status { running: false, mtu: 1500 });
         let large = Some(Status { running: true, mtu: 9000 });
-        assert_eq!(changes(up, up), []);
-        assert_eq!(changes(up, down), [LinkChange::Down]);
-        assert_eq!(changes(down, up), [LinkChange::Up]);
-        assert_eq!(changes(up, large), [LinkChange::Mtu(9000)]);
-        assert_eq!(changes(down, large), [LinkChange::Mtu(9000), LinkChange::Up]);
-        assert_eq!(changes(up, None), [LinkChange::Gone]);
+        let mut known = Known::of(up);
+        assert_eq!(known.learn(Some(up)), []);
+        assert_eq!(known.learn(down), [LinkChange::Down]);
+        assert_eq!(known.learn(down), []);
+        assert_eq!(known.learn(Some(up)), [LinkChange::Up]);
+        assert_eq!(known.learn(large), [LinkChange::Mtu(9000)]);
+        assert_eq!(known.learn(down), [LinkChange::Mtu(1500), LinkChange::Down]);
+        assert_eq!(known.learn(large), [LinkChange::Mtu(9000), LinkChange::Up]);
+    }
+
+    #[test]
+    fn an_interface_that_comes_back_is_down_before_it_is_anything_else() {
+        let up = Status { running: true, mtu: 1500 };
+        let mut known = Known::of(up);
+        assert_eq!(known.learn(None), [LinkChange::Gone]);
+        assert_eq!(known.learn(None), []);
+        assert_eq!(known.learn(Some(Status { running: false, ..up })), [LinkChange::Down]);
+        assert_eq!(known.learn(None), [LinkChange::Gone]);
+        assert_eq!(known.learn(Some(up)), [LinkChange::Down, LinkChange::Up]);
+        assert_eq!(known.learn(None), [LinkChange::Gone]);
+        let large = Some(Status { mtu: 9000, ..up });
+        assert_eq!(known.learn(large), [LinkChange::Down, LinkChange::Mtu(9000), LinkChange::Up]);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use sockwright_proto::v1 as pb;
+use sockwright_proto::v1::{self as pb, attach_request};
 use tonic::{Code, Status};
 
 use crate::rig::station::{as_a_station, attach_beside, on_both_families, with_prefix};
@@ -158,17 +158,74 @@ fn a_removed_interface_is_told_and_nothing_spins() {
         let status = attach_beside(&rig, "late", &[&with_prefix(rig.ours.address)], vec![]).await;
         let status = status.expect_err("there is no interface");
         assert_eq!((status.code(), errno(&status).as_str()), (Code::NotFound, "ENODEV"), "{status}");
-
-        // Another one under its name is not the one that the station was on.
-        rig.ours.ip("link add wire type veth peer name other");
-        rig.ours.ip("link set wire up");
-        rig.ours.ip("link set other up");
-        nothing_spins(&rig, socket).await;
-        assert_eq!(errno(&connect(&rig).await.expect_err("another interface")), "ENETDOWN");
-        attach_beside(&rig, "late", &[&with_prefix(rig.ours.address)], vec![]).await.expect("attached");
-        let detach = pb::DetachRequest { name: "late".into() };
-        rig.networks.clone().detach(detach).await.expect("detached");
         rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
+    });
+}
+
+/// Makes the wire again that was removed, its end on our side with this number, and the address at the other end.
+fn remake_wire(rig: &Rig, index: u32) {
+    let Rig { ours, theirs, .. } = rig;
+    ours.ip(&format!("link add wire index {index} type veth peer name wire netns {}", theirs.namespace));
+    let nodad = if theirs.address.is_ipv6() { " nodad" } else { "" };
+    theirs.ip(&format!("address add {} dev wire{nodad}", with_prefix(theirs.address)));
+    theirs.ip("link set wire up");
+}
+
+#[test]
+fn connections_survive_an_interface_that_is_removed_and_comes_back_under_its_name() {
+    as_a_station(|rig| async move {
+        let mut watch = rig.watch(&[pb::EventKind::LinkChanged]).await;
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        // Even under the same number it is another.
+        for index in [77, 78] {
+            rig.ours.ip("link delete wire");
+            until_link_is(&mut watch, pb::LinkState::Gone, 1500).await;
+            send_into_the_void(&rig, socket).await;
+            nothing_spins(&rig, socket).await;
+            assert_eq!(errno(&connect(&rig).await.expect_err("there is no interface")), "ENETDOWN");
+            remake_wire(&rig, index);
+            until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
+            rig.ours.ip("link set wire up");
+            until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
+            let mut late = [0; 4];
+            kernel.read_exact(&mut late).expect("what waited arrives");
+            assert_eq!(&late, b"lost");
+            exchange(&rig, socket, &mut kernel).await;
+            let (another, kernel) = connected(&rig).await;
+            drop(kernel);
+            rig.close(another).await;
+        }
+        nothing_spins(&rig, socket).await;
+        drop(kernel);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn connections_over_raw_sockets_on_an_interface_follow_it_when_it_comes_back() {
+    on_both_families(|rig| async move {
+        let detach = pb::DetachRequest { name: "wire".into() };
+        rig.networks.clone().detach(detach).await.expect("detached");
+        let raw_ip = pb::RawIp { addresses: vec![rig.ours.address.to_string()], interface: "wire".into() };
+        let link = Some(attach_request::Link::RawIp(raw_ip));
+        let request = pb::AttachRequest { name: "wire".into(), link, ..Default::default() };
+        rig.networks.clone().attach(request).await.expect("attached");
+        let (socket, mut kernel) = connected(&rig).await;
+        exchange(&rig, socket, &mut kernel).await;
+        rig.ours.ip("link delete wire");
+        send_into_the_void(&rig, socket).await;
+        nothing_spins(&rig, socket).await;
+        remake_wire(&rig, 78);
+        let nodad = if rig.ours.address.is_ipv6() { " nodad" } else { "" };
+        rig.ours.ip(&format!("address add {} dev wire{nodad}", with_prefix(rig.ours.address)));
+        rig.ours.ip("link set wire up");
+        let mut late = [0; 4];
+        kernel.read_exact(&mut late).expect("what waited arrives");
+        assert_eq!(&late, b"lost");
+        exchange(&rig, socket, &mut kernel).await;
+        drop(kernel);
+        rig.close(socket).await;
     });
 }
 

@@ -9,6 +9,7 @@ use sockwright_proto::v1 as pb;
 
 use crate::interfaces::{connected, exchange, nothing_spins};
 use crate::rig::station::{as_a_station, on_both_families};
+use crate::rig::tunnel::on_tunnels;
 use crate::rig::{PATIENCE, Rig, content};
 use crate::watch::Watch;
 
@@ -111,4 +112,9 @@ fn a_full_receive_queue_is_told_and_a_connection_over_raw_sockets_goes_on() {
 #[test]
 fn a_full_receive_queue_is_told_and_a_connection_of_a_station_goes_on() {
     as_a_station(a_full_receive_queue);
+}
+
+#[test]
+fn a_full_queue_of_a_tunnel_is_told_and_a_connection_goes_on() {
+    on_tunnels(|tunnel| tunnel, a_full_receive_queue);
 }

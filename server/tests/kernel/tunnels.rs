@@ -66,7 +66,7 @@ fn without_offload_no_frame_is_longer_than_the_mtu() {
 }
 
 #[test]
-fn connections_survive_an_interface_that_goes_down_and_up_and_not_its_removal() {
+fn connections_survive_an_interface_that_goes_down_and_up_and_one_that_comes_back() {
     on_tunnels(
         |tunnel| tunnel,
         |rig| async move {
@@ -94,9 +94,22 @@ fn connections_survive_an_interface_that_goes_down_and_up_and_not_its_removal() 
             until_link_is(&mut watch, pb::LinkState::Gone, 1300).await;
             send_into_the_void(&rig, socket).await;
             nothing_spins(&rig, socket).await;
-            rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
+            let kind = attached_kind(&rig).await;
+            rig.theirs.ip(&format!("tuntap add dev t0 mode {kind}"));
+            until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
+            kernel.read_exact(&mut late).expect("what waited arrives");
+            assert_eq!(&late, b"lost");
+            exchange(&rig, socket, &mut kernel).await;
+            drop(kernel);
+            rig.close(socket).await;
         },
     );
+}
+
+/// The kind of link that the rig's stack is on.
+async fn attached_kind(rig: &Rig) -> String {
+    let stacks = rig.networks.clone().list_stacks(pb::ListStacksRequest::default()).await.expect("listed");
+    stacks.into_inner().stacks[0].link.clone()
 }
 
 #[test]

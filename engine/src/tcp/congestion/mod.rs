@@ -184,6 +184,14 @@ impl Controller {
         }
     }
 
+    /// The handshake took a round trip of `srtt`: the first window is spread over the next.
+    pub(crate) fn on_handshake(&mut self, srtt: Duration) {
+        match self {
+            Controller::LossBased(c) => c.on_handshake(srtt),
+            Controller::Bbr(c) => c.on_handshake(srtt),
+        }
+    }
+
     /// The SYN or the SYN,ACK had to go again.
     pub(crate) fn on_lost_syn(&mut self) {
         match self {

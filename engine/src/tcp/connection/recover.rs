@@ -74,7 +74,7 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
             //# As specified in [RFC3390], the SYN/ACK and the acknowledgment of the SYN/ACK MUST NOT
             //# increase the size of the congestion window.
-            self.snd.syn_acknowledged = news.advances;
+            self.on_syn_acknowledged(news.advances);
             return;
         }
         self.follow_path_search(cx, news.path_probe);
@@ -89,7 +89,14 @@ impl Connection {
     pub(super) fn recover_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         let news = self.update_scoreboard(cx, segment, false);
         self.measure(cx, &news, segment);
-        self.snd.syn_acknowledged = true;
+        self.on_syn_acknowledged(true);
+    }
+
+    fn on_syn_acknowledged(&mut self, is: bool) {
+        self.snd.syn_acknowledged = is;
+        if let Some(srtt) = self.rtt.srtt() {
+            self.congestion.on_handshake(srtt);
+        }
     }
 
     /// Marks what is acknowledged and what is sacked, and gathers what that tells.

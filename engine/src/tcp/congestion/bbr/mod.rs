@@ -373,12 +373,15 @@ impl Bbr {
         }
     }
 
+    pub(super) fn on_handshake(&mut self, srtt: Duration) {
+        self.rate_is_nominal = false;
+        self.pacing_rate = self.rate_for(self.window_rate(srtt), HIGH_GAIN);
+    }
+
     fn set_pacing_rate(&mut self, srtt: Option<Duration>) {
-        if self.rate_is_nominal
-            && let Some(srtt) = srtt
-        {
-            self.rate_is_nominal = false;
-            self.pacing_rate = self.rate_for(self.window_rate(srtt), HIGH_GAIN);
+        // Of a handshake that measured nothing.
+        if let Some(srtt) = srtt.filter(|_| self.rate_is_nominal) {
+            self.on_handshake(srtt);
         }
         let rate = self.rate_for(self.bandwidth.max(), self.pacing_gain());
         if self.is_full() || rate > self.pacing_rate {

@@ -136,6 +136,10 @@ impl LossBased {
         Some(pacing::rate(window, srtt, self.cwnd < self.ssthresh / 2))
     }
 
+    pub(super) fn on_handshake(&mut self, srtt: Duration) {
+        self.srtt = Some(srtt.into());
+    }
+
     pub(super) fn on_ack(&mut self, sample: &Sample) {
         self.srtt = sample.srtt.map(Span::from).or(self.srtt);
         self.start.acked = self.start.acked.saturating_add(sample.acked);
