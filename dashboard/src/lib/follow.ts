@@ -94,13 +94,13 @@ class Following {
       const stacks = [...new Set([near.stack, far.stack])];
       const kinds = [EventKind.FRAME_LOST];
       const ofThePair = (event: Event) => event.kind.case === "frameLost" && pair.isNamedIn(event.kind.value.text);
-      this.#watch({ filter: { stacks, kinds }, delivery: Delivery.LOSSLESS, resume: start }, (lost) => {
-        this.#model.push(lost.filter(ofThePair));
-      });
+      const taken = (lost: Event[]) => this.#model.push(lost.filter(ofThePair));
+      this.#watch({ filter: { stacks, kinds }, delivery: Delivery.LOSSLESS, resume: start }, taken, false);
     });
   }
 
-  #watch(options: WatchOptions, take: (events: Event[]) => void): void {
+  /** `leads`: the state of its line is told. Of two, one does. */
+  #watch(options: WatchOptions, take: (events: Event[]) => void, leads = true): void {
     let over = false;
     const stop = watch(this.#clients.events, options, {
       snapshot: (sockets) => {
@@ -118,7 +118,9 @@ class Following {
         this.#model.gap(gap);
         this.#follower.missed(gap);
       },
-      line: (line) => this.#follower.line(line),
+      line: (line) => {
+        if (leads && !over) this.#follower.line(line);
+      },
     });
     this.#stops.push(() => {
       over = true;
