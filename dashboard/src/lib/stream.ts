@@ -12,7 +12,8 @@ import { create } from "@bufbuild/protobuf";
 import { type Client, ConnectError } from "@connectrpc/connect";
 import type { FilterSchema, Position, SocketSummary } from "../gen/sockwright/v1/common_pb";
 import { PositionSchema } from "../gen/sockwright/v1/common_pb";
-import type { Delivery, Event, Events, Gap, WatchResponse } from "../gen/sockwright/v1/events_pb";
+import type { Event, Events, Gap, WatchResponse } from "../gen/sockwright/v1/events_pb";
+import { Delivery, GapReason } from "../gen/sockwright/v1/events_pb";
 
 /** What is watched. */
 export interface WatchOptions {
@@ -43,7 +44,7 @@ export interface Watcher {
   snapshot(sockets: SocketSummary[], begins: boolean, ends: boolean, at: Position): void;
   /** What happened next, each event once and in the order of `seq`. */
   events(events: Event[], epoch: bigint): void;
-  /** Events that are not going to come. A snapshot follows. */
+  /** Events that are not going to come. A snapshot follows, unless a LOSSLESS watch was too slow: that goes on behind them. */
   gap(gap: Gap): void;
   /** The line changed. */
   line(line: Line): void;
@@ -59,7 +60,7 @@ export function watch(
   watcher: Watcher,
 ): () => Position | undefined {
   const ended = new AbortController();
-  const place = new Place(watcher, options.resume);
+  const place = new Place(watcher, options);
   void follow(client, options, watcher, place, ended.signal);
   return () => {
     ended.abort();
@@ -112,13 +113,15 @@ async function follow(
 /** Where a watch is in the stream, and who is told. */
 export class Place {
   readonly #watcher: Watcher;
+  readonly #lossless: boolean;
   #position: Position | undefined;
   /** A snapshot has begun and not ended: what comes next begins a new one if the line breaks. */
   #inSnapshot = false;
 
-  constructor(watcher: Watcher, position?: Position) {
+  constructor(watcher: Watcher, { delivery, resume }: Pick<WatchOptions, "delivery" | "resume">) {
     this.#watcher = watcher;
-    this.#position = position;
+    this.#lossless = delivery !== Delivery.CONFLATE;
+    this.#position = resume;
   }
 
   /** Where to resume: after this, or at a new snapshot. */
@@ -155,9 +158,15 @@ export class Place {
         this.#watcher.events(fresh, epoch);
         break;
       }
-      case "gap":
+      case "gap": {
+        const { reason, through } = part.value;
+        // A LOSSLESS watch that was too slow ends here and goes on behind the hole. Any other gap is followed by a
+        // snapshot, without which nothing that is known holds.
+        const goesOn = this.#lossless && reason === GapReason.WATCHER_TOO_SLOW;
+        this.#position = goesOn ? through : undefined;
         this.#watcher.gap(part.value);
         break;
+      }
     }
   }
 }

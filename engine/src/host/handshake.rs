@@ -249,6 +249,7 @@ impl Engine {
             phase: Phase::HalfOpen(Box::new(half)),
             parked: Default::default(),
             driver: None,
+            is_driven: false,
             is_woken: false,
             frozen: None,
             in_ready_queue: false,

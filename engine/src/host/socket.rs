@@ -47,6 +47,8 @@ pub(crate) struct Socket {
     pub(crate) parked: Rest<Vec<Parked>>,
     /// The name under which its driver is told when something happens to it.
     pub(crate) driver: Option<NonZeroU64>,
+    /// That driver wants to be told.
+    pub(crate) is_driven: bool,
     /// It is in the queue of those that woke up.
     pub(crate) is_woken: bool,
     /// Since when it is no more than a record in TIME-WAIT.
