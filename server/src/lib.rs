@@ -11,9 +11,10 @@
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
-//! threads), `idempotency`, `layers` (what stands between HTTP/2 and the services).
+//! threads), `capture` (frames with what the engines knew of them, as pcapng), `idempotency`, `layers` (what stands between HTTP/2 and the services).
 #![forbid(unsafe_code)]
 
+mod capture;
 pub mod cli;
 pub mod config;
 pub mod convert;
