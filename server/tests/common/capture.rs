@@ -84,7 +84,7 @@ impl Capture {
     }
 
     /// Reads to the end, which comes when what is captured goes.
-    pub async fn to_the_end(&mut self) -> Contents {
+    pub async fn read_to_end(&mut self) -> Contents {
         while self.read().await.unwrap() {}
         self.contents()
     }
