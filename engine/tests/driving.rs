@@ -62,6 +62,26 @@ fn a_watched_socket_wakes_up_once_for_all_that_happens_to_it() {
 }
 
 #[test]
+fn a_socket_that_was_left_keeps_its_name_and_sleeps() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connected();
+    pair.b.engine.watch(server, name(7));
+    assert_eq!(woken(&mut pair.b), [7]);
+    pair.b.engine.leave(server, name(8));
+    assert_eq!(pair.b.engine.watched_as(server), Some(name(8)));
+    pair.a.send(client, b"hello");
+    pair.run();
+    pair.b.close(server);
+    assert_eq!(woken(&mut pair.b), []);
+    assert!(!pair.b.engine.has_woken());
+
+    pair.a.engine.watch(client, name(1));
+    pair.a.engine.leave(client, name(2));
+    assert_eq!(woken(&mut pair.a), [2], "it had woken up before");
+    pair.a.engine.leave(SocketId(99), name(3));
+}
+
+#[test]
 fn a_listener_wakes_up_when_a_connection_waits() {
     let mut pair = Pair::new();
     let listener = pair.b.listen(80);

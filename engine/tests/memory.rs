@@ -22,9 +22,9 @@ const IDLE_MAX: usize = 1250;
 /// Of one over which something went, in both directions, and nothing goes now.
 const AFTER_USE_MAX: usize = 1600;
 /// Of a handshake under way at a listener.
-const HALF_OPEN_MAX: usize = 550;
+const HALF_OPEN_MAX: usize = 480;
 /// Of a closed connection in TIME-WAIT.
-const TIME_WAIT_MAX: usize = 620;
+const TIME_WAIT_MAX: usize = 550;
 /// Of one whose buffers are small by choice and that has an octet to be read, while another one has large buffers.
 const SMALL_MAX: usize = 10_000;
 /// So many that the tables are neither at their fullest nor at their emptiest.

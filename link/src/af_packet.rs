@@ -32,6 +32,8 @@
 //!   comes with, or has the hardware do it, whatever the interface can. Of others no octet is touched. What goes round
 //!   the queueing discipline (`PACKET_QDISC_BYPASS`) is not cut, so nothing goes round it. One above the interface's
 //!   MTU is refused: [`SendError::TooBig`].
+//! - **Of each frame that has left the kernel tells whoever may wait for room**, which takes time where somebody polls the
+//!   socket, if only for what arrives. So frames leave by a socket of their own, which nobody polls.
 //! - **An interface that goes down** is told as an error of the next call, once, whether it is back up by then or not.
 //!   The link passes over it: the socket stays bound, and [`AfPacket::status`] tells.
 //! - **One that is removed takes the binding with it**, and one that comes under its name is another: nothing comes from
@@ -62,7 +64,11 @@ pub struct AfPacket {
     interface: String,
     mac: Mac,
     socket: Socket,
+    /// What frames leave by.
+    sender: Socket,
     buffer: Box<[u8]>,
+    /// A short frame that leaves, in one piece.
+    outgoing: Vec<u8>,
     joined: Option<Joined>,
     /// Counted here; what the kernel counts is asked of it.
     lost: Lost,
@@ -103,7 +109,6 @@ impl AfPacket {
         let prepare = || {
             socket.set_nonblocking(true)?;
             sys::set_receive_buffer(&socket, SOCKET_BUFFER)?;
-            socket.set_send_buffer_size(SOCKET_BUFFER)?;
             sys::frames_with_their_tags(&socket)?;
             sys::frames_from_outside_with_their_offloads(&socket)
         };
@@ -111,11 +116,14 @@ impl AfPacket {
         socket
             .attach_filter(&bpf::frames_for(mac.0))
             .map_err(LinkError::privileged("attach a filter to a socket", "CAP_NET_ADMIN"))?;
+        let sender = sender().map_err(LinkError::io("prepare a packet socket"))?;
         let mut link = AfPacket {
             interface: interface.to_owned(),
             mac,
             socket,
+            sender,
             buffer: vec![0; offload::LEN + FRAME_MAX].into(),
+            outgoing: Vec::new(),
             joined: None,
             lost: Lost::default(),
         };
@@ -131,6 +139,7 @@ impl AfPacket {
         let index = sys::interface_index_of(&self.socket, &self.interface)
             .map_err(|_| LinkError::NoSuchInterface(self.interface.clone()))?;
         sys::admit_station(&self.socket, index, self.mac.0)
+            .and_then(|()| sys::bind_to_interface_to_send(&self.sender, index))
             .and_then(|()| sys::bind_to_interface(&self.socket, index))
             .map_err(LinkError::io("bind a packet socket"))
     }
@@ -180,11 +189,9 @@ impl AfPacket {
     ///
     /// The source may be any address: a link that only tells the truth would be a poor tool for testing filters.
     pub fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
-        let header = offload::header(unfinished);
-        let parts = [IoSlice::new(&header), IoSlice::new(frame)];
-        let sent = self.socket.send_vectored(&parts).or_else(|error| match error.kind() {
+        let sent = self.send_once(frame, unfinished).or_else(|error| match error.kind() {
             // Of before: then it goes now.
-            io::ErrorKind::NetworkDown => self.socket.send_vectored(&parts),
+            io::ErrorKind::NetworkDown => self.send_once(frame, unfinished),
             _ => Err(error),
         });
         match sent {
@@ -199,6 +206,17 @@ impl AfPacket {
                 _ => SendError::Io(error),
             }),
         }
+    }
+
+    fn send_once(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> io::Result<usize> {
+        let header = offload::header(unfinished);
+        if frame.len() > COPIED_MAX {
+            return self.sender.send_vectored(&[IoSlice::new(&header), IoSlice::new(frame)]);
+        }
+        self.outgoing.clear();
+        self.outgoing.extend_from_slice(&header);
+        self.outgoing.extend_from_slice(frame);
+        self.sender.send(&self.outgoing)
     }
 
     /// The place in the buffer of the next frame, and what is to be believed of it.
@@ -264,6 +282,15 @@ impl AfPacket {
     }
 }
 
+/// A socket to send by, not yet bound.
+fn sender() -> io::Result<Socket> {
+    let sender = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
+    sender.set_nonblocking(true)?;
+    sender.set_send_buffer_size(SOCKET_BUFFER)?;
+    sys::frames_with_their_offloads(&sender)?;
+    Ok(sender)
+}
+
 /// Makes a frame with the headers of more datagrams one of a single one. Before its IP header are `ip_at` octets, before
 /// UDP's `udp_at`. `None`: it is not what it was taken for, and is left alone.
 fn set_lengths(frame: &mut [u8], ip_at: usize, udp_at: usize) -> Option<()> {
@@ -294,6 +321,8 @@ const UDP_HEADER_LEN: usize = 8;
 const IPV6_HEADER_LEN: u16 = 40;
 /// Octets of an Ethernet header without a tag.
 const ETHERNET_HEADER_LEN: usize = 14;
+/// Octets of a frame that is copied behind its header: a system call with one piece costs less than one with two.
+const COPIED_MAX: usize = 512;
 /// The longest frame: such a packet and a header without a tag.
 const FRAME_MAX: usize = IP_PACKET_MAX + ETHERNET_HEADER_LEN;
 /// Bytes asked for in each of the socket's buffers. The kernel counts its own overhead in it.

@@ -26,10 +26,11 @@ use tokio_stream::{StreamExt, StreamMap};
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
+use tonic_web::GrpcWebLayer;
 
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Deadlines, Deliveries};
+use crate::layers::{Deadlines, Deliveries, Pages};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
 use crate::services::networks::NetworksService;
@@ -138,7 +139,11 @@ impl Server {
             .max_frame_size(FRAME_SIZE)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            // Browsers speak HTTP/1 where there is no TLS.
+            .accept_http1(true)
             // Outermost first.
+            .layer(Pages)
+            .layer(GrpcWebLayer::new())
             .layer(Deadlines)
             .layer(Deliveries)
             .add_service(health_service)

@@ -46,11 +46,20 @@ impl Engine {
     pub fn watch(&mut self, id: SocketId, token: NonZeroU64) -> bool {
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
         socket.driver = Some(token);
+        socket.is_driven = true;
         self.rouse(id);
         true
     }
 
-    /// The name that a socket is watched under.
+    /// Has a socket that its driver lets go of keep a name, under which it wakes up no more.
+    pub fn leave(&mut self, id: SocketId, token: NonZeroU64) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.driver = Some(token);
+            socket.is_driven = false;
+        }
+    }
+
+    /// The name that a socket is watched under, or was left with.
     pub fn watched_as(&self, id: SocketId) -> Option<NonZeroU64> {
         self.sockets.get(&id)?.driver
     }
@@ -130,6 +139,7 @@ impl Engine {
     /// Something happened to a socket.
     pub(super) fn rouse(&mut self, id: SocketId) {
         if let Some(socket) = self.sockets.get_mut(&id)
+            && socket.is_driven
             && let Some(token) = socket.driver
             && !core::mem::replace(&mut socket.is_woken, true)
         {

@@ -56,8 +56,8 @@ impl Engine {
     /// the handshake is over.
     pub(super) fn open_fast(&mut self, now: Instant, id: SocketId, child: SocketId, syn: &TcpSegment<'_>) {
         let Some(socket) = self.sockets.get_mut(&child) else { return };
-        let Phase::HalfOpen(half) = &socket.phase else { return };
-        let connection = Connection::open_fast_from(&mut self.shared.cx(now), half, syn);
+        let (Phase::HalfOpen(half), Some(owner)) = (&socket.phase, socket.owner()) else { return };
+        let connection = Connection::open_fast_from(&mut self.shared.cx(now), half, owner, syn);
         socket.phase = Phase::Connection(Box::new(connection));
         let Some(Phase::Listener(listener)) = self.sockets.get_mut(&id).map(|s| &mut s.phase) else { return };
         listener.half_open.remove(&child);

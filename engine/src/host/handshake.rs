@@ -17,7 +17,7 @@ use super::{Engine, PortKind};
 use crate::event::{Cause, DropReason, EventKind, Interest, SegmentRecord, TimerAction};
 use crate::id::SocketId;
 use crate::limits::Limit;
-use crate::tcp::connection::{Connection, Origin, SegmentSizes};
+use crate::tcp::connection::{Connection, Origin, Owner, SegmentSizes};
 use crate::tcp::cx::{Tuple, arriving};
 use crate::tcp::ecn::Codepoint;
 use crate::tcp::passive::cookie;
@@ -100,7 +100,8 @@ impl Engine {
         let iss = self.cookies.bake(now, &mut self.shared.rng, &tuple, segment.seq, segment.options.mss);
         let clock = self.timestamp_offsets.clock(now, &tuple);
         let sizes = SegmentSizes::new(mtu, tuple.local().is_ipv4(), &options);
-        let half = HalfOpen::new(now, id, Origin { id, tuple, options, sizes, iss, clock }, segment);
+        let origin = Origin { owner: Owner { id, tuple, options }, sizes, iss, clock };
+        let half = HalfOpen::new(now, &origin, segment);
         let mut cx = self.shared.cx(now);
         cx.counters.cookies_sent += 1;
         let record = arriving(&tuple, segment, Some(half.relative_in()));
@@ -108,7 +109,7 @@ impl Engine {
         if let Some((_, Some(limit))) = refused {
             cx.limit_hit(Some(id), limit);
         }
-        cx.send_stray(half.syn_ack_with_cookie(now));
+        cx.send_stray(half.syn_ack_with_cookie(&origin.owner, now));
         true
     }
 
@@ -151,13 +152,14 @@ impl Engine {
         let child = self.ids.next_socket();
         let clock = self.timestamp_offsets.clock(now, &tuple);
         let sizes = SegmentSizes::new(mtu, tuple.local().is_ipv4(), &options);
-        let origin = Origin { id: child, tuple, options, sizes, iss: segment.ack - 1, clock };
-        let half = HalfOpen::from_cookie(now, id, origin, mss, segment);
-        self.add_child(now, half, segment.flags, None, None);
+        let owner = Owner { id: child, tuple, options };
+        let origin = Origin { owner, sizes, iss: segment.ack - 1, clock };
+        let half = HalfOpen::from_cookie(now, &origin, mss, segment);
+        self.add_child(now, id, origin.owner, half, segment.flags, None);
         self.segment_at_half_open(now, child, codepoint, segment);
         // Whatever was wrong with it: a record that no SYN,ACK will follow is of no use.
-        if let Some(Phase::HalfOpen(half)) = self.sockets.get(&child).map(|socket| &socket.phase) {
-            let (cause, tuple) = (Cause::Segment(segment.flags), half.tuple);
+        if let Some(Phase::HalfOpen(_)) = self.sockets.get(&child).map(|socket| &socket.phase) {
+            let cause = Cause::Segment(segment.flags);
             let mut cx = self.shared.cx(now);
             tell_closed(&mut cx, child, State::SynReceived, Trigger::Abort, cause, tuple);
             self.set_phase(child, Phase::Gone);
@@ -198,14 +200,17 @@ impl Engine {
         let clocked = before.map_or(clocked, |(_, past)| past.next_iss(clocked));
         let iss = options.initial_sequence_number.map_or(clocked, crate::tcp::seq::Seq);
         let clock = self.timestamp_offsets.clock(now, &tuple);
-        let origin = Origin { id: child, tuple, options, sizes, iss, clock };
-        let mut half = HalfOpen::new(now, listener_id, origin, segment);
+        let origin = Origin { owner: Owner { id: child, tuple, options }, sizes, iss, clock };
+        let mut half = HalfOpen::new(now, &origin, segment);
         if let Answer::Give(cookie) = fast_open {
             half.cookie = Some(cookie);
         }
         let record = arriving(&tuple, segment, Some(half.relative_in()));
-        let syn_ack = half.syn_ack(now);
-        self.add_child(now, half, segment.flags, Some(record), before.map(|(id, _)| id));
+        let syn_ack = half.syn_ack(&origin.owner, now);
+        self.add_child(now, listener_id, origin.owner, half, segment.flags, Some(record));
+        if let (Some((before, _)), Some(child)) = (before, self.sockets.get_mut(&child)) {
+            child.supersedes = Some(before).into();
+        }
         self.shared.cx(now).note_window_scale(&segment.options);
         match fast_open {
             Answer::Open => self.open_fast(now, listener_id, child, segment),
@@ -217,14 +222,15 @@ impl Engine {
     fn add_child(
         &mut self,
         now: Instant,
+        listener: SocketId,
+        owner: Owner,
         half: HalfOpen,
         flags: Flags,
         arrived: Option<SegmentRecord>,
-        supersedes: Option<SocketId>,
     ) {
-        let (child, tuple) = (half.id, half.tuple);
-        let Some(parent) = self.sockets.get_mut(&half.listener) else { return };
-        let (timers, listener) = (half.timers(), half.listener);
+        let Owner { id: child, tuple, options } = owner;
+        let Some(parent) = self.sockets.get_mut(&listener) else { return };
+        let timers = half.timers();
         let socket = Socket {
             id: child,
             session: parent.session,
@@ -232,17 +238,18 @@ impl Engine {
             kind: parent.kind,
             family: parent.family,
             state: SocketState::Connecting,
-            options: parent.options.clone(),
+            options,
             local: Some(tuple.local().into()),
             remote: Some(tuple.remote().into()),
             listener: Some(listener).into(),
-            supersedes: supersedes.into(),
+            supersedes: None.into(),
             opened: now,
             error: None,
             held: false,
             phase: Phase::HalfOpen(Box::new(half)),
             parked: Default::default(),
             driver: None,
+            is_driven: false,
             is_woken: false,
             frozen: None,
             in_ready_queue: false,
@@ -321,13 +328,14 @@ impl Engine {
         };
         let Some(socket) = self.sockets.get_mut(&before) else { return };
         let mut cx = self.shared.cx(now);
-        match &mut socket.phase {
-            Phase::TimeWait(record) => {
-                let (cause, tuple) = (Cause::Segment(flags), record.tuple);
+        let tuple = socket.tuple();
+        match (&mut socket.phase, tuple) {
+            (Phase::TimeWait(_), Some(tuple)) => {
+                let cause = Cause::Segment(flags);
                 tell_closed(&mut cx, before, State::TimeWait, Trigger::Syn, cause, tuple);
                 socket.phase = Phase::Gone;
             }
-            Phase::Connection(connection) => connection.supersede(&mut cx, flags),
+            (Phase::Connection(connection), _) => connection.supersede(&mut cx, flags),
             _ => {}
         }
         self.touch(before);
@@ -352,9 +360,10 @@ impl Engine {
         segment: &TcpSegment<'_>,
     ) {
         let Some(socket) = self.sockets.get(&id) else { return };
+        let (Some(owner), Some(listener_id)) = (socket.owner(), socket.listener.get()) else { return };
         let Phase::HalfOpen(half) = &socket.phase else { return };
-        let (mut half, listener_id) = ((**half).clone(), half.listener);
-        let record = arriving(&half.tuple, segment, Some(half.relative_in()));
+        let mut half = (**half).clone();
+        let record = arriving(&owner.tuple, segment, Some(half.relative_in()));
         let Some(Phase::Listener(listener)) = self.sockets.get_mut(&listener_id).map(|s| &mut s.phase) else {
             return;
         };
@@ -364,7 +373,7 @@ impl Engine {
             cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
             cx.dropped(Some(id), DropReason::DuplicateSyn, record);
             half.on_repeated_syn(segment, now);
-            cx.send_stray(half.syn_ack(now));
+            cx.send_stray(half.syn_ack(&owner, now));
             return self.set_phase(id, Phase::HalfOpen(Box::new(half)));
         }
         let opens = segment.ack() && !segment.rst() && !segment.syn();
@@ -372,7 +381,7 @@ impl Engine {
             cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
             return cx.dropped(Some(id), DropReason::AcceptQueueFull, record);
         }
-        let mut connection = Connection::thaw(&half, now);
+        let mut connection = Connection::thaw(&half, owner, now);
         connection.on_segment(&mut cx, segment, codepoint);
         let after = connection.state();
         if after == State::SynReceived {

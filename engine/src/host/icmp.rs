@@ -154,11 +154,12 @@ impl Engine {
         let Some(id) = self.demux.connected(&self.sockets, kind, &tuple) else { return false };
         self.touch(id);
         let Some(socket) = self.sockets.get_mut(&id) else { return false };
-        let mut cx = self.shared.cx(now);
+        let (owner, mut cx) = (socket.owner(), self.shared.cx(now));
         match &mut socket.phase {
             Phase::Connection(connection) => connection.on_icmp(&mut cx, quoted.seq, error),
             Phase::HalfOpen(half) => {
-                let mut connection = Connection::thaw(half, now);
+                let Some(owner) = owner else { return false };
+                let mut connection = Connection::thaw(half, owner, now);
                 let believed = connection.on_icmp(&mut cx, quoted.seq, error);
                 if connection.is_closed() {
                     socket.phase = Phase::Gone;

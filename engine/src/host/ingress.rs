@@ -252,13 +252,15 @@ impl Engine {
             Phase::Listener(_) => self.segment_at_listener(now, id, tuple, codepoint, segment),
             Phase::HalfOpen(_) => self.segment_at_half_open(now, id, codepoint, segment),
             Phase::TimeWait(record) => {
-                let mut connection = Connection::thaw_time_wait(record, now);
+                let record = **record;
+                let Some(owner) = socket.owner() else { return };
+                let mut connection = Connection::thaw_time_wait(&record, owner, now);
                 connection.on_segment(&mut cx, segment, codepoint);
                 flush_thawed(&mut connection, &mut cx);
-                match connection.freeze() {
-                    Some(frozen) => **record = frozen,
-                    None => socket.phase = Phase::Connection(Box::new(connection)),
-                }
+                socket.phase = match connection.freeze() {
+                    Some(frozen) => Phase::TimeWait(Box::new(frozen)),
+                    None => Phase::Connection(Box::new(connection)),
+                };
             }
             Phase::Vanished => cx.dropped(Some(id), DropReason::Vanished, arriving(&tuple, segment, None)),
             Phase::Idle | Phase::Datagram(_) | Phase::Gone => {}

@@ -123,8 +123,11 @@ impl Ports {
     fn overlapping(&self, kind: PortKind, local: SocketAddr) -> impl Iterator<Item = &Use> {
         let ip = local.ip();
         let any = unspecified_like(ip);
-        let of_port = (kind, local.port(), SocketId(0))..=(kind, local.port(), SocketId(u64::MAX));
-        self.0.range(of_port).map(|(_, used)| used).filter(move |used| {
+        // A range that has an end would be searched for from both ends.
+        let from_port = self.0.range((kind, local.port(), SocketId(0))..);
+        let of_port =
+            from_port.take_while(move |((of_kind, port, _), _)| (*of_kind, *port) == (kind, local.port()));
+        of_port.map(|(_, used)| used).filter(move |used| {
             used.ip == ip || used.ip == any || ip == any && used.ip.is_ipv4() == ip.is_ipv4()
         })
     }

@@ -110,7 +110,7 @@ impl Engine {
         while self.time_waits.len() > self.shared.limits.time_wait {
             let Some((_, oldest)) = self.time_waits.pop_first() else { return };
             let Some(socket) = self.sockets.get_mut(&oldest) else { continue };
-            if let Phase::TimeWait(record) = &socket.phase {
+            if let (Phase::TimeWait(_), Some(tuple)) = (&socket.phase, socket.tuple()) {
                 let mut cx = self.shared.cx(now);
                 cx.limit_hit(Some(oldest), Limit::TimeWait);
                 tell_closed(
@@ -119,7 +119,7 @@ impl Engine {
                     State::TimeWait,
                     Trigger::Limit,
                     Cause::Limit(Limit::TimeWait),
-                    record.tuple,
+                    tuple,
                 );
                 socket.phase = Phase::Gone;
                 self.touched.push_back(oldest);
@@ -227,34 +227,38 @@ impl Engine {
                     self.doubt_path(now, remote);
                 }
             }
-            // Of a SYN,ACK that nobody answers, the path is no likelier cause than who forged the SYN.
-            Phase::HalfOpen(half) if half.give_up_at <= now => {
-                let cause = Cause::Timer(TimerKind::UserTimeout);
-                cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);
-                tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, half.tuple);
-                socket.phase = Phase::Gone;
-            }
-            Phase::HalfOpen(half) => {
-                half.on_retransmit(now);
-                let syn_ack = half.syn_ack(now);
-                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
-                cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
-                let kind = EventKind::Retransmission {
-                    seq: syn_ack.seq.0,
-                    len: 0,
-                    reason: RetransmissionReason::Timeout,
-                };
-                cx.tell_if(Interest::RETRANSMISSIONS, id, || kind);
-                cx.send_stray(syn_ack);
-            }
+            Phase::HalfOpen(_) => self.on_half_open_timeout(now, id),
             Phase::TimeWait(record) => {
-                let mut connection = Connection::thaw_time_wait(record, now);
+                let record = **record;
+                let Some(owner) = socket.owner() else { return };
+                let mut connection = Connection::thaw_time_wait(&record, owner, now);
                 connection.on_timeout(&mut cx);
                 socket.phase = Phase::Connection(Box::new(connection));
             }
             _ => {}
         }
         self.touch(id);
+    }
+
+    /// Nobody answered a SYN,ACK. Of that the path is no likelier cause than who forged the SYN.
+    fn on_half_open_timeout(&mut self, now: Instant, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let (owner, mut cx) = (socket.owner(), self.shared.cx(now));
+        let (Phase::HalfOpen(half), Some(owner)) = (&mut socket.phase, owner) else { return };
+        if half.give_up_at <= now {
+            let cause = Cause::Timer(TimerKind::UserTimeout);
+            cx.tell_timer(id, TimerKind::UserTimeout, TimerAction::Fired);
+            tell_closed(&mut cx, id, State::SynReceived, Trigger::GiveUpTimeout, cause, owner.tuple);
+            socket.phase = Phase::Gone;
+            return;
+        }
+        half.on_retransmit(&owner.options, now);
+        let syn_ack = half.syn_ack(&owner, now);
+        cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
+        cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
+        let (seq, reason) = (syn_ack.seq.0, RetransmissionReason::Timeout);
+        cx.tell_if(Interest::RETRANSMISSIONS, id, || EventKind::Retransmission { seq, len: 0, reason });
+        cx.send_stray(syn_ack);
     }
 
     /// Gives a socket's answer to a linger or other wait. Used by `wake` for each kind of waiting call.

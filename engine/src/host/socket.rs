@@ -12,7 +12,7 @@ use super::op::{Call, Family, SocketKind, SocketState};
 use crate::endpoint::Endpoint;
 use crate::id::{MaybeSocket, OpId, SessionId, SocketId};
 use crate::tcp::config::Options;
-use crate::tcp::connection::Connection;
+use crate::tcp::connection::{Connection, Owner};
 use crate::tcp::cx::Tuple;
 use crate::tcp::passive::half_open::HalfOpen;
 use crate::tcp::passive::listener::Listener;
@@ -47,6 +47,8 @@ pub(crate) struct Socket {
     pub(crate) parked: Rest<Vec<Parked>>,
     /// The name under which its driver is told when something happens to it.
     pub(crate) driver: Option<NonZeroU64>,
+    /// That driver wants to be told.
+    pub(crate) is_driven: bool,
     /// It is in the queue of those that woke up.
     pub(crate) is_woken: bool,
     /// Since when it is no more than a record in TIME-WAIT.
@@ -156,6 +158,11 @@ impl Socket {
     /// Both ends, where it has them.
     pub(crate) fn tuple(&self) -> Option<Tuple> {
         Some(Tuple::new(self.local()?, self.remote()?))
+    }
+
+    /// What its connection needs to know of it, where it has both ends.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        Some(Owner { id: self.id, tuple: self.tuple()?, options: self.options.clone() })
     }
 
     /// It has a connection, and that is over.

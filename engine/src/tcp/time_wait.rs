@@ -4,12 +4,8 @@
 //! exists: the last ACK may be lost and the peer's FIN come again, and segments of this connection may still be on
 //! their way when the next one with the same addresses begins. Both are over after 2·MSL.
 
-use core::time::Duration;
-
 use crate::event::Relative;
-use crate::id::SocketId;
 use crate::tcp::agreed::Agreed;
-use crate::tcp::cx::Tuple;
 use crate::tcp::seq::Seq;
 use crate::tcp::throttle::Spacing;
 use crate::tcp::timestamps::Clock;
@@ -55,11 +51,9 @@ impl Past {
     }
 }
 
-/// A connection in TIME-WAIT.
+/// A connection in TIME-WAIT, apart from what its socket knows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeWait {
-    pub(crate) id: SocketId,
-    pub(crate) tuple: Tuple,
     pub(crate) snd_nxt: Seq,
     pub(crate) rcv_nxt: Seq,
     /// RCV.WND, as last announced.
@@ -69,7 +63,6 @@ pub(crate) struct TimeWait {
     pub(crate) clock: Clock,
     pub(crate) replies: Spacing,
     pub(crate) relative: Relative,
-    pub(crate) msl: Duration,
     /// When 2·MSL are over.
     pub(crate) deadline: Instant,
 }
@@ -82,5 +75,15 @@ impl TimeWait {
             timestamps: self.agreed.timestamps,
             ts_recent: self.clock.recent(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_nothing_that_its_socket_keeps() {
+        assert!(size_of::<TimeWait>() <= 72, "{}", size_of::<TimeWait>());
     }
 }

@@ -8,11 +8,20 @@ use socket2::{SockAddr, SockAddrStorage, Socket};
 
 /// Binds a packet socket to the interface of this index, for frames of every protocol.
 pub(crate) fn bind_to_interface(socket: &Socket, index: u32) -> io::Result<()> {
+    bind(socket, index, EVERY_PROTOCOL)
+}
+
+/// Binds a packet socket to the interface of this index, to send alone: it receives nothing.
+pub(crate) fn bind_to_interface_to_send(socket: &Socket, index: u32) -> io::Result<()> {
+    bind(socket, index, NO_PROTOCOL)
+}
+
+fn bind(socket: &Socket, index: u32, protocol: u16) -> io::Result<()> {
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: `sockaddr_ll` is a socket address: plain data, no larger and no more aligned than the storage of any.
     let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
     address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = EVERY_PROTOCOL;
+    address.sll_protocol = protocol;
     address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
     // SAFETY: the storage holds a whole `sockaddr_ll`, as its family says.
     let address = unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) };
@@ -31,8 +40,13 @@ pub(crate) fn bound_interface(socket: &Socket) -> Option<u32> {
 /// Has a packet socket not show what this host itself sends there (`PACKET_IGNORE_OUTGOING`), and say and be told with
 /// each frame what of it is left to hardware (`PACKET_VNET_HDR`).
 pub(crate) fn frames_from_outside_with_their_offloads(socket: &Socket) -> io::Result<()> {
-    super::option::set_int(socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)?;
+    frames_with_their_offloads(socket)?;
     super::option::set_int(socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+}
+
+/// Has a packet socket say and be told with each frame what of it is left to hardware (`PACKET_VNET_HDR`).
+pub(crate) fn frames_with_their_offloads(socket: &Socket) -> io::Result<()> {
+    super::option::set_int(socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)
 }
 
 /// Has a packet socket tell beside each frame the 802.1Q tag that was taken out of it (`PACKET_AUXDATA`).
@@ -95,5 +109,6 @@ pub(crate) fn wait_until_readable<const N: usize>(
 
 /// `ETH_P_ALL` in network byte order.
 const EVERY_PROTOCOL: u16 = (libc::ETH_P_ALL as u16).to_be();
+const NO_PROTOCOL: u16 = 0;
 const PACKET_VNET_HDR: libc::c_int = 15;
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;

@@ -11,8 +11,9 @@ mod option;
 mod tun;
 
 pub(crate) use frame::{
-    admit_station, bind_to_interface, bound_interface, frames_from_outside_with_their_offloads,
-    frames_with_their_tags, wait_until_readable,
+    admit_station, bind_to_interface, bind_to_interface_to_send, bound_interface,
+    frames_from_outside_with_their_offloads, frames_with_their_offloads, frames_with_their_tags,
+    wait_until_readable,
 };
 pub(crate) use interface::{
     interface_addresses, interface_flags, interface_index, interface_index_of, interface_mtu,

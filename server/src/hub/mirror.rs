@@ -16,6 +16,7 @@ use sockwright_engine::tcp::state::State;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 
+use super::page::{Page, page_of};
 use super::ring::HubEvent;
 use crate::convert::{
     address_to_proto, family_to_proto, kind_to_proto, session_name, socket_state_to_proto, tcp_state_to_proto,
@@ -152,9 +153,6 @@ pub(super) fn changes(event: &HubEvent) -> bool {
     )
 }
 
-/// Rows whose identifiers have all bits but the low eight in common, ascending.
-pub(super) type Page = Vec<Arc<Row>>;
-
 /// The last row of a released socket.
 #[derive(Clone, Debug)]
 pub(super) struct LastRow {
@@ -200,7 +198,11 @@ impl Mirror {
             EventKind::Named { .. }
             | EventKind::SocketState { .. }
             | EventKind::TcpState { .. }
-            | EventKind::Failed(_) => self.change(*socket, |row| row.apply(*at, kind)),
+            | EventKind::Failed(_) => {
+                if let Some(row) = self.change(*socket, |row| row.apply(*at, kind)) {
+                    return Some(Arc::clone(row));
+                }
+            }
             _ => {}
         }
         self.get(*socket).or_else(|| self.ended.get(socket).map(|last| &last.row)).cloned()
@@ -208,8 +210,7 @@ impl Mirror {
 
     /// The socket, if it is there.
     pub(super) fn get(&self, socket: SocketId) -> Option<&Arc<Row>> {
-        let page = self.pages.get(&page_of(socket))?;
-        place(page, socket).ok().map(|index| &page[index])
+        self.pages.get(&page_of(socket))?.get(socket)
     }
 
     /// The socket as it last was, if it is gone and remembered.
@@ -224,31 +225,25 @@ impl Mirror {
 
     /// The sockets of a stack, ascending.
     pub(super) fn sockets_of(&self, stack: &str) -> Vec<SocketId> {
-        let rows = self.pages.values().flat_map(|page| page.iter());
+        let rows = self.pages.values().flat_map(|page| page.rows());
         rows.filter(|row| &*row.stack == stack).map(|row| row.socket).collect()
     }
 
-    /// Changes a socket's row, if it is there.
-    pub(super) fn change(&mut self, socket: SocketId, change: impl FnOnce(&mut Row)) {
-        let Some(page) = self.pages.get_mut(&page_of(socket)) else { return };
-        if let Ok(index) = place(page, socket) {
-            change(Arc::make_mut(&mut Arc::make_mut(page)[index]));
-        }
+    /// Changes a socket's row, if it is there, and gives it.
+    pub(super) fn change(&mut self, socket: SocketId, change: impl FnOnce(&mut Row)) -> Option<&Arc<Row>> {
+        let row = Arc::make_mut(self.pages.get_mut(&page_of(socket))?).get_mut(socket)?;
+        change(Arc::make_mut(row));
+        Some(row)
     }
 
     fn insert(&mut self, row: Arc<Row>) {
-        let page = Arc::make_mut(self.pages.entry(page_of(row.socket)).or_default());
-        match place(page, row.socket) {
-            Ok(index) => page[index] = row,
-            Err(index) => page.insert(index, row),
-        }
+        Arc::make_mut(self.pages.entry(page_of(row.socket)).or_default()).insert(row);
     }
 
     fn remove(&mut self, socket: SocketId) -> Option<Arc<Row>> {
         let page = self.pages.get_mut(&page_of(socket))?;
-        let index = place(page, socket).ok()?;
-        let row = Arc::make_mut(page).remove(index);
-        if page.is_empty() {
+        let row = Arc::make_mut(page).remove(socket)?;
+        if page.rows().is_empty() {
             self.pages.remove(&page_of(socket));
         }
         Some(row)
@@ -265,13 +260,4 @@ impl Mirror {
             }
         }
     }
-}
-
-fn page_of(socket: SocketId) -> u64 {
-    socket.0 >> 8
-}
-
-/// Where the socket is on its page, or would be.
-fn place(page: &Page, socket: SocketId) -> Result<usize, usize> {
-    page.binary_search_by_key(&socket, |row| row.socket)
 }

@@ -15,6 +15,7 @@ mod conflate;
 mod filter;
 mod interest;
 mod mirror;
+mod page;
 mod ring;
 mod told;
 mod wait;
@@ -228,7 +229,7 @@ impl Hub {
             let inner = self.lock();
             (inner.mirror.pages_from(SocketId(after_socket)), self.position_at(inner.ring.last()))
         };
-        let rows = pages.iter().flat_map(|page| page.iter());
+        let rows = pages.iter().flat_map(|page| page.rows());
         let admitted = rows.filter(|row| row.socket.0 > after_socket && filter.admits_row(row));
         (admitted.take(limit).map(|row| row.summary()).collect(), at)
     }

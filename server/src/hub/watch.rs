@@ -23,7 +23,7 @@ use tonic::Status;
 use super::conflate::Conflater;
 use super::filter::CompiledFilter;
 use super::interest::Want;
-use super::mirror::Page;
+use super::page::Page;
 use super::ring::{Block, Record};
 use super::told::{Batch, Told};
 use super::{Hub, stopping};
@@ -352,7 +352,7 @@ impl Snapshot {
         let mut sockets = Vec::new();
         for _ in 0..PAGES_PER_POLL {
             let Some(page) = self.pages.peek() else { break };
-            while let Some(row) = page.get(self.done) {
+            while let Some(row) = page.rows().get(self.done) {
                 if sockets.len() == BATCH {
                     return sockets;
                 }

@@ -184,6 +184,7 @@ impl Engine {
             phase: initial_phase(kind),
             parked: Default::default(),
             driver: None,
+            is_driven: false,
             is_woken: false,
             supersedes: Default::default(),
             frozen: None,

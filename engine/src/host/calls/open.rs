@@ -7,7 +7,7 @@ use super::*;
 use crate::host::config::PortKind;
 use crate::host::ports::Hold;
 use crate::host::{canonical, is_unicast};
-use crate::tcp::connection::{Connection, Origin, SegmentSizes};
+use crate::tcp::connection::{Connection, Origin, Owner, SegmentSizes};
 use crate::tcp::cx::Tuple;
 use crate::tcp::seq::Seq;
 use crate::tcp::state::State;
@@ -125,7 +125,7 @@ impl Engine {
         let mut cx = self.shared.cx(now);
         cx.tell(id, EventKind::Named { local, remote: Some(remote) });
         let fast_open = options.fast_open;
-        let origin = Origin { id, tuple, options, sizes, iss, clock };
+        let origin = Origin { owner: Owner { id, tuple, options }, sizes, iss, clock };
         let mut connection = Connection::connect(&mut cx, origin);
         if fast_open {
             connection.open_fast(&mut cx, data);

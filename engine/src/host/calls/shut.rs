@@ -102,27 +102,25 @@ impl Engine {
     pub(super) fn abort(&mut self, now: Instant, id: SocketId, call: Call) -> Result<Reply, OpError> {
         // A connection that nobody accepted, or that its caller closed, may be aborted too.
         let socket = self.sockets.get_mut(&id).ok_or(Errno::EBADF)?;
-        let mut cx = self.shared.cx(now);
-        match &mut socket.phase {
-            Phase::Connection(connection) => connection.abort(&mut cx, call),
-            Phase::HalfOpen(half) => {
-                let tuple = half.tuple;
-                let mut reset = half.syn_ack(now);
+        let (owner, mut cx) = (socket.owner(), self.shared.cx(now));
+        match (&mut socket.phase, owner) {
+            (Phase::Connection(connection), _) => connection.abort(&mut cx, call),
+            (Phase::HalfOpen(half), Some(owner)) => {
+                let mut reset = half.syn_ack(&owner, now);
                 reset.seq += 1;
                 reset.flags = crate::wire::Flags::RST | crate::wire::Flags::ACK;
                 reset.window = 0;
                 reset.options = crate::wire::TcpOptions::NONE;
                 cx.send_stray(reset);
-                tell_closed(&mut cx, id, State::SynReceived, Trigger::Abort, Cause::Call(call), tuple);
+                tell_closed(&mut cx, id, State::SynReceived, Trigger::Abort, Cause::Call(call), owner.tuple);
                 socket.phase = Phase::Gone;
             }
-            Phase::TimeWait(record) => {
-                let tuple = record.tuple;
-                tell_closed(&mut cx, id, State::TimeWait, Trigger::Abort, Cause::Call(call), tuple);
+            (Phase::TimeWait(_), Some(owner)) => {
+                tell_closed(&mut cx, id, State::TimeWait, Trigger::Abort, Cause::Call(call), owner.tuple);
                 socket.phase = Phase::Gone;
             }
             // Its silence ends, too.
-            Phase::Vanished => {
+            (Phase::Vanished, _) => {
                 socket.phase = Phase::Gone;
                 self.vanished.retain(|vanished| *vanished != id);
             }
@@ -136,20 +134,18 @@ impl Engine {
     pub(super) fn vanish(&mut self, now: Instant, id: SocketId) -> Result<Reply, OpError> {
         let socket = self.sockets.get_mut(&id).ok_or(Errno::EBADF)?;
         let mut cx = self.shared.cx(now);
-        let call = Call::Vanish;
-        let silent = match &mut socket.phase {
-            Phase::Connection(connection) => {
+        let (call, tuple) = (Call::Vanish, socket.tuple());
+        let silent = match (&mut socket.phase, tuple) {
+            (Phase::Connection(connection), _) => {
                 let alive = !connection.is_closed();
                 connection.vanish(&mut cx);
                 alive
             }
-            Phase::HalfOpen(half) => {
-                let tuple = half.tuple;
+            (Phase::HalfOpen(_), Some(tuple)) => {
                 tell_closed(&mut cx, id, State::SynReceived, Trigger::Abort, Cause::Call(call), tuple);
                 true
             }
-            Phase::TimeWait(record) => {
-                let tuple = record.tuple;
+            (Phase::TimeWait(_), Some(tuple)) => {
                 tell_closed(&mut cx, id, State::TimeWait, Trigger::Abort, Cause::Call(call), tuple);
                 true
             }

@@ -170,12 +170,17 @@ impl Connection {
 
     /// A passive connection in SYN-RECEIVED whose SYN brought a good cookie: its data is taken, and its SYN,ACK is still to
     /// be sent.
-    pub(crate) fn open_fast_from(cx: &mut Cx<'_>, half: &HalfOpen, syn: &TcpSegment<'_>) -> Self {
+    pub(crate) fn open_fast_from(
+        cx: &mut Cx<'_>,
+        half: &HalfOpen,
+        owner: Owner,
+        syn: &TcpSegment<'_>,
+    ) -> Self {
         //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
         //# If the FastOpened flag is set, the
         //# server MUST follow [RFC5681] (based on [RFC3390]) to set the
         //# initial congestion window for sending more data packets.
-        let mut connection = Self::thaw(half, cx.now);
+        let mut connection = Self::thaw(half, owner, cx.now);
         for timer in TimerKind::ALL {
             connection.timers.set(timer, None);
         }

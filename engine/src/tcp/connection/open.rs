@@ -67,12 +67,18 @@ impl SegmentSizes {
     }
 }
 
-/// What every connection begins with, whoever opens it.
+/// The socket that a connection, or the record of one, belongs to. Records do not keep what their socket keeps.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct Owner {
     pub(crate) id: SocketId,
     pub(crate) tuple: Tuple,
     pub(crate) options: Arc<Options>,
+}
+
+/// What every connection begins with, whoever opens it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) owner: Owner,
     pub(crate) sizes: SegmentSizes,
     /// Our initial sequence number.
     pub(crate) iss: Seq,
@@ -91,15 +97,9 @@ impl Connection {
     }
 
     /// A passive connection in SYN-RECEIVED, from its record: its SYN,ACK is sent and not yet acknowledged.
-    pub(crate) fn thaw(half: &HalfOpen, now: Instant) -> Self {
-        let origin = Origin {
-            id: half.id,
-            tuple: half.tuple,
-            options: half.options.clone(),
-            sizes: half.sizes,
-            iss: half.iss,
-            clock: half.clock,
-        };
+    pub(crate) fn thaw(half: &HalfOpen, owner: Owner, now: Instant) -> Self {
+        let v4 = owner.tuple.local().is_ipv4();
+        let origin = Origin { owner, sizes: half.sizes, iss: half.iss, clock: half.clock };
         let mut connection = Self::new(now, origin);
         connection.passive = true;
         connection.state = State::SynReceived;
@@ -108,7 +108,7 @@ impl Connection {
         connection.ecn.setup = half.ecn;
         connection.rcv.replies = half.replies;
         connection.begin_receiving(half.irs);
-        connection.set_send_mss(half.sizes.effective(half.peer_mss, half.tuple.local().is_ipv4()));
+        connection.set_send_mss(half.sizes.effective(half.peer_mss, v4));
         connection.set_send_window(u32::from(half.peer_window), half.irs, Seq(0));
         // A cookie does not say when it was baked: as if it had been sent twice, nothing is measured by it.
         let again = half.retransmissions > 0 || half.sent.is_none();
@@ -137,8 +137,6 @@ impl Connection {
     pub(crate) fn freeze(&self) -> Option<TimeWait> {
         let deadline = self.timers.get(TimerKind::TimeWait)?;
         self.may_freeze().then(|| TimeWait {
-            id: self.id,
-            tuple: self.tuple,
             snd_nxt: self.snd.nxt,
             rcv_nxt: self.rcv.nxt,
             rcv_wnd: self.receive_window(),
@@ -147,7 +145,6 @@ impl Connection {
             clock: self.clock,
             replies: self.rcv.replies,
             relative: self.relative_out(),
-            msl: self.options.msl,
             deadline,
         })
     }
@@ -170,18 +167,16 @@ impl Connection {
     }
 
     /// A connection in TIME-WAIT, from its record.
-    pub(crate) fn thaw_time_wait(record: &TimeWait, now: Instant) -> Self {
+    pub(crate) fn thaw_time_wait(record: &TimeWait, owner: Owner, now: Instant) -> Self {
         let options = Options {
-            msl: record.msl,
+            msl: owner.options.msl,
             receive_buffer: record.rcv_wnd,
             receive_buffer_max: 0,
             ..Options::default()
         };
         let sizes = SegmentSizes { announce: 1, send: 1 };
         let origin = Origin {
-            id: record.id,
-            tuple: record.tuple,
-            options: options.into(),
+            owner: Owner { options: options.into(), ..owner },
             sizes,
             iss: record.relative.seq,
             clock: record.clock,
@@ -208,7 +203,7 @@ impl Connection {
     }
 
     fn new(now: Instant, origin: Origin) -> Self {
-        let Origin { id, tuple, options, sizes, iss, clock } = origin;
+        let Origin { owner: Owner { id, tuple, options }, sizes, iss, clock } = origin;
         let mss = sizes.effective(None, tuple.local().is_ipv4());
         Connection {
             id,

@@ -5,14 +5,11 @@
 
 use core::time::Duration;
 
-use alloc::sync::Arc;
-
 use crate::event::Relative;
-use crate::id::SocketId;
 use crate::tcp::agreed::Agreed;
 use crate::tcp::config::Options;
-use crate::tcp::connection::{Origin, SegmentSizes};
-use crate::tcp::cx::{Stray, Tuple};
+use crate::tcp::connection::{Origin, Owner, SegmentSizes};
+use crate::tcp::cx::Stray;
 use crate::tcp::ecn::EcnSetup;
 use crate::tcp::passive::cookie;
 use crate::tcp::receive::window;
@@ -23,13 +20,9 @@ use crate::tcp::timestamps::Clock;
 use crate::time::Instant;
 use crate::wire::{FastOpenCookie, Flags, TcpOptions, TcpSegment};
 
-/// A connection in SYN-RECEIVED.
+/// A connection in SYN-RECEIVED, apart from what its socket knows.
 #[derive(Clone, Debug)]
 pub(crate) struct HalfOpen {
-    pub(crate) id: SocketId,
-    pub(crate) listener: SocketId,
-    pub(crate) tuple: Tuple,
-    pub(crate) options: Arc<Options>,
     pub(crate) sizes: SegmentSizes,
     pub(crate) iss: Seq,
     pub(crate) irs: Seq,
@@ -50,21 +43,18 @@ pub(crate) struct HalfOpen {
 
 impl HalfOpen {
     /// The record of a handshake that `syn` begins. Data on the SYN is not kept: the peer sends it again.
-    pub(crate) fn new(now: Instant, listener: SocketId, origin: Origin, syn: &TcpSegment<'_>) -> Self {
-        let Origin { id, tuple, options, sizes, iss, mut clock } = origin;
+    pub(crate) fn new(now: Instant, origin: &Origin, syn: &TcpSegment<'_>) -> Self {
+        let Origin { owner: Owner { ref options, .. }, sizes, iss, mut clock } = *origin;
         let mut ecn = EcnSetup::default();
         ecn.on_received(syn.flags);
         clock.begin(syn.options.timestamps.unwrap_or_default().value, now);
         HalfOpen {
-            id,
-            listener,
-            tuple,
             sizes,
             iss,
             irs: syn.seq,
             peer_mss: syn.options.mss,
             peer_window: syn.window,
-            agreed: Agreed::offered(&options).with(&syn.options),
+            agreed: Agreed::offered(options).with(&syn.options),
             ecn,
             clock,
             replies: Spacing::default(),
@@ -73,46 +63,39 @@ impl HalfOpen {
             retransmissions: 0,
             retransmit_at: now + options.rto_initial.max(options.rto_min),
             give_up_at: now + options.user_timeout,
-            options,
         }
     }
 
     /// The record of a handshake that was kept in a cookie, from the acknowledgment that brings it back.
-    pub(crate) fn from_cookie(
-        now: Instant,
-        listener: SocketId,
-        origin: Origin,
-        mss: u16,
-        ack: &TcpSegment<'_>,
-    ) -> Self {
+    pub(crate) fn from_cookie(now: Instant, origin: &Origin, mss: u16, ack: &TcpSegment<'_>) -> Self {
+        let options = &origin.owner.options;
         let irs = ack.seq - 1;
         let syn = TcpSegment { seq: irs, ..TcpSegment::default() };
-        let mut half = Self::new(now, listener, origin, &syn);
+        let mut half = Self::new(now, origin, &syn);
         half.peer_mss = Some(mss);
         half.ecn = EcnSetup::default();
         half.sent = None;
-        if let Some(timestamps) = ack.options.timestamps.filter(|_| half.options.timestamps) {
+        if let Some(timestamps) = ack.options.timestamps.filter(|_| options.timestamps) {
             let packed = half.clock.begin_from_echo(timestamps.echo, now, cookie::LIFETIME);
-            half.agreed = Agreed::offered(&half.options).unpack(packed);
-            half.ecn = EcnSetup::unpack(packed, half.options.ecn);
+            half.agreed = Agreed::offered(options).unpack(packed);
+            half.ecn = EcnSetup::unpack(packed, options.ecn);
             half.clock.begin(timestamps.value, now);
         }
         half
     }
 
-    /// The SYN,ACK of a handshake that only a cookie keeps: `iss`. Without timestamps nothing can be agreed on.
+    /// The SYN,ACK of a handshake that only a cookie keeps, `iss`, and that belongs to its listener. Without timestamps nothing can be agreed on.
     //= https://www.rfc-editor.org/rfc/rfc4987#section-3.6
     //= type=exception
     //= reason=where SACK was agreed on the timestamps say so, and where they do not it is never offered
     //# Note that SACK blocks should normally not be sent by a host using TCP
     //# cookies unless they are first received.
-    pub(crate) fn syn_ack_with_cookie(mut self, now: Instant) -> Stray {
+    pub(crate) fn syn_ack_with_cookie(mut self, owner: &Owner, now: Instant) -> Stray {
         if !self.agreed.timestamps {
             self.agreed = Agreed::default();
             self.ecn = EcnSetup::default();
         }
-        let mut syn_ack = self.syn_ack(now);
-        syn_ack.socket = Some(self.listener);
+        let mut syn_ack = self.syn_ack(owner, now);
         if let Some(timestamps) = &mut syn_ack.options.timestamps {
             *timestamps = self.clock.option_with(self.agreed.pack() | self.ecn.pack(), now);
         }
@@ -120,24 +103,25 @@ impl HalfOpen {
     }
 
     /// `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`.
-    pub(crate) fn syn_ack(&mut self, now: Instant) -> Stray {
-        let flags = Flags::SYN | Flags::ACK | self.ecn.offer(self.options.ecn, true);
+    pub(crate) fn syn_ack(&mut self, owner: &Owner, now: Instant) -> Stray {
+        let Owner { id, tuple, ref options } = *owner;
+        let flags = Flags::SYN | Flags::ACK | self.ecn.offer(options.ecn, true);
         self.ecn.on_sent(flags);
         Stray {
-            tuple: self.tuple,
-            socket: Some(self.id),
+            tuple,
+            socket: Some(id),
             seq: self.iss,
             ack: Some(self.irs + 1),
             flags,
-            window: window::on_syn(self.options.receive_buffer),
+            window: window::on_syn(options.receive_buffer),
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
             //# If the SYN-ACK timer fires, the server SHOULD retransmit a SYN-ACK
             //# segment with neither data nor Fast Open options for compatibility
             //# reasons.
             options: TcpOptions {
                 fast_open: self.cookie.filter(|_| self.retransmissions == 0),
-                user_timeout: TcpOptions::tellable(self.options.user_timeout)
-                    .filter(|_| self.options.user_timeout_option),
+                user_timeout: TcpOptions::tellable(options.user_timeout)
+                    .filter(|_| options.user_timeout_option),
                 ..self.agreed.on_syn(self.sizes.announce, &self.clock, now)
             },
             relative: Some(self.relative_out()),
@@ -176,11 +160,21 @@ impl HalfOpen {
     }
 
     /// The SYN,ACK goes again, twice as late the next time.
-    pub(crate) fn on_retransmit(&mut self, now: Instant) {
+    pub(crate) fn on_retransmit(&mut self, options: &Options, now: Instant) {
         self.retransmissions += 1;
         self.sent = Some(now);
-        let rto = self.options.rto_initial.max(self.options.rto_min);
+        let rto = options.rto_initial.max(options.rto_min);
         self.retransmit_at =
             now + rto.saturating_mul(1 << self.retransmissions.min(16)).min(Duration::from_secs(120));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_nothing_that_its_socket_keeps() {
+        assert!(size_of::<HalfOpen>() <= 112, "{}", size_of::<HalfOpen>());
     }
 }

@@ -209,7 +209,7 @@ impl Traffic {
 /// Runs are counted up to here, and then anew.
 const LAST_KEY: u32 = (1 << 30) - 1;
 /// Sockets that are looked at in one round.
-const WOKEN_PER_ROUND: usize = 64;
+const WOKEN_PER_ROUND: usize = 256;
 /// Sockets of cancelled workloads that are aborted in one round.
 const ABORTED_PER_ROUND: usize = 256;
 /// The name of the calls that the thread makes by itself.

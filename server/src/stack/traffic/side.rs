@@ -459,7 +459,8 @@ impl Side {
 
     /// A socket that is about to be closed: it still tells whose it was.
     fn let_go<'a, S: Site>(&self, site: &'a mut S, socket: SocketId) -> Reach<'a, S> {
-        self.watch(site, socket, NO_SLOT);
+        let name = self.names.of(NO_SLOT);
+        site.input(self.plan.stack, |engine, _| engine.leave(socket, name));
         self.reach(site, socket)
     }
 

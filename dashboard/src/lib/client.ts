@@ -1,0 +1,19 @@
+// The server's services, over gRPC-Web on the address that the page came from.
+
+import { createClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { Events } from "../gen/sockwright/v1/events_pb";
+import { Networks } from "../gen/sockwright/v1/networks_pb";
+import { Sockets } from "../gen/sockwright/v1/sockets_pb";
+
+/** Clients of the services that the page uses, at this address. */
+export function clients(baseUrl: string) {
+  const transport = createGrpcWebTransport({ baseUrl });
+  return {
+    events: createClient(Events, transport),
+    networks: createClient(Networks, transport),
+    sockets: createClient(Sockets, transport),
+  };
+}
+
+export type Clients = ReturnType<typeof clients>;

@@ -1,0 +1,220 @@
+// One connection as its events tell it. Everything that draws a connection derives what it draws from this, live or from a file.
+//
+// Owns: the events of a socket, and of its other end where that is ours too, in the order of `seq` and each once; where
+// events are missing; what was last known of both ends. Never touches the server or a page.
+//
+//   const model = new ConnectionModel(12n);
+//   model.summarise(sockets); model.push(events); model.gap(gap);
+//   model.events; model.end(13n)?.summary; model.since(event.timeNs);
+
+import type { SocketAddress, SocketSummary } from "../gen/sockwright/v1/common_pb";
+import { SocketState, TcpState } from "../gen/sockwright/v1/common_pb";
+import type { Event, Gap, Segment } from "../gen/sockwright/v1/events_pb";
+
+/** What is known of one end of a connection: as the last event or snapshot tells it. */
+export interface End {
+  readonly socket: bigint;
+  stack: string;
+  session: string;
+  label: string;
+  local: SocketAddress | undefined;
+  remote: SocketAddress | undefined;
+  socketState: SocketState;
+  tcpState: TcpState;
+  /** When its TCP state last changed, on the stack's clock. */
+  stateTimeNs: bigint;
+  /** It was released: it is no more. */
+  released: boolean;
+}
+
+/** A hole in what is known: it lies before the event with this index. */
+export interface Hole {
+  index: number;
+  gap: Gap;
+}
+
+/** Events kept at most; beyond that the oldest half goes. */
+export const EVENTS_AT_MOST = 200_000;
+
+export class ConnectionModel {
+  /** The socket that this is about. */
+  readonly socket: bigint;
+  /** In the order of `seq`, without a double. */
+  events: Event[] = [];
+  /** In the order of their index. */
+  holes: Hole[] = [];
+  /** Old events that were let go because there were too many. */
+  forgotten = 0;
+  /** Grows with every change: what is derived from this is derived anew when it does. */
+  revision = 0;
+  readonly #ends = new Map<bigint, End>();
+  readonly #listeners = new Set<() => void>();
+  readonly #limit: number;
+
+  constructor(socket: bigint, limit = EVENTS_AT_MOST) {
+    this.socket = socket;
+    this.#limit = limit;
+  }
+
+  /** Our end. */
+  get near(): End | undefined {
+    return this.#ends.get(this.socket);
+  }
+
+  /** The other end, where it is a socket of this server that is known here. */
+  get far(): End | undefined {
+    for (const end of this.#ends.values()) if (end.socket !== this.socket) return end;
+    return undefined;
+  }
+
+  end(socket: bigint): End | undefined {
+    return this.#ends.get(socket);
+  }
+
+  /** The time of the first event, in nanoseconds on the stack's clock; what `since` counts from. */
+  get originNs(): bigint {
+    return this.events[0]?.timeNs ?? 0n;
+  }
+
+  /** Nanoseconds from the first event to a time: a number that drawings can use (exact up to 104 days). */
+  since(timeNs: bigint): number {
+    return Number(timeNs - this.originNs);
+  }
+
+  /** The reverse of `since`. */
+  timeOf(since: number): bigint {
+    return this.originNs + BigInt(Math.round(since));
+  }
+
+  /** Nanoseconds from the first to the last event. */
+  get length(): number {
+    const last = this.events.at(-1);
+    return last === undefined ? 0 : this.since(last.timeNs);
+  }
+
+  /** What a snapshot, `List` or `GetInfo` says of this socket or its other end. */
+  summarise(summary: SocketSummary): void {
+    const { socket, stack, session, label, local, remote, socketState, tcpState, stateTimeNs } = summary;
+    const end = { socket, stack, session, label, local, remote, socketState, tcpState, stateTimeNs, released: false };
+    this.#ends.set(socket, end);
+    this.#changed();
+  }
+
+  /** Events in any order, of which some may be known already. Those of no socket (frames lost on a link) are kept too. */
+  push(events: readonly Event[]): void {
+    if (events.length === 0) return;
+    const newest = this.events.at(-1)?.seq ?? 0n;
+    const inOrder = events.every((event, index) => event.seq > (events[index - 1]?.seq ?? newest));
+    if (inOrder) {
+      for (const event of events) this.events.push(event);
+      for (const event of events) this.#apply(event);
+    } else {
+      this.#merge(events);
+    }
+    this.#trim();
+    this.#changed();
+  }
+
+  /** Events that are not going to come. */
+  gap(gap: Gap): void {
+    this.holes.push({ index: this.events.length, gap });
+    this.#changed();
+  }
+
+  /** Another run of the server, or another file: nothing of what is here holds. */
+  clear(): void {
+    this.events = [];
+    this.holes = [];
+    this.forgotten = 0;
+    this.#ends.clear();
+    this.#changed();
+  }
+
+  /** Calls `listener` after each change, until the function that it returns is called. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #merge(events: readonly Event[]): void {
+    const known = new Set(this.events.map(({ seq }) => seq));
+    const holes = this.holes.map((hole) => ({ hole, before: this.events[hole.index]?.seq }));
+    for (const event of events) if (!known.has(event.seq)) this.events.push(event);
+    this.events.sort((a, b) => (a.seq < b.seq ? -1 : a.seq > b.seq ? 1 : 0));
+    for (const { hole, before } of holes) {
+      hole.index = before === undefined ? this.events.length : this.events.findIndex(({ seq }) => seq === before);
+    }
+    for (const event of this.events) this.#apply(event);
+  }
+
+  #apply(event: Event): void {
+    if (event.socket === 0n) return;
+    let end = this.#ends.get(event.socket);
+    if (end === undefined) {
+      end = unknownEnd(event);
+      this.#ends.set(event.socket, end);
+    }
+    const kind = event.kind;
+    switch (kind.case) {
+      case "named":
+        end.local = kind.value.local;
+        end.remote = kind.value.remote ?? end.remote;
+        break;
+      case "socketStateChanged":
+        end.socketState = kind.value.to;
+        break;
+      case "tcpStateChanged":
+        end.tcpState = kind.value.to;
+        end.stateTimeNs = event.timeNs;
+        end.local = kind.value.local ?? end.local;
+        end.remote = kind.value.remote ?? end.remote;
+        break;
+      case "released":
+        end.released = true;
+        break;
+    }
+  }
+
+  #trim(): void {
+    if (this.events.length <= this.#limit) return;
+    const gone = this.events.length - Math.floor(this.#limit / 2);
+    this.events = this.events.slice(gone);
+    this.holes = this.holes.map((hole) => ({ ...hole, index: hole.index - gone })).filter(({ index }) => index >= 0);
+    this.forgotten += gone;
+  }
+
+  #changed(): void {
+    this.revision += 1;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** The segment of an event that tells of one, and which way it went as seen from the event's socket. */
+export function segmentOf(event: Event): { segment: Segment; went: "sent" | "received" | "dropped" } | undefined {
+  const kind = event.kind;
+  switch (kind.case) {
+    case "segmentSent":
+      return { segment: kind.value, went: "sent" };
+    case "segmentReceived":
+      return { segment: kind.value, went: "received" };
+    case "segmentDropped":
+      return kind.value.segment && { segment: kind.value.segment, went: "dropped" };
+    default:
+      return undefined;
+  }
+}
+
+function unknownEnd(event: Event): End {
+  return {
+    socket: event.socket,
+    stack: event.stack,
+    session: event.session,
+    label: event.label,
+    local: undefined,
+    remote: undefined,
+    socketState: SocketState.UNSPECIFIED,
+    tcpState: TcpState.UNSPECIFIED,
+    stateTimeNs: event.timeNs,
+    released: false,
+  };
+}

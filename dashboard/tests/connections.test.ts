@@ -1,0 +1,154 @@
+// The table of connections in a browser, against a real server.
+
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Clock } from "../src/gen/sockwright/v1/networks_pb";
+import { ShutdownHow } from "../src/gen/sockwright/v1/sockets_pb";
+import { Driver, launch, open, Server } from "./world";
+
+let browser: Browser;
+let server: Server;
+let driver: Driver;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  server = await Server.start();
+  driver = new Driver(server.url);
+});
+afterEach(() => server.kill());
+
+/** Waits until the row of a socket shows this state. */
+async function state(page: Page, socket: bigint, name: string): Promise<void> {
+  await page.locator(`#socket-${socket} .state`, { hasText: new RegExp(`^${name}$`) }).waitFor({ timeout: 5000 });
+}
+
+const gone = (page: Page, socket: bigint) =>
+  page.locator(`#socket-${socket}`).waitFor({ state: "detached", timeout: 15_000 });
+
+describe("the table of connections", () => {
+  it("follows a connection through all its states", async () => {
+    await driver.lab("lab", Clock.MANUAL);
+    const listener = await driver.listener();
+    const { page, complaints } = await open(browser, server.url);
+    await state(page, listener, "LISTEN");
+
+    const { sockets } = driver.services;
+    const client = await driver.client();
+    await state(page, client, "CLOSED");
+    await expect(
+      sockets.connect({ socket: client, remote: { ip: "10.0.0.2", port: 80 }, dontWait: true }),
+    ).rejects.toThrow(/in progress|EINPROGRESS/i);
+    await state(page, client, "SYN-SENT");
+    await driver.advance(1);
+    const child = client + 1n;
+    await state(page, child, "SYN-RECEIVED");
+    await driver.advance(1);
+    await state(page, client, "ESTABLISHED");
+    await driver.advance(1);
+    await state(page, child, "ESTABLISHED");
+    expect((await sockets.accept({ socket: listener })).socket).toBe(child);
+
+    await sockets.close({ socket: client });
+    await state(page, client, "FIN-WAIT-1");
+    await driver.advance(1);
+    await state(page, child, "CLOSE-WAIT");
+    await driver.advance(1);
+    await state(page, client, "FIN-WAIT-2");
+    await sockets.close({ socket: child });
+    await state(page, child, "LAST-ACK");
+    await driver.advance(1);
+    await state(page, client, "TIME-WAIT");
+    await driver.advance(1);
+    await gone(page, child);
+    await driver.advance(60_000);
+    await gone(page, client);
+
+    // Both at once.
+    const [one, other] = [await driver.client(), child + 2n];
+    await sockets.connect({ socket: one, remote: { ip: "10.0.0.2", port: 80 }, dontWait: true }).catch(() => {});
+    await driver.advance(10);
+    await sockets.accept({ socket: listener });
+    await sockets.shutdown({ socket: one, how: ShutdownHow.WRITE });
+    await sockets.shutdown({ socket: other, how: ShutdownHow.WRITE });
+    await driver.advance(1);
+    await state(page, one, "CLOSING");
+    await state(page, other, "CLOSING");
+    await driver.advance(1);
+    await state(page, one, "TIME-WAIT");
+    expect(complaints).toEqual([]);
+  });
+
+  it("counts states, and shows only those that are chosen", async () => {
+    await driver.lab();
+    const listener = await driver.listener();
+    for (let pairs = 0; pairs < 3; pairs++) await driver.pair(listener);
+    const { page, complaints } = await open(browser, server.url);
+    const bar = page.getByRole("group", { name: "Sockets by state" });
+    await bar.getByRole("button", { name: "6 ESTABLISHED" }).click();
+    const grid = page.getByRole("grid", { name: "Sockets" });
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("7");
+    expect(await page.locator(`#socket-${listener}`).count()).toBe(0);
+    expect(page.url()).toContain("state=ESTABLISHED");
+    // The address alone leads there again.
+    await page.reload();
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("7");
+    // A socket that leaves the state leaves the table, and the bar goes on counting it.
+    const [socket] = (await driver.services.sockets.list({ filter: { labels: ["client"] } })).sockets;
+    if (socket === undefined) throw new Error("no socket");
+    await driver.services.sockets.shutdown({ socket: socket.socket, how: ShutdownHow.WRITE });
+    await bar.getByRole("button", { name: "4 ESTABLISHED" }).waitFor();
+    await bar.getByRole("button", { name: "1 FIN-WAIT-2" }).waitFor();
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("5");
+    expect(complaints).toEqual([]);
+  });
+
+  it("asks the server for what is searched by name", async () => {
+    await driver.lab();
+    const listener = await driver.listener();
+    const { client } = await driver.pair(listener);
+    const { page, complaints } = await open(browser, server.url);
+    const search = page.getByRole("searchbox", { name: "Search" });
+    await search.fill("label:client");
+    const grid = page.getByRole("grid", { name: "Sockets" });
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("2");
+    await page.locator(`#socket-${client}`).waitFor();
+    // What comes later is asked for too.
+    await driver.client("lab", "client");
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("3");
+    await search.fill("label:client CLOSED");
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("2");
+    await search.fill("port:99999");
+    await page.getByText("not a filter: port:99999").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("tells what moved, of the rows in sight", async () => {
+    await driver.lab();
+    const { client, server: child } = await driver.pair(await driver.listener());
+    const { page, complaints } = await open(browser, server.url);
+    await driver.services.sockets.send({ socket: client, data: new Uint8Array(12_345) });
+    await page.locator(`#socket-${client} .sent`, { hasText: "12.3 kB" }).waitFor();
+    await page.locator(`#socket-${child} .received`, { hasText: "12.3 kB" }).waitFor();
+    await page.locator(`#socket-${client} .rtt`, { hasText: "ms" }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("is moved through and left with keys alone", async () => {
+    await driver.lab();
+    const { client } = await driver.pair(await driver.listener());
+    const { page } = await open(browser, server.url);
+    await page.locator(`#socket-${client}`).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("10.0.0.1");
+    const grid = page.getByRole("grid", { name: "Sockets" });
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("3");
+    await grid.focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await grid.getAttribute("aria-activedescendant")).toBe(`socket-${client}`);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`${server.url}/#/connections/${client}`);
+  });
+});

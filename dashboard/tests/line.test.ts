@@ -1,0 +1,140 @@
+// What the page does when the line to its server breaks.
+
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { EventKind } from "../src/gen/sockwright/v1/common_pb";
+import { Delivery } from "../src/gen/sockwright/v1/events_pb";
+import { STATES } from "../src/lib/kinds";
+import { CuttableLine } from "./line";
+import { Driver, launch, open, Server } from "./world";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+async function start(): Promise<{ server: Server; driver: Driver }> {
+  const server = await Server.start();
+  onTestFinished(() => server.kill());
+  return { server, driver: new Driver(server.url) };
+}
+
+const TALL = { viewport: { width: 1280, height: 3000 } };
+
+/** The numbers of the events that the page shows, and `gap` where it shows one. */
+function shown(page: Page): Promise<string[]> {
+  return page
+    .locator('[role="grid"][aria-label="Events"] .row')
+    .evaluateAll((rows) =>
+      rows
+        .toSorted((a, b) => Number(a.getAttribute("aria-rowindex")) - Number(b.getAttribute("aria-rowindex")))
+        .map((row) => row.querySelector(".seq")?.textContent ?? "gap"),
+    );
+}
+
+/** The numbers of all events that tell states and errors, as the server has them. */
+async function told(driver: Driver): Promise<string[]> {
+  const first = driver.services.events.watch({ filter: { kinds: [EventKind.OPENED] } });
+  for await (const { part } of first) {
+    if (part.case !== "snapshot") continue;
+    const { epoch, seq: last } = part.value.at ?? { epoch: 0n, seq: 0n };
+    const seqs: string[] = [];
+    const all = driver.services.events.watch({
+      filter: { kinds: [...STATES.kinds] },
+      delivery: Delivery.LOSSLESS,
+      resume: { epoch, seq: 0n },
+    });
+    for await (const { part } of all) {
+      if (part.case !== "events") continue;
+      seqs.push(...part.value.events.map(({ seq }) => seq.toString()));
+      if ((part.value.events.at(-1)?.seq ?? 0n) >= last) return seqs;
+    }
+  }
+  throw new Error("the server ended the stream");
+}
+
+describe("a line that breaks", () => {
+  it("is resumed without a double and without a hole", async () => {
+    const { server, driver } = await start();
+    const line = await CuttableLine.to(server.address);
+    onTestFinished(() => line.close());
+    const { page, complaints } = await open(browser, `${line.url}/#/events`, TALL);
+    await page.getByText("live", { exact: true }).waitFor();
+    await driver.lab();
+    const listener = await driver.listener();
+    await driver.pair(listener);
+    await expect.poll(() => shown(page)).toEqual(await told(driver));
+
+    for (let cuts = 0; cuts < 3; cuts++) {
+      line.cut();
+      await page.getByRole("status").getByText("lost").waitFor();
+      await driver.pair(listener);
+      line.mend();
+      await page.getByText("live", { exact: true }).waitFor();
+      await driver.pair(listener);
+      await expect.poll(() => shown(page)).toEqual(await told(driver));
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it("loses nothing over a pause either", async () => {
+    const { server, driver } = await start();
+    const { page } = await open(browser, `${server.url}/#/events`, TALL);
+    await page.getByText("live", { exact: true }).waitFor();
+    await driver.lab();
+    const listener = await driver.listener();
+    await expect.poll(() => shown(page)).toEqual(await told(driver));
+    const before = await shown(page);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await driver.pair(listener);
+    await page.getByText("Paused, for this page alone.").waitFor();
+    expect(await shown(page)).toEqual(before);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await expect.poll(() => shown(page)).toEqual(await told(driver));
+  });
+});
+
+describe("a server that is killed", () => {
+  it("comes back as another run: the table is the new one's, and the gap is told", async () => {
+    const { server, driver } = await start();
+    await driver.lab();
+    const before = await driver.pair(await driver.listener());
+    await driver.pair(await driver.services.sockets.list({}).then(({ sockets }) => sockets[0]?.socket ?? 0n));
+    const { page, complaints } = await open(browser, server.url);
+    await page.locator(`#socket-${before.client} .state`, { hasText: "ESTABLISHED" }).waitFor();
+    const grid = page.getByRole("grid", { name: "Sockets" });
+    expect(await grid.getAttribute("aria-rowcount")).toBe("6");
+
+    await server.kill();
+    await page.getByRole("status").getByText("lost").waitFor();
+    // What was known stays to be seen.
+    expect(await grid.getAttribute("aria-rowcount")).toBe("6");
+    await server.run();
+    await page.getByText("a gap: the server was restarted").waitFor();
+    await page.getByText("There are no sockets yet.").waitFor();
+    await driver.lab();
+    await driver.pair(await driver.listener());
+    await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("4");
+    expect(complaints).toEqual([]);
+  });
+
+  it("leaves a gap between its events and the next run's, each of them once", async () => {
+    const { server, driver } = await start();
+    const { page } = await open(browser, `${server.url}/#/events`, TALL);
+    await page.getByText("live", { exact: true }).waitFor();
+    await driver.lab();
+    await driver.listener();
+    const first = await told(driver);
+    await expect.poll(() => shown(page)).toEqual(first);
+    await server.kill();
+    await page.getByRole("status").getByText("lost").waitFor();
+    await server.run();
+    await page.getByText("live", { exact: true }).waitFor();
+    await expect.poll(() => shown(page)).toEqual([...first, "gap"]);
+    await driver.lab();
+    await driver.listener();
+    await expect.poll(() => shown(page)).toEqual([...first, "gap", ...(await told(driver))]);
+  });
+});
