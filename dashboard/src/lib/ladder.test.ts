@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { flights } from "./flights";
-import { heightAt, ladder, timeAt } from "./ladder";
+import { heightAfter, heightAt, ladder, timeAt } from "./ladder";
 import { demo, loss } from "./recorded";
 import { road } from "./road";
 
@@ -40,6 +40,11 @@ test("segments that leave in the same moment do not lie on each other", () => {
     const places = rungs.map(({ flight, fromY }) => `${flight.from} ${fromY}`);
     expect(new Set(places).size).toBe(places.length);
   }
+});
+
+test("a hole lies between the moments around it", () => {
+  const drawn = of(demo, "even");
+  expect(heightAfter(drawn, 20_000_000n)).toBe((heightAt(drawn, 20_000_000n) + heightAt(drawn, 30_000_000n)) / 2);
 });
 
 test("nothing is drawn of nothing", () => {

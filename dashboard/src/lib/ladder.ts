@@ -73,6 +73,12 @@ export function ladder(flights: readonly Flight[], steps: Record<Side, readonly 
   return { rungs, marks, waits: rise.waits, moments, height: last };
 }
 
+/** The height right after a time: where a hole in what is known lies. */
+export function heightAfter(drawn: Ladder, atNs: bigint): number {
+  const after = drawn.moments[firstAfter(drawn.moments, (moment) => moment.atNs > atNs)];
+  return (heightAt(drawn, atNs) + (after?.y ?? drawn.height)) / 2;
+}
+
 /** The height of a time: between two moments, in proportion. */
 export function heightAt({ moments }: Ladder, atNs: bigint): number {
   const after = firstAfter(moments, (moment) => moment.atNs > atNs);
