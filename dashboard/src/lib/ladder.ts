@@ -89,6 +89,18 @@ export function heightAt({ moments }: Ladder, atNs: bigint): number {
   return before.y + part * (next.y - before.y);
 }
 
+/** How many moments are not after a time. */
+export function momentsUntil({ moments }: Ladder, atNs: bigint): number {
+  return firstAfter(moments, (moment) => moment.atNs > atNs);
+}
+
+/** The moment nearest to a height, if one is within reach. */
+export function momentNear({ moments }: Ladder, y: number, reach: number): Moment | undefined {
+  const after = firstAfter(moments, (moment) => moment.y > y);
+  const near = [moments[after - 1], moments[after]].filter((moment) => moment && Math.abs(moment.y - y) <= reach);
+  return near.sort((one, two) => Math.abs((one?.y ?? 0) - y) - Math.abs((two?.y ?? 0) - y))[0];
+}
+
 /** The time of a height. */
 export function timeAt({ moments }: Ladder, y: number): bigint {
   const after = firstAfter(moments, (moment) => moment.y > y);
