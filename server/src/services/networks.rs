@@ -6,13 +6,14 @@ use sockwright_engine::host::Errno;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::networks_server::Networks as Service;
 use sockwright_proto::v1::{
-    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CreateLabRequest,
+    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CaptureRequest, CreateLabRequest,
     CreateLabResponse, DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest,
     ListLabsResponse, ListStacksRequest, ListStacksResponse, advance_time_request,
 };
 use tonic::{Request, Response, Status};
 
 use super::page_size;
+use crate::capture::{CaptureStream, Selection};
 use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
 use crate::hub::Hub;
@@ -39,6 +40,8 @@ impl NetworksService {
 
 #[tonic::async_trait]
 impl Service for NetworksService {
+    type CaptureStream = CaptureStream;
+
     async fn create_lab(
         &self,
         request: Request<CreateLabRequest>,
@@ -115,6 +118,14 @@ impl Service for NetworksService {
             steps: advanced.value.steps,
             at: Some(advanced.at),
         }))
+    }
+
+    async fn capture(&self, request: Request<CaptureRequest>) -> Result<Response<CaptureStream>, Status> {
+        let request = request.into_inner();
+        let selection = Selection::parse(&request)?;
+        let stacks = request.filter.map(|filter| filter.stacks).unwrap_or_default();
+        let octets = usize::try_from(request.queue_bytes).unwrap_or(usize::MAX);
+        self.networks.capture(selection, &stacks, octets).map(Response::new)
     }
 }
 

@@ -88,10 +88,13 @@ pub struct World {
     /// Sockets that woke up, for whoever drives them.
     woken: VecDeque<(StackId, SocketId, NonZeroU64)>,
     frames_told: bool,
+    arrivals_told: bool,
     overdue_timers: u64,
     /// When timers fired last, and how often at that instant.
     fired_at: Instant,
     fired_at_once: u32,
+    /// Frames taken in and timers fired.
+    inputs: u64,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
 }
@@ -128,9 +131,11 @@ impl World {
             outputs: VecDeque::new(),
             woken: VecDeque::new(),
             frames_told: true,
+            arrivals_told: false,
             overdue_timers: 0,
             fired_at: Instant::ZERO,
             fired_at_once: 0,
+            inputs: 0,
             buffer: Vec::new(),
         }
     }
@@ -181,6 +186,11 @@ impl World {
         self.links.iter().map(|link| link.segment.in_flight()).sum()
     }
 
+    /// Frames that arrived and times that timers fired, in all steps so far: what a step took is not always the same.
+    pub fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
     /// Timers that were still due after they had been handled. Each is a bug of the engine.
     pub fn overdue_timers(&self) -> u64 {
         self.overdue_timers
@@ -213,6 +223,11 @@ impl World {
     /// Whether frames are told as [`Output::Link`], each with its octets. They are, unless turned off.
     pub fn tell_frames(&mut self, told: bool) {
         self.frames_told = told;
+    }
+
+    /// Whether frames are told as [`Output::Arrival`] where they reach a stack. They are not, unless turned on.
+    pub fn tell_arrivals(&mut self, told: bool) {
+        self.arrivals_told = told;
     }
 
     /// A stack's engine, to set what is no input, such as its interest. Whatever it has to say afterwards is told with
@@ -300,6 +315,7 @@ impl World {
             return false;
         };
         self.now = self.now.max(at);
+        self.inputs += 1;
         match source {
             Source::Link(link) => self.deliver(link),
             Source::Stack(stack) => self.fire(stack),
@@ -365,15 +381,24 @@ impl World {
         let clock = self.clock(to);
         let there = &mut self.links[link.0 as usize];
         let Some(Node::Engine(engine)) = self.stacks.get_mut(to.0 as usize) else { return };
-        let checksums = there.checksums();
-        let (receiver, mut next, mut gathered) = (first.to, Some(first), 0);
-        while let Some(virtual_link::Arrival { frame, .. }) = next {
-            gathered += frame.len();
+        let (checksums, medium) = (there.checksums(), there.segment.medium());
+        let (receiver, mut next, mut gathered, mut frames) = (first.to, Some(first), 0, 0);
+        while let Some(virtual_link::Arrival { frame, marks, .. }) = next {
+            (gathered, frames) = (gathered + frame.len(), frames + 1);
+            let before = self.outputs.len();
             let more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
+            if self.arrivals_told {
+                take_events(engine, to, &mut self.outputs);
+                let told = self.outputs.len() - before;
+                let (at, frame) = (self.now, frame.clone());
+                self.outputs.insert(before, Output::Arrival { link, at, to, marks, medium, frame, told });
+            }
             there.segment.recycle(frame);
-            let goes_on = more && gathered < GATHERED_MAX;
+            let goes_on = more && gathered < GATHERED_MAX && frames < FRAMES_GATHERED_MAX;
             next = goes_on.then(|| there.segment.poll_deliver_to(self.now, receiver)).flatten();
         }
+        // The first is counted with the step.
+        self.inputs += frames - 1;
         self.drain(to);
     }
 
@@ -464,6 +489,8 @@ impl Error for WorldError {}
 
 /// Octets that arrive together at most.
 const GATHERED_MAX: usize = 64 << 10;
+/// And frames.
+const FRAMES_GATHERED_MAX: u64 = 64;
 /// How often timers may fire at one instant.
 const FIRED_AT_ONCE_MAX: u32 = 100_000;
 /// How long a timer waits that is still due after it was handled.
