@@ -2020,7 +2020,8 @@ export enum LinkState {
   DOWN = 2,
 
   /**
-   * It does not, and never will: the interface was removed. Calls that would send over it fail with `ENETDOWN`.
+   * It does not: the interface was removed. Calls that would send over it fail with `ENETDOWN`, until there is an interface
+   * of its name again, which is told as `DOWN` or `UP`.
    *
    * @generated from enum value: LINK_STATE_GONE = 3;
    */
