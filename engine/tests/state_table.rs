@@ -1,11 +1,11 @@
-//! The declared state machine: what it says as a whole, what is true of it as a whole, and the page that shows it.
+//! The declared state machine: what it says as a whole, what is true of it as a whole, and the pages that show it.
 
 mod generated;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use generated::{hold_part, hold_snapshot, table};
+use generated::{hold_dashboard, hold_part, hold_snapshot, table};
 use sockwright_engine::tcp::state::{State, TRANSITIONS, Trigger};
 
 use self::State::*;
@@ -179,6 +179,23 @@ fn the_page_tells_who_pulls_each_trigger() {
         [trigger.name().to_owned(), origin(trigger).to_owned(), moves]
     });
     hold_part("state-machine.md", "triggers", &table(["Trigger", "Comes from", "Moves"], rows));
+}
+
+/// The dashboard draws the diagram from this file, and marks in it the road that a connection took.
+#[test]
+fn the_dashboard_has_the_table() {
+    let states = State::ALL.map(|state| {
+        let means = meaning(state);
+        format!("    {{ \"name\": \"{state}\", \"means\": \"{means}\" }}")
+    });
+    let transitions = TRANSITIONS.iter().map(|(from, trigger, to)| {
+        let fails = !is_of_the_normal_life(*trigger);
+        format!("    {{ \"from\": \"{from}\", \"on\": \"{trigger}\", \"to\": \"{to}\", \"fails\": {fails} }}")
+    });
+    let transitions: Vec<_> = transitions.collect();
+    let (states, transitions) = (states.join(",\n"), transitions.join(",\n"));
+    let text = format!("{{\n  \"states\": [\n{states}\n  ],\n  \"transitions\": [\n{transitions}\n  ]\n}}\n");
+    hold_dashboard("transitions.json", &text);
 }
 
 fn reachable(start: State) -> BTreeSet<State> {

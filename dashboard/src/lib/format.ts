@@ -10,8 +10,9 @@ export function span(nanoseconds: number): string {
   if (ns < 999.5e6) return `${sign}${digits(ns / 1e6)} ms`;
   const seconds = ns / 1e9;
   if (seconds < 59.95) return `${sign}${digits(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${sign}${minutes} m ${Math.floor(seconds % 60)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${sign}${minutes} m ${whole % 60} s`;
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${sign}${hours} h ${minutes % 60} m`;
   return `${sign}${Math.floor(hours / 24)} d ${hours % 24} h`;

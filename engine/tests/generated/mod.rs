@@ -1,4 +1,5 @@
-//! Text that tests hold to the code: whole files beside the tests, and parts of hand-written pages in `docs/`.
+//! Text that tests hold to the code: whole files beside the tests, parts of hand-written pages in `docs/`, and the tables of
+//! the engine that the dashboard draws.
 //!
 //! A part stands between two markers, and the test compares what is there with what the code gives:
 //!
@@ -26,6 +27,12 @@ pub(crate) fn hold_snapshot(name: &str, expected: &str) {
 /// Holds the page `page` in `docs/` to `expected` as a whole.
 pub(crate) fn hold_page(page: &str, expected: &str) {
     hold(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page), |_| expected.to_owned());
+}
+
+/// Holds the file `name` among the generated sources of the dashboard to `expected`.
+pub(crate) fn hold_dashboard(name: &str, expected: &str) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard/src/gen");
+    hold(&sources.join(name), |_| expected.to_owned());
 }
 
 /// Holds the part `part` of the page `page` in `docs/` to `expected`.

@@ -181,6 +181,11 @@ fn watch(parts: &Parts) -> Result<WatchStream, Status> {
         EventKind::SegmentReceived,
         // Nothing of it is drawn, but it is the last thing that happens.
         EventKind::Released,
+        // Nor of these; but they are remembered for the dashboard's curves because somebody watches them now.
+        EventKind::Timer,
+        EventKind::Congestion,
+        EventKind::RttSample,
+        EventKind::Windows,
     ];
     let filter = Some(pb::Filter {
         stacks: vec![CLIENT.to_owned(), SERVER.to_owned()],

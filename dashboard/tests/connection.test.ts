@@ -1,0 +1,136 @@
+// One connection in a browser, against a real server.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Driver, launch, open, Server } from "./world";
+
+const AXE = resolve(import.meta.dirname, "../node_modules/axe-core/axe.min.js");
+const DEMO = resolve(import.meta.dirname, "../../server/tests/snapshots/demo.txt");
+
+let browser: Browser;
+let server: Server;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+afterEach(() => server.kill());
+
+/** The segments of the terminal's picture of the demo: flags in tcpdump's notation, and numbers. */
+function pictured(): string[] {
+  const lines = readFileSync(DEMO, "utf8").split("\n");
+  return lines.flatMap((line) => /[─<]\s?([SFP.]+ \d+:\d+\(\d+\))/.exec(line)?.[1] ?? []);
+}
+
+const FLAGS: Record<string, string> = { S: "SYN", "S.": "SYN, ACK", ".": "ACK", "P.": "PSH, ACK", "F.": "FIN, ACK" };
+
+async function seriousComplaints(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof import("axe-core") }).axe.run();
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+  });
+}
+
+describe("beside the demo", () => {
+  it("the page begins with the ladder of the demo: each segment in order, with its flags", async () => {
+    server = await Server.start("--demo");
+    const { page, complaints } = await open(browser, server.url, { reducedMotion: "reduce" });
+    await page.locator(".ladder text.label").nth(13).waitFor();
+    const flags = await page.locator(".ladder text.label .flags").allTextContents();
+    const numbers = await page.locator(".ladder text.label .numbers").allTextContents();
+    const expected = pictured().map((text) => text.split(" "));
+    expect(expected.length).toBeGreaterThanOrEqual(9);
+    expect(flags).toEqual(expected.map(([flags = ""]) => FLAGS[flags]));
+    expect(numbers.map((text) => text.split(" ")[0])).toEqual(expected.map(([, range]) => range));
+
+    // The handshake and the close, at both sides.
+    expect(await page.locator(".ladder text.state.left").allTextContents().then(trimmed)).toEqual([
+      "SYN-SENT",
+      "ESTABLISHED",
+      "FIN-WAIT-1",
+      "FIN-WAIT-2",
+      "TIME-WAIT",
+      "CLOSED",
+    ]);
+    expect(await page.locator(".ladder text.state.right").allTextContents().then(trimmed)).toEqual([
+      "SYN-RECEIVED",
+      "ESTABLISHED",
+      "CLOSE-WAIT",
+      "LAST-ACK",
+      "CLOSED",
+    ]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("one cursor is in all of them, goes by keys, and stays in the address", async () => {
+    server = await Server.start("--demo");
+    const { page } = await open(browser, `${server.url}/#/connections/2`, { reducedMotion: "reduce" });
+    await page.locator(".ladder text.label").nth(13).waitFor();
+    await page.getByRole("slider", { name: /^Ladder/ }).focus();
+    for (let times = 0; times < 3; times += 1) await page.keyboard.press("ArrowDown");
+    await page.waitForURL(/at=20000000$/);
+    expect(await page.locator(".node.here").textContent()).toContain("ESTABLISHED");
+    for (const name of [/^Ladder/, /^Time-sequence/, /^Windows/, /^Round trips/]) {
+      expect(await page.getByRole("slider", { name }).getAttribute("aria-valuetext")).toContain("20.0 ms");
+    }
+
+    // The address alone brings the moment back.
+    const again = await open(browser, `${server.url}/#/connections/2?at=160000000`, { reducedMotion: "reduce" });
+    await again.page.locator(".story li[aria-current]", { hasText: "CLOSE-WAIT" }).waitFor();
+    expect(await again.page.locator(".node.here").textContent()).toContain("FIN-WAIT-1");
+  });
+
+  it.each(["light", "dark"] as const)("is accessible, %s, wide and narrow", async (colorScheme) => {
+    server = await Server.start("--demo");
+    for (const width of [1280, 400]) {
+      const options = { reducedMotion: "reduce", colorScheme, viewport: { width, height: 900 }, bypassCSP: true };
+      const { page } = await open(browser, `${server.url}/#/connections/2?at=160000000`, options);
+      await page.locator(".ladder text.label").first().waitFor();
+      expect(await seriousComplaints(page)).toEqual([]);
+      const over = await page.locator("main").evaluate((main) => main.scrollWidth - main.clientWidth);
+      expect(over, `nothing is wider than ${width}`).toBeLessThanOrEqual(0);
+    }
+  });
+
+  it("replays", async () => {
+    server = await Server.start("--demo");
+    const { page } = await open(browser, server.url);
+    // The first segments are drawn while the last have not been sent.
+    await page.locator(".ladder text.label").nth(2).waitFor();
+    expect(await page.locator(".ladder text.label").count()).toBeLessThan(14);
+    await page.locator(".ladder text.label").nth(13).waitFor({ timeout: 30_000 });
+  });
+});
+
+describe("a connection that lives", () => {
+  it("grows as it goes on: segments, both ends, and what is lost", async () => {
+    server = await Server.start();
+    const driver = new Driver(server.url);
+    const { networks, sockets } = driver.services;
+    await networks.createLab({
+      name: "lab",
+      stacks: [{ name: "a" }, { name: "b" }],
+      links: [{ stacks: ["a", "b"], impairments: { delay: { nanos: 5_000_000 }, loss: 0.1 } }],
+    });
+    const listener = await driver.listener();
+    const socket = await driver.client();
+    const { page, complaints } = await open(browser, `${server.url}/#/connections/${socket}`);
+    await page.getByText("CLOSED", { exact: true }).first().waitFor();
+    await sockets.connect({ socket, remote: { ip: "10.0.0.2", port: 80 } });
+    const { socket: child } = await sockets.accept({ socket: listener });
+    await page.getByText(`socket ${child}`).waitFor();
+    await page.locator(".ladder text.label", { hasText: "SYN, ACK" }).waitFor();
+    await sockets.send({ socket, data: new Uint8Array(100_000) });
+    await sockets.recv({ socket: child, minBytes: 100_000, maxBytes: 100_000 });
+    await page.locator(".rung.lost").first().waitFor();
+    await page.locator(".legend .resent").first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
+const trimmed = (texts: string[]) =>
+  texts.map((text) => text.replace(/rcv.*|[A-Z][a-z]+.*|TIME-WAIT timer$/, "").trim());
