@@ -38,7 +38,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
         bypassCSP: true,
       });
       await page.getByText("live", { exact: true }).waitFor();
-      await page.waitForTimeout(300);
+      await page.locator("[role=row], fieldset, figure, svg").first().waitFor();
       await page.addScriptTag({ content: AXE });
       const results = await page.evaluate<AxeResults>("axe.run()");
       const serious = results.violations.filter(({ impact }) => impact === "serious" || impact === "critical");

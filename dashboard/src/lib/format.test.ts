@@ -10,7 +10,7 @@ it("spans have three digits and a unit that fits", () => {
     "40.0 ms",
     "1.00 s",
     "2.50 s",
-    "0 m 59 s",
+    "1 m 0 s",
     "1 m 1 s",
     "3 h 12 m",
     "3 d 0 h",
