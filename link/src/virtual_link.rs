@@ -50,7 +50,7 @@ pub struct VirtualLink {
 }
 
 /// What a segment carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Medium {
     /// IP packets.
     #[default]

@@ -46,6 +46,11 @@ pub struct Limits {
     pub commands_queued: usize,
     /// Workloads of one engine thread.
     pub workloads: usize,
+    /// Captures at a time. One more is refused with RESOURCE_EXHAUSTED.
+    pub captures: usize,
+    /// Octets that may wait for the reader of one capture, and the default of `CaptureRequest.queue_bytes`. What comes when
+    /// there is no room is counted in place of being kept.
+    pub capture_bytes: usize,
     /// Ports that one attached stack takes from the host's kernel. Each costs a file descriptor.
     pub guarded_ports: usize,
     /// Calls under way on one HTTP/2 connection; more wait at the client.
@@ -76,6 +81,8 @@ impl Default for Limits {
             sessions: 65_536,
             commands_queued: 1024,
             workloads: 64,
+            captures: 16,
+            capture_bytes: 16 << 20,
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
             message_bytes: 1 << 20,

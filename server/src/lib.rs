@@ -11,10 +11,11 @@
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
-//! threads), `idempotency`, `layers` (what stands between HTTP and the services: the page of
-//! `dashboard/` among them).
+//! threads), `capture` (frames with what the engines knew of them, as pcapng), `idempotency`, `layers` (what stands
+//! between HTTP and the services: the page of `dashboard/` among them).
 #![forbid(unsafe_code)]
 
+mod capture;
 pub mod cli;
 pub mod config;
 pub mod convert;

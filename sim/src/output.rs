@@ -12,6 +12,7 @@
 use sockwright_engine::event::Event;
 use sockwright_engine::host::op::Completion;
 use sockwright_engine::time::Instant;
+use sockwright_link::impair::Marks;
 use sockwright_link::virtual_link::{DropCause, Medium, Path};
 
 use crate::world::{LinkIndex, StackId};
@@ -50,6 +51,23 @@ pub enum Output {
         /// The frame as it was sent, whatever befell it.
         frame: Vec<u8>,
     },
+    /// A frame reached a stack. Told only where it is [asked for](crate::World::tell_arrivals).
+    Arrival {
+        /// Over which link.
+        link: LinkIndex,
+        /// When.
+        at: Instant,
+        /// Whom.
+        to: StackId,
+        /// What befell it on the way.
+        marks: Marks,
+        /// What the link carries.
+        medium: Medium,
+        /// The frame as it arrived.
+        frame: Vec<u8>,
+        /// The stack told so many events of it, which come next.
+        told: usize,
+    },
 }
 
 /// What a link did with a frame.
@@ -73,7 +91,7 @@ impl Output {
     pub fn at(&self) -> Instant {
         match self {
             Output::Event { event, .. } => event.at,
-            Output::Completion { at, .. } | Output::Link { at, .. } => *at,
+            Output::Completion { at, .. } | Output::Link { at, .. } | Output::Arrival { at, .. } => *at,
         }
     }
 
@@ -82,6 +100,7 @@ impl Output {
         match self {
             Output::Event { stack, .. } | Output::Completion { stack, .. } => *stack,
             Output::Link { from, .. } => *from,
+            Output::Arrival { to, .. } => *to,
         }
     }
 }

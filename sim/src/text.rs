@@ -40,10 +40,11 @@ impl fmt::Display for Output {
                         }
                     }
                 }
-                match medium {
-                    Medium::Ip => fmt_packet(f, frame),
-                    Medium::Ethernet => fmt_frame(f, frame),
-                }
+                fmt_octets(f, *medium, frame)
+            }
+            Output::Arrival { medium, frame, .. } => {
+                f.write_str("<- ")?;
+                fmt_octets(f, *medium, frame)
             }
         }
     }
@@ -54,6 +55,13 @@ pub fn stack_name(stack: StackId) -> String {
     match u8::try_from(stack.0) {
         Ok(number) if number < 26 => char::from(b'a' + number).to_string(),
         _ => format!("stack{stack}"),
+    }
+}
+
+fn fmt_octets(f: &mut fmt::Formatter<'_>, medium: Medium, frame: &[u8]) -> fmt::Result {
+    match medium {
+        Medium::Ip => fmt_packet(f, frame),
+        Medium::Ethernet => fmt_frame(f, frame),
     }
 }
 

@@ -305,7 +305,8 @@ fn icmp(kind: u8, code: u8, v6: bool) -> pb::IcmpType {
     pb::IcmpType { r#type: kind.into(), code: code.into(), v6 }
 }
 
-fn retransmission_reason(reason: RetransmissionReason) -> pb::RetransmissionReason {
+/// In the contract's words.
+pub(crate) fn retransmission_reason(reason: RetransmissionReason) -> pb::RetransmissionReason {
     match reason {
         RetransmissionReason::Timeout => pb::RetransmissionReason::Timeout,
         RetransmissionReason::Fast => pb::RetransmissionReason::Fast,

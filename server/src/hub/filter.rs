@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 
-use sockwright_engine::id::SessionId;
+use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::tcp::state::State;
 use sockwright_proto::v1 as pb;
 
@@ -98,6 +98,28 @@ impl CompiledFilter {
             }
             None => self.asks_no_socket() && self.admits_ends(&[one, other]),
         }
+    }
+
+    /// Whether a capture shows a frame of a stack: between these ends, where it has any, and of this socket, whose session and
+    /// label are given where the filter [asks for them](CompiledFilter::asks_owner).
+    pub(crate) fn admits_frame(
+        &self,
+        stack: &str,
+        socket: Option<SocketId>,
+        owner: Option<(SessionId, &str)>,
+        ends: &[Option<SocketAddr>],
+    ) -> bool {
+        self.admits_stack(stack)
+            && (self.sockets.is_empty() || socket.is_some_and(|socket| self.sockets.contains(&socket.0)))
+            && (self.sessions.is_empty()
+                || owner.is_some_and(|(session, _)| self.sessions.contains(&session)))
+            && (self.labels.is_empty() || owner.is_some_and(|(_, label)| self.labels.contains(label)))
+            && self.admits_ends(ends)
+    }
+
+    /// Whether it asks for a socket's session or label.
+    pub(crate) fn asks_owner(&self) -> bool {
+        !self.sessions.is_empty() || !self.labels.is_empty()
     }
 
     fn admits_stack(&self, stack: &str) -> bool {

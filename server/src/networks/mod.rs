@@ -19,18 +19,20 @@ pub(crate) use attach::AttachPlan;
 pub(crate) use plan::{ImpairmentsPlan, LabPlan};
 use registry::{AttachedEntry, LabEntry, Registry};
 
+use crate::capture::{CaptureStream, Captures, Selection};
 use crate::config::Config;
 use crate::error::{no_such_socket, status_saying};
 use crate::hub::Hub;
 use crate::stack::attached::{Attached, ONLY};
 use crate::stack::command::{Advance, AdvanceError, Advanced, At, Description, Policy, Stop};
 use crate::stack::lab::{Clock, Lab};
-use crate::stack::{self, Ending, Name, StackHandle, ThreadHandle};
+use crate::stack::{self, Ears, Ending, Name, StackHandle, ThreadHandle};
 
 /// The labs and stacks of a server.
 pub(crate) struct Networks {
     registry: Mutex<Registry>,
     hub: Arc<Hub>,
+    captures: Arc<Captures>,
     ids: IdSource,
     config: Config,
     /// Held while a link is changed.
@@ -43,15 +45,10 @@ impl Networks {
     /// None yet.
     pub(crate) fn new(config: Config, hub: Arc<Hub>) -> Arc<Self> {
         let registry = Mutex::new(Registry::new(config.limits.gone_sockets));
+        let captures = Captures::new(config.limits.captures, config.limits.capture_bytes);
         let origin = std::time::Instant::now();
-        Arc::new(Networks {
-            registry,
-            hub,
-            ids: IdSource::new(),
-            config,
-            impairing: Default::default(),
-            origin,
-        })
+        let impairing = tokio::sync::Mutex::default();
+        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, impairing, origin })
     }
 
     /// The limits and defaults.
@@ -92,7 +89,7 @@ impl Networks {
         session: SessionId,
     ) -> Result<At<pb::Lab>, Status> {
         let (world, stacks) = plan.build(&self.config.engine, &self.ids)?;
-        let lab = Lab::new(world, plan.clock, &self.config.limits);
+        let lab = Lab::new(world, plan.link_names(), plan.clock, &self.config.limits);
         let name = {
             let mut registry = self.registry();
             registry.check_room_for_lab(&self.config.limits)?;
@@ -107,8 +104,7 @@ impl Networks {
             });
             let names = stacks.iter().cloned().collect();
             let room = self.config.limits.commands_queued;
-            let thread =
-                stack::spawn_lab(lab, names, Arc::clone(&self.hub), room, ending).map_err(no_thread)?;
+            let thread = stack::spawn_lab(lab, names, self.ears(), room, ending).map_err(no_thread)?;
             let entry = LabEntry {
                 thread,
                 stacks,
@@ -216,9 +212,8 @@ impl Networks {
                 move |registry| registry.remove_attached(&name)
             });
             let room = self.config.limits.commands_queued;
-            let hub = Arc::clone(&self.hub);
-            let thread =
-                stack::spawn_attached(attached, Arc::clone(&name), hub, room, ending).map_err(no_thread)?;
+            let thread = stack::spawn_attached(attached, Arc::clone(&name), self.ears(), room, ending)
+                .map_err(no_thread)?;
             registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session, link: link.clone() });
             name
         };
@@ -332,6 +327,7 @@ impl Networks {
 
     /// Ends all threads; attached stacks reset their connections and give their ports back.
     pub(crate) async fn shut_down(&self) {
+        self.captures.shut_down();
         let hosts = self.registry().hosts();
         for host in hosts {
             let how = if host.link.name == VIRTUAL { Stop::Silently } else { Stop::Reset };
@@ -340,12 +336,34 @@ impl Networks {
         }
     }
 
+    // ---- captures
+
+    /// Begins a capture.
+    pub(crate) fn capture(
+        &self,
+        selection: Selection,
+        stacks: &[String],
+        queue_octets: usize,
+    ) -> Result<CaptureStream, Status> {
+        // Held until it has begun: none of the stacks goes before its end is waited for.
+        let registry = self.registry();
+        let named: Vec<Name> = match selection.link() {
+            Some(link) => registry.stacks_of_link(link)?,
+            None => stacks.iter().map(|name| registry.stack_name(name)).collect::<Result<_, _>>()?,
+        };
+        self.captures.begin(selection, Some(named).filter(|named| !named.is_empty()), queue_octets)
+    }
+
     // ---- inside
+
+    fn ears(&self) -> Ears {
+        Ears { hub: Arc::clone(&self.hub), captures: Arc::clone(&self.captures) }
+    }
 
     /// What a thread does when it has ended: its stacks leave the registry, then the hub.
     fn ending(self: &Arc<Self>, remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static) -> Ending {
         let networks = Arc::downgrade(self);
-        let hub = Arc::clone(&self.hub);
+        let Ears { hub, captures } = self.ears();
         Box::new(move |at| {
             let names = match networks.upgrade() {
                 Some(networks) => {
@@ -358,6 +376,7 @@ impl Networks {
                 }
                 None => Vec::new(),
             };
+            names.iter().for_each(|name| captures.stack_gone(name));
             names.iter().fold(hub.position(), |_, name| hub.remove_stack(name, at))
         })
     }

@@ -17,6 +17,7 @@ use sockwright_sim::{LinkConfig, StackId, Station, World};
 
 use crate::config::Limits;
 use crate::convert::{Invalid, duration, duration_to_proto};
+use crate::stack::Name;
 use crate::stack::lab::Clock;
 
 /// A lab, parsed.
@@ -172,6 +173,11 @@ impl LabPlan {
             Some(gateway) => links.clone().find(|link| near(link, gateway)).or(links.next()),
             None => links.next().filter(|_| links.next().is_none()),
         }
+    }
+
+    /// What the links are called, by number.
+    pub(super) fn link_names(&self) -> Vec<Name> {
+        self.links.iter().map(|link| Name::from(link.name.as_str())).collect()
     }
 
     /// The links, as the contract shows them.

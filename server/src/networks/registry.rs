@@ -10,7 +10,8 @@ use sockwright_proto::v1 as pb;
 use sockwright_sim::{LinkIndex, StackId};
 use tonic::Status;
 
-use super::{Host, LinkKind, VIRTUAL, no_such_lab};
+use super::{Host, LinkKind, VIRTUAL, no_such_lab, no_such_stack};
+use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
 use crate::stack::attached::ONLY;
@@ -62,6 +63,19 @@ impl Registry {
 
     pub(super) fn stack(&self, name: &str) -> Option<StackHandle> {
         self.stacks.get(name).cloned()
+    }
+
+    /// The name of a stack that is there.
+    pub(super) fn stack_name(&self, name: &str) -> Result<Name, Status> {
+        let there = self.stacks.get_key_value(name).map(|(name, _)| Arc::clone(name));
+        there.ok_or_else(|| no_such_stack(name))
+    }
+
+    /// The stacks of the lab that a link is in.
+    pub(super) fn stacks_of_link(&self, LabLink { lab, link }: &LabLink) -> Result<Vec<Name>, Status> {
+        self.lab_link(lab, link)?;
+        let there = self.labs.get(lab).ok_or_else(|| no_such_lab(lab))?;
+        Ok(there.stacks.iter().map(|(_, name)| Arc::clone(name)).collect())
     }
 
     pub(super) fn lab(&self, name: &str) -> Option<&LabEntry> {

@@ -6,7 +6,7 @@ use sockwright_engine::host::Errno;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::networks_server::Networks as Service;
 use sockwright_proto::v1::{
-    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CreateLabRequest,
+    AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CaptureRequest, CreateLabRequest,
     CreateLabResponse, DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest,
     ListLabsResponse, ListStacksRequest, ListStacksResponse, SetImpairmentsRequest, SetImpairmentsResponse,
     advance_time_request,
@@ -14,6 +14,7 @@ use sockwright_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::page_size;
+use crate::capture::{CaptureStream, Selection};
 use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
 use crate::hub::Hub;
@@ -40,6 +41,8 @@ impl NetworksService {
 
 #[tonic::async_trait]
 impl Service for NetworksService {
+    type CaptureStream = CaptureStream;
+
     async fn create_lab(
         &self,
         request: Request<CreateLabRequest>,
@@ -126,6 +129,14 @@ impl Service for NetworksService {
         let plan = ImpairmentsPlan::parse(impairments.as_ref(), "impairments")?;
         let changed = self.networks.set_impairments(lab, link, plan).await?;
         Ok(Response::new(SetImpairmentsResponse { link: Some(changed.value), at: Some(changed.at) }))
+    }
+
+    async fn capture(&self, request: Request<CaptureRequest>) -> Result<Response<CaptureStream>, Status> {
+        let request = request.into_inner();
+        let selection = Selection::parse(&request)?;
+        let stacks = request.filter.map(|filter| filter.stacks).unwrap_or_default();
+        let octets = usize::try_from(request.queue_bytes).unwrap_or(usize::MAX);
+        self.networks.capture(selection, &stacks, octets).map(Response::new)
     }
 }
 

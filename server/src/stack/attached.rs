@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Poll, Token};
 use sockwright_engine::event::Interest;
@@ -13,9 +14,10 @@ use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, M
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::ChecksumPolicy;
+use sockwright_engine::wire::{ChecksumPolicy, Unfinished};
 use sockwright_link::af_packet::Received;
 use sockwright_link::tun::{self, Layer};
+use sockwright_link::virtual_link;
 use sockwright_link::{AfPacket, Bell, LinkError, RawIp, Tun};
 use sockwright_sim::{Output, StackId};
 
@@ -25,6 +27,7 @@ use super::handle::socket_of;
 use super::host_losses::Losses;
 use super::ports::Ports;
 use super::site::{Goal, Next, Site, SiteOutput};
+use super::tap::{Frame, Way};
 use super::wire::{self, Device, Known, Wire};
 
 /// An engine on links of the host.
@@ -46,6 +49,8 @@ pub(crate) struct Attached {
     outputs: VecDeque<SiteOutput>,
     /// When the driver wants to be asked.
     alarm: Option<Instant>,
+    /// Frames are told for whoever captures.
+    tapped: bool,
     /// What the engine has to say is kept until the driver has had its turn.
     keeps: bool,
     buffer: Vec<u8>,
@@ -155,6 +160,7 @@ impl Attached {
             now: Instant::ZERO + config.origin.elapsed(),
             outputs: VecDeque::new(),
             alarm: None,
+            tapped: false,
             keeps: false,
             buffer: Vec::new(),
         };
@@ -289,7 +295,15 @@ impl Attached {
                     if self.ports.as_ref().is_none_or(|ports| ports.admit(frame)) {
                         gathered += frame.len();
                         let link = LinkId(number as u32);
+                        let before = self.outputs.len();
                         let more = self.engine.handle_frame_of_batch(self.now, link, checksums, frame);
+                        if self.tapped {
+                            take_events(&mut self.engine, &mut self.outputs);
+                            let told = self.outputs.len() - before;
+                            let frame =
+                                tapped(self.now, &self.engine, link, frame.to_vec(), Way::In { told });
+                            self.outputs.insert(before, frame);
+                        }
                         self.keeps = more && self.engine.has_woken();
                         if !more || gathered >= GATHERED_MAX {
                             gathered = 0;
@@ -333,13 +347,18 @@ impl Attached {
         loop {
             // The transmit that gives nothing may tell something all the same: only then timers are set.
             let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
-            while let Some(event) = self.engine.poll_event() {
-                self.outputs.push_back(SiteOutput::World(Output::Event { stack, event }));
-            }
+            take_events(&mut self.engine, &mut self.outputs);
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             // A packet that the host cannot take now is lost, as on any router, and told; TCP sends it again.
-            if let Err(error) = link.wire.send(&self.buffer, transmit.unfinished) {
+            let sent = link.wire.send(&self.buffer, transmit.unfinished);
+            if self.tapped {
+                let way =
+                    Way::Out { cut: transmit.unfinished.and_then(|rest| rest.cut), refused: sent.is_err() };
+                let octets = whole(&self.buffer, transmit.unfinished);
+                self.outputs.push_back(tapped(self.now, &self.engine, transmit.link, octets, way));
+            }
+            if let Err(error) = sent {
                 tracing::debug!(%error, link = %link.wire, "a packet was not sent");
                 link.losses.not_sent(self.now, &error);
                 if let Some(errno) = link.wire.unreachable(&error) {
@@ -432,6 +451,21 @@ impl Site for Attached {
 
     fn set_interest(&mut self, interest: Interest, _frame_losses: bool) {
         self.engine.set_interest(interest);
+    }
+
+    fn set_tap(&mut self, open: bool) {
+        self.tapped = open;
+    }
+
+    fn link_name(&self, link: LinkId) -> Arc<str> {
+        let interface = self.links.get(link.0 as usize).and_then(|link| link.wire.interface());
+        Arc::from(interface.unwrap_or("raw_ip"))
+    }
+
+    fn began(&self) -> Duration {
+        // A clock that stood before 1970 is taken for one that stands there.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(self.origin.elapsed())
     }
 
     fn op(&mut self, _stack: StackId, op: OpId, request: Request) -> Outcome {
@@ -545,6 +579,28 @@ impl Site for Attached {
             }
         }
     }
+}
+
+fn take_events(engine: &mut Engine, outputs: &mut VecDeque<SiteOutput>) {
+    while let Some(event) = engine.poll_event() {
+        outputs.push_back(SiteOutput::World(Output::Event { stack: ONLY, event }));
+    }
+}
+
+/// A frame, told.
+fn tapped(at: Instant, engine: &Engine, link: LinkId, octets: Vec<u8>, way: Way) -> SiteOutput {
+    let ethernet = engine
+        .interfaces()
+        .iter()
+        .any(|interface| interface.link == link && matches!(interface.medium, Medium::Ethernet(_)));
+    let medium = if ethernet { virtual_link::Medium::Ethernet } else { virtual_link::Medium::Ip };
+    SiteOutput::Frame(Box::new(Frame { at, stack: ONLY, link, medium, octets, way }))
+}
+
+/// A frame as it was given to a link, uncut, with the lengths and the checksum that the link is to fill in.
+fn whole(frame: &[u8], unfinished: Option<Unfinished>) -> Vec<u8> {
+    let uncut = unfinished.map(|rest| Unfinished { cut: None, ..rest });
+    uncut.and_then(|rest| rest.finish(frame).next()).unwrap_or_else(|| frame.to_vec())
 }
 
 fn setup(what: &'static str) -> impl FnOnce(io::Error) -> LinkError {

@@ -8,12 +8,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::Engine;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::id::{OpId, SocketId};
+use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_link::Impairments;
 use sockwright_sim::{LinkIndex, StackId, World};
@@ -50,6 +51,10 @@ pub(crate) struct Lab {
     /// They are used up, and that was told.
     stands_still: bool,
     told: (Interest, bool),
+    /// Frames are told for whoever captures.
+    tapped: bool,
+    /// What the links are called, by number.
+    links: Vec<Arc<str>>,
     /// When the driver wants to be asked.
     alarm: Option<Instant>,
     /// What the lab itself has to say.
@@ -58,7 +63,7 @@ pub(crate) struct Lab {
 
 impl Lab {
     /// A lab of this world.
-    pub(crate) fn new(mut world: World, clock: Clock, limits: &Limits) -> Self {
+    pub(crate) fn new(mut world: World, links: Vec<Arc<str>>, clock: Clock, limits: &Limits) -> Self {
         world.tell_frames(false);
         Lab {
             world,
@@ -71,6 +76,8 @@ impl Lab {
             limits: limits.clone(),
             stands_still: false,
             told: (Interest::NONE, false),
+            tapped: false,
+            links,
             alarm: None,
             outputs: VecDeque::new(),
         }
@@ -183,12 +190,28 @@ impl Site for Lab {
             return;
         }
         self.told = (interest, frame_losses);
-        self.world.tell_frames(frame_losses);
+        self.world.tell_frames(frame_losses || self.tapped);
         for stack in self.stacks() {
             if let Some(engine) = self.world.engine_mut(stack) {
                 engine.set_interest(interest);
             }
         }
+    }
+
+    fn set_tap(&mut self, open: bool) {
+        if std::mem::replace(&mut self.tapped, open) != open {
+            self.world.tell_frames(open || self.told.1);
+            self.world.tell_arrivals(open);
+        }
+    }
+
+    fn link_name(&self, link: LinkId) -> Arc<str> {
+        // A stack that is on none has one that leads nowhere.
+        self.links.get(link.0 as usize).map_or_else(|| Arc::from("none"), Arc::clone)
+    }
+
+    fn began(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome {

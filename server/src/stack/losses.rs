@@ -32,7 +32,8 @@ pub(super) fn frame_losses(output: &Output) -> impl Iterator<Item = HubEvent> + 
     events.into_iter()
 }
 
-fn dropped(cause: DropCause) -> &'static str {
+/// Why a frame went nowhere, as the contract names it.
+pub(super) fn dropped(cause: DropCause) -> &'static str {
     match cause {
         DropCause::Impaired(impair::DropCause::Lost) => "LOST",
         DropCause::Impaired(impair::DropCause::QueueFull) | DropCause::LinkFull => "QUEUE_FULL",

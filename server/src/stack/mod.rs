@@ -20,6 +20,7 @@
 //! | [`traffic`] | workloads, which drive sockets from inside of the thread |
 //! | [`wire`] | the links of an attached stack, and what becomes of them |
 //! | [`host_losses`] | what the host loses between such a stack and its wires |
+//! | [`tap`] | each frame, joined with what the engines told of it, for who captures |
 //! | [`busy_poll`] | looking for packets before sleeping |
 //! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
 
@@ -34,6 +35,7 @@ mod order;
 mod ports;
 pub(crate) mod receipt;
 mod site;
+mod tap;
 #[cfg(test)]
 mod tests;
 pub(crate) mod traffic;
@@ -41,4 +43,4 @@ mod turn;
 mod wire;
 
 pub(crate) use handle::{StackHandle, ThreadHandle};
-pub(crate) use turn::{Ending, Name, spawn_attached, spawn_lab};
+pub(crate) use turn::{Ears, Ending, Name, spawn_attached, spawn_lab};

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
 use sockwright_engine::host::Engine;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::id::{OpId, SocketId};
+use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_link::Impairments;
 use sockwright_sim::{LinkIndex, Output, StackId};
 
 use super::command::{Advance, AdvanceError, Advanced};
+use super::tap::Frame;
 
 /// Engines under one clock, on one thread.
 ///
@@ -33,6 +35,15 @@ pub(super) trait Site {
 
     /// Which of the frequent events are to be told, and whether the frames are that a link lost.
     fn set_interest(&mut self, interest: Interest, frame_losses: bool);
+
+    /// Whether every frame is told, as it leaves and as it arrives.
+    fn set_tap(&mut self, open: bool);
+
+    /// What a link is called.
+    fn link_name(&self, link: LinkId) -> Arc<str>;
+
+    /// When the clock began, since 1970; 0 for a clock of the stacks' own.
+    fn began(&self) -> Duration;
 
     /// Makes a call.
     fn op(&mut self, stack: StackId, op: OpId, request: Request) -> Outcome;
@@ -101,6 +112,8 @@ pub(super) trait Site {
 pub(super) enum SiteOutput {
     /// As a world says it.
     World(Output),
+    /// A frame at a link of the host, where every frame is told.
+    Frame(Box<Frame>),
     /// The host lost frames.
     FramesLost {
         /// When it was told.

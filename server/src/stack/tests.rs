@@ -8,14 +8,15 @@ use std::time::Duration;
 use sockwright_engine::event::{Event, EventKind, Interest};
 use sockwright_engine::host::op::{Completion, Family, Outcome, Reply, Request, SocketKind, Wait};
 use sockwright_engine::host::{Engine, Errno};
-use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_engine::id::{LinkId, OpId, SessionId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_sim::{Output, StackId};
 
 use super::StackHandle;
 use super::command::{Advance, AdvanceError, Advanced, Stop};
 use super::site::{Goal, Next, Site, SiteOutput};
-use super::turn::{LINGER, spawn_site};
+use super::turn::{Ears, LINGER, spawn_site};
+use crate::capture::Captures;
 use crate::hub::{Hub, HubConfig};
 
 const STACK: StackId = StackId(0);
@@ -74,6 +75,16 @@ impl Site for Scripted {
     }
 
     fn set_interest(&mut self, _interest: Interest, _frame_losses: bool) {}
+
+    fn set_tap(&mut self, _open: bool) {}
+
+    fn link_name(&self, _link: LinkId) -> Arc<str> {
+        Arc::from("link1")
+    }
+
+    fn began(&self) -> Duration {
+        Duration::ZERO
+    }
 
     fn op(&mut self, _stack: StackId, op: OpId, request: Request) -> Outcome {
         match request {
@@ -187,7 +198,8 @@ fn start_telling(
         Box::new(move |at| hub.remove_stack("lab/a", at))
     };
     let names = BTreeMap::from([(STACK, Arc::from("lab/a"))]);
-    let thread = spawn_site(site, names, Arc::clone(&hub), room, ending).unwrap();
+    let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(1, 1 << 20) };
+    let thread = spawn_site(site, names, ears, room, ending).unwrap();
     (thread.stack(STACK), thread, hub, octets)
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use sockwright_engine::event::{Event, EventKind};
+use sockwright_engine::event::{Event, EventKind, Interest};
 use sockwright_engine::host::op::{Completion, Outcome, Reply, Request};
 use sockwright_engine::host::{Errno, OpError};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
@@ -37,7 +37,9 @@ use super::losses::frame_losses;
 use super::order::{Admission, Order, peeks_at, receives_from};
 use super::receipt::{Receipt, Taken};
 use super::site::{Goal, Next, Site, SiteOutput};
+use super::tap::{Tap, is_watched};
 use super::traffic::Traffic;
+use crate::capture::Captures;
 use crate::hub::{Hub, HubEvent};
 
 /// The name of a stack.
@@ -47,46 +49,55 @@ pub(crate) type Name = Arc<str>;
 /// stacks and says where that took effect.
 pub(crate) type Ending = Box<dyn FnOnce(Instant) -> Position + Send>;
 
+/// Who hears of what happens on a thread.
+#[derive(Clone)]
+pub(crate) struct Ears {
+    /// Of every event.
+    pub(crate) hub: Arc<Hub>,
+    /// Of every frame, while there are any.
+    pub(crate) captures: Arc<Captures>,
+}
+
 /// Starts the thread of a lab.
 pub(crate) fn spawn_lab(
     lab: Lab,
     names: BTreeMap<StackId, Name>,
-    hub: Arc<Hub>,
+    ears: Ears,
     room: usize,
     ending: Ending,
 ) -> std::io::Result<ThreadHandle> {
-    spawn_site(lab, names, hub, room, ending)
+    spawn_site(lab, names, ears, room, ending)
 }
 
 /// Starts the thread of any site that sleeps by parking.
 pub(super) fn spawn_site(
     site: impl Site + Send + 'static,
     names: BTreeMap<StackId, Name>,
-    hub: Arc<Hub>,
+    ears: Ears,
     room: usize,
     ending: Ending,
 ) -> std::io::Result<ThreadHandle> {
     let waker = Waker::Park(std::sync::OnceLock::new());
-    spawn(site, names, hub, queues(room, waker), ending)
+    spawn(site, names, ears, queues(room, waker), ending)
 }
 
 /// Starts the thread of an attached stack.
 pub(crate) fn spawn_attached(
     attached: Attached,
     name: Name,
-    hub: Arc<Hub>,
+    ears: Ears,
     room: usize,
     ending: Ending,
 ) -> std::io::Result<ThreadHandle> {
     let waker = Waker::Poll(attached.waker()?);
     let names = BTreeMap::from([(super::attached::ONLY, name)]);
-    spawn(attached, names, hub, queues(room, waker), ending)
+    spawn(attached, names, ears, queues(room, waker), ending)
 }
 
 fn spawn(
     site: impl Site + Send + 'static,
     names: BTreeMap<StackId, Name>,
-    hub: Arc<Hub>,
+    ears: Ears,
     (handle, inbox): (ThreadHandle, Inbox),
     ending: Ending,
 ) -> std::io::Result<ThreadHandle> {
@@ -94,7 +105,7 @@ fn spawn(
     let first = names.values().next().map_or("engine", |name| name.split('/').next().unwrap_or(name));
     thread::Builder::new().name(format!("stack {first}")).spawn(move || {
         inbox.wake().is_this_thread();
-        Thread::new(site, names, hub, inbox, urgent).run_to_the_end(ending);
+        Thread::new(site, names, ears, inbox, urgent).run_to_the_end(ending);
     })?;
     Ok(handle)
 }
@@ -104,6 +115,10 @@ struct Thread<S> {
     site: S,
     names: BTreeMap<StackId, Name>,
     hub: Arc<Hub>,
+    tap: Tap,
+    /// The frequent events that somebody watches.
+    watched: Interest,
+    frame_losses_watched: bool,
     inbox: Inbox,
     urgent: Urgent,
     parked: HashMap<OpId, Parked>,
@@ -140,11 +155,14 @@ struct Parked {
 type Release = Box<dyn FnOnce(Position)>;
 
 impl<S: Site> Thread<S> {
-    fn new(site: S, names: BTreeMap<StackId, Name>, hub: Arc<Hub>, inbox: Inbox, urgent: Urgent) -> Self {
+    fn new(site: S, names: BTreeMap<StackId, Name>, ears: Ears, inbox: Inbox, urgent: Urgent) -> Self {
         Thread {
             site,
             names,
-            hub,
+            hub: ears.hub,
+            tap: Tap::new(ears.captures),
+            watched: Interest::NONE,
+            frame_losses_watched: false,
             inbox,
             urgent,
             parked: HashMap::new(),
@@ -252,7 +270,12 @@ impl<S: Site> Thread<S> {
     }
 
     fn tell_interest(&mut self) {
-        self.site.set_interest(self.hub.interest(), self.hub.wants_frame_losses());
+        self.watched = self.hub.interest();
+        self.frame_losses_watched = self.hub.wants_frame_losses();
+        let tapped = self.tap.look();
+        let interest = if tapped { self.watched | Tap::interest() } else { self.watched };
+        self.site.set_interest(interest, self.frame_losses_watched);
+        self.site.set_tap(tapped);
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -581,10 +604,20 @@ impl<S: Site> Thread<S> {
             match output {
                 SiteOutput::World(Output::Event { stack, event }) => self.event(stack, event),
                 SiteOutput::World(Output::Completion { completion, .. }) => self.completion(completion),
-                SiteOutput::World(output @ Output::Link { .. }) => {
-                    let stack = output.stack();
-                    let losses = frame_losses(&output);
-                    self.happened.extend(losses.map(|loss| (stack, loss)));
+                SiteOutput::World(output @ (Output::Link { .. } | Output::Arrival { .. })) => {
+                    if self.frame_losses_watched {
+                        let stack = output.stack();
+                        let losses = frame_losses(&output);
+                        self.happened.extend(losses.map(|loss| (stack, loss)));
+                    }
+                    if self.tap.is_open() {
+                        self.tap.output(output, &self.site, &self.names);
+                    }
+                }
+                SiteOutput::Frame(frame) => {
+                    if self.tap.is_open() {
+                        self.tap.frame(*frame, &self.site, &self.names);
+                    }
                 }
                 SiteOutput::FramesLost { at, what, frames } => {
                     if let Some(stack) = self.names.keys().next() {
@@ -599,9 +632,18 @@ impl<S: Site> Thread<S> {
                 }
             }
         }
+        if self.tap.is_open() {
+            self.tap.deliver(&self.site);
+        }
     }
 
     fn event(&mut self, stack: StackId, event: Event) {
+        if self.tap.is_open() {
+            self.tap.event(stack, &event);
+            if !is_watched(&event.kind, self.watched) {
+                return;
+            }
+        }
         let gone = match event {
             Event { kind: EventKind::Released, socket, .. } => socket,
             _ => None,

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses its part.
 #![allow(unreachable_pub)]
 
+pub mod capture;
 mod watch;
 
 use std::time::Duration;

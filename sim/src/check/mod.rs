@@ -99,7 +99,7 @@ impl Laws {
                 let mtu = world.link(*link).map_or(usize::MAX, |link| link.mtu);
                 self.frames.frame(*from, frame, mtu)
             }
-            Output::Completion { .. } => Ok(()),
+            Output::Completion { .. } | Output::Arrival { .. } => Ok(()),
         }
     }
 

@@ -242,7 +242,7 @@ impl Ledger {
         match output {
             Output::Event { stack, event } => self.event(*stack, event),
             Output::Link { frame, .. } => self.frame(frame),
-            Output::Completion { .. } => Ok(()),
+            Output::Completion { .. } | Output::Arrival { .. } => Ok(()),
         }
     }
 

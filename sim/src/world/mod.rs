@@ -88,6 +88,7 @@ pub struct World {
     /// Sockets that woke up, for whoever drives them.
     woken: VecDeque<(StackId, SocketId, NonZeroU64)>,
     frames_told: bool,
+    arrivals_told: bool,
     overdue_timers: u64,
     /// When timers fired last, and how often at that instant.
     fired_at: Instant,
@@ -128,6 +129,7 @@ impl World {
             outputs: VecDeque::new(),
             woken: VecDeque::new(),
             frames_told: true,
+            arrivals_told: false,
             overdue_timers: 0,
             fired_at: Instant::ZERO,
             fired_at_once: 0,
@@ -213,6 +215,11 @@ impl World {
     /// Whether frames are told as [`Output::Link`], each with its octets. They are, unless turned off.
     pub fn tell_frames(&mut self, told: bool) {
         self.frames_told = told;
+    }
+
+    /// Whether frames are told as [`Output::Arrival`] where they reach a stack. They are not, unless turned on.
+    pub fn tell_arrivals(&mut self, told: bool) {
+        self.arrivals_told = told;
     }
 
     /// A stack's engine, to set what is no input, such as its interest. Whatever it has to say afterwards is told with
@@ -365,11 +372,18 @@ impl World {
         let clock = self.clock(to);
         let there = &mut self.links[link.0 as usize];
         let Some(Node::Engine(engine)) = self.stacks.get_mut(to.0 as usize) else { return };
-        let checksums = there.checksums();
+        let (checksums, medium) = (there.checksums(), there.segment.medium());
         let (receiver, mut next, mut gathered) = (first.to, Some(first), 0);
-        while let Some(virtual_link::Arrival { frame, .. }) = next {
+        while let Some(virtual_link::Arrival { frame, marks, .. }) = next {
             gathered += frame.len();
+            let before = self.outputs.len();
             let more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
+            if self.arrivals_told {
+                take_events(engine, to, &mut self.outputs);
+                let told = self.outputs.len() - before;
+                let (at, frame) = (self.now, frame.clone());
+                self.outputs.insert(before, Output::Arrival { link, at, to, marks, medium, frame, told });
+            }
             there.segment.recycle(frame);
             let goes_on = more && gathered < GATHERED_MAX;
             next = goes_on.then(|| there.segment.poll_deliver_to(self.now, receiver)).flatten();

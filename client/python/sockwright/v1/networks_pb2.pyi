@@ -407,3 +407,19 @@ class SetImpairmentsResponse(_message.Message):
     link: LabLink
     at: _common_pb2.Position
     def __init__(self, link: _Optional[_Union[LabLink, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class CaptureRequest(_message.Message):
+    __slots__ = ("link", "filter", "queue_bytes")
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    link: str
+    filter: _common_pb2.Filter
+    queue_bytes: int
+    def __init__(self, link: _Optional[str] = ..., filter: _Optional[_Union[_common_pb2.Filter, _Mapping]] = ..., queue_bytes: _Optional[int] = ...) -> None: ...
+
+class CaptureResponse(_message.Message):
+    __slots__ = ("pcapng",)
+    PCAPNG_FIELD_NUMBER: _ClassVar[int]
+    pcapng: bytes
+    def __init__(self, pcapng: _Optional[bytes] = ...) -> None: ...

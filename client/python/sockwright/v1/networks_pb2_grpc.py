@@ -75,6 +75,11 @@ class NetworksStub(object):
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
                 response_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
                 _registered_method=True)
+        self.Capture = channel.unary_stream(
+                '/sockwright.v1.Networks/Capture',
+                request_serializer=sockwright_dot_v1_dot_networks__pb2.CaptureRequest.SerializeToString,
+                response_deserializer=sockwright_dot_v1_dot_networks__pb2.CaptureResponse.FromString,
+                _registered_method=True)
 
 
 class NetworksServicer(object):
@@ -152,6 +157,24 @@ class NetworksServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Capture(self, request, context):
+        """Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
+        `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
+
+        A reader never slows a stack or another reader. Of packets that it leaves waiting, up to `queue_bytes` are kept; those
+        that have no room are missed, and a statistics block says how many where they are missing. While anybody captures, the
+        links of labs carry frame by frame, as they do for `FRAME_LOST` events.
+
+        The stream ends when the client ends it; with the last statistics when all stacks that `filter.stacks` names are gone,
+        or the lab of `link` is; with UNAVAILABLE as the server stops.
+
+        Errors: INVALID_ARGUMENT (a filter that cannot be understood or makes no sense here, a link that is not `LAB/LINK`; the
+        message names the field), NOT_FOUND (no such stack or link), RESOURCE_EXHAUSTED (too many captures).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NetworksServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -194,6 +217,11 @@ def add_NetworksServicer_to_server(servicer, server):
                     servicer.SetImpairments,
                     request_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.FromString,
                     response_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.SerializeToString,
+            ),
+            'Capture': grpc.unary_stream_rpc_method_handler(
+                    servicer.Capture,
+                    request_deserializer=sockwright_dot_v1_dot_networks__pb2.CaptureRequest.FromString,
+                    response_serializer=sockwright_dot_v1_dot_networks__pb2.CaptureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -413,6 +441,33 @@ class Networks(object):
             '/sockwright.v1.Networks/SetImpairments',
             sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
             sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Capture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sockwright.v1.Networks/Capture',
+            sockwright_dot_v1_dot_networks__pb2.CaptureRequest.SerializeToString,
+            sockwright_dot_v1_dot_networks__pb2.CaptureResponse.FromString,
             options,
             channel_credentials,
             insecure,

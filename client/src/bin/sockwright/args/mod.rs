@@ -2,6 +2,7 @@
 //!
 //! Owns: verbs, flags and their help. Never touches: the network. Values arrive parsed: see `parse`.
 
+pub(crate) mod capture;
 pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod networks;
@@ -60,6 +61,9 @@ pub(crate) enum Verb {
     /// Print what happens, as it happens
     #[command(long_about = events::ABOUT, after_help = events::EXAMPLES)]
     Watch(events::Watch),
+    /// Write packets with what the server knew of them, as pcapng, until it is interrupted
+    #[command(long_about = capture::ABOUT, after_help = capture::EXAMPLES)]
+    Capture(capture::Capture),
     /// Labs: stacks joined by virtual links, with a clock of their own
     #[command(subcommand)]
     Lab(networks::LabVerb),
@@ -91,6 +95,7 @@ impl Verb {
         match self {
             Self::Socket(verb) => verb.name(),
             Self::Watch(_) => "watch",
+            Self::Capture(_) => "capture",
             Self::Lab(verb) => verb.name(),
             Self::Stack(verb) => verb.name(),
             Self::Session(verb) => verb.name(),
@@ -121,6 +126,9 @@ Examples:
   Every segment of one port, with lab time:
     sockwright watch --port 80 --segments
 
+  The same in Wireshark, with why each was sent or dropped:
+    sockwright capture --port 80 -w - | wireshark -k -i -
+
   Netcat over a lab's stack:
     sockwright transfer $client <request >response
 
@@ -147,6 +155,7 @@ mod tests {
             "set 1 --msl 1s --no-delay true",
             "session keep-alive x",
             "traffic ping --stack a --peer b",
+            "capture --stack a -w x",
         ] {
             let words = std::iter::once("sockwright").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).unwrap();
@@ -165,6 +174,10 @@ mod tests {
             "set 1",
             "bind 1 10.0.0.1",
             "get x",
+            "capture",
+            "capture --link lab -w x",
+            "capture -w x --port 70000",
+            "capture -w x --state LISTEN",
             "traffic source --stack a",
             "traffic sink --stack a --listen :1 --to 10.0.0.1:1",
         ] {

@@ -11,6 +11,14 @@ use super::duration::duration;
 use super::number::{bits_per_second, probability};
 use crate::names::Worded;
 
+/// Reads the name of a link, `LAB/LINK`.
+pub(crate) fn link_name(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((lab, link)) if !lab.is_empty() && !link.is_empty() => Ok(text.to_owned()),
+        _ => Err("a link is named by its lab and itself: LAB/LINK".into()),
+    }
+}
+
 /// Reads `STACK,STACK[,...][,KEY=VALUE...]`.
 pub(crate) fn lab_link(text: &str) -> Result<LabLink, String> {
     let mut link = LabLink::default();

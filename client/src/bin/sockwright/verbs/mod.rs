@@ -1,5 +1,6 @@
 //! The verbs: a call, or a few, and what they print.
 
+mod capture;
 mod data;
 mod events;
 mod health;
@@ -34,6 +35,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
         Verb::Socket(verb) => sockets::run(&mut cx, verb).await,
         Verb::Watch(watch) => events::watch(&mut cx, watch).await,
+        Verb::Capture(args) => capture::capture(&mut cx, args).await,
         Verb::Lab(verb) => networks::lab(&mut cx, verb).await,
         Verb::Stack(verb) => networks::stack(&mut cx, verb).await,
         Verb::Session(verb) => sessions::run(&mut cx, verb).await,

@@ -1,0 +1,147 @@
+//! Captures: frames with what the engines knew of them, as pcapng, for whoever reads.
+//!
+//! ```text
+//! engine threads -- records --> queue of each capture that wants it -- blocks --> its reader
+//! ```
+//!
+//! Owns: which captures there are ([`Captures`]), what each wants ([`Selection`]), and what waits for its reader. How a frame
+//! and the events that belong to it become one [`Record`] is the business of [`tap`](crate::stack), on the engine threads,
+//! which read the list again only when it has changed. Never touches an engine.
+
+mod pcapng;
+mod queue;
+mod record;
+mod select;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sockwright_engine::host::Errno;
+use tonic::Status;
+
+use crate::error::status_saying;
+use queue::{End, Queue};
+pub(crate) use record::{Direction, Fault, Interface, Known, Record};
+pub(crate) use select::{Ends, LabLink, Owner, Selection, tcp_data};
+pub(crate) use stream::CaptureStream;
+
+/// The captures of a server.
+#[derive(Debug)]
+pub(crate) struct Captures {
+    /// At a time.
+    at_most: usize,
+    /// Octets that may wait for one reader.
+    octets: usize,
+    /// How often the list has changed.
+    changes: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    running: BTreeMap<u64, Arc<Capture>>,
+    next_key: u64,
+    stopping: bool,
+}
+
+/// A capture that somebody reads.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    selection: Selection,
+    /// Stacks without which it has nothing to show; none: whatever stacks there are.
+    stacks: Mutex<Option<Vec<Arc<str>>>>,
+    queue: Queue,
+}
+
+impl Captures {
+    /// None yet.
+    pub(crate) fn new(at_most: usize, octets: usize) -> Arc<Self> {
+        Arc::new(Captures { at_most, octets, changes: AtomicU64::new(0), inner: Mutex::default() })
+    }
+
+    /// Begins a capture, which ends as the stream is dropped, or with the last of `stacks`, where they are named.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        selection: Selection,
+        stacks: Option<Vec<Arc<str>>>,
+        queue_octets: usize,
+    ) -> Result<CaptureStream, Status> {
+        let mut inner = self.lock();
+        if inner.stopping {
+            return Err(Status::unavailable("the server is stopping"));
+        }
+        if inner.running.len() >= self.at_most {
+            let message = format!("there are {} captures already", self.at_most);
+            return Err(status_saying(Errno::ENOBUFS, message, None));
+        }
+        let queue = Queue::new(match queue_octets {
+            0 => self.octets,
+            octets => octets.min(self.octets),
+        });
+        let key = inner.next_key;
+        inner.next_key += 1;
+        let capture = Arc::new(Capture { selection, stacks: Mutex::new(stacks), queue });
+        let stream = CaptureStream::new(Arc::clone(self), key, Arc::clone(&capture))?;
+        inner.running.insert(key, capture);
+        self.changes.fetch_add(1, Ordering::Release);
+        Ok(stream)
+    }
+
+    /// How often the list has changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// The captures that run, the oldest first.
+    pub(crate) fn running(&self) -> Vec<Arc<Capture>> {
+        self.lock().running.values().cloned().collect()
+    }
+
+    /// A stack is gone, with all that it had to tell.
+    pub(crate) fn stack_gone(&self, stack: &str) {
+        for capture in self.running() {
+            capture.stack_gone(stack);
+        }
+    }
+
+    /// Ends all captures, now and from now on.
+    pub(crate) fn shut_down(&self) {
+        let mut inner = self.lock();
+        inner.stopping = true;
+        inner.running.values().for_each(|capture| capture.queue.end(End::Stopping));
+    }
+
+    fn forget(&self, key: u64) {
+        self.lock().running.remove(&key);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Every change of it is whole before anything can panic.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Capture {
+    /// What it wants.
+    pub(crate) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Gives it a record that it wants. Waits for nobody.
+    pub(crate) fn push(&self, record: &Arc<Record>) {
+        self.queue.push(record);
+    }
+
+    fn stack_gone(&self, stack: &str) {
+        let mut named = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stacks) = &mut *named {
+            stacks.retain(|other| &**other != stack);
+            if stacks.is_empty() {
+                self.queue.end(End::Gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a capture wants, as it was asked for.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sockwright_engine::id::SessionId;
+use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::wire::{
+    ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Protocol, TcpSegment, UdpDatagram,
+};
+use sockwright_link::virtual_link::Medium;
+use sockwright_proto::v1 as pb;
+
+use super::record::{Direction, Record};
+use crate::convert::Invalid;
+use crate::hub::CompiledFilter;
+
+/// What a capture wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    /// A link of a lab: each frame as it enters it, and no other.
+    link: Option<LabLink>,
+    filter: CompiledFilter,
+}
+
+/// A link of a lab, by the lab's name and its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LabLink {
+    pub(crate) lab: String,
+    pub(crate) link: String,
+}
+
+/// Whose a socket is, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// Its session.
+    pub(crate) session: SessionId,
+    /// Its label.
+    pub(crate) label: Box<str>,
+}
+
+impl Selection {
+    /// Parses a request.
+    pub(crate) fn parse(request: &pb::CaptureRequest) -> Result<Self, Invalid> {
+        let link = match request.link.as_str() {
+            "" => None,
+            name => match name.split_once('/') {
+                Some((lab, link)) => Some(LabLink { lab: lab.to_owned(), link: link.to_owned() }),
+                None => return Err(Invalid::new("link", "it is named by its lab and itself: LAB/LINK")),
+            },
+        };
+        if let Some(filter) = &request.filter {
+            if !filter.kinds.is_empty() {
+                return Err(Invalid::new("filter.kinds", "a capture has packets, and no kinds of event"));
+            }
+            if !filter.tcp_states.is_empty() {
+                return Err(Invalid::new("filter.tcp_states", "a packet is not admitted by a state"));
+            }
+        }
+        Ok(Selection { link, filter: CompiledFilter::of(request.filter.as_ref())? })
+    }
+
+    /// The link that was named.
+    pub(crate) fn link(&self) -> Option<&LabLink> {
+        self.link.as_ref()
+    }
+
+    /// Whether it asks whose the socket of a frame is.
+    pub(crate) fn asks_owner(&self) -> bool {
+        self.filter.asks_owner()
+    }
+
+    /// Whether it wants this frame.
+    pub(crate) fn wants(&self, record: &Record, owner: Option<&Owner>, ends: &Ends) -> bool {
+        let at_link = self.link.as_ref().is_none_or(|LabLink { lab, link }| {
+            let of = record.interface.stack.split_once('/').map(|(of, _)| of);
+            record.direction == Direction::Out && of == Some(lab) && *record.interface.link == **link
+        });
+        at_link
+            && self.filter.admits_frame(
+                &record.interface.stack,
+                record.known.socket,
+                owner.map(|owner| (owner.session, &*owner.label)),
+                &ends.0,
+            )
+    }
+}
+
+/// The ends that a frame names, from and to. A packet that has no ports, or not in this fragment, has port 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ends(pub(crate) [Option<SocketAddr>; 2]);
+
+impl Ends {
+    /// Reads them.
+    pub(crate) fn of(frame: &[u8], medium: Medium) -> Ends {
+        ip_packet(frame, medium).map(|packet| Ends::of_packet(&packet)).unwrap_or_default()
+    }
+
+    fn of_packet(packet: &IpPacket<'_>) -> Ends {
+        let ends = (packet.src, packet.dst);
+        let first = packet.fragment.is_none_or(|fragment| fragment.offset == 0);
+        let ports = match packet.protocol {
+            Protocol::Tcp if first => TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Ignore)
+                .map(|segment| (segment.src_port, segment.dst_port))
+                .ok(),
+            Protocol::Udp if first => UdpDatagram::parse(packet.payload, ends, ChecksumPolicy::Ignore)
+                .map(|datagram| (datagram.src_port, datagram.dst_port))
+                .ok(),
+            _ => None,
+        };
+        let (source, destination) = ports.unwrap_or_default();
+        let end = |ip: IpAddr, port| Some(SocketAddr::new(ip, port));
+        Ends([end(ends.0, source), end(ends.1, destination)])
+    }
+}
+
+/// The sequence number of the TCP segment in a frame, and how much data it has.
+pub(crate) fn tcp_data(frame: &[u8], medium: Medium) -> Option<(Seq, u32)> {
+    let packet = ip_packet(frame, medium).filter(|packet| packet.protocol == Protocol::Tcp)?;
+    let ends = (packet.src, packet.dst);
+    let segment = TcpSegment::parse(packet.payload, ends, ChecksumPolicy::Ignore).ok()?;
+    Some((segment.seq, segment.payload.len() as u32))
+}
+
+/// The IP packet in a frame.
+fn ip_packet(frame: &[u8], medium: Medium) -> Option<IpPacket<'_>> {
+    let packet = match medium {
+        Medium::Ip => frame,
+        Medium::Ethernet => {
+            let frame = EthernetFrame::parse(frame).ok()?;
+            matches!(frame.ether_type, EtherType::Ipv4 | EtherType::Ipv6).then_some(frame.payload)?
+        }
+    };
+    IpPacket::parse(packet).ok()
+}
