@@ -104,7 +104,8 @@ impl Lab {
 
     /// Does what is due until `time`. Whether nothing more is, within the budget.
     fn work_until(&mut self, time: Instant) -> bool {
-        for _ in 0..STEPS_PER_TURN {
+        let budget = self.world.inputs() + INPUTS_PER_TURN;
+        while self.world.inputs() < budget {
             if self.driver_is_due() {
                 return false;
             }
@@ -132,7 +133,8 @@ impl Lab {
     }
 
     fn work_virtual(&mut self) -> Next {
-        for _ in 0..STEPS_PER_TURN {
+        let budget = self.world.inputs() + INPUTS_PER_TURN;
+        while self.world.inputs() < budget {
             if self.driver_is_due() {
                 return Next::AtOnce;
             }
@@ -270,7 +272,8 @@ impl Site for Lab {
     }
 
     fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>> {
-        for _ in 0..STEPS_PER_TURN {
+        let budget = self.world.inputs() + INPUTS_PER_TURN;
+        while self.world.inputs() < budget {
             if self.driver_is_due() {
                 return None;
             }
@@ -326,7 +329,7 @@ impl Site for Lab {
 }
 
 /// Timers and deliveries in one turn: few enough for all that they have to say to stay in the processor's cache.
-const STEPS_PER_TURN: usize = 128;
+const INPUTS_PER_TURN: u64 = 128;
 /// The names of the limits in [`Limits`].
 const VIRTUAL_JUMPS: &str = "virtual_jumps";
 const VIRTUAL_STEPS: &str = "virtual_steps";

@@ -1185,7 +1185,8 @@ export type AdvanceTimeRequest = Message<"sockwright.v1.AdvanceTimeRequest"> & {
     case: "toTimeNs";
   } | {
     /**
-     * So many times to the next timer or delivery.
+     * So many times to the next timer or delivery. What reaches a stack at one instant, one behind the other, up to 64
+     * frames, is one delivery.
      *
      * @generated from field: uint32 steps = 4;
      */
