@@ -16,7 +16,8 @@ use sockwright_engine::host::Engine;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
 use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
-use sockwright_sim::{StackId, World};
+use sockwright_link::Impairments;
+use sockwright_sim::{LinkIndex, StackId, World};
 
 use super::command::{Advance, AdvanceError, Advanced};
 use super::site::{Goal, Next, Site, SiteOutput, Until};
@@ -297,6 +298,10 @@ impl Site for Lab {
             goal.steps += 1;
         }
         None
+    }
+
+    fn set_impairments(&mut self, link: LinkIndex, impairments: Impairments) -> bool {
+        self.world.set_impairments(link, impairments).is_ok()
     }
 
     fn poll_output(&mut self) -> Option<SiteOutput> {
