@@ -114,9 +114,9 @@ fn theirs(length: Duration) -> anyhow::Result<f64> {
 
 /// Connections that exchange octets.
 const CONNECTIONS: u32 = 64;
-/// Segments delivered and timers fired at a time, each of which is told in a few events. Those of two times may wait for the
-/// watcher, which is allowed 65,536.
-const STEPS: u32 = 2048;
+/// Steps at a time: in each the segments of all connections may arrive, each told in a few events. Those of two times may
+/// wait for the watcher, which is allowed 65,536.
+const STEPS: u32 = 32;
 /// Numbers in one call, and in one message of it.
 const COUNT: u64 = 1 << 20;
 const BATCH: u64 = 64;

@@ -84,6 +84,39 @@ describe("beside the demo", () => {
     expect(await again.page.locator(".node.here").textContent()).toContain("FIN-WAIT-1");
   });
 
+  it("zooms by wheel, drag and keys, and back", async () => {
+    server = await Server.start("--demo");
+    const { page } = await open(browser, `${server.url}/#/connections/2`, { reducedMotion: "reduce" });
+    const labels = page.locator(".ladder text.label");
+    await labels.nth(13).waitFor();
+    const ladder = page.getByRole("slider", { name: /^Ladder/ });
+    const shown = () => page.locator(".ladder .rung").count();
+    const box = await ladder.boundingBox();
+    const [x, y, height] = [(box?.x ?? 0) + 200, box?.y ?? 0, box?.height ?? 0];
+
+    // A wheel over a graph that nobody chose scrolls the page.
+    await page.mouse.move(x, y + 100);
+    await page.mouse.wheel(0, -400);
+    expect(await shown()).toBe(14);
+    await page.mouse.click(x, y + 100);
+    await page.mouse.wheel(0, -600);
+    await expect.poll(shown).toBeLessThan(14);
+    await page.keyboard.press("0");
+    await expect.poll(shown).toBe(14);
+
+    // The handshake alone.
+    await page.mouse.move(x, y + 2);
+    await page.mouse.down();
+    await page.mouse.move(x, y + height * 0.15, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(shown).toBeLessThan(6);
+    await ladder.dblclick();
+    await expect.poll(shown).toBe(14);
+    await page.keyboard.press("+");
+    await page.keyboard.press("+");
+    await expect.poll(shown).toBeLessThan(14);
+  });
+
   it.each(["light", "dark"] as const)("is accessible, %s, wide and narrow", async (colorScheme) => {
     server = await Server.start("--demo");
     for (const width of [1280, 400]) {
@@ -128,6 +161,19 @@ describe("a connection that lives", () => {
     await sockets.recv({ socket: child, minBytes: 100_000, maxBytes: 100_000 });
     await page.locator(".rung.lost").first().waitFor();
     await page.locator(".legend .resent").first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe("a server that was restarted", () => {
+  it("leaves what was seen of the connection, and says that it was of the run before", async () => {
+    server = await Server.start("--demo");
+    const { page, complaints } = await open(browser, `${server.url}/#/connections/2`, { reducedMotion: "reduce" });
+    await page.locator(".ladder text.label").nth(13).waitFor();
+    await server.kill();
+    await server.run();
+    await page.getByText("The server was restarted").waitFor({ timeout: 15_000 });
+    expect(await page.locator(".ladder text.label").count()).toBe(14);
     expect(complaints).toEqual([]);
   });
 });

@@ -22,11 +22,10 @@ afterEach(() => server.kill());
 
 /** Waits until the row of a socket shows this state. */
 async function state(page: Page, socket: bigint, name: string): Promise<void> {
-  await page.locator(`#socket-${socket} .state`, { hasText: new RegExp(`^${name}$`) }).waitFor({ timeout: 5000 });
+  await page.locator(`#socket-${socket} .state`, { hasText: new RegExp(`^${name}$`) }).waitFor();
 }
 
-const gone = (page: Page, socket: bigint) =>
-  page.locator(`#socket-${socket}`).waitFor({ state: "detached", timeout: 15_000 });
+const gone = (page: Page, socket: bigint) => page.locator(`#socket-${socket}`).waitFor({ state: "detached" });
 
 describe("the table of connections", () => {
   it("follows a connection through all its states", async () => {

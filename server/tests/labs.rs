@@ -284,3 +284,50 @@ async fn the_limit_of_labs_is_kept() {
     world.networks.clone().delete_lab(pb::DeleteLabRequest { name: "one".to_owned() }).await.unwrap();
     world.lab_named("three", Clock::Virtual, "").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_is_changed_while_a_connection_runs_over_it() {
+    let world = World::start().await;
+    world.lab(Clock::Virtual).await;
+    let (client, _) = world.pair("lab").await;
+    let change = |impairments| pb::SetImpairmentsRequest {
+        lab: "lab".to_owned(),
+        link: "link1".to_owned(),
+        impairments,
+    };
+    let far = pb::Impairments { delay: Some(duration(Duration::from_millis(250))), ..Default::default() };
+    let changed = world.networks.clone().set_impairments(change(Some(far))).await.unwrap().into_inner();
+    let shown = pb::Impairments { queue_limit: 1000, ..far };
+    assert_eq!(changed.link.unwrap().impairments, Some(shown));
+    assert!(changed.at.unwrap().epoch > 0);
+
+    let before = world.info(client).await.time_ns;
+    world.send(client, b"over the changed line").await.unwrap();
+    world.wait_for(client, pb::wait_for_request::Condition::AllAcknowledged(true), None).await.unwrap();
+    let round_trip = world.info(client).await.time_ns - before;
+    assert!(round_trip >= 500_000_000, "there and back in {round_trip} ns");
+
+    let labs =
+        world.networks.clone().list_labs(pb::ListLabsRequest::default()).await.unwrap().into_inner().labs;
+    assert_eq!(labs[0].links[0].impairments, Some(shown));
+    let nothing = world.networks.clone().set_impairments(change(None)).await.unwrap().into_inner();
+    assert_eq!(nothing.link.unwrap().impairments, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_a_link_that_cannot_be_says_why() {
+    let world = World::start().await;
+    world.lab(Clock::Virtual).await;
+    let ask = async |lab: &str, link: &str, impairments| {
+        let request = pb::SetImpairmentsRequest { lab: lab.to_owned(), link: link.to_owned(), impairments };
+        world.networks.clone().set_impairments(request).await.unwrap_err()
+    };
+    let refused = ask("nowhere", "link1", None).await;
+    assert_eq!((refused.code(), errno(&refused)), (Code::NotFound, "ENOENT"));
+    let refused = ask("lab", "link2", None).await;
+    assert_eq!((refused.code(), errno(&refused)), (Code::NotFound, "ENODEV"));
+    let lossy = pb::Impairments { loss: 1.5, ..Default::default() };
+    let refused = ask("lab", "link1", Some(lossy)).await;
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("impairments.loss"), "{refused:?}");
+}

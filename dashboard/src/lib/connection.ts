@@ -48,6 +48,8 @@ export class ConnectionModel {
   /** Grows with every change: what is derived from this is derived anew when it does. */
   revision = 0;
   readonly #ends = new Map<bigint, End>();
+  /** The newest event of each end that was applied. */
+  readonly #applied = new Map<bigint, bigint>();
   readonly #listeners = new Set<() => void>();
   readonly #limit: number;
 
@@ -127,6 +129,7 @@ export class ConnectionModel {
     this.holes = [];
     this.forgotten = 0;
     this.#ends.clear();
+    this.#applied.clear();
     this.#changed();
   }
 
@@ -136,19 +139,36 @@ export class ConnectionModel {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Merges a part of a stream into what is known from its first event on: two watches may be ahead of each other by little. */
   #merge(events: readonly Event[]): void {
-    const known = new Set(this.events.map(({ seq }) => seq));
-    const holes = this.holes.map((hole) => ({ hole, before: this.events[hole.index]?.seq }));
-    for (const event of events) if (!known.has(event.seq)) this.events.push(event);
-    this.events.sort((a, b) => (a.seq < b.seq ? -1 : a.seq > b.seq ? 1 : 0));
-    for (const { hole, before } of holes) {
-      hole.index = before === undefined ? this.events.length : this.events.findIndex(({ seq }) => seq === before);
-    }
-    for (const event of this.events) this.#apply(event);
+    const fresh = events.toSorted((one, two) => order(one.seq, two.seq));
+    const from = firstFrom(this.events, fresh[0]?.seq ?? 0n);
+    const known = this.events.splice(from);
+    const holes = this.holes.filter(({ index }) => index > from);
+    const moved = new Map(holes.map((hole) => [hole, hole.index - from]));
+    let next = 0;
+    const takeBefore = (seq: bigint | undefined): void => {
+      for (let event = fresh[next]; event && (seq === undefined || event.seq <= seq); event = fresh[next]) {
+        if (event.seq !== seq && event.seq !== this.events.at(-1)?.seq) {
+          this.events.push(event);
+          this.#apply(event);
+        }
+        next += 1;
+      }
+    };
+    known.forEach((event, place) => {
+      takeBefore(event.seq);
+      for (const hole of holes) if (moved.get(hole) === place) hole.index = this.events.length;
+      this.events.push(event);
+    });
+    for (const hole of holes) if (moved.get(hole) === known.length) hole.index = this.events.length;
+    takeBefore(undefined);
   }
 
+  /** What an event says of its end, unless a later one was heard. */
   #apply(event: Event): void {
-    if (event.socket === 0n) return;
+    if (event.socket === 0n || event.seq <= (this.#applied.get(event.socket) ?? 0n)) return;
+    this.#applied.set(event.socket, event.seq);
     let end = this.#ends.get(event.socket);
     if (end === undefined) {
       end = unknownEnd(event);
@@ -217,4 +237,19 @@ function unknownEnd(event: Event): End {
     stateTimeNs: event.timeNs,
     released: false,
   };
+}
+
+function order(one: bigint, two: bigint): number {
+  return one < two ? -1 : one > two ? 1 : 0;
+}
+
+/** The first place with this `seq` or a later one. */
+function firstFrom(events: readonly Event[], seq: bigint): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((events[middle]?.seq ?? 0n) < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -104,6 +104,7 @@ class Following {
     let over = false;
     const stop = watch(this.#clients.events, options, {
       snapshot: (sockets) => {
+        if (over) return;
         for (const summary of sockets) {
           if (summary.socket === this.#model.socket || this.#pair?.isFar(summary)) this.#model.summarise(summary);
         }
@@ -114,9 +115,10 @@ class Following {
         this.#follower.at(epoch, events.at(-1)?.seq ?? 0n);
       },
       gap: (gap) => {
-        if (gap.reason === GapReason.OTHER_EPOCH) this.#model.clear();
-        this.#model.gap(gap);
         this.#follower.missed(gap);
+        // In another run of the server the same number is another socket. What is known of this one stays.
+        if (gap.reason === GapReason.OTHER_EPOCH) this.end();
+        if (leads) this.#model.gap(gap);
       },
       line: (line) => {
         if (leads && !over) this.#follower.line(line);

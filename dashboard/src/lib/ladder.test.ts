@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { flights } from "./flights";
-import { heightAt, ladder, timeAt } from "./ladder";
+import { heightAfter, heightAt, ladder, momentNear, timeAt } from "./ladder";
 import { demo, loss } from "./recorded";
 import { road } from "./road";
 
@@ -40,6 +40,19 @@ test("segments that leave in the same moment do not lie on each other", () => {
     const places = rungs.map(({ flight, fromY }) => `${flight.from} ${fromY}`);
     expect(new Set(places).size).toBe(places.length);
   }
+});
+
+test("what is pointed at is the nearest moment within reach", () => {
+  const drawn = of(demo, "even");
+  const [first, second] = [drawn.moments[0], drawn.moments.find(({ atNs }) => atNs > 0n)];
+  expect(momentNear(drawn, 0.1, 0.2)?.atNs).toBe(first?.atNs);
+  expect(momentNear(drawn, (second?.y ?? 0) - 0.1, 0.2)).toBe(second);
+  expect(momentNear(drawn, 0.5, 0.2)).toBeUndefined();
+});
+
+test("a hole lies between the moments around it", () => {
+  const drawn = of(demo, "even");
+  expect(heightAfter(drawn, 20_000_000n)).toBe((heightAt(drawn, 20_000_000n) + heightAt(drawn, 30_000_000n)) / 2);
 });
 
 test("nothing is drawn of nothing", () => {

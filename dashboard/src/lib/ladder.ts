@@ -73,6 +73,12 @@ export function ladder(flights: readonly Flight[], steps: Record<Side, readonly 
   return { rungs, marks, waits: rise.waits, moments, height: last };
 }
 
+/** The height right after a time: where a hole in what is known lies. */
+export function heightAfter(drawn: Ladder, atNs: bigint): number {
+  const after = drawn.moments[firstAfter(drawn.moments, (moment) => moment.atNs > atNs)];
+  return (heightAt(drawn, atNs) + (after?.y ?? drawn.height)) / 2;
+}
+
 /** The height of a time: between two moments, in proportion. */
 export function heightAt({ moments }: Ladder, atNs: bigint): number {
   const after = firstAfter(moments, (moment) => moment.atNs > atNs);
@@ -81,6 +87,18 @@ export function heightAt({ moments }: Ladder, atNs: bigint): number {
   if (!next) return before.y;
   const part = Number(atNs - before.atNs) / Number(next.atNs - before.atNs);
   return before.y + part * (next.y - before.y);
+}
+
+/** How many moments are not after a time. */
+export function momentsUntil({ moments }: Ladder, atNs: bigint): number {
+  return firstAfter(moments, (moment) => moment.atNs > atNs);
+}
+
+/** The moment nearest to a height, if one is within reach. */
+export function momentNear({ moments }: Ladder, y: number, reach: number): Moment | undefined {
+  const after = firstAfter(moments, (moment) => moment.y > y);
+  const near = [moments[after - 1], moments[after]].filter((moment) => moment && Math.abs(moment.y - y) <= reach);
+  return near.sort((one, two) => Math.abs((one?.y ?? 0) - y) - Math.abs((two?.y ?? 0) - y))[0];
 }
 
 /** The time of a height. */

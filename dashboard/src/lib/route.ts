@@ -1,12 +1,13 @@
 // Where in the page one is, as the part of the address after `#`: permalinks to a connection and a moment.
 //
-//   #/connections?state=ESTABLISHED&sort=rtt    #/connections/12?at=3000400    #/events
+//   #/connections?state=ESTABLISHED&sort=rtt    #/connections/12?at=3000400    #/labs    #/events
 
 /** A place in the page. */
 export type Route =
   | { view: "connections"; query: URLSearchParams }
   /** `at`: the moment under the cursor, in nanoseconds on the stack's clock. */
   | { view: "connection"; socket: bigint; at: bigint | undefined; query: URLSearchParams }
+  | { view: "labs"; query: URLSearchParams }
   | { view: "events"; query: URLSearchParams };
 
 /** Reads what follows `#`. What cannot be understood is the list of connections. */
@@ -14,7 +15,7 @@ export function parseRoute(hash: string): Route {
   const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
   const query = new URLSearchParams(search);
   const [view, socket] = path.split("/").filter(Boolean);
-  if (view === "events") return { view, query };
+  if (view === "labs" || view === "events") return { view, query };
   if (view === "connections" && socket !== undefined && WHOLE.test(socket)) {
     return { view: "connection", socket: BigInt(socket), at: whole(query.get("at")), query };
   }

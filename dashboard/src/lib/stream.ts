@@ -78,6 +78,8 @@ async function follow(
   const waits = options.waits ?? WAITS;
   let failures = 0;
   let answered = false;
+  // A refusal comes in the head too, with its status.
+  const onHeader = (head: Headers) => (head.has("grpc-status") ? undefined : live());
   while (!ended.aborted) {
     answered = false;
     watcher.line({ is: "connecting" });
@@ -85,9 +87,10 @@ async function follow(
     try {
       const { filter, delivery } = options;
       const resume = place.position;
-      const responses = client.watch({ filter, delivery, resume }, { signal: ended, onHeader: live });
+      const responses = client.watch({ filter, delivery, resume }, { signal: ended, onHeader });
       for await (const response of responses) {
         live();
+        failures = 0;
         if (ended.aborted) return;
         place.take(response);
       }
@@ -105,7 +108,6 @@ async function follow(
   function live(): void {
     if (answered || ended.aborted) return;
     answered = true;
-    failures = 0;
     watcher.line({ is: "live" });
   }
 }

@@ -16,7 +16,7 @@ use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
 pub(crate) use attach::AttachPlan;
-pub(crate) use plan::LabPlan;
+pub(crate) use plan::{ImpairmentsPlan, LabPlan};
 use registry::{AttachedEntry, LabEntry, Registry};
 
 use crate::capture::{CaptureStream, Captures, Selection};
@@ -35,6 +35,8 @@ pub(crate) struct Networks {
     captures: Arc<Captures>,
     ids: IdSource,
     config: Config,
+    /// Held while a link is changed.
+    impairing: tokio::sync::Mutex<()>,
     /// Where the clock of every stack on a real link began.
     origin: std::time::Instant,
 }
@@ -45,7 +47,8 @@ impl Networks {
         let registry = Mutex::new(Registry::new(config.limits.gone_sockets));
         let captures = Captures::new(config.limits.captures, config.limits.capture_bytes);
         let origin = std::time::Instant::now();
-        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, origin })
+        let impairing = tokio::sync::Mutex::default();
+        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, impairing, origin })
     }
 
     /// The limits and defaults.
@@ -145,6 +148,28 @@ impl Networks {
     ) -> Result<Result<At<Advanced>, AdvanceError>, Status> {
         let thread = self.registry().lab_thread(name).ok_or_else(|| no_such_lab(name))?;
         thread.advance(how).await.map_err(|_| no_such_lab(name))
+    }
+
+    /// Changes what a link of a lab does to frames from now on.
+    pub(crate) async fn set_impairments(
+        self: &Arc<Self>,
+        lab: String,
+        link: String,
+        plan: ImpairmentsPlan,
+    ) -> Result<At<pb::LabLink>, Status> {
+        let networks = Arc::clone(self);
+        // It is finished though its caller may be gone: what is listed is what is so.
+        let changing = tokio::spawn(async move {
+            // One at a time, so that the last to be carried out is the last to be noted.
+            let _turn = networks.impairing.lock().await;
+            let gone = || no_such_lab(&lab);
+            let thread = networks.registry().lab_thread(&lab).ok_or_else(gone)?;
+            let index = networks.registry().lab_link(&lab, &link)?;
+            let impaired = thread.impair(index, plan.impairments).await.map_err(|_| gone())?;
+            let noted = networks.registry().note_impairments(&lab, index, plan.shown);
+            noted.filter(|_| impaired.value).map(|link| At { value: link, at: impaired.at }).ok_or_else(gone)
+        });
+        changing.await.map_err(|_| Status::internal("the change was not finished"))?
     }
 
     fn lab_to_proto(&self, name: &str, now: Instant) -> Option<pb::Lab> {

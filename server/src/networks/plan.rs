@@ -40,6 +40,12 @@ struct StackPlan {
     routes: Vec<(Address, Option<IpAddr>)>,
 }
 
+/// What a link is to do to frames: as links take it, and as the contract shows it, with its defaults.
+pub(crate) struct ImpairmentsPlan {
+    pub(super) impairments: Impairments,
+    pub(super) shown: Option<pb::Impairments>,
+}
+
 #[derive(Clone, Debug)]
 struct LinkPlan {
     name: String,
@@ -261,19 +267,8 @@ impl LinkPlan {
         if members.len() < 2 {
             return Err(Invalid::new(format!("{field}.stacks"), "a link joins at least two stacks"));
         }
-        let (impairments, shown) = match &link.impairments {
-            Some(impairments) => {
-                let parsed = parse_impairments(impairments, &format!("{field}.impairments"))?;
-                let shown = pb::Impairments {
-                    queue_limit: parsed.queue_limit as u32,
-                    reorder_by: (parsed.reorder > 0.0).then(|| duration_to_proto(parsed.reorder_by)),
-                    bursts: parsed.bursts.map(bursts_to_proto),
-                    ..*impairments
-                };
-                (parsed, Some(shown))
-            }
-            None => (Impairments::default(), None),
-        };
+        let ImpairmentsPlan { impairments, shown } =
+            ImpairmentsPlan::parse(link.impairments.as_ref(), &format!("{field}.impairments"))?;
         let least = mtu_at_least(members.iter().flat_map(|member| &stacks[*member].addresses));
         let mtu = match link.mtu {
             0 => 1500,
@@ -340,6 +335,23 @@ fn made_mac(link: usize, place: usize) -> Mac {
     let ([link_high, link_low], [high, low]) =
         ((link as u16).to_be_bytes(), (place as u16 + 1).to_be_bytes());
     Mac([2, 0, link_high, link_low, high, low])
+}
+
+impl ImpairmentsPlan {
+    /// Understands what is asked of a link in this field of a request.
+    pub(crate) fn parse(impairments: Option<&pb::Impairments>, field: &str) -> Result<Self, Invalid> {
+        let Some(asked) = impairments else {
+            return Ok(ImpairmentsPlan { impairments: Impairments::default(), shown: None });
+        };
+        let impairments = parse_impairments(asked, field)?;
+        let shown = pb::Impairments {
+            queue_limit: impairments.queue_limit as u32,
+            reorder_by: (impairments.reorder > 0.0).then(|| duration_to_proto(impairments.reorder_by)),
+            bursts: impairments.bursts.map(bursts_to_proto),
+            ..*asked
+        };
+        Ok(ImpairmentsPlan { impairments, shown: Some(shown) })
+    }
 }
 
 /// What a link does to frames.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_proto::v1 as pb;
-use sockwright_sim::StackId;
+use sockwright_sim::{LinkIndex, StackId};
 use tonic::Status;
 
 use super::{Host, LinkKind, VIRTUAL, no_such_lab, no_such_stack};
@@ -73,11 +73,8 @@ impl Registry {
 
     /// The stacks of the lab that a link is in.
     pub(super) fn stacks_of_link(&self, LabLink { lab, link }: &LabLink) -> Result<Vec<Name>, Status> {
+        self.lab_link(lab, link)?;
         let there = self.labs.get(lab).ok_or_else(|| no_such_lab(lab))?;
-        if !there.links.iter().any(|other| other.name == *link) {
-            let message = format!("lab {lab:?} has no link {link:?}");
-            return Err(status_saying(Errno::ENODEV, message, None));
-        }
         Ok(there.stacks.iter().map(|(_, name)| Arc::clone(name)).collect())
     }
 
@@ -87,6 +84,28 @@ impl Registry {
 
     pub(super) fn lab_thread(&self, name: &str) -> Option<ThreadHandle> {
         Some(self.labs.get(name)?.thread.clone())
+    }
+
+    /// Where a link of a lab is among the links of its world.
+    pub(super) fn lab_link(&self, lab: &str, link: &str) -> Result<LinkIndex, Status> {
+        let links = &self.labs.get(lab).ok_or_else(|| no_such_lab(lab))?.links;
+        let number = links
+            .iter()
+            .position(|there| there.name == link)
+            .ok_or_else(|| status_saying(Errno::ENODEV, format!("lab {lab:?} has no link {link:?}"), None))?;
+        Ok(LinkIndex(number as u32))
+    }
+
+    /// Notes what a link does to frames now, and gives it as it is listed.
+    pub(super) fn note_impairments(
+        &mut self,
+        lab: &str,
+        link: LinkIndex,
+        shown: Option<pb::Impairments>,
+    ) -> Option<pb::LabLink> {
+        let link = self.labs.get_mut(lab)?.links.get_mut(link.0 as usize)?;
+        link.impairments = shown;
+        Some(link.clone())
     }
 
     pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {

@@ -8,7 +8,8 @@ use sockwright_proto::v1::networks_server::Networks as Service;
 use sockwright_proto::v1::{
     AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CaptureRequest, CreateLabRequest,
     CreateLabResponse, DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest,
-    ListLabsResponse, ListStacksRequest, ListStacksResponse, advance_time_request,
+    ListLabsResponse, ListStacksRequest, ListStacksResponse, SetImpairmentsRequest, SetImpairmentsResponse,
+    advance_time_request,
 };
 use tonic::{Request, Response, Status};
 
@@ -18,7 +19,7 @@ use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
 use crate::hub::Hub;
 use crate::idempotency::{Keys, check_key};
-use crate::networks::{AttachPlan, LabPlan, Networks};
+use crate::networks::{AttachPlan, ImpairmentsPlan, LabPlan, Networks};
 use crate::sessions::Sessions;
 use crate::stack::command::{Advance, AdvanceError};
 
@@ -118,6 +119,16 @@ impl Service for NetworksService {
             steps: advanced.value.steps,
             at: Some(advanced.at),
         }))
+    }
+
+    async fn set_impairments(
+        &self,
+        request: Request<SetImpairmentsRequest>,
+    ) -> Result<Response<SetImpairmentsResponse>, Status> {
+        let SetImpairmentsRequest { lab, link, impairments } = request.into_inner();
+        let plan = ImpairmentsPlan::parse(impairments.as_ref(), "impairments")?;
+        let changed = self.networks.set_impairments(lab, link, plan).await?;
+        Ok(Response::new(SetImpairmentsResponse { link: Some(changed.value), at: Some(changed.at) }))
     }
 
     async fn capture(&self, request: Request<CaptureRequest>) -> Result<Response<CaptureStream>, Status> {

@@ -9,8 +9,9 @@ use sockwright_engine::host::{Interface, OpError, Route, SocketInfo};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
 use sockwright_engine::tcp::config::Options;
 use sockwright_engine::time::Instant;
+use sockwright_link::Impairments;
 use sockwright_proto::v1::Position;
-use sockwright_sim::StackId;
+use sockwright_sim::{LinkIndex, StackId};
 use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 
 use super::receipt::{Given, Turn};
@@ -68,6 +69,15 @@ pub(crate) enum Command {
         how: Advance,
         /// To whom.
         answer: oneshot::Sender<Result<At<Advanced>, AdvanceError>>,
+    },
+    /// Change what a link does to frames.
+    Impair {
+        /// Which link.
+        link: LinkIndex,
+        /// All that it does from now on.
+        impairments: Box<Impairments>,
+        /// To whom; `false` where there is no such link.
+        answer: oneshot::Sender<At<bool>>,
     },
     /// Begin a workload.
     StartTraffic {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use sockwright_engine::host::op::{self, Request};
 use sockwright_engine::host::{Errno, OpError};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_link::Impairments;
 use sockwright_proto::v1::Position;
-use sockwright_sim::StackId;
+use sockwright_sim::{LinkIndex, StackId};
 use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot};
 
 use super::command::{
@@ -112,6 +113,11 @@ impl ThreadHandle {
     /// Moves its clock.
     pub(crate) async fn advance(&self, how: Advance) -> Result<Result<At<Advanced>, AdvanceError>, Gone> {
         self.ask(|answer| Command::Advance { how, answer }).await
+    }
+
+    /// Changes what a link does to frames from now on. They are valid; `false` where there is no such link.
+    pub(crate) async fn impair(&self, link: LinkIndex, impairments: Impairments) -> Result<At<bool>, Gone> {
+        self.ask(|answer| Command::Impair { link, impairments: Box::new(impairments), answer }).await
     }
 
     /// Treats the sockets of a session, and says how many there were.

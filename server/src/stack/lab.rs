@@ -16,7 +16,8 @@ use sockwright_engine::host::Engine;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
 use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
-use sockwright_sim::{StackId, World};
+use sockwright_link::Impairments;
+use sockwright_sim::{LinkIndex, StackId, World};
 
 use super::command::{Advance, AdvanceError, Advanced};
 use super::site::{Goal, Next, Site, SiteOutput, Until};
@@ -103,7 +104,8 @@ impl Lab {
 
     /// Does what is due until `time`. Whether nothing more is, within the budget.
     fn work_until(&mut self, time: Instant) -> bool {
-        for _ in 0..STEPS_PER_TURN {
+        let budget = self.world.inputs() + INPUTS_PER_TURN;
+        while self.world.inputs() < budget {
             if self.driver_is_due() {
                 return false;
             }
@@ -131,7 +133,8 @@ impl Lab {
     }
 
     fn work_virtual(&mut self) -> Next {
-        for _ in 0..STEPS_PER_TURN {
+        let budget = self.world.inputs() + INPUTS_PER_TURN;
+        while self.world.inputs() < budget {
             if self.driver_is_due() {
                 return Next::AtOnce;
             }
@@ -269,7 +272,8 @@ impl Site for Lab {
     }
 
     fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>> {
-        for _ in 0..STEPS_PER_TURN {
+        let budget = self.world.inputs() + INPUTS_PER_TURN;
+        while self.world.inputs() < budget {
             if self.driver_is_due() {
                 return None;
             }
@@ -294,6 +298,10 @@ impl Site for Lab {
             goal.steps += 1;
         }
         None
+    }
+
+    fn set_impairments(&mut self, link: LinkIndex, impairments: Impairments) -> bool {
+        self.world.set_impairments(link, impairments).is_ok()
     }
 
     fn poll_output(&mut self) -> Option<SiteOutput> {
@@ -321,7 +329,7 @@ impl Site for Lab {
 }
 
 /// Timers and deliveries in one turn: few enough for all that they have to say to stay in the processor's cache.
-const STEPS_PER_TURN: usize = 128;
+const INPUTS_PER_TURN: u64 = 128;
 /// The names of the limits in [`Limits`].
 const VIRTUAL_JUMPS: &str = "virtual_jumps";
 const VIRTUAL_STEPS: &str = "virtual_steps";

@@ -10,7 +10,8 @@ use sockwright_engine::host::Engine;
 use sockwright_engine::host::op::{Outcome, Reply, Request};
 use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::time::Instant;
-use sockwright_sim::{Output, StackId};
+use sockwright_link::Impairments;
+use sockwright_sim::{LinkIndex, Output, StackId};
 
 use super::command::{Advance, AdvanceError, Advanced};
 use super::tap::Frame;
@@ -80,6 +81,11 @@ pub(super) trait Site {
 
     /// Moves the clock on towards the goal, within the budget of one turn. `None`: there is more to do.
     fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>>;
+
+    /// Changes what a link does to frames from now on; `false` where it is no link of a lab. They are valid.
+    fn set_impairments(&mut self, _link: LinkIndex, _impairments: Impairments) -> bool {
+        false
+    }
 
     /// What happened next.
     fn poll_output(&mut self) -> Option<SiteOutput>;

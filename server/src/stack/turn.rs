@@ -312,6 +312,10 @@ impl<S: Site> Thread<S> {
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
+            Command::Impair { link, impairments, answer } => {
+                let there = self.site.set_impairments(link, *impairments);
+                self.answer(answer, there);
+            }
             Command::StartTraffic { plan, feed, at_most, answer, session } => {
                 self.site.called();
                 if !answer.is_closed() {

@@ -93,6 +93,8 @@ pub struct World {
     /// When timers fired last, and how often at that instant.
     fired_at: Instant,
     fired_at_once: u32,
+    /// Frames taken in and timers fired.
+    inputs: u64,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
 }
@@ -133,6 +135,7 @@ impl World {
             overdue_timers: 0,
             fired_at: Instant::ZERO,
             fired_at_once: 0,
+            inputs: 0,
             buffer: Vec::new(),
         }
     }
@@ -181,6 +184,11 @@ impl World {
     /// Frames on their way, on all links.
     pub fn frames_in_flight(&self) -> usize {
         self.links.iter().map(|link| link.segment.in_flight()).sum()
+    }
+
+    /// Frames that arrived and times that timers fired, in all steps so far: what a step took is not always the same.
+    pub fn inputs(&self) -> u64 {
+        self.inputs
     }
 
     /// Timers that were still due after they had been handled. Each is a bug of the engine.
@@ -307,6 +315,7 @@ impl World {
             return false;
         };
         self.now = self.now.max(at);
+        self.inputs += 1;
         match source {
             Source::Link(link) => self.deliver(link),
             Source::Stack(stack) => self.fire(stack),
@@ -373,9 +382,9 @@ impl World {
         let there = &mut self.links[link.0 as usize];
         let Some(Node::Engine(engine)) = self.stacks.get_mut(to.0 as usize) else { return };
         let (checksums, medium) = (there.checksums(), there.segment.medium());
-        let (receiver, mut next, mut gathered) = (first.to, Some(first), 0);
+        let (receiver, mut next, mut gathered, mut frames) = (first.to, Some(first), 0, 0);
         while let Some(virtual_link::Arrival { frame, marks, .. }) = next {
-            gathered += frame.len();
+            (gathered, frames) = (gathered + frame.len(), frames + 1);
             let before = self.outputs.len();
             let more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
             if self.arrivals_told {
@@ -385,9 +394,11 @@ impl World {
                 self.outputs.insert(before, Output::Arrival { link, at, to, marks, medium, frame, told });
             }
             there.segment.recycle(frame);
-            let goes_on = more && gathered < GATHERED_MAX;
+            let goes_on = more && gathered < GATHERED_MAX && frames < FRAMES_GATHERED_MAX;
             next = goes_on.then(|| there.segment.poll_deliver_to(self.now, receiver)).flatten();
         }
+        // The first is counted with the step.
+        self.inputs += frames - 1;
         self.drain(to);
     }
 
@@ -478,6 +489,8 @@ impl Error for WorldError {}
 
 /// Octets that arrive together at most.
 const GATHERED_MAX: usize = 64 << 10;
+/// And frames.
+const FRAMES_GATHERED_MAX: u64 = 64;
 /// How often timers may fire at one instant.
 const FIRED_AT_ONCE_MAX: u32 = 100_000;
 /// How long a timer waits that is still due after it was handled.

@@ -390,6 +390,24 @@ class AdvanceTimeResponse(_message.Message):
     at: _common_pb2.Position
     def __init__(self, time_ns: _Optional[int] = ..., steps: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
+class SetImpairmentsRequest(_message.Message):
+    __slots__ = ("lab", "link", "impairments")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    IMPAIRMENTS_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    link: str
+    impairments: Impairments
+    def __init__(self, lab: _Optional[str] = ..., link: _Optional[str] = ..., impairments: _Optional[_Union[Impairments, _Mapping]] = ...) -> None: ...
+
+class SetImpairmentsResponse(_message.Message):
+    __slots__ = ("link", "at")
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    link: LabLink
+    at: _common_pb2.Position
+    def __init__(self, link: _Optional[_Union[LabLink, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
 class CaptureRequest(_message.Message):
     __slots__ = ("link", "filter", "queue_bytes")
     LINK_FIELD_NUMBER: _ClassVar[int]

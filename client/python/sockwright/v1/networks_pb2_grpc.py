@@ -70,6 +70,11 @@ class NetworksStub(object):
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.AdvanceTimeRequest.SerializeToString,
                 response_deserializer=sockwright_dot_v1_dot_networks__pb2.AdvanceTimeResponse.FromString,
                 _registered_method=True)
+        self.SetImpairments = channel.unary_unary(
+                '/sockwright.v1.Networks/SetImpairments',
+                request_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
+                response_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
+                _registered_method=True)
         self.Capture = channel.unary_stream(
                 '/sockwright.v1.Networks/Capture',
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.CaptureRequest.SerializeToString,
@@ -142,6 +147,16 @@ class NetworksServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetImpairments(self, request, context):
+        """Changes what a link of a lab does to the frames that are sent from now on, while connections run over it. Frames that are
+        on their way already arrive as they would have. The lab's seed still decides what is random.
+
+        Errors: NOT_FOUND (no such lab or link), INVALID_ARGUMENT (a value out of its range; the message names the field).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Capture(self, request, context):
         """Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
         `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
@@ -197,6 +212,11 @@ def add_NetworksServicer_to_server(servicer, server):
                     servicer.AdvanceTime,
                     request_deserializer=sockwright_dot_v1_dot_networks__pb2.AdvanceTimeRequest.FromString,
                     response_serializer=sockwright_dot_v1_dot_networks__pb2.AdvanceTimeResponse.SerializeToString,
+            ),
+            'SetImpairments': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetImpairments,
+                    request_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.FromString,
+                    response_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.SerializeToString,
             ),
             'Capture': grpc.unary_stream_rpc_method_handler(
                     servicer.Capture,
@@ -394,6 +414,33 @@ class Networks(object):
             '/sockwright.v1.Networks/AdvanceTime',
             sockwright_dot_v1_dot_networks__pb2.AdvanceTimeRequest.SerializeToString,
             sockwright_dot_v1_dot_networks__pb2.AdvanceTimeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetImpairments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sockwright.v1.Networks/SetImpairments',
+            sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
+            sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

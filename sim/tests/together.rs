@@ -1,13 +1,14 @@
-//! A link that cuts and sums for its stacks: what is sent together arrives together where nothing meets single frames, and in
-//! right segments everywhere else.
+//! What arrives together at a stack is taken in together, within a bound. And on a link that cuts and sums for its stacks what is
+//! sent together arrives together where nothing meets single frames, and in right segments everywhere else.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sockwright_engine::event::{EventKind, Interest};
-use sockwright_engine::host::Config;
 use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind, Wait};
+use sockwright_engine::host::{Config, Engine};
 use sockwright_engine::id::{IdSource, OpId, SessionId, SocketId};
+use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::wire::{ChecksumPolicy, EthernetFrame, IpPacket, Mac, TcpSegment};
 use sockwright_link::Impairments;
 use sockwright_sim::{LinkConfig, LinkIndex, Output, StackId, Station, World};
@@ -72,7 +73,8 @@ impl Two {
     }
 
     fn create(&mut self, stack: StackId, family: Family) -> SocketId {
-        let (kind, session, options) = (SocketKind::Stream, SessionId(0), Default::default());
+        let (kind, session) = (SocketKind::Stream, SessionId(0));
+        let options = OptionsPatch { no_delay: Some(true), ..OptionsPatch::default() };
         match self.call(stack, Request::Create { kind, family, session, label: "".into(), options }) {
             Reply::Created { socket } => socket,
             other => panic!("{other:?}"),
@@ -116,7 +118,7 @@ impl Two {
             let some =
                 self.world.input(A, |engine, now| engine.send_slice(now, ours, &data[sent..])).unwrap();
             sent += some.unwrap();
-            let take = |engine: &mut sockwright_engine::host::Engine, now| {
+            let take = |engine: &mut Engine, now| {
                 engine.recv_with(now, theirs, usize::MAX, |piece| received.extend_from_slice(piece))
             };
             self.world.input(B, take).unwrap().unwrap();
@@ -124,6 +126,28 @@ impl Two {
         }
         assert_eq!(received, data);
     }
+}
+
+#[test]
+fn a_step_takes_in_what_came_together_within_a_bound() {
+    let mut two = Two::connected(false, false, false);
+    let [ours, theirs] = two.ends;
+    for _ in 0..200 {
+        two.world.input(A, |engine, now| engine.send_slice(now, ours, b"x")).unwrap().unwrap();
+    }
+    assert_eq!(two.world.frames_in_flight(), 200, "each octet went by itself");
+    let mut taken = Vec::new();
+    while two.received.len() < 200 {
+        let before = two.world.inputs();
+        assert!(two.step());
+        taken.push(two.world.inputs() - before);
+    }
+    assert_eq!(taken, [64, 64, 64, 8]);
+    let mut received = 0;
+    let take =
+        |engine: &mut Engine, now| engine.recv_with(now, theirs, 1000, |piece| received += piece.len());
+    two.world.input(B, take).unwrap().unwrap();
+    assert_eq!(received, 200);
 }
 
 #[test]

@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { connectionLink, parseRoute, withQuery } from "./route";
+
+it("a link to a moment of a connection leads back to it", () => {
+  const route = parseRoute(connectionLink(12n, 9_007_199_254_740_993n));
+  expect(route).toMatchObject({ view: "connection", socket: 12n, at: 9_007_199_254_740_993n });
+  expect(parseRoute(connectionLink(12n))).toMatchObject({ view: "connection", at: undefined });
+});
+
+it("what cannot be understood is the list of connections", () => {
+  for (const hash of [
+    "",
+    "#",
+    "#/",
+    "#/nowhere",
+    "#/connections/x",
+    "#/connections/1e3",
+    `#/connections/${"9".repeat(40)}`,
+  ]) {
+    expect(parseRoute(hash).view, hash).toBe("connections");
+  }
+  expect(parseRoute("#/connections/3?at=soon")).toMatchObject({ view: "connection", at: undefined });
+});
+
+it("filters are part of the address", () => {
+  const address = withQuery("/connections", { q: "label:a b", state: "", sort: "rtt" });
+  const route = parseRoute(address);
+  expect(route.query.get("q")).toBe("label:a b");
+  expect(route.query.has("state")).toBe(false);
+  expect(withQuery("/events", {})).toBe("#/events");
+});

@@ -1,0 +1,56 @@
+// axe-core looks at every view, light and dark, wide and narrow: nothing serious may be wrong.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Driver, launch, open, Server } from "./world";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const VIEWS = ["connections", "connections/2", "labs", "events?kinds=states,segments"];
+
+let browser: Browser;
+let server: Server;
+
+beforeAll(async () => {
+  browser = await launch();
+  server = await Server.start();
+  const driver = new Driver(server.url);
+  await driver.lab();
+  const listener = await driver.listener();
+  const { client } = await driver.pair(listener);
+  await driver.pair(listener);
+  await driver.services.sockets.close({ socket: client });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.kill();
+});
+
+describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
+  describe.each([1280, 400])("%i wide", (width) => {
+    it.each(VIEWS)("%s", async (view) => {
+      const { page } = await open(browser, `${server.url}/#/${view}`, {
+        colorScheme,
+        viewport: { width, height: 800 },
+        // Only so can a test put something into the page that its policy does not know.
+        bypassCSP: true,
+      });
+      await page.getByText("live", { exact: true }).waitFor();
+      await page.locator("[role=row], fieldset, figure, svg").first().waitFor();
+      await page.addScriptTag({ content: AXE });
+      const results = await page.evaluate<AxeResults>("axe.run()");
+      const serious = results.violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      expect(
+        serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`),
+      ).toEqual([]);
+      // Nothing is wider than the page: nobody has to scroll aside to read.
+      const wider = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(wider).toBe(0);
+      await page.context().close();
+    });
+  });
+});

@@ -1,0 +1,66 @@
+// Labs in a browser, against a real server.
+
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { Clock } from "../src/gen/sockwright/v1/networks_pb";
+import { Driver, launch, open, Server } from "./world";
+
+let browser: Browser;
+let server: Server;
+let driver: Driver;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  server = await Server.start();
+  driver = new Driver(server.url);
+});
+afterEach(() => server.kill());
+
+const lab = async () => (await driver.services.networks.listLabs({})).labs[0];
+
+it("a line is changed by its controls, and the lab has what they say", async () => {
+  await driver.lab();
+  const { page, complaints } = await open(browser, `${server.url}/#/labs`);
+  const delay = page.getByRole("spinbutton", { name: "Delay, typed, in ms" });
+  await expect.poll(() => delay.inputValue()).toBe("1");
+  await delay.fill("40");
+  await delay.press("Enter");
+  await expect.poll(async () => (await lab())?.links[0]?.impairments?.delay?.nanos).toBe(40_000_000);
+  const loss = page.getByRole("slider", { name: "Loss in %" });
+  await loss.focus();
+  await loss.press("ArrowRight");
+  await expect.poll(async () => (await lab())?.links[0]?.impairments?.loss).toBe(0.005);
+  // The one beside it stayed, and the map tells both.
+  await page.getByText("40.0 ms, 0.5 % lost").waitFor();
+  await page.getByRole("button", { name: "A perfect line" }).click();
+  await expect.poll(async () => (await lab())?.links[0]?.impairments).toBeUndefined();
+  expect(complaints).toEqual([]);
+});
+
+it("a clock that stands is moved by a step, by a time and to a time", async () => {
+  await driver.lab("lab", Clock.MANUAL);
+  const client = await driver.client();
+  await driver.listener();
+  await driver.services.sockets
+    .connect({ socket: client, remote: { ip: "10.0.0.2", port: 80 }, dontWait: true })
+    .catch(() => {});
+  const { page, complaints } = await open(browser, `${server.url}/#/labs`);
+  await page.getByText("manual clock at 0.000000 s").waitFor();
+  // The SYN arrives.
+  await page.getByRole("button", { name: "Step" }).click();
+  await page.getByText("manual clock at 0.001000 s").waitFor();
+  await page.getByRole("spinbutton", { name: "by ms" }).fill("2.5");
+  await page.getByRole("button", { name: "Advance" }).click();
+  await page.getByText("manual clock at 0.003500 s").waitFor();
+  await page.getByRole("spinbutton", { name: "until s" }).fill("2");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByText("manual clock at 2.000000 s").waitFor();
+  // What cannot be is refused, in the server's words.
+  await page.getByRole("spinbutton", { name: "until s" }).fill("1");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByRole("alert").getByText("the lab's clock is at 2000000000 already").waitFor();
+  expect(complaints.filter((line) => !line.includes("status of 4"))).toEqual([]);
+});
