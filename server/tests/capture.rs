@@ -62,7 +62,7 @@ fn words(packets: &[Packet], name: &str) -> BTreeMap<String, usize> {
 async fn a_link_shows_each_frame_once_with_what_its_sender_knew() {
     let world = World::start().await;
     let lab = lab(&world, Clock::Virtual, pb::Impairments::default()).await;
-    let mut capture = Capture::of_link(&world, "lab/link1").await;
+    let mut capture = Capture::of_link(&world.networks, "lab/link1").await;
     let (_, client, server) = world.pair_of(&lab, "").await;
     world.send(client, b"hello").await.unwrap();
     world.recv_exactly(server, 5).await;
@@ -120,7 +120,7 @@ async fn a_stack_shows_both_ways_and_why_it_dropped() {
     let world = World::start().await;
     let lab = lab(&world, Clock::Virtual, pb::Impairments::default()).await;
     let filter = pb::Filter { stacks: vec!["lab/b".to_owned()], ..Default::default() };
-    let mut capture = Capture::of(&world, filter).await;
+    let mut capture = Capture::of(&world.networks, filter).await;
     let refused = world.socket("lab/a").await;
     assert_eq!(refusal(world.connect(refused).await).1, "ECONNREFUSED");
     let (listener, client, server) = world.pair_of(&lab, "").await;
@@ -153,9 +153,9 @@ async fn a_stack_shows_both_ways_and_why_it_dropped() {
 async fn losses_and_what_follows_are_told_as_tshark_finds_them() {
     let world = World::start().await;
     let lab = lab(&world, Clock::Virtual, pb::Impairments { loss: 0.02, ..Default::default() }).await;
-    let mut link = Capture::of_link(&world, "lab/link1").await;
+    let mut link = Capture::of_link(&world.networks, "lab/link1").await;
     let filter = pb::Filter { stacks: vec!["lab/b".to_owned()], ..Default::default() };
-    let mut receiver = Capture::of(&world, filter).await;
+    let mut receiver = Capture::of(&world.networks, filter).await;
     let (_, client, server) = world.pair_of(&lab, "").await;
     transfer(&world, client, server, 600_000).await;
     close(&world, client, server).await;
@@ -203,7 +203,7 @@ async fn every_fault_of_a_link_is_told_with_its_packet() {
         pb::Impairments { loss: 0.02, corrupt: 0.02, duplicate: 0.02, reorder: 0.02, ..Default::default() };
     let lab = lab(&world, Clock::Virtual, impairments).await;
     let mut watch = world.watch(&[EventKind::FrameLost, EventKind::Released]).await;
-    let mut capture = Capture::of_link(&world, "lab/link1").await;
+    let mut capture = Capture::of_link(&world.networks, "lab/link1").await;
     let (_, client, server) = world.pair_of(&lab, "").await;
     transfer(&world, client, server, 600_000).await;
     delete(&world, &lab).await;
@@ -244,13 +244,20 @@ async fn a_filter_admits_the_frames_of_its_sockets_sessions_labels_and_ends() {
     world.sockets.clone().connect(connect).await.unwrap();
     world.accept(listener).await.unwrap();
 
-    let mut by_socket = Capture::of(&world, pb::Filter { sockets: vec![client], ..Default::default() }).await;
+    let mut by_socket =
+        Capture::of(&world.networks, pb::Filter { sockets: vec![client], ..Default::default() }).await;
     let mut by_session =
-        Capture::of(&world, pb::Filter { sessions: vec![session.clone()], ..Default::default() }).await;
-    let mut by_label = Capture::of(&world, pb::Filter { labels: vec![label], ..Default::default() }).await;
-    let mut by_port = Capture::of(&world, pb::Filter { ports: vec![port], ..Default::default() }).await;
-    let mut by_address =
-        Capture::of(&world, pb::Filter { addresses: vec!["fd00::1".to_owned()], ..Default::default() }).await;
+        Capture::of(&world.networks, pb::Filter { sessions: vec![session.clone()], ..Default::default() })
+            .await;
+    let mut by_label =
+        Capture::of(&world.networks, pb::Filter { labels: vec![label], ..Default::default() }).await;
+    let mut by_port =
+        Capture::of(&world.networks, pb::Filter { ports: vec![port], ..Default::default() }).await;
+    let mut by_address = Capture::of(
+        &world.networks,
+        pb::Filter { addresses: vec!["fd00::1".to_owned()], ..Default::default() },
+    )
+    .await;
     for (socket, octets) in [(client, 1), (own_client, 2), (own_server, 3), (named, 4)] {
         world.send(socket, &vec![0; octets]).await.unwrap();
     }
@@ -281,8 +288,8 @@ async fn a_slow_reader_is_told_what_it_missed_and_another_misses_nothing() {
     let lab = lab(&world, Clock::Virtual, pb::Impairments::default()).await;
     let request =
         pb::CaptureRequest { link: "lab/link1".to_owned(), queue_bytes: 100_000, ..Default::default() };
-    let mut slow = Capture::begin(&world, request).await.unwrap();
-    let mut quick = Capture::of_link(&world, "lab/link1").await;
+    let mut slow = Capture::begin(&world.networks, request).await.unwrap();
+    let mut quick = Capture::of_link(&world.networks, "lab/link1").await;
     let reading = tokio::spawn(async move { quick.read_to_end().await });
     let (_, client, server) = world.pair_of(&lab, "").await;
     transfer(&world, client, server, 8_000_000).await;
@@ -323,13 +330,13 @@ async fn captures_are_so_many_and_one_whose_reader_goes_makes_room() {
     let limits = Limits { captures: 1, ..Limits::default() };
     let world = World::with(Config { limits, ..Config::default() }).await;
     world.lab(Clock::Virtual).await;
-    let first = Capture::of_link(&world, "lab/link1").await;
-    let more = Capture::begin(&world, pb::CaptureRequest::default()).await.map(drop);
+    let first = Capture::of_link(&world.networks, "lab/link1").await;
+    let more = Capture::begin(&world.networks, pb::CaptureRequest::default()).await.map(drop);
     assert_eq!(refusal(more), (Code::ResourceExhausted, "ENOBUFS".to_owned()));
     drop(first);
     // The server hears of it in its own time.
     let again = async {
-        while let Err(status) = Capture::begin(&world, pb::CaptureRequest::default()).await {
+        while let Err(status) = Capture::begin(&world.networks, pb::CaptureRequest::default()).await {
             assert_eq!(status.code(), Code::ResourceExhausted);
             tokio::task::yield_now().await;
         }
@@ -361,7 +368,7 @@ async fn what_cannot_be_captured_is_refused_by_name() {
             "filter.ports",
         ),
     ] {
-        let status = Capture::begin(&world, request).await.map(drop).unwrap_err();
+        let status = Capture::begin(&world.networks, request).await.map(drop).unwrap_err();
         assert_eq!(status.code(), code, "{status}");
         assert!(status.message().contains(said), "{status}");
         assert!(!errno(&status).is_empty());
@@ -372,7 +379,7 @@ async fn what_cannot_be_captured_is_refused_by_name() {
 async fn watchers_are_told_no_more_because_somebody_captures() {
     let world = World::start().await;
     let lab = world.lab(Clock::Virtual).await;
-    let mut capture = Capture::of_link(&world, "lab/link1").await;
+    let mut capture = Capture::of_link(&world.networks, "lab/link1").await;
     let before = world.networks.clone().list_labs(pb::ListLabsRequest::default()).await.unwrap().into_inner();
     let (_, client, server) = world.pair_of(&lab, "").await;
     let quiet = world.networks.clone().list_labs(pb::ListLabsRequest::default()).await.unwrap().into_inner();
@@ -387,7 +394,7 @@ async fn watchers_are_told_no_more_because_somebody_captures() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_capture_ends_with_the_server() {
     let mut world = World::start().await;
-    let mut capture = Capture::begin(&world, pb::CaptureRequest::default()).await.unwrap();
+    let mut capture = Capture::begin(&world.networks, pb::CaptureRequest::default()).await.unwrap();
     let (ended, stopped) = tokio::join!(capture.read(), world.stop());
     assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
     stopped.unwrap();

@@ -67,10 +67,8 @@ impl Queue {
         if inner.end.is_some() {
             return;
         }
-        inner.full = match inner.full {
-            true => inner.octets > self.limit / 2,
-            false => inner.octets + record.cost() > self.limit,
-        };
+        let fits = inner.octets + record.cost() <= self.limit;
+        inner.full = !fits || (inner.full && inner.octets > self.limit / 2);
         if inner.full {
             inner.miss(record);
         } else {
@@ -148,3 +146,87 @@ impl Inner {
 
 /// Interfaces that missed packets are counted for one by one.
 const MISSED_INTERFACES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sockwright_link::virtual_link::Medium;
+
+    use super::*;
+    use crate::capture::record::{Direction, Known};
+
+    fn record(stack: &str, number: u64) -> Arc<Record> {
+        let medium = Medium::Ip;
+        let interface =
+            Interface { stack: stack.into(), link: "link1".into(), medium, began: Duration::ZERO };
+        Arc::new(Record {
+            at: Instant::from_nanos(number),
+            interface: Arc::new(interface),
+            direction: Direction::Out,
+            frame: vec![0; 1000],
+            known: Known::default(),
+        })
+    }
+
+    /// What is there, without waiting: when each packet was, and how many are missing.
+    fn take(queue: &Queue) -> (Vec<u64>, u64) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut packets, mut missing) = (Vec::new(), 0);
+        while let Poll::Ready(Ok(entries)) = queue.poll_take(&mut cx, 2000) {
+            for entry in entries {
+                match entry {
+                    Entry::Packet(record) => packets.push(record.at.as_nanos()),
+                    Entry::Missed { packets, .. } => missing += packets,
+                }
+            }
+        }
+        (packets, missing)
+    }
+
+    #[test]
+    fn it_never_holds_more_than_its_limit_and_counts_the_rest() {
+        let queue = Queue::new(100_000);
+        for number in 0..10_000 {
+            queue.push(&record(if number % 2 == 0 { "a" } else { "b" }, number));
+            let inner = queue.lock();
+            let held: usize = inner
+                .entries
+                .iter()
+                .map(|entry| match entry {
+                    Entry::Packet(record) => record.cost(),
+                    Entry::Missed { .. } => 0,
+                })
+                .sum();
+            assert!(held == inner.octets && held <= 100_000 && inner.missed.len() <= 2);
+        }
+        let (packets, missing) = take(&queue);
+        assert_eq!(packets, (0..packets.len() as u64).collect::<Vec<_>>());
+        assert_eq!(packets.len() as u64 + missing, 10_000);
+        // There is room again, and nothing is told twice.
+        queue.push(&record("a", 10_000));
+        assert_eq!(take(&queue), (vec![10_000], 0));
+    }
+
+    #[test]
+    fn interfaces_that_come_and_go_do_not_grow_what_is_counted() {
+        let queue = Queue::new(1000);
+        for number in 0..5000 {
+            queue.push(&record(&format!("lab{number}/a"), number));
+        }
+        assert_eq!(queue.lock().missed.len(), MISSED_INTERFACES);
+        assert_eq!(take(&queue).1, 5000);
+    }
+
+    #[test]
+    fn what_waits_comes_before_the_end() {
+        let queue = Queue::new(100_000);
+        queue.push(&record("a", 1));
+        queue.end(End::Gone);
+        queue.end(End::Stopping);
+        queue.push(&record("a", 2));
+        assert_eq!(take(&queue), (vec![1], 0));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(queue.poll_take(&mut cx, 1), Poll::Ready(Err(End::Gone))));
+    }
+}

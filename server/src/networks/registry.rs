@@ -10,7 +10,7 @@ use sockwright_proto::v1 as pb;
 use sockwright_sim::{LinkIndex, StackId};
 use tonic::Status;
 
-use super::{Host, LinkKind, VIRTUAL, no_such_lab, no_such_stack};
+use super::{Host, LinkKind, VIRTUAL, no_such_lab};
 use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
@@ -68,7 +68,7 @@ impl Registry {
     /// The name of a stack that is there.
     pub(super) fn stack_name(&self, name: &str) -> Result<Name, Status> {
         let there = self.stacks.get_key_value(name).map(|(name, _)| Arc::clone(name));
-        there.ok_or_else(|| no_such_stack(name))
+        there.ok_or_else(|| status_saying(Errno::ENODEV, format!("there is no stack {name:?}"), None))
     }
 
     /// The stacks of the lab that a link is in.

@@ -9,9 +9,9 @@ use pcap_file::pcapng::blocks::interface_statistics::InterfaceStatisticsOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
 use sockwright_engine::wire::{ChecksumPolicy, IpPacket, TcpSegment, TcpSummary};
 use sockwright_proto::v1 as pb;
+use sockwright_proto::v1::networks_client::NetworksClient;
+use tonic::transport::Channel;
 use tonic::{Status, Streaming};
-
-use super::World;
 
 /// A capture that has begun.
 pub struct Capture {
@@ -50,21 +50,24 @@ pub struct Contents {
 
 impl Capture {
     /// Begins one. What happens from here on is in it.
-    pub async fn begin(world: &World, request: pb::CaptureRequest) -> Result<Capture, Status> {
-        let stream = world.networks.clone().capture(request).await?.into_inner();
+    pub async fn begin(
+        networks: &NetworksClient<Channel>,
+        request: pb::CaptureRequest,
+    ) -> Result<Capture, Status> {
+        let stream = networks.clone().capture(request).await?.into_inner();
         let mut capture = Capture { stream, octets: Vec::new() };
         assert!(capture.read().await?, "a capture begins with a header");
         Ok(capture)
     }
 
-    pub async fn of_link(world: &World, link: &str) -> Capture {
+    pub async fn of_link(networks: &NetworksClient<Channel>, link: &str) -> Capture {
         let request = pb::CaptureRequest { link: link.to_owned(), ..Default::default() };
-        Capture::begin(world, request).await.unwrap()
+        Capture::begin(networks, request).await.unwrap()
     }
 
-    pub async fn of(world: &World, filter: pb::Filter) -> Capture {
+    pub async fn of(networks: &NetworksClient<Channel>, filter: pb::Filter) -> Capture {
         let request = pb::CaptureRequest { filter: Some(filter), ..Default::default() };
-        Capture::begin(world, request).await.unwrap()
+        Capture::begin(networks, request).await.unwrap()
     }
 
     /// Reads a response; `false` at the end.

@@ -11,7 +11,12 @@ mod rig;
 #[path = "../common/watch.rs"]
 mod watch;
 
+#[allow(dead_code, unreachable_pub, reason = "the tests without a kernel use all of it")]
+#[path = "../common/capture.rs"]
+mod capture;
+
 mod bulk;
+mod captures;
 mod closing;
 mod covering;
 mod fragments;
