@@ -51,7 +51,7 @@ export interface Watcher {
 }
 
 /** How long to wait before trying again, in milliseconds. */
-export const WAITS: readonly number[] = [250, 500, 1000, 2000, 4000];
+const WAITS: readonly number[] = [250, 500, 1000, 2000, 4000];
 
 /** Watches until the function that it returns is called; that gives the position to resume at, where there is one. */
 export function watch(
