@@ -37,7 +37,7 @@ class Sockets {
     this.complete = resume !== undefined;
     const stop = watch(
       server.events,
-      { filter, delivery: Delivery.CONFLATE, resume },
+      { filter, delivery: Delivery.CONFLATE, resume, page: document },
       {
         snapshot: (sockets, begins, ends, at) => {
           this.table.snapshot(sockets, begins, ends);

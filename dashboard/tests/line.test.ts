@@ -96,6 +96,45 @@ describe("a line that breaks", () => {
   });
 });
 
+describe("a page that is hidden", () => {
+  /** Says to the page that it is out of sight, or in sight again: a browser without a screen never does. */
+  const hide = (page: Page, hidden: boolean) =>
+    page.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+
+  it("watches nothing, and has all of it when it is seen again", async () => {
+    const { server, driver } = await start();
+    const { page, complaints } = await open(browser, `${server.url}/#/events`, TALL);
+    await page.getByText("live", { exact: true }).waitFor();
+    await driver.lab();
+    const listener = await driver.listener();
+    await expect.poll(() => shown(page)).toEqual(await told(driver));
+    const before = await shown(page);
+    await hide(page, true);
+    await driver.pair(listener);
+    // Whoever watches has heard of the pair by now.
+    const after = await told(driver);
+    expect(after.length).toBeGreaterThan(before.length);
+    expect(await shown(page)).toEqual(before);
+    await hide(page, false);
+    await expect.poll(() => shown(page)).toEqual(after);
+    expect(complaints).toEqual([]);
+  });
+
+  it("goes on with what is observed only while somebody watches", async () => {
+    const { server, driver } = await start();
+    await driver.lab();
+    const listener = await driver.listener();
+    const { page } = await open(browser, `${server.url}/#/events?kinds=segments`, TALL);
+    await page.getByText("live", { exact: true }).waitFor();
+    await hide(page, true);
+    await driver.pair(listener);
+    await expect.poll(() => page.locator(".row", { hasText: "segment_sent" }).count()).toBeGreaterThanOrEqual(3);
+  });
+});
+
 describe("a server that is killed", () => {
   it("comes back as another run: the table is the new one's, and the gap is told", async () => {
     const { server, driver } = await start();

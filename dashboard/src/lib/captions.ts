@@ -41,7 +41,7 @@ export function captions(flights: readonly Flight[], steps: Record<Side, readonl
 }
 
 /** Who opened is the client. */
-export function namesOf(steps: Record<Side, readonly Step[]>): Record<Side, string> {
+function namesOf(steps: Record<Side, readonly Step[]>): Record<Side, string> {
   const opened = (side: Side): boolean => steps[side].some(({ to }) => to === TcpState.SYN_SENT);
   const accepted = (side: Side): boolean => steps[side].some(({ from }) => from === TcpState.LISTEN);
   for (const side of ["left", "right"] as const) {

@@ -1,15 +1,15 @@
-// One connection as its events tell it. Everything that draws a connection derives what it draws from this, live or from a file.
+// One connection as its events tell it. Everything that draws a connection derives what it draws from this.
 //
 // Owns: the events of a socket, and of its other end where that is ours too, in the order of `seq` and each once; where
 // events are missing; what was last known of both ends. Never touches the server or a page.
 //
 //   const model = new ConnectionModel(12n);
 //   model.summarise(sockets); model.push(events); model.gap(gap);
-//   model.events; model.end(13n)?.summary; model.since(event.timeNs);
+//   model.events; model.near?.tcpState; model.holes;
 
 import type { SocketAddress, SocketSummary } from "../gen/sockwright/v1/common_pb";
 import { SocketState, TcpState } from "../gen/sockwright/v1/common_pb";
-import type { Event, Gap, Segment } from "../gen/sockwright/v1/events_pb";
+import type { Event, Gap } from "../gen/sockwright/v1/events_pb";
 
 /** What is known of one end of a connection: as the last event or snapshot tells it. */
 export interface End {
@@ -34,7 +34,7 @@ export interface Hole {
 }
 
 /** Events kept at most; beyond that the oldest half goes. */
-export const EVENTS_AT_MOST = 200_000;
+const EVENTS_AT_MOST = 200_000;
 
 export class ConnectionModel {
   /** The socket that this is about. */
@@ -45,8 +45,6 @@ export class ConnectionModel {
   holes: Hole[] = [];
   /** Old events that were let go because there were too many. */
   forgotten = 0;
-  /** Grows with every change: what is derived from this is derived anew when it does. */
-  revision = 0;
   readonly #ends = new Map<bigint, End>();
   /** The newest event of each end that was applied. */
   readonly #applied = new Map<bigint, bigint>();
@@ -67,31 +65,6 @@ export class ConnectionModel {
   get far(): End | undefined {
     for (const end of this.#ends.values()) if (end.socket !== this.socket) return end;
     return undefined;
-  }
-
-  end(socket: bigint): End | undefined {
-    return this.#ends.get(socket);
-  }
-
-  /** The time of the first event, in nanoseconds on the stack's clock; what `since` counts from. */
-  get originNs(): bigint {
-    return this.events[0]?.timeNs ?? 0n;
-  }
-
-  /** Nanoseconds from the first event to a time: a number that drawings can use (exact up to 104 days). */
-  since(timeNs: bigint): number {
-    return Number(timeNs - this.originNs);
-  }
-
-  /** The reverse of `since`. */
-  timeOf(since: number): bigint {
-    return this.originNs + BigInt(Math.round(since));
-  }
-
-  /** Nanoseconds from the first to the last event. */
-  get length(): number {
-    const last = this.events.at(-1);
-    return last === undefined ? 0 : this.since(last.timeNs);
   }
 
   /** What a snapshot, `List` or `GetInfo` says of this socket or its other end. */
@@ -120,16 +93,6 @@ export class ConnectionModel {
   /** Events that are not going to come. */
   gap(gap: Gap): void {
     this.holes.push({ index: this.events.length, gap });
-    this.#changed();
-  }
-
-  /** Another run of the server, or another file: nothing of what is here holds. */
-  clear(): void {
-    this.events = [];
-    this.holes = [];
-    this.forgotten = 0;
-    this.#ends.clear();
-    this.#applied.clear();
     this.#changed();
   }
 
@@ -204,23 +167,7 @@ export class ConnectionModel {
   }
 
   #changed(): void {
-    this.revision += 1;
     for (const listener of this.#listeners) listener();
-  }
-}
-
-/** The segment of an event that tells of one, and which way it went as seen from the event's socket. */
-export function segmentOf(event: Event): { segment: Segment; went: "sent" | "received" | "dropped" } | undefined {
-  const kind = event.kind;
-  switch (kind.case) {
-    case "segmentSent":
-      return { segment: kind.value, went: "sent" };
-    case "segmentReceived":
-      return { segment: kind.value, went: "received" };
-    case "segmentDropped":
-      return kind.value.segment && { segment: kind.value.segment, went: "dropped" };
-    default:
-      return undefined;
   }
 }
 

@@ -67,7 +67,7 @@ export function flights(events: readonly Event[], ends: Ends): Flight[] {
 }
 
 /** The side that an event happened at; `undefined` where it belongs to neither. */
-export function sideOf(event: Event, ends: Ends): Side | undefined {
+function sideOf(event: Event, ends: Ends): Side | undefined {
   for (const side of ["left", "right"] as const) {
     if (event.socket !== 0n && event.socket === ends[side].socket) return side;
   }

@@ -60,6 +60,7 @@ class Following {
         this.#pairUp(start);
         return;
       } catch (error) {
+        if (this.#ended) return;
         const again = Date.now() + AGAIN_MS;
         this.#follower.line({ is: "lost", message: error instanceof Error ? error.message : String(error), again });
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
@@ -115,10 +116,13 @@ class Following {
         this.#follower.at(epoch, events.at(-1)?.seq ?? 0n);
       },
       gap: (gap) => {
+        if (over) return;
+        const otherRun = gap.reason === GapReason.OTHER_EPOCH;
         this.#follower.missed(gap);
-        // In another run of the server the same number is another socket. What is known of this one stays.
-        if (gap.reason === GapReason.OTHER_EPOCH) this.end();
-        if (leads) this.#model.gap(gap);
+        // Whichever watch hears first of another run ends all of them, so it is the one that tells.
+        if (leads || otherRun) this.#model.gap(gap);
+        // There the same number is another socket. What is known of this one stays.
+        if (otherRun) this.end();
       },
       line: (line) => {
         if (leads && !over) this.#follower.line(line);

@@ -63,3 +63,8 @@ export function kindsOf(groups: ReadonlySet<string>): EventKind[] {
   const chosen = GROUPS.filter(({ id }) => groups.has(id)).flatMap(({ kinds }) => kinds);
   return chosen.length > 0 ? chosen : [...STATES.kinds];
 }
+
+/** Whether the server remembers all of these without being watched: nothing of them is missed by who comes back in time. */
+export function isRemembered(kinds: readonly EventKind[]): boolean {
+  return kinds.every((kind) => STATES.kinds.includes(kind));
+}

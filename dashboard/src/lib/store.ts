@@ -88,8 +88,6 @@ export class SocketTable {
   readonly rows = new Map<bigint, Row>();
   /** The time of each stack, as it was told last, on its own clock. */
   readonly times = new Map<string, bigint>();
-  /** Grows with every change. */
-  revision = 0;
   #gone: bigint[] = [];
   #before: Map<bigint, Row> | undefined;
 
@@ -107,7 +105,6 @@ export class SocketTable {
       this.#summarise(row, summary);
     }
     if (ends) this.#before = undefined;
-    this.revision += 1;
   }
 
   events(events: readonly Event[], now: number): void {
@@ -115,7 +112,6 @@ export class SocketTable {
       this.#tell(event.stack, event.timeNs);
       if (event.socket !== 0n) this.#apply(event, now);
     }
-    this.revision += 1;
   }
 
   /** What `GetInfo` answered. */
@@ -140,7 +136,6 @@ export class SocketTable {
       }
       row.sample = sample;
     }
-    this.revision += 1;
   }
 
   /** Lets go of rows that were gone for long enough. True where there are more to come. */
@@ -155,7 +150,6 @@ export class SocketTable {
     }
     if (swept > 0) {
       this.#gone = this.#gone.slice(swept);
-      this.revision += 1;
     }
     return this.#gone.length > 0;
   }

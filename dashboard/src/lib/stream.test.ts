@@ -82,6 +82,8 @@ describe("a place in the stream", () => {
 /** A server whose calls of `Watch` go, one after another, as these say. */
 function serving(...calls: (() => Iterable<Part>)[]) {
   const asked: WatchRequest[] = [];
+  /** The calls that are under way and have nothing more to tell. */
+  const open = new Set<WatchRequest>();
   const transport = createRouterTransport(({ service }) => {
     service(Events, {
       async *watch(request, context) {
@@ -90,14 +92,16 @@ function serving(...calls: (() => Iterable<Part>)[]) {
         if (call === undefined) {
           // The last one stays.
           yield* [];
+          open.add(request);
           await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+          open.delete(request);
           return;
         }
         for (const part of call()) yield { part };
       },
     });
   });
-  return { asked, client: createClient(Events, transport) };
+  return { asked, open, client: createClient(Events, transport) };
 }
 
 describe("a watch", () => {
@@ -141,6 +145,42 @@ describe("a watch", () => {
     stop();
     const steps = waited.map((wait) => (wait > 20 ? "longer" : "soon"));
     expect(steps).toEqual(["soon", "longer", "soon", "longer"]);
+  });
+
+  it("rests while its page is hidden, and goes on where it was", async () => {
+    const { asked, open, client } = serving(
+      function* () {
+        yield snapshot(4n);
+        yield events(1n, 5n);
+      },
+      function* () {
+        yield events(1n, 5n, 6n);
+      },
+    );
+    const page = Object.assign(new EventTarget(), { hidden: true });
+    const turn = (hidden: boolean) => {
+      page.hidden = hidden;
+      page.dispatchEvent(new Event("visibilitychange"));
+    };
+    const watcher = writing();
+    const stop = watch(client, { delivery: Delivery.CONFLATE, page, waits: [1] }, watcher);
+    expect(asked).toHaveLength(0);
+    turn(false);
+    await expect.poll(() => asked.length).toBe(3);
+    expect(open.size).toBe(1);
+    turn(true);
+    await expect.poll(() => open.size).toBe(0);
+    turn(false);
+    turn(false);
+    await expect.poll(() => asked.length).toBe(4);
+    expect(asked.map(({ resume }) => resume?.seq)).toEqual([undefined, 5n, 6n, 6n]);
+    expect(watcher.told).toEqual(["snapshot begins ends 1:4", "events 1: 5", "events 1: 6"]);
+    stop();
+    await expect.poll(() => open.size).toBe(0);
+    turn(true);
+    turn(false);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toHaveLength(4);
   });
 
   it("begins where it is told to", async () => {

@@ -23,8 +23,18 @@ export interface WatchOptions {
   delivery: Delivery;
   /** Go on after this position, without a snapshot. */
   resume?: Position;
+  /**
+   * The watch rests while this page is hidden, and goes on where it was. Only for kinds that the server remembers: the others
+   * are observed only while somebody watches.
+   */
+  page?: Page | undefined;
   /** How long to wait after the first, the second, ... failure in a row, in milliseconds; the last one is repeated. */
   waits?: readonly number[];
+}
+
+/** A page that may be out of sight: a `Document`. */
+export interface Page extends EventTarget {
+  readonly hidden: boolean;
 }
 
 /** The state of the line to the server. */
@@ -51,7 +61,7 @@ export interface Watcher {
 }
 
 /** How long to wait before trying again, in milliseconds. */
-export const WAITS: readonly number[] = [250, 500, 1000, 2000, 4000];
+const WAITS: readonly number[] = [250, 500, 1000, 2000, 4000];
 
 /** Watches until the function that it returns is called; that gives the position to resume at, where there is one. */
 export function watch(
@@ -59,11 +69,26 @@ export function watch(
   options: WatchOptions,
   watcher: Watcher,
 ): () => Position | undefined {
-  const ended = new AbortController();
+  const { page } = options;
   const place = new Place(watcher, options);
-  void follow(client, options, watcher, place, ended.signal);
+  let watching: AbortController | undefined;
+  const rest = (): void => {
+    watching?.abort();
+    watching = undefined;
+    place.interrupted();
+  };
+  const turn = (): void => {
+    if (page?.hidden) rest();
+    else if (watching === undefined) {
+      watching = new AbortController();
+      void follow(client, options, watcher, place, watching.signal);
+    }
+  };
+  turn();
+  page?.addEventListener("visibilitychange", turn);
   return () => {
-    ended.abort();
+    page?.removeEventListener("visibilitychange", turn);
+    rest();
     return place.position;
   };
 }

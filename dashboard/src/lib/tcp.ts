@@ -37,12 +37,6 @@ export function tcpStateName(state: TcpState): string {
   return dashed(TcpState[state]);
 }
 
-/** The state of a name, with dashes or underscores. */
-export function tcpStateOf(name: string): TcpState | undefined {
-  const state = TcpState[name.toUpperCase().replaceAll("-", "_") as keyof typeof TcpState];
-  return state === TcpState.UNSPECIFIED ? undefined : state;
-}
-
 /** The phase of a connection's life that a state, by its name, belongs to. */
 export function phaseOf(state: string): "listen" | "opening" | "open" | "closing" | "wait" | "closed" | "other" {
   return PHASES[state] ?? "other";
@@ -68,11 +62,11 @@ export function socketStateName(state: SocketState): string {
 }
 
 export const timerName = (timer: TimerKind): string => dashed(TimerKind[timer]);
-export const timerActionName = (action: TimerAction): string => dashed(TimerAction[action]).toLowerCase();
+const timerActionName = (action: TimerAction): string => dashed(TimerAction[action]).toLowerCase();
 export const retransmissionReasonName = (reason: RetransmissionReason): string => dashed(RetransmissionReason[reason]);
-export const recoveryPhaseName = (phase: RecoveryPhase): string => dashed(RecoveryPhase[phase]);
-export const recoveryCauseName = (cause: RecoveryCause): string => dashed(RecoveryCause[cause]);
-export const congestionPhaseName = (phase: CongestionPhase): string => dashed(CongestionPhase[phase]);
+const recoveryPhaseName = (phase: RecoveryPhase): string => dashed(RecoveryPhase[phase]);
+const recoveryCauseName = (cause: RecoveryCause): string => dashed(RecoveryCause[cause]);
+const congestionPhaseName = (phase: CongestionPhase): string => dashed(CongestionPhase[phase]);
 
 /** The flags of a header, the lowest bit first. */
 const FLAGS = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"] as const;

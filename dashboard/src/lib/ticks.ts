@@ -13,7 +13,7 @@ export function ticks([from, to]: Range, most: number): number[] {
 }
 
 /** Seconds, so exactly that ticks this far apart differ. */
-export function tickTime(seconds: number, apart: number): string {
+function tickTime(seconds: number, apart: number): string {
   const digits = apart > 0 ? Math.min(9, Math.max(0, Math.ceil(-Math.log10(apart * 1.001)))) : 0;
   return `${seconds.toFixed(digits)} s`;
 }
