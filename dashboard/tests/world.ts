@@ -68,7 +68,12 @@ async function freePort(): Promise<number> {
 }
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu"],
+    // Scroll bars take room, and are there to be seen.
+    ignoreDefaultArgs: ["--hide-scrollbars"],
+  });
 }
 
 /** A page that fails the test where something is wrong on it: an error, or something that its policy refused. */

@@ -1,4 +1,4 @@
-//! What is allocated on the steady path of a transfer: counted at the allocator, so that no table and no buffer is left out.
+//! What is allocated on the steady path of a transfer, and of exchanges in turn: counted at the allocator, so that no table and no buffer is left out.
 //!
 //! One test, since everything else that this process does at the same time would be counted too.
 
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use common::{Host, Pair};
 use sockwright_engine::event::Interest;
-use sockwright_engine::host::op::SocketKind;
 use sockwright_engine::id::{LinkId, SocketId};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -58,6 +57,25 @@ impl Way {
     }
 }
 
+/// Two hosts, and so many connections between them, of which nothing is told.
+fn open(connections: usize) -> (Pair, Vec<(SocketId, SocketId)>) {
+    let mut pair = Pair::new();
+    let listener = pair.b.listen(80);
+    let connect = |_| {
+        let client = pair.a.stream();
+        let connect = pair.a.start_connect(client, pair.b.at(80));
+        pair.run();
+        pair.a.completed(connect).unwrap();
+        (client, pair.b.accept(listener))
+    };
+    let ends = (0..connections).map(connect).collect();
+    for host in [&mut pair.a, &mut pair.b] {
+        host.engine.set_interest(Interest::NONE);
+        host.drain();
+    }
+    (pair, ends)
+}
+
 struct Transfer {
     pair: Pair,
     client: SocketId,
@@ -68,17 +86,8 @@ struct Transfer {
 
 impl Transfer {
     fn new() -> Self {
-        let mut pair = Pair::new();
-        let listener = pair.b.listen(80);
-        let client = pair.a.create(SocketKind::Stream, Default::default());
-        let connect = pair.a.start_connect(client, pair.b.at(80));
-        pair.run();
-        pair.a.completed(connect).unwrap();
-        let server = pair.b.accept(listener);
-        for host in [&mut pair.a, &mut pair.b] {
-            host.engine.set_interest(Interest::NONE);
-            host.drain();
-        }
+        let (pair, ends) = open(1);
+        let [(client, server)] = ends[..] else { panic!("{ends:?}") };
         Transfer { pair, client, server, there: Way::default(), back: Way::default() }
     }
 
@@ -108,8 +117,58 @@ impl Transfer {
     }
 }
 
+/// A few connections over which an octet goes there and back in turn.
+struct Exchanges {
+    pair: Pair,
+    ends: Vec<(SocketId, SocketId)>,
+    there: Way,
+    back: Way,
+}
+
+impl Exchanges {
+    fn new(connections: usize) -> Self {
+        let (pair, ends) = open(connections);
+        Exchanges { pair, ends, there: Way::default(), back: Way::default() }
+    }
+
+    /// Each connection has so many turns. Between two of them all that was sent is acknowledged.
+    fn run(&mut self, turns: usize) {
+        let Pair { a, b } = &mut self.pair;
+        for _ in 0..turns {
+            for &(client, server) in &self.ends {
+                one_way((a, client), (b, server), &mut self.there, &mut self.back);
+                one_way((b, server), (a, client), &mut self.back, &mut self.there);
+                for (host, way) in [(&mut *a, &mut self.there), (&mut *b, &mut self.back)] {
+                    host.now += Duration::from_millis(100);
+                    if host.engine.poll_timeout().is_some_and(|at| at <= host.now) {
+                        host.engine.handle_timeout(host.now);
+                        way.take_from(host);
+                    }
+                }
+                self.there.deliver(b, &mut self.back);
+                self.back.deliver(a, &mut self.there);
+            }
+        }
+    }
+}
+
+/// An octet goes from one host to another, and is read there.
+fn one_way(
+    (from, sender): (&mut Host, SocketId),
+    (to, receiver): (&mut Host, SocketId),
+    there: &mut Way,
+    back: &mut Way,
+) {
+    assert_eq!(from.engine.send_slice(from.now, sender, b"x").unwrap(), 1);
+    there.take_from(from);
+    there.deliver(to, back);
+    assert_eq!(to.engine.recv_with(to.now, receiver, 1, |_| {}).unwrap(), 1);
+    back.take_from(to);
+    back.deliver(from, there);
+}
+
 #[test]
-fn a_transfer_that_is_under_way_allocates_nothing() {
+fn what_is_under_way_allocates_nothing() {
     let mut transfer = Transfer::new();
     transfer.run(WARM_UP);
     let region = Region::new(MEMORY);
@@ -117,4 +176,13 @@ fn a_transfer_that_is_under_way_allocates_nothing() {
     let change = region.change();
     println!("{change:?}");
     assert_eq!((change.allocations, change.reallocations), (0, 0), "of {COUNTED} segments");
+
+    // Few enough to keep what they work with from one exchange to the next.
+    let mut exchanges = Exchanges::new(2);
+    exchanges.run(1000);
+    let region = Region::new(MEMORY);
+    exchanges.run(1000);
+    let change = region.change();
+    println!("{change:?}");
+    assert_eq!((change.allocations, change.reallocations), (0, 0), "of 1000 exchanges");
 }

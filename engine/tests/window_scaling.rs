@@ -173,6 +173,23 @@ fn both_sides_of_a_simultaneous_open_scale() {
     assert_eq!(s.info().snd_wnd, 768_000);
 }
 
+/// A SYN,ACK cannot tell of more than 65,535 octets: the first read of a connection that the peer began does, once.
+#[test]
+fn the_first_read_tells_of_the_window_that_a_syn_could_not() {
+    let mut s = accepted(scaled());
+    s.exchange("P. 1:2(1) ack 1 win 1000", &[]);
+    s.recv(1, 1);
+    s.expect(&[". 1:1(0) ack 2 win 32768"]);
+    s.exchange("P. 2:3(1) ack 1 win 1000", &[]);
+    s.recv(2, 1);
+    s.expect(&[]);
+
+    let mut s = accepted(with_buffer(65_535));
+    s.exchange("P. 1:2(1) ack 1 win 1000", &[]);
+    s.recv(1, 1);
+    s.expect(&[]);
+}
+
 //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
 //= type=test
 //# The receiver MUST honor, as in window, any segment that would

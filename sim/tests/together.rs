@@ -1,5 +1,5 @@
-//! What arrives together at a stack is taken in together, within a bound. And on a link that cuts and sums for its stacks what is
-//! sent together arrives together where nothing meets single frames, and in right segments everywhere else.
+//! What arrives together at a stack is taken in together, within a bound. And on a link that cuts and sums for its stacks
+//! what is sent together arrives together where nothing meets single frames, and in right segments everywhere else.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +9,9 @@ use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind, W
 use sockwright_engine::host::{Config, Engine};
 use sockwright_engine::id::{IdSource, OpId, SessionId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
-use sockwright_engine::wire::{ChecksumPolicy, EthernetFrame, IpPacket, Mac, TcpSegment};
+use sockwright_engine::wire::{
+    ChecksumPolicy, EthernetFrame, Flags, IpHeader, IpPacket, Mac, Protocol, TcpSegment,
+};
 use sockwright_link::Impairments;
 use sockwright_sim::{LinkConfig, LinkIndex, Output, StackId, Station, World};
 
@@ -202,4 +204,54 @@ fn a_line_that_loses_meets_single_frames() {
     two.received.clear();
     two.transfer();
     assert!(two.received.iter().any(|len| *len > FULL[0]), "a delay is the same for all");
+}
+
+/// A SYN to B of which nobody has summed more than the pseudo-header.
+fn unsummed_syn(from: IpAddr) -> Vec<u8> {
+    let (src, dst) = (from, IpAddr::from([10, 0, 0, 2]));
+    let protocol = Protocol::Tcp;
+    let header = IpHeader {
+        src,
+        dst,
+        protocol,
+        hop_limit: 64,
+        ecn: 0,
+        dscp: 0,
+        ident: 0,
+        options: Default::default(),
+    };
+    let segment = TcpSegment {
+        src_port: 1000,
+        dst_port: 80,
+        flags: Flags::SYN,
+        payload: &[0; 1000],
+        ..TcpSegment::default()
+    };
+    let mut frame = Vec::new();
+    header.emit(segment.len(), &mut frame);
+    let at = frame.len();
+    segment.emit(src, dst, &mut frame);
+    let words = [10 << 8, 9, 10 << 8, 2, 6, segment.len() as u32];
+    let sum = words.iter().sum::<u32>() as u16;
+    frame[at + 16..at + 18].copy_from_slice(&sum.to_be_bytes());
+    frame
+}
+
+#[test]
+fn a_corrupt_frame_is_never_taken_for_one_that_nobody_summed() {
+    let mut two = Two::connected(false, false, false);
+    let (outsider, address) = (two.world.add_outsider(), IpAddr::from([10, 0, 0, 9]));
+    two.world.join(LINK, outsider, vec![(address, 24)]).unwrap();
+    let mut answers = |corrupt| {
+        two.world.set_impairments(LINK, Impairments { corrupt, ..Impairments::default() }).unwrap();
+        for _ in 0..100 {
+            assert!(two.world.send_frame(LINK, outsider, &unsummed_syn(address)));
+            while two.world.frames_in_flight() > 0 {
+                two.step();
+            }
+        }
+        std::iter::from_fn(|| two.world.poll_arrival(outsider)).count()
+    };
+    assert_eq!(answers(1.0), 0);
+    assert!(answers(0.0) > 0, "whole frames are believed");
 }

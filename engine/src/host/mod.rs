@@ -2,8 +2,8 @@
 //!
 //! Owns: [`Engine`], the whole API of the crate. It has four kinds of methods. **Inputs** (`handle_*`, `cancel_op`,
 //! `restore`, and a driver's `send_slice` and `recv_with`) change it; after each one, or after a batch of frames and what
-//! a driver does about them, **outputs** (`poll_*`) are taken until they give none; **getters** change nothing; and a few set it up. The same
-//! inputs at the same times with the same seed give the same outputs.
+//! a driver does about them, **outputs** (`poll_*`) are taken until they give none; **getters** change nothing; and a few
+//! set it up. The same inputs at the same times with the same seed give the same outputs.
 //!
 //! ```
 //! use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind};

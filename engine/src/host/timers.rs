@@ -56,3 +56,55 @@ impl Agenda {
         self.0.pop_first();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const SOCKET: SocketId = SocketId(7);
+
+    fn at(nanos: u64) -> Option<Instant> {
+        Some(Instant::from_nanos(nanos))
+    }
+
+    /// An agenda with an entry of another socket, at 50, and one of [`SOCKET`], at 10.
+    fn agenda() -> (Agenda, Option<Instant>) {
+        let (mut agenda, mut registered) = (Agenda::default(), None);
+        agenda.schedule(SocketId(8), at(50), &mut None);
+        agenda.schedule(SOCKET, at(10), &mut registered);
+        (agenda, registered)
+    }
+
+    fn entries(mut agenda: Agenda) -> Vec<(u64, SocketId)> {
+        let next = || agenda.peek().inspect(|_| agenda.pop());
+        core::iter::from_fn(next).map(|(at, socket)| (at.as_nanos(), socket)).collect()
+    }
+
+    #[test]
+    fn a_deadline_that_moves_later_leaves_its_entry_where_it_is() {
+        for (deadline, entry) in [(at(60), 10), (None, 10), (at(5), 5)] {
+            let (mut agenda, mut registered) = agenda();
+            agenda.schedule(SOCKET, deadline, &mut registered);
+            assert_eq!(registered, at(entry));
+            assert_eq!(entries(agenda), [(entry, SOCKET), (50, SocketId(8))]);
+        }
+    }
+
+    #[test]
+    fn the_entry_of_a_socket_at_rest_is_at_its_deadline() {
+        for (deadline, expected) in [
+            (at(60), vec![(50, SocketId(8)), (60, SOCKET)]),
+            (at(10), vec![(10, SOCKET), (50, SocketId(8))]),
+            (at(5), vec![(5, SOCKET), (50, SocketId(8))]),
+            (None, vec![(50, SocketId(8))]),
+        ] {
+            let (mut agenda, mut registered) = agenda();
+            agenda.reschedule(SOCKET, deadline, &mut registered);
+            assert_eq!(registered, deadline);
+            assert_eq!(entries(agenda), expected);
+        }
+    }
+}

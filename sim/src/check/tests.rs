@@ -254,6 +254,22 @@ fn an_acknowledgment_of_what_never_came_is_seen() {
 }
 
 #[test]
+fn what_came_with_the_syn_may_be_acknowledged_with_it_and_no_more() {
+    const LAW: Option<&str> = Some("only what came is acknowledged");
+    let acknowledges = |ack, came: &[(u64, u32, u32)]| {
+        let came = came.iter().map(|&(at, seq, len)| (at_ms(at), received(segment(A, seq, 0, len))));
+        let mut kinds = vec![(at_ms(0), sent(segment(S, u32::MAX, 0, 0)))];
+        kinds.extend(came);
+        kinds.insert(kinds.len() - 1, (at_ms(5), received(segment(S | A, 500, 0, 0))));
+        kinds.push((at_ms(5), sent(segment(A, 0, ack, 0))));
+        last_breaks(Windows::default(), |law, event| law.event(STACK, &event), kinds)
+    };
+    let (before, together) = ((4, 501, 100), (5, 501, 10));
+    assert_eq!([acknowledges(501, &[together]), acknowledges(511, &[before, together])], [None; 2]);
+    assert_eq!([acknowledges(512, &[together]), acknowledges(601, &[before, together])], [LAW; 2]);
+}
+
+#[test]
 fn a_window_taken_back_is_seen() {
     let law = windows(handshake([sent(with_window(999, segment(A, 0, 501, 0)))]));
     assert_eq!(law, Some("the right edge never moves left"));

@@ -38,8 +38,8 @@ struct End {
     sent_to: Option<Seq>,
     /// The furthest right edge that the peer announced.
     may_send_to: Option<Seq>,
-    /// Behind each segment that came before we acknowledged any.
-    came_with_syn: Vec<Seq>,
+    /// Behind each segment that came before we acknowledged any, at the same instant as the last.
+    came_together: (Instant, Vec<Seq>),
     /// Behind the last octet that came.
     came_to: Option<Seq>,
     acknowledged: Option<Seq>,
@@ -66,7 +66,7 @@ impl Windows {
                     self.syns.insert(syn, *summary);
                 }
                 if let Some(socket) = socket {
-                    self.ends.entry((stack, socket)).or_default().received(summary);
+                    self.ends.entry((stack, socket)).or_default().received(event.at, summary);
                 }
                 Ok(())
             }
@@ -79,7 +79,8 @@ impl Windows {
                     // What came together with the SYN is acknowledged with it.
                     let syns = self.syns.range(of_peer(0)..=of_peer(u32::MAX));
                     let before = syns.filter(|(_, syn)| (0..=GATHERED_MAX).contains(&(last - syn.seq)));
-                    end.meet(before.min_by_key(|(_, syn)| last - syn.seq).map(|(_, syn)| syn), last);
+                    let syn = before.min_by_key(|(_, syn)| last - syn.seq).map(|(_, syn)| syn);
+                    end.meet(event.at, syn, last);
                 }
                 let war = end.said.again(event.at, summary);
                 end.sent(segment).and(war).map_err(|Broken(law, detail)| {
@@ -116,10 +117,11 @@ impl Said {
 
 impl End {
     /// The peer's SYN is known: whatever comes later is measured by it.
-    fn meet(&mut self, syn: Option<&TcpSummary>, acknowledged: Seq) {
+    fn meet(&mut self, now: Instant, syn: Option<&TcpSummary>, acknowledged: Seq) {
         self.peer_syn = syn.copied();
         let mut begins = syn.map_or(acknowledged, |syn| syn.seq + syn.len) + 1;
-        for end in std::mem::take(&mut self.came_with_syn) {
+        let (at, ends) = std::mem::take(&mut self.came_together);
+        for end in ends.into_iter().filter(|_| at == now) {
             if (0..=GATHERED_MAX).contains(&(end - begins)) {
                 begins = end;
             }
@@ -127,10 +129,14 @@ impl End {
         self.came_to = Some(self.came_to.map_or(begins, |came_to| came_to.max(begins)));
     }
 
-    fn received(&mut self, segment: &TcpSummary) {
+    fn received(&mut self, now: Instant, segment: &TcpSummary) {
         let end = segment.seq + segment.len + syn_and_fin(segment);
         if self.came_to.is_none() {
-            self.came_with_syn.push(end);
+            let (at, ends) = &mut self.came_together;
+            if std::mem::replace(at, now) != now {
+                ends.clear();
+            }
+            ends.push(end);
         }
         // What lies beyond the window (a forgery, an old duplicate) did not come as far as TCP is concerned.
         if let (Some(came_to), Some(edge)) = (self.came_to, self.announced)

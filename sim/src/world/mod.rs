@@ -28,7 +28,7 @@ use sockwright_engine::host::{Engine, Errno, LinkChange};
 use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
-use sockwright_engine::wire::Mac;
+use sockwright_engine::wire::{ChecksumPolicy, Mac};
 use sockwright_link::impair::{Impairments, InvalidImpairment};
 use sockwright_link::virtual_link::{self, AttachError};
 
@@ -386,6 +386,8 @@ impl World {
         while let Some(virtual_link::Arrival { frame, marks, .. }) = next {
             (gathered, frames) = (gathered + frame.len(), frames + 1);
             let before = self.outputs.len();
+            // What was corrupted was finished before: an unfinished frame meets nothing but delay.
+            let checksums = if marks.corrupted_bit.is_some() { ChecksumPolicy::Verify } else { checksums };
             let more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
             if self.arrivals_told {
                 take_events(engine, to, &mut self.outputs);

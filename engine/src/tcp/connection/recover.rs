@@ -74,7 +74,9 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
             //# As specified in [RFC3390], the SYN/ACK and the acknowledgment of the SYN/ACK MUST NOT
             //# increase the size of the congestion window.
-            self.on_syn_acknowledged(news.advances);
+            if news.advances {
+                self.on_syn_acknowledged();
+            }
             return;
         }
         self.follow_path_search(cx, news.path_probe);
@@ -89,11 +91,11 @@ impl Connection {
     pub(super) fn recover_syn(&mut self, cx: &mut Cx<'_>, segment: &TcpSegment<'_>) {
         let news = self.update_scoreboard(cx, segment, false);
         self.measure(cx, &news, segment);
-        self.on_syn_acknowledged(true);
+        self.on_syn_acknowledged();
     }
 
-    fn on_syn_acknowledged(&mut self, is: bool) {
-        self.snd.syn_acknowledged = is;
+    fn on_syn_acknowledged(&mut self) {
+        self.snd.syn_acknowledged = true;
         if let Some(srtt) = self.rtt.srtt() {
             self.congestion.on_handshake(srtt);
         }

@@ -84,7 +84,8 @@ impl HalfOpen {
         half
     }
 
-    /// The SYN,ACK of a handshake that only a cookie keeps, `iss`, and that belongs to its listener. Without timestamps nothing can be agreed on.
+    /// The SYN,ACK of a handshake that only a cookie keeps, `iss`, and that belongs to its listener. Without timestamps
+    /// nothing can be agreed on.
     //= https://www.rfc-editor.org/rfc/rfc4987#section-3.6
     //= type=exception
     //= reason=where SACK was agreed on the timestamps say so, and where they do not it is never offered
