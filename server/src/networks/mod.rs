@@ -4,6 +4,7 @@
 //! Everything that happens inside a stack is its [thread's](crate::stack).
 
 mod attach;
+mod clock;
 mod plan;
 mod registry;
 
@@ -16,6 +17,7 @@ use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
 pub(crate) use attach::AttachPlan;
+pub(crate) use clock::parse_change as parse_clock_change;
 pub(crate) use plan::{ImpairmentsPlan, LabPlan};
 use registry::{AttachedEntry, LabEntry, Registry};
 
@@ -24,8 +26,9 @@ use crate::config::Config;
 use crate::error::{no_such_socket, status_saying};
 use crate::hub::Hub;
 use crate::stack::attached::{Attached, ONLY};
+use crate::stack::clock::Clock;
 use crate::stack::command::{Advance, AdvanceError, Advanced, At, Description, Policy, Stop};
-use crate::stack::lab::{Clock, Lab};
+use crate::stack::lab::Lab;
 use crate::stack::{self, Ears, Ending, Name, StackHandle, ThreadHandle};
 
 /// The labs and stacks of a server.
@@ -35,8 +38,8 @@ pub(crate) struct Networks {
     captures: Arc<Captures>,
     ids: IdSource,
     config: Config,
-    /// Held while a link is changed.
-    impairing: tokio::sync::Mutex<()>,
+    /// Held while a lab is changed.
+    changing: tokio::sync::Mutex<()>,
     /// Where the clock of every stack on a real link began.
     origin: std::time::Instant,
 }
@@ -47,8 +50,8 @@ impl Networks {
         let registry = Mutex::new(Registry::new(config.limits.gone_sockets));
         let captures = Captures::new(config.limits.captures, config.limits.capture_bytes);
         let origin = std::time::Instant::now();
-        let impairing = tokio::sync::Mutex::default();
-        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, impairing, origin })
+        let changing = tokio::sync::Mutex::default();
+        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, changing, origin })
     }
 
     /// The limits and defaults.
@@ -150,6 +153,26 @@ impl Networks {
         thread.advance(how).await.map_err(|_| no_such_lab(name))
     }
 
+    /// Changes how time passes in a lab from now on.
+    pub(crate) async fn set_clock(
+        self: &Arc<Self>,
+        name: String,
+        clock: Clock,
+    ) -> Result<At<pb::Lab>, Status> {
+        let networks = Arc::clone(self);
+        // Finished, and one at a time, as below.
+        let changing = tokio::spawn(async move {
+            let _turn = networks.changing.lock().await;
+            let gone = || no_such_lab(&name);
+            let thread = networks.registry().lab_thread(&name).ok_or_else(gone)?;
+            let changed = thread.set_clock(clock).await.map_err(|_| gone())?;
+            networks.registry().note_clock(&name, clock);
+            let lab = networks.lab_to_proto(&name, changed.value).ok_or_else(gone)?;
+            Ok(At { value: lab, at: changed.at })
+        });
+        changing.await.map_err(|_| Status::internal("the change was not finished"))?
+    }
+
     /// Changes what a link of a lab does to frames from now on.
     pub(crate) async fn set_impairments(
         self: &Arc<Self>,
@@ -161,7 +184,7 @@ impl Networks {
         // It is finished though its caller may be gone: what is listed is what is so.
         let changing = tokio::spawn(async move {
             // One at a time, so that the last to be carried out is the last to be noted.
-            let _turn = networks.impairing.lock().await;
+            let _turn = networks.changing.lock().await;
             let gone = || no_such_lab(&lab);
             let thread = networks.registry().lab_thread(&lab).ok_or_else(gone)?;
             let index = networks.registry().lab_link(&lab, &link)?;
@@ -175,14 +198,16 @@ impl Networks {
     fn lab_to_proto(&self, name: &str, now: Instant) -> Option<pb::Lab> {
         let registry = self.registry();
         let lab = registry.lab(name)?;
+        let (clock, speed) = clock::to_proto(lab.clock);
         Some(pb::Lab {
             name: name.to_owned(),
             stacks: lab.stacks.iter().map(|(_, name)| name.to_string()).collect(),
             links: lab.links.clone(),
-            clock: clock_to_proto(lab.clock).into(),
+            clock: clock.into(),
             seed: lab.seed,
             session: crate::convert::session_name(lab.session),
             time_ns: now.as_nanos(),
+            speed,
         })
     }
 
@@ -417,14 +442,6 @@ fn sockets_on(hub: &Hub, stack: &str, limit: usize) -> Vec<SocketId> {
     let Ok(filter) = crate::hub::CompiledFilter::try_from(&filter) else { return Vec::new() };
     let (sockets, _) = hub.list(&filter, 0, limit);
     sockets.into_iter().map(|summary| SocketId(summary.socket)).collect()
-}
-
-fn clock_to_proto(clock: Clock) -> pb::Clock {
-    match clock {
-        Clock::Virtual => pb::Clock::Virtual,
-        Clock::Manual => pb::Clock::Manual,
-        Clock::Real => pb::Clock::Real,
-    }
 }
 
 fn no_such_lab(name: &str) -> Status {

@@ -8,8 +8,8 @@ use sockwright_proto::v1::networks_server::Networks as Service;
 use sockwright_proto::v1::{
     AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CaptureRequest, CreateLabRequest,
     CreateLabResponse, DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest,
-    ListLabsResponse, ListStacksRequest, ListStacksResponse, SetImpairmentsRequest, SetImpairmentsResponse,
-    advance_time_request,
+    ListLabsResponse, ListStacksRequest, ListStacksResponse, SetClockRequest, SetClockResponse,
+    SetImpairmentsRequest, SetImpairmentsResponse, advance_time_request,
 };
 use tonic::{Request, Response, Status};
 
@@ -19,7 +19,7 @@ use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
 use crate::hub::Hub;
 use crate::idempotency::{Keys, check_key};
-use crate::networks::{AttachPlan, ImpairmentsPlan, LabPlan, Networks};
+use crate::networks::{AttachPlan, ImpairmentsPlan, LabPlan, Networks, parse_clock_change};
 use crate::sessions::Sessions;
 use crate::stack::command::{Advance, AdvanceError};
 
@@ -119,6 +119,16 @@ impl Service for NetworksService {
             steps: advanced.value.steps,
             at: Some(advanced.at),
         }))
+    }
+
+    async fn set_clock(
+        &self,
+        request: Request<SetClockRequest>,
+    ) -> Result<Response<SetClockResponse>, Status> {
+        let request = request.into_inner();
+        let clock = parse_clock_change(&request)?;
+        let changed = self.networks.set_clock(request.lab, clock).await?;
+        Ok(Response::new(SetClockResponse { lab: Some(changed.value), at: Some(changed.at) }))
     }
 
     async fn set_impairments(

@@ -14,6 +14,7 @@ use sockwright_proto::v1::Position;
 use sockwright_sim::{LinkIndex, StackId};
 use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 
+use super::clock::Clock;
 use super::receipt::{Given, Turn};
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
@@ -69,6 +70,13 @@ pub(crate) enum Command {
         how: Advance,
         /// To whom.
         answer: oneshot::Sender<Result<At<Advanced>, AdvanceError>>,
+    },
+    /// Change how time passes.
+    SetClock {
+        /// How it passes from now on.
+        clock: Clock,
+        /// To whom: the time at which it was changed.
+        answer: oneshot::Sender<At<Instant>>,
     },
     /// Change what a link does to frames.
     Impair {

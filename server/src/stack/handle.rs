@@ -7,11 +7,13 @@ use std::time::Duration;
 use sockwright_engine::host::op::{self, Request};
 use sockwright_engine::host::{Errno, OpError};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_engine::time::Instant;
 use sockwright_link::Impairments;
 use sockwright_proto::v1::Position;
 use sockwright_sim::{LinkIndex, StackId};
 use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot};
 
+use super::clock::Clock;
 use super::command::{
     Advance, AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, Stop,
 };
@@ -113,6 +115,11 @@ impl ThreadHandle {
     /// Moves its clock.
     pub(crate) async fn advance(&self, how: Advance) -> Result<Result<At<Advanced>, AdvanceError>, Gone> {
         self.ask(|answer| Command::Advance { how, answer }).await
+    }
+
+    /// Changes how time passes from now on, and says what time it is.
+    pub(crate) async fn set_clock(&self, clock: Clock) -> Result<At<Instant>, Gone> {
+        self.ask(|answer| Command::SetClock { clock, answer }).await
     }
 
     /// Changes what a link does to frames from now on. They are valid; `false` where there is no such link.

@@ -114,7 +114,7 @@ class Bursts(_message.Message):
     def __init__(self, begin: _Optional[float] = ..., end: _Optional[float] = ..., loss: _Optional[float] = ...) -> None: ...
 
 class Lab(_message.Message):
-    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns")
+    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns", "speed")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STACKS_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class Lab(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
     name: str
     stacks: _containers.RepeatedScalarFieldContainer[str]
     links: _containers.RepeatedCompositeFieldContainer[LabLink]
@@ -129,7 +130,8 @@ class Lab(_message.Message):
     seed: int
     session: str
     time_ns: int
-    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ...) -> None: ...
+    speed: float
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., speed: _Optional[float] = ...) -> None: ...
 
 class CreateLabResponse(_message.Message):
     __slots__ = ("lab", "at")
@@ -407,6 +409,24 @@ class SetImpairmentsResponse(_message.Message):
     link: LabLink
     at: _common_pb2.Position
     def __init__(self, link: _Optional[_Union[LabLink, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class SetClockRequest(_message.Message):
+    __slots__ = ("lab", "clock", "speed")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    clock: Clock
+    speed: float
+    def __init__(self, lab: _Optional[str] = ..., clock: _Optional[_Union[Clock, str]] = ..., speed: _Optional[float] = ...) -> None: ...
+
+class SetClockResponse(_message.Message):
+    __slots__ = ("lab", "at")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    lab: Lab
+    at: _common_pb2.Position
+    def __init__(self, lab: _Optional[_Union[Lab, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class CaptureRequest(_message.Message):
     __slots__ = ("link", "filter", "queue_bytes")

@@ -75,6 +75,11 @@ class NetworksStub(object):
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
                 response_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
                 _registered_method=True)
+        self.SetClock = channel.unary_unary(
+                '/sockwright.v1.Networks/SetClock',
+                request_serializer=sockwright_dot_v1_dot_networks__pb2.SetClockRequest.SerializeToString,
+                response_deserializer=sockwright_dot_v1_dot_networks__pb2.SetClockResponse.FromString,
+                _registered_method=True)
         self.Capture = channel.unary_stream(
                 '/sockwright.v1.Networks/Capture',
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.CaptureRequest.SerializeToString,
@@ -157,6 +162,17 @@ class NetworksServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetClock(self, request, context):
+        """Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+        change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+        FAILED_PRECONDITION.
+
+        Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Capture(self, request, context):
         """Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
         `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
@@ -217,6 +233,11 @@ def add_NetworksServicer_to_server(servicer, server):
                     servicer.SetImpairments,
                     request_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.FromString,
                     response_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.SerializeToString,
+            ),
+            'SetClock': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetClock,
+                    request_deserializer=sockwright_dot_v1_dot_networks__pb2.SetClockRequest.FromString,
+                    response_serializer=sockwright_dot_v1_dot_networks__pb2.SetClockResponse.SerializeToString,
             ),
             'Capture': grpc.unary_stream_rpc_method_handler(
                     servicer.Capture,
@@ -441,6 +462,33 @@ class Networks(object):
             '/sockwright.v1.Networks/SetImpairments',
             sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
             sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetClock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sockwright.v1.Networks/SetClock',
+            sockwright_dot_v1_dot_networks__pb2.SetClockRequest.SerializeToString,
+            sockwright_dot_v1_dot_networks__pb2.SetClockResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,12 @@ impl<S: Site> Thread<S> {
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
+            Command::SetClock { clock, answer } => {
+                self.site.called();
+                self.site.set_clock(clock);
+                let now = self.site.now();
+                self.answer(answer, now);
+            }
             Command::Impair { link, impairments, answer } => {
                 let there = self.site.set_impairments(link, *impairments);
                 self.answer(answer, there);
