@@ -1,5 +1,6 @@
 //! Embeds `dashboard/dist`, the page that the server shows to browsers: each file as it is and compressed, with its tag.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write as _};
@@ -15,17 +16,21 @@ fn main() -> io::Result<()> {
     let dist = manifest.join("../dashboard/dist");
     println!("cargo:rerun-if-changed={}", dist.display());
 
-    let mut files = Vec::new();
-    collect(&dist, &mut files)?;
-    files.sort();
+    let mut found = Vec::new();
+    collect(&dist, &mut found)?;
+    // In the order of their paths as text, in which the server looks for them: as paths, `a/b` comes before `a-b`.
+    let mut files = BTreeMap::new();
+    for file in found {
+        let path = file.strip_prefix(&dist).map_err(io::Error::other)?.to_string_lossy().into_owned();
+        files.insert(path, file);
+    }
     let mut table = String::from("&[\n");
-    for (number, file) in files.iter().enumerate() {
+    for (number, (path, file)) in files.iter().enumerate() {
         let octets = fs::read(file)?;
         let compressed = out.join(format!("page-{number}.gz"));
         fs::write(&compressed, gzip(&octets)?)?;
         let mut hasher = DefaultHasher::new();
         octets.hash(&mut hasher);
-        let path = file.strip_prefix(&dist).map_err(io::Error::other)?.to_string_lossy();
         let (file, tag) = (file.canonicalize()?, hasher.finish());
         _ = writeln!(
             table,

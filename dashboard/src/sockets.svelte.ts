@@ -5,6 +5,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { FilterSchema, Position } from "./gen/sockwright/v1/common_pb";
 import { Delivery } from "./gen/sockwright/v1/events_pb";
+import { filterText } from "./lib/query";
 import { type Row, SocketTable } from "./lib/store";
 import { watch } from "./lib/stream";
 import { server, status } from "./server.svelte";
@@ -30,7 +31,7 @@ class Sockets {
 
   /** Follows the sockets that the filter admits. Ends with the function that it returns. */
   follow(filter: MessageInitShape<typeof FilterSchema>): () => void {
-    const asked = JSON.stringify(filter, (_, value) => (typeof value === "bigint" ? value.toString() : value));
+    const asked = filterText(filter);
     // Where one was before with the same question, one goes on.
     const resume = asked === this.#filter ? this.#position : undefined;
     this.#filter = asked;

@@ -50,6 +50,19 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
       expect(wider).toBe(0);
+      // Nor is a column's head cut off by the box that it is in.
+      const cut = await page.locator("[role=columnheader]").evaluateAll((heads) =>
+        heads.filter((head) => {
+          const [own, row] = [head.getBoundingClientRect(), head.parentElement];
+          if (row === null || own.width === 0) return false;
+          const box = row.getBoundingClientRect();
+          return (
+            own.right > box.left + row.clientLeft + row.clientWidth ||
+            own.bottom > box.top + row.clientTop + row.clientHeight
+          );
+        }),
+      );
+      expect(cut.length).toBe(0);
       await page.context().close();
     });
   });

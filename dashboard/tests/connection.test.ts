@@ -137,6 +137,21 @@ describe("beside the demo", () => {
     expect(await page.locator(".ladder text.label").count()).toBeLessThan(14);
     await page.locator(".ladder text.label").nth(13).waitFor({ timeout: 30_000 });
   });
+
+  it("ends a replay where something is chosen, and not where a pointer passes", async () => {
+    server = await Server.start("--demo");
+    const { page } = await open(browser, server.url);
+    const labels = page.locator(".ladder text.label");
+    await labels.nth(2).waitFor();
+    await page.getByRole("slider", { name: /^Ladder/ }).hover();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    expect(await labels.count()).toBeLessThan(14);
+    await page.getByRole("slider", { name: /^Ladder/ }).press("Home");
+    // Left alone it goes on for ten seconds.
+    await page.getByRole("button", { name: "Replay" }).waitFor({ timeout: 3_000 });
+    expect(await labels.count()).toBe(14);
+    await page.waitForURL(/at=0$/);
+  });
 });
 
 describe("a connection that lives", () => {

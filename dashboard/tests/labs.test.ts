@@ -1,29 +1,16 @@
 // Labs in a browser, against a real server.
 
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { Clock } from "../src/gen/sockwright/v1/networks_pb";
-import { Driver, launch, open, Server } from "./world";
+import { worldOfEach } from "./world";
 
-let browser: Browser;
-let server: Server;
-let driver: Driver;
+const world = worldOfEach();
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  server = await Server.start();
-  driver = new Driver(server.url);
-});
-afterEach(() => server.kill());
-
-const lab = async () => (await driver.services.networks.listLabs({})).labs[0];
+const lab = async () => (await world.driver.services.networks.listLabs({})).labs[0];
 
 it("a line is changed by its controls, and the lab has what they say", async () => {
-  await driver.lab();
-  const { page, complaints } = await open(browser, `${server.url}/#/labs`);
+  await world.driver.lab();
+  const { page, complaints } = await world.open("#/labs");
   const delay = page.getByRole("spinbutton", { name: "Delay, typed, in ms" });
   await expect.poll(() => delay.inputValue()).toBe("1");
   await delay.fill("40");
@@ -41,13 +28,13 @@ it("a line is changed by its controls, and the lab has what they say", async () 
 });
 
 it("a clock that stands is moved by a step, by a time and to a time", async () => {
-  await driver.lab("lab", Clock.MANUAL);
-  const client = await driver.client();
-  await driver.listener();
-  await driver.services.sockets
+  await world.driver.lab("lab", Clock.MANUAL);
+  const client = await world.driver.client();
+  await world.driver.listener();
+  await world.driver.services.sockets
     .connect({ socket: client, remote: { ip: "10.0.0.2", port: 80 }, dontWait: true })
     .catch(() => {});
-  const { page, complaints } = await open(browser, `${server.url}/#/labs`);
+  const { page, complaints } = await world.open("#/labs");
   await page.getByText("manual clock at 0.000000 s").waitFor();
   // The SYN arrives.
   await page.getByRole("button", { name: "Step" }).click();

@@ -112,9 +112,10 @@ describe("a page that is hidden", () => {
     const listener = await driver.listener();
     await expect.poll(() => shown(page)).toEqual(await told(driver));
     const before = await shown(page);
+    const ended = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/Watch"));
     await hide(page, true);
+    await ended;
     await driver.pair(listener);
-    // Whoever watches has heard of the pair by now.
     const after = await told(driver);
     expect(after.length).toBeGreaterThan(before.length);
     expect(await shown(page)).toEqual(before);

@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { Clock } from "../src/gen/sockwright/v1/networks_pb";
 import { clients } from "../src/lib/client";
 
@@ -68,7 +69,12 @@ async function freePort(): Promise<number> {
 }
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu"],
+    // Scroll bars take room, and are there to be seen.
+    ignoreDefaultArgs: ["--hide-scrollbars"],
+  });
 }
 
 /** A page that fails the test where something is wrong on it: an error, or something that its policy refused. */
@@ -83,6 +89,39 @@ export async function open(browser: Browser, url: string, options = {}): Promise
   });
   await page.goto(url);
   return { page, complaints };
+}
+
+/** A page and a server of its own for each test of a file, in one browser; known while a test runs. */
+export interface World {
+  readonly server: Server;
+  readonly driver: Driver;
+  /** The page at this place of the server: `#/labs`. */
+  open(place?: string): ReturnType<typeof open>;
+}
+
+/** Sets up a world for the tests of a file. */
+export function worldOfEach(): World {
+  let browser: Browser;
+  let server: Server;
+  let driver: Driver;
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    server = await Server.start();
+    driver = new Driver(server.url);
+  });
+  afterEach(() => server.kill());
+  return {
+    get server() {
+      return server;
+    },
+    get driver() {
+      return driver;
+    },
+    open: (place = "") => open(browser, `${server.url}/${place}`),
+  };
 }
 
 /** The services of a server, and what tests make with them. */

@@ -399,3 +399,64 @@ async fn a_capture_ends_with_the_server() {
     assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
     stopped.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_of_an_ethernet_are_whole_over_ipv6_and_nobody_has_those_of_an_unknown_socket() {
+    let world = World::start().await;
+    let mut request = lab_request("lab", Clock::Virtual, "");
+    request.links[0].medium = pb::Medium::Ethernet.into();
+    let lab = world.networks.clone().create_lab(request).await.unwrap().into_inner().lab.unwrap().name;
+    let filter = |sockets, addresses| pb::Filter {
+        stacks: vec!["lab/a".to_owned()],
+        sockets,
+        addresses,
+        ..Default::default()
+    };
+    let mut link = Capture::of_link(&world.networks, "lab/link1").await;
+    let mut own = Capture::of(&world.networks, filter(vec![], vec!["fd00::2".to_owned()])).await;
+    let mut unknown = Capture::of(&world.networks, filter(vec![4711], vec![])).await;
+    let socket_on = |stack: &str| pb::CreateRequest {
+        stack: stack.to_owned(),
+        family: pb::AddressFamily::Ipv6.into(),
+        ..Default::default()
+    };
+    let listener = world.create(socket_on("lab/b")).await.unwrap();
+    let local = Some(address("fd00::2", 80));
+    world.sockets.clone().bind(pb::BindRequest { socket: listener, local: local.clone() }).await.unwrap();
+    world.sockets.clone().listen(pb::ListenRequest { socket: listener, backlog: 0 }).await.unwrap();
+    let socket = world.create(socket_on("lab/a")).await.unwrap();
+    let connect = pb::ConnectRequest { socket, remote: local, dont_wait: false, data: Default::default() };
+    world.sockets.clone().connect(connect).await.unwrap();
+    world.accept(listener).await.unwrap();
+    delete(&world, &lab).await;
+    let (link_contents, own) = (link.read_to_end().await, own.read_to_end().await);
+    assert_eq!(unknown.read_to_end().await.packets, []);
+
+    let handshake: Vec<_> = own
+        .packets
+        .iter()
+        .filter(|packet| packet.says("socket") == [socket.to_string()])
+        .map(|packet| (packet.flags, packet.says("state").join(" ")))
+        .collect();
+    assert_eq!(
+        handshake[..3],
+        [
+            (2, "CLOSED->SYN-SENT".to_owned()),
+            (1, "SYN-SENT->ESTABLISHED".to_owned()),
+            (2, "ESTABLISHED".to_owned())
+        ],
+        "{handshake:?}"
+    );
+    // Those who look for a neighbor are on the link too, and are nobody's.
+    let (segments, others): (Vec<_>, Vec<_>) =
+        link_contents.packets.iter().partition(|packet| !packet.says("socket").is_empty());
+    assert!(segments.len() >= 3 && !others.is_empty(), "{} {}", segments.len(), others.len());
+    assert!(link_contents.packets.iter().all(|packet| packet.octets[12..14] == [0x86, 0xdd]));
+    if let Some(lines) = link.tshark(&["tcp.checksum.status", "icmpv6.checksum.status", "_ws.malformed"]) {
+        assert_eq!(lines.len(), link_contents.packets.len());
+        assert!(
+            lines.iter().all(|line| format!("{}{}", line[0], line[1]) == "1" && line[2].is_empty()),
+            "{lines:?}"
+        );
+    }
+}

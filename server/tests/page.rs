@@ -51,6 +51,10 @@ fn header_of<'p>(parts: &'p http::response::Parts, name: &str) -> &'p str {
     parts.headers.get(name).unwrap_or_else(|| panic!("no {name}: {parts:?}")).to_str().unwrap()
 }
 
+/// What a page of this server may run, show and call, and who may show it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 fn dist() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard/dist")
 }
@@ -103,9 +107,13 @@ async fn the_page_is_at_the_root_and_runs_only_what_this_server_serves() {
     assert_eq!(parts.status, StatusCode::OK);
     assert_eq!(header_of(&parts, "content-type"), "text/html; charset=utf-8");
     assert_eq!(body, std::fs::read(dist().join("index.html")).unwrap());
-    let policy = header_of(&parts, "content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
-    assert_eq!(header_of(&parts, "x-content-type-options"), "nosniff");
+    for path in ["/", "/assets/index.js", "/nothing"] {
+        let (parts, _) = get(&world, path, &[]).await;
+        assert_eq!(header_of(&parts, "content-security-policy"), POLICY, "{path}");
+        assert_eq!(header_of(&parts, "x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header_of(&parts, "referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header_of(&parts, "cross-origin-opener-policy"), "same-origin", "{path}");
+    }
 
     let (script, _) = get(&world, "/assets/index.js", &[]).await;
     assert_eq!(header_of(&script, "content-type"), "text/javascript; charset=utf-8");
@@ -127,6 +135,10 @@ async fn a_copy_that_still_holds_is_not_sent_again() {
         assert_eq!(header_of(&again, "etag"), tag);
         assert!(body.is_empty());
     }
+    // The other form of the file is another representation.
+    let packed = [("accept-encoding", "gzip"), ("if-none-match", tag)];
+    let (packed, body) = get(&world, "/assets/index.js", &packed).await;
+    assert_eq!((packed.status, body.is_empty()), (StatusCode::OK, false));
     let (other, body) = get(&world, "/assets/index.js", &[("if-none-match", "\"another\"")]).await;
     assert_eq!(other.status, StatusCode::OK);
     assert!(!body.is_empty());
@@ -141,14 +153,23 @@ async fn head_tells_what_get_would_and_sends_nothing() {
     assert!(nothing.is_empty());
     assert_eq!(header_of(&head, "content-length"), body.len().to_string());
     assert_eq!(header_of(&head, "etag"), header_of(&got, "etag"));
+    let known = [("if-none-match", header_of(&got, "etag"))];
+    assert_eq!(fetch(&world, "HEAD", "/", &known).await.0.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(fetch(&world, "HEAD", "/nothing", &[]).await.0.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_404() {
     let world = World::start().await;
-    for path in
-        ["/nothing", "/assets/", "/../Cargo.toml", "/index.html/x", "/sockwright.v1.Sockets/List", "//"]
-    {
+    for path in [
+        "/nothing",
+        "/assets/",
+        "/../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/index.html/x",
+        "/sockwright.v1.Sockets/List",
+        "//",
+    ] {
         let (parts, body) = get(&world, path, &[]).await;
         assert_eq!(parts.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(header_of(&parts, "content-type"), "text/plain; charset=utf-8");

@@ -31,5 +31,6 @@ describe("a search", () => {
   it("takes one more filter once", () => {
     expect(withFilter("web", "label", "a b")).toBe('web label:"a b"');
     expect(withFilter("port:80", "port", "80")).toBe("port:80");
+    expect(withFilter('web label:"a b"', "label", "a b")).toBe('web label:"a b"');
   });
 });

@@ -30,7 +30,7 @@ export function parseQuery(text: string): Query {
   };
   const words: string[] = [];
   const wrong: string[] = [];
-  for (const part of text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? []) {
+  for (const part of partsOf(text)) {
     const [, name = "", quoted = ""] = /^(\w+):(.+)$/.exec(part) ?? [];
     const value = unquoted(quoted);
     switch (value === "" ? "" : name) {
@@ -62,10 +62,20 @@ export function parseQuery(text: string): Query {
   return { filter, words, wrong };
 }
 
+/** A filter as a text: the same for the same question. */
+export function filterText(filter: MessageInitShape<typeof FilterSchema>): string {
+  return JSON.stringify(filter, (_, value) => (typeof value === "bigint" ? value.toString() : value));
+}
+
 /** A search with one more filter, unless it is there: what a click on a label or a session makes. */
 export function withFilter(text: string, name: (typeof FILTERS)[number], value: string): string {
   const part = `${name}:${/[\s"]/.test(value) ? `"${value.replaceAll('"', "")}"` : value}`;
-  return text.split(/\s+/).includes(part) ? text : `${text.trim()} ${part}`.trim();
+  return partsOf(text).includes(part) ? text : `${text.trim()} ${part}`.trim();
+}
+
+/** The parts of a search, which spaces outside quotes divide. */
+function partsOf(text: string): readonly string[] {
+  return text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
 }
 
 function unquoted(text: string): string {

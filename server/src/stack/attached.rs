@@ -253,7 +253,8 @@ impl Attached {
             match next {
                 Next::AtOnce => {}
                 Next::After(length) => self.sleep(Some(length)),
-                Next::Whenever => self.sleep(Some(CARRIER_TIME)),
+                // Until patience is over: nothing but the bell tells before that the interface is up.
+                Next::Whenever => self.sleep(Some(patience - self.now)),
             }
         }
     }

@@ -15,7 +15,8 @@ use sockwright_sim::{Output, StackId};
 use super::StackHandle;
 use super::command::{Advance, AdvanceError, Advanced, Stop};
 use super::site::{Goal, Next, Site, SiteOutput};
-use super::turn::{Ears, LINGER, spawn_site};
+use super::turn::spawn::spawn_site;
+use super::turn::{Ears, LINGER};
 use crate::capture::Captures;
 use crate::hub::{Hub, HubConfig};
 

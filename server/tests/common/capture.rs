@@ -14,43 +14,43 @@ use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 /// A capture that has begun.
-pub struct Capture {
+pub(crate) struct Capture {
     stream: Streaming<pb::CaptureResponse>,
     /// The file so far.
-    pub octets: Vec<u8>,
+    pub(crate) octets: Vec<u8>,
 }
 
 /// A packet of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Packet {
-    pub interface: String,
-    pub nanos: u64,
+pub(crate) struct Packet {
+    pub(crate) interface: String,
+    pub(crate) nanos: u64,
     /// 1: in, 2: out.
-    pub flags: u32,
-    pub comment: String,
+    pub(crate) flags: u32,
+    pub(crate) comment: String,
     /// Packets that are missing before it.
-    pub missed: u64,
-    pub octets: Vec<u8>,
+    pub(crate) missed: u64,
+    pub(crate) octets: Vec<u8>,
 }
 
 /// A statistics block.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Statistics {
-    pub received: u64,
-    pub dropped: u64,
-    pub comment: String,
+pub(crate) struct Statistics {
+    pub(crate) received: u64,
+    pub(crate) dropped: u64,
+    pub(crate) comment: String,
 }
 
 /// What is in a file.
 #[derive(Clone, Debug, Default)]
-pub struct Contents {
-    pub packets: Vec<Packet>,
-    pub statistics: Vec<Statistics>,
+pub(crate) struct Contents {
+    pub(crate) packets: Vec<Packet>,
+    pub(crate) statistics: Vec<Statistics>,
 }
 
 impl Capture {
     /// Begins one. What happens from here on is in it.
-    pub async fn begin(
+    pub(crate) async fn begin(
         networks: &NetworksClient<Channel>,
         request: pb::CaptureRequest,
     ) -> Result<Capture, Status> {
@@ -60,18 +60,18 @@ impl Capture {
         Ok(capture)
     }
 
-    pub async fn of_link(networks: &NetworksClient<Channel>, link: &str) -> Capture {
+    pub(crate) async fn of_link(networks: &NetworksClient<Channel>, link: &str) -> Capture {
         let request = pb::CaptureRequest { link: link.to_owned(), ..Default::default() };
         Capture::begin(networks, request).await.unwrap()
     }
 
-    pub async fn of(networks: &NetworksClient<Channel>, filter: pb::Filter) -> Capture {
+    pub(crate) async fn of(networks: &NetworksClient<Channel>, filter: pb::Filter) -> Capture {
         let request = pb::CaptureRequest { filter: Some(filter), ..Default::default() };
         Capture::begin(networks, request).await.unwrap()
     }
 
     /// Reads a response; `false` at the end.
-    pub async fn read(&mut self) -> Result<bool, Status> {
+    pub(crate) async fn read(&mut self) -> Result<bool, Status> {
         let response = self.stream.message().await?;
         let more = response.is_some();
         self.octets.extend(response.unwrap_or_default().pcapng);
@@ -79,7 +79,7 @@ impl Capture {
     }
 
     /// Reads until there are so many packets.
-    pub async fn packets(&mut self, at_least: usize) -> Vec<Packet> {
+    pub(crate) async fn packets(&mut self, at_least: usize) -> Vec<Packet> {
         while self.contents().packets.len() < at_least {
             assert!(self.read().await.unwrap(), "the capture ended");
         }
@@ -87,13 +87,13 @@ impl Capture {
     }
 
     /// Reads to the end, which comes when what is captured goes.
-    pub async fn read_to_end(&mut self) -> Contents {
+    pub(crate) async fn read_to_end(&mut self) -> Contents {
         while self.read().await.unwrap() {}
         self.contents()
     }
 
     /// What was read so far.
-    pub fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents {
         let mut contents = Contents::default();
         let mut interfaces = Vec::new();
         let mut reader = PcapNgReader::new(&*self.octets).unwrap();
@@ -148,7 +148,7 @@ impl Capture {
     }
 
     /// What tshark prints of these fields, a line for each packet; `None` where there is no tshark.
-    pub fn tshark(&self, fields: &[&str]) -> Option<Vec<Vec<String>>> {
+    pub(crate) fn tshark(&self, fields: &[&str]) -> Option<Vec<Vec<String>>> {
         let file = Scratch::new(&self.octets);
         let mut tshark = Command::new("tshark");
         tshark.args(["-r", file.0.to_str()?, "-T", "fields", "-E", "occurrence=a"]);
@@ -172,13 +172,13 @@ impl Capture {
 
 impl Packet {
     /// The TCP segment in an IP packet.
-    pub fn tcp(&self) -> TcpSummary {
+    pub(crate) fn tcp(&self) -> TcpSummary {
         let packet = IpPacket::parse(&self.octets).unwrap();
         TcpSegment::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Verify).unwrap().summary()
     }
 
     /// The value of a word of its comment; a word that is there more than once has several.
-    pub fn says(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn says(&self, name: &str) -> Vec<&str> {
         let words = self.comment.split(' ').filter_map(|word| word.split_once('='));
         words.filter(|(word, _)| *word == name).map(|(_, value)| value).collect()
     }

@@ -1,9 +1,8 @@
 //! A real server in process, on a port of its own, and clients of it.
-#![allow(dead_code)] // Each test file uses its part.
-#![allow(unreachable_pub)]
+#![allow(dead_code, reason = "each program of tests uses its part")]
 
-pub mod capture;
-mod watch;
+pub(crate) mod capture;
+pub(crate) mod watch;
 
 use std::time::Duration;
 
@@ -22,25 +21,25 @@ use tonic::{Code, Status};
 use watch::Watch;
 
 /// A server, and a connection to it.
-pub struct World {
-    pub sockets: SocketsClient<Channel>,
-    pub networks: NetworksClient<Channel>,
-    pub sessions: SessionsClient<Channel>,
-    pub events: EventsClient<Channel>,
-    pub traffic: TrafficClient<Channel>,
-    pub channel: Channel,
-    pub address: std::net::SocketAddr,
+pub(crate) struct World {
+    pub(crate) sockets: SocketsClient<Channel>,
+    pub(crate) networks: NetworksClient<Channel>,
+    pub(crate) sessions: SessionsClient<Channel>,
+    pub(crate) events: EventsClient<Channel>,
+    pub(crate) traffic: TrafficClient<Channel>,
+    pub(crate) channel: Channel,
+    pub(crate) address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl World {
     /// With the default limits.
-    pub async fn start() -> World {
+    pub(crate) async fn start() -> World {
         World::with(Config::default()).await
     }
 
-    pub async fn with(config: Config) -> World {
+    pub(crate) async fn with(config: Config) -> World {
         let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -62,7 +61,7 @@ impl World {
     }
 
     /// Stops it, and waits until it has drained.
-    pub async fn stop(&mut self) -> std::io::Result<()> {
+    pub(crate) async fn stop(&mut self) -> std::io::Result<()> {
         _ = self.stop.take().unwrap().send(());
         self.serving.take().unwrap().await.unwrap()
     }
@@ -70,11 +69,11 @@ impl World {
     // ---- labs
 
     /// A lab `lab` of two stacks `a` (10.0.0.1) and `b` (10.0.0.2), 1 ms apart.
-    pub async fn lab(&self, clock: Clock) -> String {
+    pub(crate) async fn lab(&self, clock: Clock) -> String {
         self.lab_named("lab", clock, "").await
     }
 
-    pub async fn lab_named(&self, name: &str, clock: Clock, session: &str) -> String {
+    pub(crate) async fn lab_named(&self, name: &str, clock: Clock, session: &str) -> String {
         let lab =
             self.networks.clone().create_lab(lab_request(name, clock, session)).await.unwrap().into_inner();
         lab.lab.unwrap().name
@@ -82,16 +81,16 @@ impl World {
 
     // ---- sockets
 
-    pub async fn socket(&self, stack: &str) -> u64 {
+    pub(crate) async fn socket(&self, stack: &str) -> u64 {
         self.create(pb::CreateRequest { stack: stack.to_owned(), ..Default::default() }).await.unwrap()
     }
 
-    pub async fn create(&self, request: pb::CreateRequest) -> Result<u64, Status> {
+    pub(crate) async fn create(&self, request: pb::CreateRequest) -> Result<u64, Status> {
         Ok(self.sockets.clone().create(request).await?.into_inner().socket)
     }
 
     /// A listener on `b`'s port 80.
-    pub async fn listener(&self, stack: &str) -> u64 {
+    pub(crate) async fn listener(&self, stack: &str) -> u64 {
         let socket = self.socket(stack).await;
         let local = Some(address("10.0.0.2", 80));
         self.sockets.clone().bind(pb::BindRequest { socket, local }).await.unwrap();
@@ -99,25 +98,25 @@ impl World {
         socket
     }
 
-    pub async fn connect(&self, socket: u64) -> Result<pb::ConnectResponse, Status> {
+    pub(crate) async fn connect(&self, socket: u64) -> Result<pb::ConnectResponse, Status> {
         let remote = Some(address("10.0.0.2", 80));
         let request = pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() };
         Ok(self.sockets.clone().connect(request).await?.into_inner())
     }
 
-    pub async fn accept(&self, socket: u64) -> Result<pb::AcceptResponse, Status> {
+    pub(crate) async fn accept(&self, socket: u64) -> Result<pb::AcceptResponse, Status> {
         let request = pb::AcceptRequest { socket, ..Default::default() };
         Ok(self.sockets.clone().accept(request).await?.into_inner())
     }
 
     /// A connection in the lab: its ends on `a` and `b`.
-    pub async fn pair(&self, lab: &str) -> (u64, u64) {
+    pub(crate) async fn pair(&self, lab: &str) -> (u64, u64) {
         let (_, client, server) = self.pair_of(lab, "").await;
         (client, server)
     }
 
     /// The listener too; all owned by a session.
-    pub async fn pair_of(&self, lab: &str, session: &str) -> (u64, u64, u64) {
+    pub(crate) async fn pair_of(&self, lab: &str, session: &str) -> (u64, u64, u64) {
         let create = |stack: &str| pb::CreateRequest {
             stack: format!("{lab}/{stack}"),
             session: session.to_owned(),
@@ -136,18 +135,18 @@ impl World {
         (listener, client, accepted.unwrap().socket)
     }
 
-    pub async fn send(&self, socket: u64, data: &[u8]) -> Result<pb::SendResponse, Status> {
+    pub(crate) async fn send(&self, socket: u64, data: &[u8]) -> Result<pb::SendResponse, Status> {
         let request = pb::SendRequest { socket, data: data.to_vec().into(), dont_wait: false, urgent: false };
         Ok(self.sockets.clone().send(request).await?.into_inner())
     }
 
-    pub async fn recv(&self, socket: u64) -> Result<pb::RecvResponse, Status> {
+    pub(crate) async fn recv(&self, socket: u64) -> Result<pb::RecvResponse, Status> {
         let request = pb::RecvRequest { socket, ..Default::default() };
         Ok(self.sockets.clone().recv(request).await?.into_inner())
     }
 
     /// Exactly so many octets.
-    pub async fn recv_exactly(&self, socket: u64, length: usize) -> Vec<u8> {
+    pub(crate) async fn recv_exactly(&self, socket: u64, length: usize) -> Vec<u8> {
         let mut data = Vec::new();
         while data.len() < length {
             let max_bytes = (length - data.len()) as u32;
@@ -159,25 +158,25 @@ impl World {
         data
     }
 
-    pub async fn close(&self, socket: u64) -> Result<TcpState, Status> {
+    pub(crate) async fn close(&self, socket: u64) -> Result<TcpState, Status> {
         Ok(self.sockets.clone().close(pb::CloseRequest { socket }).await?.into_inner().tcp_state())
     }
 
-    pub async fn shutdown_write(&self, socket: u64) -> TcpState {
+    pub(crate) async fn shutdown_write(&self, socket: u64) -> TcpState {
         let how = pb::ShutdownHow::Write.into();
         let response = self.sockets.clone().shutdown(pb::ShutdownRequest { socket, how }).await.unwrap();
         response.into_inner().tcp_state()
     }
 
-    pub async fn abort(&self, socket: u64) -> Result<(), Status> {
+    pub(crate) async fn abort(&self, socket: u64) -> Result<(), Status> {
         self.sockets.clone().abort(pb::AbortRequest { socket }).await.map(drop)
     }
 
-    pub async fn info(&self, socket: u64) -> pb::GetInfoResponse {
+    pub(crate) async fn info(&self, socket: u64) -> pb::GetInfoResponse {
         self.sockets.clone().get_info(pb::GetInfoRequest { socket }).await.unwrap().into_inner()
     }
 
-    pub async fn wait_for(
+    pub(crate) async fn wait_for(
         &self,
         socket: u64,
         condition: Condition,
@@ -187,7 +186,7 @@ impl World {
         Ok(self.sockets.clone().wait_for(request).await?.into_inner())
     }
 
-    pub async fn wait_for_state(
+    pub(crate) async fn wait_for_state(
         &self,
         socket: u64,
         state: TcpState,
@@ -197,17 +196,17 @@ impl World {
         self.wait_for(socket, condition, after).await.unwrap()
     }
 
-    pub async fn wait_released(&self, socket: u64, after: Option<Position>) -> pb::WaitForResponse {
+    pub(crate) async fn wait_released(&self, socket: u64, after: Option<Position>) -> pb::WaitForResponse {
         self.wait_for(socket, Condition::Released(true), after).await.unwrap()
     }
 
     /// All sockets there are.
-    pub async fn all(&self) -> Vec<pb::SocketSummary> {
+    pub(crate) async fn all(&self) -> Vec<pb::SocketSummary> {
         let request = pb::ListRequest { page_size: 1000, ..Default::default() };
         self.sockets.clone().list(request).await.unwrap().into_inner().sockets
     }
 
-    pub async fn advance(&self, lab: &str, by: Duration) -> pb::AdvanceTimeResponse {
+    pub(crate) async fn advance(&self, lab: &str, by: Duration) -> pb::AdvanceTimeResponse {
         use pb::advance_time_request::How;
         let how = Some(How::By(duration(by)));
         let request = pb::AdvanceTimeRequest { lab: lab.to_owned(), how };
@@ -215,11 +214,11 @@ impl World {
     }
 
     /// A watch that has begun: what happens from now on is in it.
-    pub async fn watch(&self, kinds: &[pb::EventKind]) -> Watch {
+    pub(crate) async fn watch(&self, kinds: &[pb::EventKind]) -> Watch {
         Watch::begin(self.events.clone(), kinds).await
     }
 
-    pub async fn open_session(&self, lease: Duration, on_expiry: pb::OnExpiry) -> String {
+    pub(crate) async fn open_session(&self, lease: Duration, on_expiry: pb::OnExpiry) -> String {
         let request = pb::OpenRequest {
             lease: Some(duration(lease)),
             on_expiry: on_expiry.into(),
@@ -229,11 +228,11 @@ impl World {
     }
 }
 
-pub async fn connect(address: std::net::SocketAddr) -> Channel {
+pub(crate) async fn connect(address: std::net::SocketAddr) -> Channel {
     Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
-pub fn lab_request(name: &str, clock: Clock, session: &str) -> pb::CreateLabRequest {
+pub(crate) fn lab_request(name: &str, clock: Clock, session: &str) -> pb::CreateLabRequest {
     let stack = |name: &str| pb::LabStack { name: name.to_owned(), ..Default::default() };
     let impairments =
         pb::Impairments { delay: Some(duration(Duration::from_millis(1))), ..Default::default() };
@@ -252,27 +251,27 @@ pub fn lab_request(name: &str, clock: Clock, session: &str) -> pb::CreateLabRequ
     }
 }
 
-pub fn address(ip: &str, port: u32) -> pb::SocketAddress {
+pub(crate) fn address(ip: &str, port: u32) -> pb::SocketAddress {
     pb::SocketAddress { ip: ip.to_owned(), port }
 }
 
-pub fn duration(duration: Duration) -> prost_types::Duration {
+pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
     duration.try_into().unwrap()
 }
 
 /// The errno's name, from the trailer.
-pub fn errno(status: &Status) -> &str {
+pub(crate) fn errno(status: &Status) -> &str {
     status.metadata().get("sockwright-errno").map_or("", |name| name.to_str().unwrap())
 }
 
 /// A failed call's code and errno.
-pub fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
     let status = result.unwrap_err();
     (status.code(), errno(&status).to_owned())
 }
 
 /// Polls it once, which must not be enough.
-pub async fn poll_once<F: Future + Unpin>(future: &mut F) {
+pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) {
     std::future::poll_fn(|cx| {
         assert!(std::pin::Pin::new(&mut *future).poll(cx).is_pending(), "it ended at once");
         std::task::Poll::Ready(())
@@ -281,7 +280,7 @@ pub async fn poll_once<F: Future + Unpin>(future: &mut F) {
 }
 
 /// Logs to stderr what `RUST_LOG` asks for.
-pub fn log() {
+pub(crate) fn log() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

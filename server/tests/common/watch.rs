@@ -6,14 +6,14 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 /// A stream of events.
-pub struct Watch {
+pub(crate) struct Watch {
     stream: tonic::Streaming<pb::WatchResponse>,
     batch: std::vec::IntoIter<pb::Event>,
 }
 
 impl Watch {
     /// A watch that has begun: what happens from now on is in it.
-    pub async fn begin(mut events: EventsClient<Channel>, kinds: &[pb::EventKind]) -> Watch {
+    pub(crate) async fn begin(mut events: EventsClient<Channel>, kinds: &[pb::EventKind]) -> Watch {
         let kinds = kinds.iter().map(|kind| (*kind).into()).collect();
         let filter = Some(pb::Filter { kinds, ..Default::default() });
         let request = pb::WatchRequest { filter, ..Default::default() };
@@ -33,7 +33,7 @@ impl Watch {
         }
     }
 
-    pub async fn next(&mut self) -> Result<pb::Event, Status> {
+    pub(crate) async fn next(&mut self) -> Result<pb::Event, Status> {
         loop {
             if let Some(event) = self.batch.next() {
                 return Ok(event);
@@ -48,7 +48,7 @@ impl Watch {
     }
 
     /// The next event of which `found` makes something.
-    pub async fn find<T>(&mut self, mut found: impl FnMut(&pb::Event) -> Option<T>) -> T {
+    pub(crate) async fn find<T>(&mut self, mut found: impl FnMut(&pb::Event) -> Option<T>) -> T {
         loop {
             let event = self.next().await.unwrap();
             if let Some(value) = found(&event) {

@@ -7,7 +7,7 @@ use pcap_file::pcap::PcapReader;
 use sockwright_engine::wire::{ChecksumPolicy, EthernetFrame, IpPacket, TcpSegment};
 use sockwright_proto::v1 as pb;
 
-use crate::capture::Capture;
+use crate::common::capture::Capture;
 use crate::rig::station::as_a_station;
 use crate::rig::{Rig, short_msl};
 
@@ -61,7 +61,7 @@ fn a_capture_holds_what_tcpdump_sees_at_the_other_end() {
         rig.released(socket).await;
 
         // The last acknowledgment of the kernel is the end of it.
-        let is_over = |packets: &[crate::capture::Packet]| {
+        let is_over = |packets: &[crate::common::capture::Packet]| {
             packets.iter().any(|packet| packet.comment.contains("state=LAST-ACK->CLOSED"))
         };
         while !is_over(&capture.contents().packets) {

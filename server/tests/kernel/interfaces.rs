@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use sockwright_proto::v1::{self as pb, attach_request};
 use tonic::{Code, Status};
 
+use crate::common::watch::Watch;
+use crate::net::Host;
 use crate::rig::station::{as_a_station, attach_beside, on_both_families, with_prefix};
 use crate::rig::{PATIENCE, Rig, address, content, errno, short_msl};
-use crate::watch::Watch;
 
 /// A socket of ours, connected to a kernel socket.
 pub(crate) async fn connected(rig: &Rig) -> (u64, TcpStream) {
@@ -55,6 +56,13 @@ async fn connect(rig: &Rig) -> Result<(), Status> {
 pub(crate) async fn send_into_the_void(rig: &Rig, socket: u64) {
     let request = pb::SendRequest { socket, data: "lost".into(), dont_wait: true, urgent: false };
     rig.sockets.clone().send(request).await.expect("kept for later");
+}
+
+/// They arrive all the same, before anything else.
+fn arrives_late(kernel: &mut TcpStream) {
+    let mut late = [0; 4];
+    kernel.read_exact(&mut late).expect("what waited arrives");
+    assert_eq!(&late, b"lost");
 }
 
 /// Asserts that the thread of the stack sleeps nearly all the time, while a call of ours waits for nothing.
@@ -103,18 +111,13 @@ fn connections_survive_an_interface_that_goes_down_and_up() {
         nothing_spins(&rig, socket).await;
         rig.ours.ip("link set wire up");
         until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
-        let mut late = [0; 4];
-        kernel.read_exact(&mut late).expect("what waited arrives");
-        assert_eq!(&late, b"lost");
+        arrives_late(&mut kernel);
         exchange(&rig, socket, &mut kernel).await;
 
         // The other end goes down: there is no carrier.
         rig.theirs.ip("link set wire down");
         until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
-        rig.theirs.ip("link set wire up");
-        if rig.theirs.address.is_ipv6() {
-            rig.theirs.ip(&format!("address replace {} dev wire nodad", with_prefix(rig.theirs.address)));
-        }
+        raise(&rig.theirs);
         until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
         exchange(&rig, socket, &mut kernel).await;
         drop(kernel);
@@ -166,9 +169,14 @@ fn a_removed_interface_is_told_and_nothing_spins() {
 fn remake_wire(rig: &Rig, index: u32) {
     let Rig { ours, theirs, .. } = rig;
     ours.ip(&format!("link add wire index {index} type veth peer name wire netns {}", theirs.namespace));
-    let nodad = if theirs.address.is_ipv6() { " nodad" } else { "" };
-    theirs.ip(&format!("address add {} dev wire{nodad}", with_prefix(theirs.address)));
-    theirs.ip("link set wire up");
+    raise(theirs);
+}
+
+/// Sets an end of the wire up, with its address, which an end that goes down may lose.
+fn raise(end: &Host) {
+    end.ip("link set wire up");
+    let nodad = if end.address.is_ipv6() { " nodad" } else { "" };
+    end.ip(&format!("address replace {} dev wire{nodad}", with_prefix(end.address)));
 }
 
 #[test]
@@ -188,9 +196,7 @@ fn connections_survive_an_interface_that_is_removed_and_comes_back_under_its_nam
             until_link_is(&mut watch, pb::LinkState::Down, 1500).await;
             rig.ours.ip("link set wire up");
             until_link_is(&mut watch, pb::LinkState::Up, 1500).await;
-            let mut late = [0; 4];
-            kernel.read_exact(&mut late).expect("what waited arrives");
-            assert_eq!(&late, b"lost");
+            arrives_late(&mut kernel);
             exchange(&rig, socket, &mut kernel).await;
             let (another, kernel) = connected(&rig).await;
             drop(kernel);
@@ -217,12 +223,8 @@ fn connections_over_raw_sockets_on_an_interface_follow_it_when_it_comes_back() {
         send_into_the_void(&rig, socket).await;
         nothing_spins(&rig, socket).await;
         remake_wire(&rig, 78);
-        let nodad = if rig.ours.address.is_ipv6() { " nodad" } else { "" };
-        rig.ours.ip(&format!("address add {} dev wire{nodad}", with_prefix(rig.ours.address)));
-        rig.ours.ip("link set wire up");
-        let mut late = [0; 4];
-        kernel.read_exact(&mut late).expect("what waited arrives");
-        assert_eq!(&late, b"lost");
+        raise(&rig.ours);
+        arrives_late(&mut kernel);
         exchange(&rig, socket, &mut kernel).await;
         drop(kernel);
         rig.close(socket).await;
@@ -270,9 +272,7 @@ fn connections_over_raw_sockets_survive_an_address_that_is_removed_and_added() {
         let status = rig.attach("late").await.expect_err("the host does not have the address");
         assert_eq!(errno(&status), "EADDRNOTAVAIL", "{status}");
         rig.ours.ip(&format!("address add {own} dev wire{}", if own.contains(':') { " nodad" } else { "" }));
-        let mut late = [0; 4];
-        kernel.read_exact(&mut late).expect("what waited arrives");
-        assert_eq!(&late, b"lost");
+        arrives_late(&mut kernel);
         exchange(&rig, socket, &mut kernel).await;
         rig.close(datagrams).await;
         drop(kernel);

@@ -7,11 +7,11 @@ use std::thread;
 
 use sockwright_proto::v1 as pb;
 
+use crate::common::watch::Watch;
 use crate::interfaces::{connected, exchange, nothing_spins};
 use crate::rig::station::{as_a_station, on_both_families};
 use crate::rig::tunnel::on_tunnels;
 use crate::rig::{PATIENCE, Rig, content};
-use crate::watch::Watch;
 
 /// Waits until the loss of frames is told for this reason, and gives how many there were.
 async fn until_lost(watch: &mut Watch, what: &str) -> u64 {

@@ -4,16 +4,11 @@
 //! Server and client run in a network namespace of the test's own, the kernel peer in the same one (loopback) or in
 //! another (veth). Where namespaces cannot be made, each test says so in one line, and passes.
 
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../../../link/tests/common/mod.rs"]
 mod net;
 mod rig;
-#[allow(dead_code, unreachable_pub, reason = "the tests without a kernel use all of it")]
-#[path = "../common/watch.rs"]
-mod watch;
-
-#[allow(dead_code, unreachable_pub, reason = "the tests without a kernel use all of it")]
-#[path = "../common/capture.rs"]
-mod capture;
 
 mod bulk;
 mod captures;

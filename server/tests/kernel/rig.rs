@@ -21,8 +21,8 @@ use tokio_stream::{Stream, StreamExt, iter};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::common::watch::Watch;
 use crate::net::{Host, World};
-use crate::watch::Watch;
 
 /// What a test of ours drives: a server in its namespace, with the stack `wire` on the host's address.
 #[derive(Clone)]

@@ -11,8 +11,11 @@ pub(crate) mod table;
 pub(crate) mod traffic;
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::fd::AsFd;
 
 use serde_json::Value;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 /// Standard output, as text or as JSON.
 pub(crate) struct Output {
@@ -72,6 +75,17 @@ impl Output {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stdout.write_all(bytes)?;
         self.stdout.flush()
+    }
+}
+
+/// Waits until nobody reads standard output any more, which a program that has nothing to write would not notice: for ever
+/// where that is no pipe.
+pub(crate) async fn reader_gone() {
+    // Watched and never written to, so that it does not matter that it blocks.
+    let watched = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    match watched {
+        Ok(stdout) if stdout.ready(Interest::ERROR).await.is_ok() => {}
+        _ => std::future::pending().await,
     }
 }
 

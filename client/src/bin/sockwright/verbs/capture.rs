@@ -7,6 +7,7 @@ use tonic::Code;
 use super::{Context, next};
 use crate::args::capture::Capture;
 use crate::failure::Failure;
+use crate::render::reader_gone;
 
 /// Writes until the stream ends, `--timeout` is over or an interrupt comes: each is a proper end of the file.
 pub(super) async fn capture(cx: &mut Context, args: Capture) -> Result<(), Failure> {
@@ -15,10 +16,12 @@ pub(super) async fn capture(cx: &mut Context, args: Capture) -> Result<(), Failu
     let mut blocks = cx.client.networks.capture(request).await?.into_inner();
     let mut file = open(&path).await?;
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut reader_gone = std::pin::pin!(reader_gone());
     loop {
         let response = tokio::select! {
             response = next(&mut blocks, deadline) => response,
             _ = &mut interrupted => break,
+            () = &mut reader_gone, if path == STDOUT => return Err(Failure::ReaderGone),
         };
         let response = match response {
             Err(Failure::Call(error)) if error.code == Code::DeadlineExceeded && deadline.is_some() => break,
@@ -41,7 +44,7 @@ pub(super) async fn capture(cx: &mut Context, args: Capture) -> Result<(), Failu
 
 async fn open(path: &str) -> Result<Box<dyn AsyncWrite + Unpin>, Failure> {
     match path {
-        "-" => Ok(Box::new(tokio::io::stdout())),
+        STDOUT => Ok(Box::new(tokio::io::stdout())),
         path => {
             let file = tokio::fs::File::create(path).await.map_err(|error| failed(path, error))?;
             Ok(Box::new(file))
@@ -57,10 +60,12 @@ async fn write(file: &mut (dyn AsyncWrite + Unpin), octets: &[u8]) -> std::io::R
 /// Standard output that nobody reads any more ends a capture without a word.
 fn failed(path: &str, error: std::io::Error) -> Failure {
     match path {
-        "-" => error.into(),
+        STDOUT => error.into(),
         path => Failure::Other(format!("{path}: {error}")),
     }
 }
 
 /// How long an interrupt waits for packets to be written.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
+/// The name of standard output.
+const STDOUT: &str = "-";

@@ -8,12 +8,16 @@ use tonic::Code;
 use super::{Context, next};
 use crate::args::events::Watch;
 use crate::failure::Failure;
-use crate::render::{Output, event, json};
+use crate::render::{Output, event, json, reader_gone};
 
 /// Prints until the stream ends. `--timeout` says for how long to watch, so that its end is no failure.
 pub(super) async fn watch(cx: &mut Context, args: Watch) -> Result<(), Failure> {
     let deadline = cx.deadline();
-    match stream(cx, args, deadline).await {
+    let streamed = tokio::select! {
+        streamed = stream(cx, args, deadline) => streamed,
+        () = reader_gone() => Err(Failure::ReaderGone),
+    };
+    match streamed {
         Err(Failure::Call(error)) if error.code == Code::DeadlineExceeded && deadline.is_some() => Ok(()),
         result => result,
     }
