@@ -34,7 +34,7 @@ const (
 	Clock_CLOCK_VIRTUAL Clock = 1
 	// Time stands still until `AdvanceTime`.
 	Clock_CLOCK_MANUAL Clock = 2
-	// Time is real.
+	// Time passes by itself, as fast as everywhere, or at the speed that `SetClock` gave it.
 	Clock_CLOCK_REAL Clock = 3
 )
 
@@ -622,7 +622,9 @@ type Lab struct {
 	// The session that owns it, or empty.
 	Session string `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
 	// Its time.
-	TimeNs        uint64 `protobuf:"varint,7,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	TimeNs uint64 `protobuf:"varint,7,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	// Of a real clock, its speed: how many seconds pass in the lab while one passes outside. 0 with another clock.
+	Speed         float64 `protobuf:"fixed64,8,opt,name=speed,proto3" json:"speed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -702,6 +704,13 @@ func (x *Lab) GetSession() string {
 func (x *Lab) GetTimeNs() uint64 {
 	if x != nil {
 		return x.TimeNs
+	}
+	return 0
+}
+
+func (x *Lab) GetSpeed() float64 {
+	if x != nil {
+		return x.Speed
 	}
 	return 0
 }
@@ -2389,6 +2398,126 @@ func (x *SetImpairmentsResponse) GetAt() *Position {
 	return nil
 }
 
+// See `Networks.SetClock`.
+type SetClockRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lab.
+	Lab string `protobuf:"bytes,1,opt,name=lab,proto3" json:"lab,omitempty"`
+	// How time is to pass. It has to be given.
+	Clock Clock `protobuf:"varint,2,opt,name=clock,proto3,enum=sockwright.v1.Clock" json:"clock,omitempty"`
+	// Of a real clock, how many seconds are to pass in the lab while one passes outside, 0.0001 to 10,000. 0: 1. What is due
+	// happens at its own time on the lab's clock whatever the speed, and late where the machine cannot keep up.
+	Speed         float64 `protobuf:"fixed64,3,opt,name=speed,proto3" json:"speed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetClockRequest) Reset() {
+	*x = SetClockRequest{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetClockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetClockRequest) ProtoMessage() {}
+
+func (x *SetClockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetClockRequest.ProtoReflect.Descriptor instead.
+func (*SetClockRequest) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SetClockRequest) GetLab() string {
+	if x != nil {
+		return x.Lab
+	}
+	return ""
+}
+
+func (x *SetClockRequest) GetClock() Clock {
+	if x != nil {
+		return x.Clock
+	}
+	return Clock_CLOCK_UNSPECIFIED
+}
+
+func (x *SetClockRequest) GetSpeed() float64 {
+	if x != nil {
+		return x.Speed
+	}
+	return 0
+}
+
+// See `Networks.SetClock`.
+type SetClockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lab as it is now.
+	Lab *Lab `protobuf:"bytes,1,opt,name=lab,proto3" json:"lab,omitempty"`
+	// Where the call took effect.
+	At            *Position `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetClockResponse) Reset() {
+	*x = SetClockResponse{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetClockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetClockResponse) ProtoMessage() {}
+
+func (x *SetClockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetClockResponse.ProtoReflect.Descriptor instead.
+func (*SetClockResponse) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SetClockResponse) GetLab() *Lab {
+	if x != nil {
+		return x.Lab
+	}
+	return nil
+}
+
+func (x *SetClockResponse) GetAt() *Position {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // See `Networks.Capture`.
 type CaptureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2408,7 +2537,7 @@ type CaptureRequest struct {
 
 func (x *CaptureRequest) Reset() {
 	*x = CaptureRequest{}
-	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2549,7 @@ func (x *CaptureRequest) String() string {
 func (*CaptureRequest) ProtoMessage() {}
 
 func (x *CaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2562,7 @@ func (x *CaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureRequest.ProtoReflect.Descriptor instead.
 func (*CaptureRequest) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{28}
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CaptureRequest) GetLink() string {
@@ -2468,7 +2597,7 @@ type CaptureResponse struct {
 
 func (x *CaptureResponse) Reset() {
 	*x = CaptureResponse{}
-	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2609,7 @@ func (x *CaptureResponse) String() string {
 func (*CaptureResponse) ProtoMessage() {}
 
 func (x *CaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2622,7 @@ func (x *CaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureResponse.ProtoReflect.Descriptor instead.
 func (*CaptureResponse) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{29}
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CaptureResponse) GetPcapng() []byte {
@@ -2547,7 +2676,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05begin\x18\x01 \x01(\x01R\x05begin\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\x01R\x03end\x12\x17\n" +
 	"\x04loss\x18\x03 \x01(\x01H\x00R\x04loss\x88\x01\x01B\a\n" +
-	"\x05_loss\"\xd2\x01\n" +
+	"\x05_loss\"\xe8\x01\n" +
 	"\x03Lab\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06stacks\x18\x02 \x03(\tR\x06stacks\x12,\n" +
@@ -2555,7 +2684,8 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05clock\x18\x04 \x01(\x0e2\x14.sockwright.v1.ClockR\x05clock\x12\x12\n" +
 	"\x04seed\x18\x05 \x01(\x04R\x04seed\x12\x18\n" +
 	"\asession\x18\x06 \x01(\tR\asession\x12\x17\n" +
-	"\atime_ns\x18\a \x01(\x04R\x06timeNs\"b\n" +
+	"\atime_ns\x18\a \x01(\x04R\x06timeNs\x12\x14\n" +
+	"\x05speed\x18\b \x01(\x01R\x05speed\"b\n" +
 	"\x11CreateLabResponse\x12$\n" +
 	"\x03lab\x18\x01 \x01(\v2\x12.sockwright.v1.LabR\x03lab\x12'\n" +
 	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"&\n" +
@@ -2683,6 +2813,13 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\vimpairments\x18\x03 \x01(\v2\x1a.sockwright.v1.ImpairmentsR\vimpairments\"m\n" +
 	"\x16SetImpairmentsResponse\x12*\n" +
 	"\x04link\x18\x01 \x01(\v2\x16.sockwright.v1.LabLinkR\x04link\x12'\n" +
+	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"e\n" +
+	"\x0fSetClockRequest\x12\x10\n" +
+	"\x03lab\x18\x01 \x01(\tR\x03lab\x12*\n" +
+	"\x05clock\x18\x02 \x01(\x0e2\x14.sockwright.v1.ClockR\x05clock\x12\x14\n" +
+	"\x05speed\x18\x03 \x01(\x01R\x05speed\"a\n" +
+	"\x10SetClockResponse\x12$\n" +
+	"\x03lab\x18\x01 \x01(\v2\x12.sockwright.v1.LabR\x03lab\x12'\n" +
 	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"t\n" +
 	"\x0eCaptureRequest\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12-\n" +
@@ -2700,7 +2837,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMEDIUM_IP\x10\x01\x12\x13\n" +
-	"\x0fMEDIUM_ETHERNET\x10\x022\xd9\x05\n" +
+	"\x0fMEDIUM_ETHERNET\x10\x022\xa6\x06\n" +
 	"\bNetworks\x12N\n" +
 	"\tCreateLab\x12\x1f.sockwright.v1.CreateLabRequest\x1a .sockwright.v1.CreateLabResponse\x12N\n" +
 	"\tDeleteLab\x12\x1f.sockwright.v1.DeleteLabRequest\x1a .sockwright.v1.DeleteLabResponse\x12K\n" +
@@ -2710,7 +2847,8 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\n" +
 	"ListStacks\x12 .sockwright.v1.ListStacksRequest\x1a!.sockwright.v1.ListStacksResponse\x12T\n" +
 	"\vAdvanceTime\x12!.sockwright.v1.AdvanceTimeRequest\x1a\".sockwright.v1.AdvanceTimeResponse\x12]\n" +
-	"\x0eSetImpairments\x12$.sockwright.v1.SetImpairmentsRequest\x1a%.sockwright.v1.SetImpairmentsResponse\x12J\n" +
+	"\x0eSetImpairments\x12$.sockwright.v1.SetImpairmentsRequest\x1a%.sockwright.v1.SetImpairmentsResponse\x12K\n" +
+	"\bSetClock\x12\x1e.sockwright.v1.SetClockRequest\x1a\x1f.sockwright.v1.SetClockResponse\x12J\n" +
 	"\aCapture\x12\x1d.sockwright.v1.CaptureRequest\x1a\x1e.sockwright.v1.CaptureResponse0\x01B\xa4\x01\n" +
 	"\x11com.sockwright.v1B\rNetworksProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
 
@@ -2727,7 +2865,7 @@ func file_sockwright_v1_networks_proto_rawDescGZIP() []byte {
 }
 
 var file_sockwright_v1_networks_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sockwright_v1_networks_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_sockwright_v1_networks_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_sockwright_v1_networks_proto_goTypes = []any{
 	(Clock)(0),                     // 0: sockwright.v1.Clock
 	(Medium)(0),                    // 1: sockwright.v1.Medium
@@ -2759,14 +2897,16 @@ var file_sockwright_v1_networks_proto_goTypes = []any{
 	(*AdvanceTimeResponse)(nil),    // 27: sockwright.v1.AdvanceTimeResponse
 	(*SetImpairmentsRequest)(nil),  // 28: sockwright.v1.SetImpairmentsRequest
 	(*SetImpairmentsResponse)(nil), // 29: sockwright.v1.SetImpairmentsResponse
-	(*CaptureRequest)(nil),         // 30: sockwright.v1.CaptureRequest
-	(*CaptureResponse)(nil),        // 31: sockwright.v1.CaptureResponse
-	nil,                            // 32: sockwright.v1.Stack.LimitsHitEntry
-	nil,                            // 33: sockwright.v1.Stack.DropsEntry
-	nil,                            // 34: sockwright.v1.Stack.FramesLostEntry
-	(*durationpb.Duration)(nil),    // 35: google.protobuf.Duration
-	(*Position)(nil),               // 36: sockwright.v1.Position
-	(*Filter)(nil),                 // 37: sockwright.v1.Filter
+	(*SetClockRequest)(nil),        // 30: sockwright.v1.SetClockRequest
+	(*SetClockResponse)(nil),       // 31: sockwright.v1.SetClockResponse
+	(*CaptureRequest)(nil),         // 32: sockwright.v1.CaptureRequest
+	(*CaptureResponse)(nil),        // 33: sockwright.v1.CaptureResponse
+	nil,                            // 34: sockwright.v1.Stack.LimitsHitEntry
+	nil,                            // 35: sockwright.v1.Stack.DropsEntry
+	nil,                            // 36: sockwright.v1.Stack.FramesLostEntry
+	(*durationpb.Duration)(nil),    // 37: google.protobuf.Duration
+	(*Position)(nil),               // 38: sockwright.v1.Position
+	(*Filter)(nil),                 // 39: sockwright.v1.Filter
 }
 var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	3,  // 0: sockwright.v1.CreateLabRequest.stacks:type_name -> sockwright.v1.LabStack
@@ -2775,63 +2915,68 @@ var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	18, // 3: sockwright.v1.LabStack.routes:type_name -> sockwright.v1.Route
 	5,  // 4: sockwright.v1.LabLink.impairments:type_name -> sockwright.v1.Impairments
 	1,  // 5: sockwright.v1.LabLink.medium:type_name -> sockwright.v1.Medium
-	35, // 6: sockwright.v1.Impairments.delay:type_name -> google.protobuf.Duration
-	35, // 7: sockwright.v1.Impairments.jitter:type_name -> google.protobuf.Duration
-	35, // 8: sockwright.v1.Impairments.reorder_by:type_name -> google.protobuf.Duration
+	37, // 6: sockwright.v1.Impairments.delay:type_name -> google.protobuf.Duration
+	37, // 7: sockwright.v1.Impairments.jitter:type_name -> google.protobuf.Duration
+	37, // 8: sockwright.v1.Impairments.reorder_by:type_name -> google.protobuf.Duration
 	6,  // 9: sockwright.v1.Impairments.bursts:type_name -> sockwright.v1.Bursts
 	4,  // 10: sockwright.v1.Lab.links:type_name -> sockwright.v1.LabLink
 	0,  // 11: sockwright.v1.Lab.clock:type_name -> sockwright.v1.Clock
 	7,  // 12: sockwright.v1.CreateLabResponse.lab:type_name -> sockwright.v1.Lab
-	36, // 13: sockwright.v1.CreateLabResponse.at:type_name -> sockwright.v1.Position
-	36, // 14: sockwright.v1.DeleteLabResponse.at:type_name -> sockwright.v1.Position
+	38, // 13: sockwright.v1.CreateLabResponse.at:type_name -> sockwright.v1.Position
+	38, // 14: sockwright.v1.DeleteLabResponse.at:type_name -> sockwright.v1.Position
 	7,  // 15: sockwright.v1.ListLabsResponse.labs:type_name -> sockwright.v1.Lab
-	36, // 16: sockwright.v1.ListLabsResponse.at:type_name -> sockwright.v1.Position
+	38, // 16: sockwright.v1.ListLabsResponse.at:type_name -> sockwright.v1.Position
 	14, // 17: sockwright.v1.AttachRequest.raw_ip:type_name -> sockwright.v1.RawIp
 	15, // 18: sockwright.v1.AttachRequest.af_packet:type_name -> sockwright.v1.AfPacket
 	16, // 19: sockwright.v1.AttachRequest.tun:type_name -> sockwright.v1.Tun
 	17, // 20: sockwright.v1.AttachRequest.tap:type_name -> sockwright.v1.Tap
-	35, // 21: sockwright.v1.AttachRequest.busy_poll:type_name -> google.protobuf.Duration
+	37, // 21: sockwright.v1.AttachRequest.busy_poll:type_name -> google.protobuf.Duration
 	18, // 22: sockwright.v1.AfPacket.routes:type_name -> sockwright.v1.Route
 	18, // 23: sockwright.v1.Tap.routes:type_name -> sockwright.v1.Route
-	32, // 24: sockwright.v1.Stack.limits_hit:type_name -> sockwright.v1.Stack.LimitsHitEntry
-	33, // 25: sockwright.v1.Stack.drops:type_name -> sockwright.v1.Stack.DropsEntry
+	34, // 24: sockwright.v1.Stack.limits_hit:type_name -> sockwright.v1.Stack.LimitsHitEntry
+	35, // 25: sockwright.v1.Stack.drops:type_name -> sockwright.v1.Stack.DropsEntry
 	20, // 26: sockwright.v1.Stack.counters:type_name -> sockwright.v1.StackCounters
 	18, // 27: sockwright.v1.Stack.routes:type_name -> sockwright.v1.Route
-	34, // 28: sockwright.v1.Stack.frames_lost:type_name -> sockwright.v1.Stack.FramesLostEntry
+	36, // 28: sockwright.v1.Stack.frames_lost:type_name -> sockwright.v1.Stack.FramesLostEntry
 	19, // 29: sockwright.v1.AttachResponse.stack:type_name -> sockwright.v1.Stack
-	36, // 30: sockwright.v1.AttachResponse.at:type_name -> sockwright.v1.Position
-	36, // 31: sockwright.v1.DetachResponse.at:type_name -> sockwright.v1.Position
+	38, // 30: sockwright.v1.AttachResponse.at:type_name -> sockwright.v1.Position
+	38, // 31: sockwright.v1.DetachResponse.at:type_name -> sockwright.v1.Position
 	19, // 32: sockwright.v1.ListStacksResponse.stacks:type_name -> sockwright.v1.Stack
-	36, // 33: sockwright.v1.ListStacksResponse.at:type_name -> sockwright.v1.Position
-	35, // 34: sockwright.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
-	36, // 35: sockwright.v1.AdvanceTimeResponse.at:type_name -> sockwright.v1.Position
+	38, // 33: sockwright.v1.ListStacksResponse.at:type_name -> sockwright.v1.Position
+	37, // 34: sockwright.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
+	38, // 35: sockwright.v1.AdvanceTimeResponse.at:type_name -> sockwright.v1.Position
 	5,  // 36: sockwright.v1.SetImpairmentsRequest.impairments:type_name -> sockwright.v1.Impairments
 	4,  // 37: sockwright.v1.SetImpairmentsResponse.link:type_name -> sockwright.v1.LabLink
-	36, // 38: sockwright.v1.SetImpairmentsResponse.at:type_name -> sockwright.v1.Position
-	37, // 39: sockwright.v1.CaptureRequest.filter:type_name -> sockwright.v1.Filter
-	2,  // 40: sockwright.v1.Networks.CreateLab:input_type -> sockwright.v1.CreateLabRequest
-	9,  // 41: sockwright.v1.Networks.DeleteLab:input_type -> sockwright.v1.DeleteLabRequest
-	11, // 42: sockwright.v1.Networks.ListLabs:input_type -> sockwright.v1.ListLabsRequest
-	13, // 43: sockwright.v1.Networks.Attach:input_type -> sockwright.v1.AttachRequest
-	22, // 44: sockwright.v1.Networks.Detach:input_type -> sockwright.v1.DetachRequest
-	24, // 45: sockwright.v1.Networks.ListStacks:input_type -> sockwright.v1.ListStacksRequest
-	26, // 46: sockwright.v1.Networks.AdvanceTime:input_type -> sockwright.v1.AdvanceTimeRequest
-	28, // 47: sockwright.v1.Networks.SetImpairments:input_type -> sockwright.v1.SetImpairmentsRequest
-	30, // 48: sockwright.v1.Networks.Capture:input_type -> sockwright.v1.CaptureRequest
-	8,  // 49: sockwright.v1.Networks.CreateLab:output_type -> sockwright.v1.CreateLabResponse
-	10, // 50: sockwright.v1.Networks.DeleteLab:output_type -> sockwright.v1.DeleteLabResponse
-	12, // 51: sockwright.v1.Networks.ListLabs:output_type -> sockwright.v1.ListLabsResponse
-	21, // 52: sockwright.v1.Networks.Attach:output_type -> sockwright.v1.AttachResponse
-	23, // 53: sockwright.v1.Networks.Detach:output_type -> sockwright.v1.DetachResponse
-	25, // 54: sockwright.v1.Networks.ListStacks:output_type -> sockwright.v1.ListStacksResponse
-	27, // 55: sockwright.v1.Networks.AdvanceTime:output_type -> sockwright.v1.AdvanceTimeResponse
-	29, // 56: sockwright.v1.Networks.SetImpairments:output_type -> sockwright.v1.SetImpairmentsResponse
-	31, // 57: sockwright.v1.Networks.Capture:output_type -> sockwright.v1.CaptureResponse
-	49, // [49:58] is the sub-list for method output_type
-	40, // [40:49] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	38, // 38: sockwright.v1.SetImpairmentsResponse.at:type_name -> sockwright.v1.Position
+	0,  // 39: sockwright.v1.SetClockRequest.clock:type_name -> sockwright.v1.Clock
+	7,  // 40: sockwright.v1.SetClockResponse.lab:type_name -> sockwright.v1.Lab
+	38, // 41: sockwright.v1.SetClockResponse.at:type_name -> sockwright.v1.Position
+	39, // 42: sockwright.v1.CaptureRequest.filter:type_name -> sockwright.v1.Filter
+	2,  // 43: sockwright.v1.Networks.CreateLab:input_type -> sockwright.v1.CreateLabRequest
+	9,  // 44: sockwright.v1.Networks.DeleteLab:input_type -> sockwright.v1.DeleteLabRequest
+	11, // 45: sockwright.v1.Networks.ListLabs:input_type -> sockwright.v1.ListLabsRequest
+	13, // 46: sockwright.v1.Networks.Attach:input_type -> sockwright.v1.AttachRequest
+	22, // 47: sockwright.v1.Networks.Detach:input_type -> sockwright.v1.DetachRequest
+	24, // 48: sockwright.v1.Networks.ListStacks:input_type -> sockwright.v1.ListStacksRequest
+	26, // 49: sockwright.v1.Networks.AdvanceTime:input_type -> sockwright.v1.AdvanceTimeRequest
+	28, // 50: sockwright.v1.Networks.SetImpairments:input_type -> sockwright.v1.SetImpairmentsRequest
+	30, // 51: sockwright.v1.Networks.SetClock:input_type -> sockwright.v1.SetClockRequest
+	32, // 52: sockwright.v1.Networks.Capture:input_type -> sockwright.v1.CaptureRequest
+	8,  // 53: sockwright.v1.Networks.CreateLab:output_type -> sockwright.v1.CreateLabResponse
+	10, // 54: sockwright.v1.Networks.DeleteLab:output_type -> sockwright.v1.DeleteLabResponse
+	12, // 55: sockwright.v1.Networks.ListLabs:output_type -> sockwright.v1.ListLabsResponse
+	21, // 56: sockwright.v1.Networks.Attach:output_type -> sockwright.v1.AttachResponse
+	23, // 57: sockwright.v1.Networks.Detach:output_type -> sockwright.v1.DetachResponse
+	25, // 58: sockwright.v1.Networks.ListStacks:output_type -> sockwright.v1.ListStacksResponse
+	27, // 59: sockwright.v1.Networks.AdvanceTime:output_type -> sockwright.v1.AdvanceTimeResponse
+	29, // 60: sockwright.v1.Networks.SetImpairments:output_type -> sockwright.v1.SetImpairmentsResponse
+	31, // 61: sockwright.v1.Networks.SetClock:output_type -> sockwright.v1.SetClockResponse
+	33, // 62: sockwright.v1.Networks.Capture:output_type -> sockwright.v1.CaptureResponse
+	53, // [53:63] is the sub-list for method output_type
+	43, // [43:53] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_sockwright_v1_networks_proto_init() }
@@ -2859,7 +3004,7 @@ func file_sockwright_v1_networks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sockwright_v1_networks_proto_rawDesc), len(file_sockwright_v1_networks_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

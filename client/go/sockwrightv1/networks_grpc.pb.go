@@ -27,6 +27,7 @@ const (
 	Networks_ListStacks_FullMethodName     = "/sockwright.v1.Networks/ListStacks"
 	Networks_AdvanceTime_FullMethodName    = "/sockwright.v1.Networks/AdvanceTime"
 	Networks_SetImpairments_FullMethodName = "/sockwright.v1.Networks/SetImpairments"
+	Networks_SetClock_FullMethodName       = "/sockwright.v1.Networks/SetClock"
 	Networks_Capture_FullMethodName        = "/sockwright.v1.Networks/Capture"
 )
 
@@ -67,6 +68,12 @@ type NetworksClient interface {
 	//
 	// Errors: NOT_FOUND (no such lab or link), INVALID_ARGUMENT (a value out of its range; the message names the field).
 	SetImpairments(ctx context.Context, in *SetImpairmentsRequest, opts ...grpc.CallOption) (*SetImpairmentsResponse, error)
+	// Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+	// change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+	// FAILED_PRECONDITION.
+	//
+	// Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+	SetClock(ctx context.Context, in *SetClockRequest, opts ...grpc.CallOption) (*SetClockResponse, error)
 	// Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
 	// `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
 	//
@@ -170,6 +177,16 @@ func (c *networksClient) SetImpairments(ctx context.Context, in *SetImpairmentsR
 	return out, nil
 }
 
+func (c *networksClient) SetClock(ctx context.Context, in *SetClockRequest, opts ...grpc.CallOption) (*SetClockResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetClockResponse)
+	err := c.cc.Invoke(ctx, Networks_SetClock_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *networksClient) Capture(ctx context.Context, in *CaptureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CaptureResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Networks_ServiceDesc.Streams[0], Networks_Capture_FullMethodName, cOpts...)
@@ -226,6 +243,12 @@ type NetworksServer interface {
 	//
 	// Errors: NOT_FOUND (no such lab or link), INVALID_ARGUMENT (a value out of its range; the message names the field).
 	SetImpairments(context.Context, *SetImpairmentsRequest) (*SetImpairmentsResponse, error)
+	// Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+	// change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+	// FAILED_PRECONDITION.
+	//
+	// Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+	SetClock(context.Context, *SetClockRequest) (*SetClockResponse, error)
 	// Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
 	// `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
 	//
@@ -272,6 +295,9 @@ func (UnimplementedNetworksServer) AdvanceTime(context.Context, *AdvanceTimeRequ
 }
 func (UnimplementedNetworksServer) SetImpairments(context.Context, *SetImpairmentsRequest) (*SetImpairmentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetImpairments not implemented")
+}
+func (UnimplementedNetworksServer) SetClock(context.Context, *SetClockRequest) (*SetClockResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetClock not implemented")
 }
 func (UnimplementedNetworksServer) Capture(*CaptureRequest, grpc.ServerStreamingServer[CaptureResponse]) error {
 	return status.Error(codes.Unimplemented, "method Capture not implemented")
@@ -441,6 +467,24 @@ func _Networks_SetImpairments_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Networks_SetClock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetClockRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NetworksServer).SetClock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Networks_SetClock_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NetworksServer).SetClock(ctx, req.(*SetClockRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Networks_Capture_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(CaptureRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -490,6 +534,10 @@ var Networks_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetImpairments",
 			Handler:    _Networks_SetImpairments_Handler,
+		},
+		{
+			MethodName: "SetClock",
+			Handler:    _Networks_SetClock_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
