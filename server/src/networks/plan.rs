@@ -30,6 +30,8 @@ pub(crate) struct LabPlan {
     pub(crate) clock: Clock,
     /// Of everything that is random.
     pub(crate) seed: u64,
+    /// Octets of the recent past that it keeps.
+    pub(super) record_bytes: u64,
     stacks: Vec<StackPlan>,
     links: Vec<LinkPlan>,
 }
@@ -93,7 +95,8 @@ impl LabPlan {
             links.push(LinkPlan::joining_all(stacks.len()));
         }
         let clock = clock::parse(request.clock)?.unwrap_or(Clock::Virtual);
-        Ok(LabPlan { name: request.name.clone(), clock, seed: request.seed, stacks, links })
+        let (name, seed, record_bytes) = (request.name.clone(), request.seed, request.record_bytes);
+        Ok(LabPlan { name, clock, seed, record_bytes, stacks, links })
     }
 
     /// The world, and its stacks with their names in the lab.

@@ -20,6 +20,7 @@ use super::command::{
 use super::receipt::Given;
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
+use crate::capture::Room;
 
 /// Reaches an engine's thread. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -125,6 +126,17 @@ impl ThreadHandle {
     /// Changes what a link does to frames from now on. They are valid; `false` where there is no such link.
     pub(crate) async fn impair(&self, link: LinkIndex, impairments: Impairments) -> Result<At<bool>, Gone> {
         self.ask(|answer| Command::Impair { link, impairments: Box::new(impairments), answer }).await
+    }
+
+    /// Keeps so much of the recent past from now on, or nothing.
+    pub(crate) async fn record(&self, room: Option<Room>) -> Result<Position, Gone> {
+        self.ask(|answer| Command::Record { room, answer }).await.map(|recorded| recorded.at)
+    }
+
+    /// The same, before any call that is made from now on.
+    pub(crate) fn record_first(&self, room: Room) {
+        let (answer, _) = oneshot::channel();
+        self.urgent.send(Command::Record { room: Some(room), answer });
     }
 
     /// Treats the sockets of a session, and says how many there were.

@@ -200,6 +200,7 @@ mod tests {
             clock: Clock::Virtual.into(),
             seed: 1,
             time_ns: 60_000_000_000,
+            record_bytes: 0,
             session: String::new(),
             speed: 0.0,
         };
