@@ -15,7 +15,7 @@ use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
 use crate::stack::attached::ONLY;
-use crate::stack::lab::Clock;
+use crate::stack::clock::Clock;
 use crate::stack::{Name, StackHandle, ThreadHandle};
 
 /// A lab.
@@ -106,6 +106,13 @@ impl Registry {
         let link = self.labs.get_mut(lab)?.links.get_mut(link.0 as usize)?;
         link.impairments = shown;
         Some(link.clone())
+    }
+
+    /// Notes how time passes in a lab now.
+    pub(super) fn note_clock(&mut self, lab: &str, clock: Clock) {
+        if let Some(lab) = self.labs.get_mut(lab) {
+            lab.clock = clock;
+        }
     }
 
     pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {
