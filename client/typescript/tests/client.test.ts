@@ -234,7 +234,10 @@ test("a watch outlives its server", async () => {
   }
   expect(gap).toBe(GapReason.OTHER_EPOCH);
   await second?.stop();
-  expect((await thrown(client.lab(["a"]))).code).toBe("UNAVAILABLE");
+});
+
+test("nobody there is said", async () => {
+  expect((await thrown(connect("127.0.0.1:1").lab(["a"]))).code).toBe("UNAVAILABLE");
 });
 
 test("a filter that makes no sense says so", async () => {
