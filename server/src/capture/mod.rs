@@ -36,7 +36,26 @@ pub(crate) struct Captures {
     octets: usize,
     /// How often the list has changed.
     changes: AtomicU64,
+    counted: Arc<Counted>,
     inner: Mutex<Inner>,
+}
+
+/// Packets of all captures, those that are over included.
+#[derive(Debug, Default)]
+struct Counted {
+    wanted: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// The captures at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CaptureFigures {
+    /// Those that run.
+    pub(crate) running: usize,
+    /// Packets that captures wanted so far.
+    pub(crate) packets: u64,
+    /// Those of them that they missed, for their reader was slow.
+    pub(crate) missed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +72,19 @@ pub(crate) struct Capture {
     /// Stacks without which it has nothing to show; none: whatever stacks there are.
     stacks: Mutex<Option<Vec<Arc<str>>>>,
     queue: Queue,
+    counted: Arc<Counted>,
 }
 
 impl Captures {
     /// None yet.
     pub(crate) fn new(at_most: usize, octets: usize) -> Arc<Self> {
-        Arc::new(Captures { at_most, octets, changes: AtomicU64::new(0), inner: Mutex::default() })
+        Arc::new(Captures {
+            at_most,
+            octets,
+            changes: AtomicU64::new(0),
+            counted: Arc::default(),
+            inner: Mutex::default(),
+        })
     }
 
     /// Begins a capture, which ends as the stream is dropped, or with the last of `stacks`, where they are named.
@@ -82,7 +108,12 @@ impl Captures {
         });
         let key = inner.next_key;
         inner.next_key += 1;
-        let capture = Arc::new(Capture { selection, stacks: Mutex::new(stacks), queue });
+        let capture = Arc::new(Capture {
+            selection,
+            stacks: Mutex::new(stacks),
+            queue,
+            counted: Arc::clone(&self.counted),
+        });
         let stream = CaptureStream::new(Arc::clone(self), key, Arc::clone(&capture))?;
         inner.running.insert(key, capture);
         self.changes.fetch_add(1, Ordering::Release);
@@ -97,6 +128,13 @@ impl Captures {
     /// The captures that run, the oldest first.
     pub(crate) fn running(&self) -> Vec<Arc<Capture>> {
         self.lock().running.values().cloned().collect()
+    }
+
+    /// How many there are, and what they got.
+    pub(crate) fn figures(&self) -> CaptureFigures {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        let Counted { wanted, missed } = &*self.counted;
+        CaptureFigures { running: self.lock().running.len(), packets: count(wanted), missed: count(missed) }
     }
 
     /// A stack is gone, with all that it had to tell.
@@ -132,7 +170,10 @@ impl Capture {
 
     /// Gives it a record that it wants. Waits for nobody.
     pub(crate) fn push(&self, record: &Arc<Record>) {
-        self.queue.push(record);
+        self.counted.wanted.fetch_add(1, Ordering::Relaxed);
+        if !self.queue.push(record) {
+            self.counted.missed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn stack_gone(&self, stack: &str) {

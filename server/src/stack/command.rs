@@ -17,6 +17,7 @@ use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 use super::receipt::{Given, Turn};
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
+use crate::metrics::Counted;
 
 /// A message to an engine's thread.
 #[derive(Debug)]
@@ -62,6 +63,11 @@ pub(crate) enum Command {
     Describe {
         /// To whom.
         answer: oneshot::Sender<At<Description>>,
+    },
+    /// Tell what was counted.
+    Count {
+        /// To whom.
+        answer: oneshot::Sender<Counted>,
     },
     /// Move the clock.
     Advance {
