@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["tests/**/*.test.ts"],
+    // `npm run pictures` takes those of docs/ with the same means.
+    include: process.env.PICTURES ? ["tests/pictures.ts"] : ["tests/**/*.test.ts"],
     fileParallelism: false,
     // Deadlines of what waits for an event: long enough for a machine that does something else as well.
     testTimeout: 180_000,

@@ -1,13 +1,9 @@
 // axe-core looks at every view, light and dark, wide and narrow: nothing serious may be wrong.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Driver, launch, open, Server } from "./world";
+import { Driver, launch, open, Server, seriousComplaints } from "./world";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const VIEWS = ["connections", "connections/2", "labs", "events?kinds=states,segments"];
 
 let browser: Browser;
@@ -39,12 +35,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
       });
       await page.getByText("live", { exact: true }).waitFor();
       await page.locator("[role=row], fieldset, figure, svg").first().waitFor();
-      await page.addScriptTag({ content: AXE });
-      const results = await page.evaluate<AxeResults>("axe.run()");
-      const serious = results.violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-      expect(
-        serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`),
-      ).toEqual([]);
+      expect(await seriousComplaints(page)).toEqual([]);
       // Nothing is wider than the page: nobody has to scroll aside to read.
       const wider = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

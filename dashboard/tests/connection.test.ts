@@ -2,11 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Driver, launch, open, Server } from "./world";
+import { Driver, launch, open, Server, seriousComplaints } from "./world";
 
-const AXE = resolve(import.meta.dirname, "../node_modules/axe-core/axe.min.js");
 const DEMO = resolve(import.meta.dirname, "../../server/tests/snapshots/demo.txt");
 
 let browser: Browser;
@@ -25,15 +24,6 @@ function pictured(): string[] {
 }
 
 const FLAGS: Record<string, string> = { S: "SYN", "S.": "SYN, ACK", ".": "ACK", "P.": "PSH, ACK", "F.": "FIN, ACK" };
-
-async function seriousComplaints(page: Page): Promise<string[]> {
-  await page.addScriptTag({ path: AXE });
-  return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof import("axe-core") }).axe.run();
-    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
-  });
-}
 
 describe("beside the demo", () => {
   it("the page begins with the ladder of the demo: each segment in order, with its flags", async () => {

@@ -7,12 +7,14 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { Clock } from "../src/gen/sockwright/v1/networks_pb";
 import { clients } from "../src/lib/client";
 
 const BINARY = process.env.SOCKWRIGHTD ?? resolve(import.meta.dirname, "../../target/debug/sockwrightd");
+const AXE = resolve(import.meta.dirname, "../node_modules/axe-core/axe.min.js");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A server process. */
@@ -122,6 +124,14 @@ export function worldOfEach(): World {
     },
     open: (place = "") => open(browser, `${server.url}/${place}`),
   };
+}
+
+/** What axe-core finds serious or critical. The page has to be opened with `bypassCSP`: its policy knows no script of tests. */
+export async function seriousComplaints(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  const { violations } = await page.evaluate<AxeResults>("axe.run()");
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
 }
 
 /** The services of a server, and what tests make with them. */

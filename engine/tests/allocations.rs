@@ -1,4 +1,5 @@
-//! What is allocated on the steady path of a transfer, and of exchanges in turn: counted at the allocator, so that no table and no buffer is left out.
+//! What is allocated on the steady path of a transfer, and of exchanges in turn: counted at the allocator, so that no
+//! table and no buffer is left out.
 //!
 //! One test, since everything else that this process does at the same time would be counted too.
 

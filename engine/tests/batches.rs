@@ -116,6 +116,15 @@ fn what_a_driver_does_at_once_acknowledges_the_fin() {
     s.expect(&[". 2:2(0) ack 102 win 65434"]);
 }
 
+#[test]
+fn nothing_waits_behind_what_is_no_segment_of_a_connection() {
+    let mut s = open();
+    assert!(gather(&mut s, "P. 1:101(100) ack 1 win 60000"));
+    let now = s.host.now;
+    assert!(!s.host.engine.handle_frame_of_batch(now, LinkId(0), ChecksumPolicy::Verify, &[0x45]));
+    s.host.drain();
+}
+
 proptest! {
     /// However frames are gathered and whichever are lost, the stream arrives whole.
     #[test]

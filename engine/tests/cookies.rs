@@ -4,7 +4,7 @@ mod common;
 
 use common::script::{Script, modern, plain};
 use common::{Host, Pair};
-use sockwright_engine::event::Interest;
+use sockwright_engine::event::{Event, EventKind, Interest};
 use sockwright_engine::host::Config;
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::{OptionsPatch, SynCookies};
@@ -25,6 +25,9 @@ fn a_handshake_in_a_cookie_leaves_nothing_until_it_ends_and_then_a_connection() 
     let mut s = Script::listening(always(OptionsPatch::default()));
     s.exchange("S 0:0(0) win 5000 <mss 1400>", &["S. 0:0(0) ack 1 win 65535 <mss 1460>"]);
     assert_eq!(s.host.engine.sockets(), [s.socket], "nothing but the listener");
+    let sent = |event: &&Event| matches!(event.kind, EventKind::SegmentSent(_));
+    let by: Vec<_> = s.host.events.iter().filter(sent).map(|event| event.socket).collect();
+    assert_eq!(by, [Some(s.socket)], "the listener answers for it");
     assert_eq!(s.host.engine.poll_timeout(), None);
     s.advance(3000);
     s.exchange("P. 1:11(10) ack 1 win 6000", &[]);

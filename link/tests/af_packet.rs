@@ -208,6 +208,10 @@ fn an_interface_that_changes_goes_down_and_is_removed_is_seen_to() {
     near.ip("link set wire down");
     assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
     assert!(matches!(link.send(&[2; 60], None), Err(SendError::Io(_))));
+    near.ip("link set wire name other");
+    assert_eq!(link.status(), None, "under its name there is none");
+    near.ip("link set other name wire");
+    assert_eq!(link.status(), Some(Status { running: false, mtu: 1400 }));
     near.ip("link set wire up");
     // The peer's end goes down: there is no carrier.
     wait_for_carrier(&link);

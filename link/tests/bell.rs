@@ -15,9 +15,15 @@ fn a_bell_rings_for_what_becomes_of_an_interface() {
     bell.register(poll.registry(), Token(0)).expect("registered");
     let mut events = Events::with_capacity(4);
     let remake = format!("link add wire index 77 type veth peer name wire netns {}", far.namespace);
-    for change in
-        ["link set wire mtu 1400", "link set wire down", "link set wire up", "link delete wire", &remake]
-    {
+    for change in [
+        "link set wire mtu 1400",
+        "link set wire down",
+        "link set wire name other",
+        "link set other name wire",
+        "link set wire up",
+        "link delete wire",
+        &remake,
+    ] {
         // What the carrier does comes a moment later, and is of the change before.
         while bell.rang() {}
         near.ip(change);

@@ -29,6 +29,8 @@ struct Two {
     sent: Vec<u32>,
     received: Vec<u32>,
     frames: Vec<Vec<u8>>,
+    /// The most octets of data that B received in one step.
+    most: usize,
 }
 
 impl Two {
@@ -58,8 +60,8 @@ impl Two {
         assert_eq!(link, Ok(LINK));
         world.tell_frames(frames_told);
         let family = if v6 { Family::V6 } else { Family::V4 };
-        let mut two =
-            Two { world, ends: [SocketId(0); 2], sent: Vec::new(), received: Vec::new(), frames: Vec::new() };
+        let (ends, sent, received, frames) = ([SocketId(0); 2], Vec::new(), Vec::new(), Vec::new());
+        let mut two = Two { world, ends, sent, received, frames, most: 0 };
         let remote = SocketAddr::new(address(2), 80);
         let [client, listener] = [A, B].map(|stack| two.create(stack, family));
         two.call(B, Request::Bind { socket: listener, local: remote });
@@ -91,7 +93,7 @@ impl Two {
     }
 
     fn step(&mut self) -> bool {
-        let stepped = self.world.step();
+        let (stepped, before) = (self.world.step(), self.received.len());
         while let Some(output) = self.world.poll_output() {
             match output {
                 Output::Event { stack: A, event } => {
@@ -108,6 +110,8 @@ impl Two {
                 _ => {}
             }
         }
+        let octets: u32 = self.received[before..].iter().sum();
+        self.most = self.most.max(octets as usize);
         stepped
     }
 
@@ -150,6 +154,11 @@ fn a_step_takes_in_what_came_together_within_a_bound() {
         |engine: &mut Engine, now| engine.recv_with(now, theirs, 1000, |piece| received += piece.len());
     two.world.input(B, take).unwrap().unwrap();
     assert_eq!(received, 200);
+
+    let mut two = Two::connected(false, false, true);
+    two.transfer();
+    let bound = 64 << 10;
+    assert!((bound - 3000..bound + 1500).contains(&two.most), "{} octets in a step", two.most);
 }
 
 #[test]
@@ -185,6 +194,15 @@ fn where_frames_are_watched_each_is_a_right_segment() {
         }
         assert_eq!(octets, OCTETS, "all in segments with right checksums");
     }
+}
+
+#[test]
+fn with_an_outsider_on_the_link_each_frame_is_a_right_segment() {
+    let mut two = Two::connected(false, false, false);
+    let outsider = two.world.add_outsider();
+    two.world.join(LINK, outsider, vec![(IpAddr::from([10, 0, 0, 9]), 24)]).unwrap();
+    two.transfer();
+    assert_eq!(two.received.iter().max(), Some(&FULL[0]));
 }
 
 #[test]

@@ -149,8 +149,14 @@ mod tests {
         ports.hold(TCP, at([0; 4], 80), SocketId(1), Hold::Bound { reuse: false, listening: false });
         assert!(ports.conflicts(TCP, at([10, 0, 0, 1], 80), false));
         assert!(!ports.conflicts(TCP, at([10, 0, 0, 1], 81), false));
+        assert!(!ports.conflicts(TCP, at([10, 0, 0, 1], 79), false));
         assert!(!ports.conflicts(PortKind::Udp, at([10, 0, 0, 1], 80), false));
         assert!(!ports.conflicts(TCP, "[::1]:80".parse().unwrap(), false));
+        for (kind, other, port) in [(TCP, PortKind::Udp, 90), (PortKind::Udp, TCP, 91)] {
+            let local = at([10, 0, 0, 1], port);
+            ports.hold(kind, local, SocketId(2), Hold::Bound { reuse: false, listening: false });
+            assert!(!ports.conflicts(other, local, false), "{other:?} is free where {kind:?} is not");
+        }
     }
 
     #[test]

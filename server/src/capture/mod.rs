@@ -4,25 +4,30 @@
 //! engine threads -- records --> queue of each capture that wants it -- blocks --> its reader
 //! ```
 //!
-//! Owns: which captures there are ([`Captures`]), what each wants ([`Selection`]), and what waits for its reader. How a frame
+//! Owns: which captures there are ([`Captures`]), what each wants ([`Selection`]), what waits for its reader, and what a thread
+//! keeps of its recent past ([`Recent`]), where it is asked to. How a frame
 //! and the events that belong to it become one [`Record`] is the business of [`tap`](crate::stack), on the engine threads,
 //! which read the list again only when it has changed. Never touches an engine.
 
 mod pcapng;
 mod queue;
+mod recent;
 mod record;
 mod select;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockwright_engine::host::Errno;
+use sockwright_engine::time::Instant;
 use tonic::Status;
 
+use crate::config::Limits;
 use crate::error::status_saying;
 use queue::{End, Queue};
+pub(crate) use recent::{Recent, Room};
 pub(crate) use record::{Direction, Fault, Interface, Known, Record};
 pub(crate) use select::{Ends, LabLink, Owner, Selection, tcp_data};
 pub(crate) use stream::CaptureStream;
@@ -36,6 +41,8 @@ pub(crate) struct Captures {
     octets: usize,
     /// How often the list has changed.
     changes: AtomicU64,
+    /// Octets that are left for the recent past of all threads.
+    room: Arc<AtomicUsize>,
     counted: Arc<Counted>,
     inner: Mutex<Inner>,
 }
@@ -77,13 +84,22 @@ pub(crate) struct Capture {
 
 impl Captures {
     /// None yet.
-    pub(crate) fn new(at_most: usize, octets: usize) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Captures {
-            at_most,
-            octets,
+            at_most: limits.captures,
+            octets: limits.capture_bytes,
             changes: AtomicU64::new(0),
             counted: Arc::default(),
+            room: Arc::new(AtomicUsize::new(limits.record_bytes)),
             inner: Mutex::default(),
+        })
+    }
+
+    /// Room for so much of the recent past of a thread.
+    pub(crate) fn room(&self, octets: u64) -> Result<Room, Status> {
+        Room::of(&self.room, octets).map_err(|left| {
+            let message = format!("{octets} octets of recent packets are more than the {left} that are left");
+            status_saying(Errno::ENOBUFS, message, None)
         })
     }
 
@@ -173,6 +189,13 @@ impl Capture {
         self.counted.wanted.fetch_add(1, Ordering::Relaxed);
         if !self.queue.push(record) {
             self.counted.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives it what it wants of the recent past of a thread whose clock says `now`. What passes there comes behind it.
+    pub(crate) fn recall(&self, recent: &Recent, now: Instant) {
+        if let Some(since) = self.selection.since() {
+            self.queue.push_past(recent.wanted(&self.selection, since.on_clock(now)));
         }
     }
 

@@ -1,7 +1,8 @@
 //! What waits for the reader of one capture: never more than so many octets.
 //!
 //! Engine threads put records in and wait for nobody. Where there is no room, records are counted in place of being kept,
-//! until the reader has made room for a while to come: what it missed is told where it was missed.
+//! until the reader has made room for a while to come: what it missed is told where it was missed. Of the recent past a thread
+//! gives what it kept, all at once: that is bounded where it is kept.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,17 @@ struct Inner {
 pub(super) enum Entry {
     /// A packet.
     Packet(Arc<Record>),
+    /// A packet of the recent past, which takes no room of the queue's.
+    Past(Arc<Record>),
+    /// Packets of this interface that passed in the time that is asked for are not kept any more.
+    Forgotten {
+        /// Which.
+        interface: Arc<Interface>,
+        /// How many are not, of any time.
+        packets: u64,
+        /// When the last of them passed.
+        at: Instant,
+    },
     /// Packets of this interface are missing here.
     Missed {
         /// Which.
@@ -82,6 +94,17 @@ impl Queue {
         kept
     }
 
+    /// Puts in what was kept.
+    pub(super) fn push_past(&self, past: impl Iterator<Item = Entry>) {
+        let mut inner = self.lock();
+        if inner.end.is_none() {
+            inner.entries.extend(past);
+        }
+        let reader = inner.reader.take();
+        drop(inner);
+        reader.into_iter().for_each(Waker::wake);
+    }
+
     /// Nothing more comes. The first reason stays.
     pub(super) fn end(&self, end: End) {
         let mut inner = self.lock();
@@ -97,9 +120,13 @@ impl Queue {
         let (mut taken, mut entries) = (0, Vec::new());
         while taken < octets {
             let Some(entry) = inner.entries.pop_front() else { break };
-            if let Entry::Packet(record) = &entry {
-                taken += record.cost();
-                inner.octets -= record.cost();
+            match &entry {
+                Entry::Packet(record) => {
+                    taken += record.cost();
+                    inner.octets -= record.cost();
+                }
+                Entry::Past(record) => taken += record.cost(),
+                Entry::Missed { .. } | Entry::Forgotten { .. } => {}
             }
             entries.push(entry);
         }
@@ -179,6 +206,7 @@ mod tests {
                 match entry {
                     Entry::Packet(record) => packets.push(record.at.as_nanos()),
                     Entry::Missed { packets, .. } => missing += packets,
+                    other => panic!("{other:?}"),
                 }
             }
         }
@@ -196,7 +224,7 @@ mod tests {
                 .iter()
                 .map(|entry| match entry {
                     Entry::Packet(record) => record.cost(),
-                    Entry::Missed { .. } => 0,
+                    _ => 0,
                 })
                 .sum();
             assert!(held == inner.octets && held <= 100_000 && inner.missed.len() <= 2);

@@ -16,7 +16,7 @@ use crate::config::Limits;
 use crate::error::status_saying;
 use crate::metrics::AccountId;
 use crate::stack::attached::ONLY;
-use crate::stack::lab::Clock;
+use crate::stack::clock::Clock;
 use crate::stack::{Name, StackHandle, ThreadHandle};
 
 /// A lab.
@@ -109,6 +109,13 @@ impl Registry {
         let link = self.labs.get_mut(lab)?.links.get_mut(link.0 as usize)?;
         link.impairments = shown;
         Some(link.clone())
+    }
+
+    /// Notes how time passes in a lab now.
+    pub(super) fn note_clock(&mut self, lab: &str, clock: Clock) {
+        if let Some(lab) = self.labs.get_mut(lab) {
+            lab.clock = clock;
+        }
     }
 
     pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {

@@ -18,6 +18,7 @@ use super::site::{Goal, Next, Site, SiteOutput};
 use super::turn::spawn::spawn_site;
 use super::turn::{Ears, LINGER};
 use crate::capture::Captures;
+use crate::config::Limits;
 use crate::hub::{Hub, HubConfig};
 
 const STACK: StackId = StackId(0);
@@ -199,7 +200,7 @@ fn start_telling(
         Box::new(move |at, _: &_| hub.remove_stack("lab/a", at))
     };
     let names = BTreeMap::from([(STACK, Arc::from("lab/a"))]);
-    let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(1, 1 << 20) };
+    let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(&Limits::default()) };
     let thread = spawn_site(site, names, ears, room, ending).unwrap();
     (thread.stack(STACK), thread, hub, octets)
 }

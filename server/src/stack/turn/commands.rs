@@ -68,9 +68,21 @@ impl<S: Site> Thread<S> {
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
+            Command::SetClock { clock, answer } => {
+                self.site.called();
+                self.site.set_clock(clock);
+                let now = self.site.now();
+                self.answer(answer, now);
+            }
             Command::Impair { link, impairments, answer } => {
                 let there = self.site.set_impairments(link, *impairments);
                 self.answer(answer, there);
+            }
+            Command::Record { room, answer } => {
+                self.tap.record(room);
+                // What the call of next comes with is told already.
+                self.tell_interest();
+                self.answer(answer, ());
             }
             Command::StartTraffic { plan, feed, at_most, answer, session } => {
                 self.site.called();
@@ -137,6 +149,7 @@ impl<S: Site> Thread<S> {
             now: self.site.now(),
             stacks: self.site.stacks().into_iter().filter_map(describe).collect(),
             limits_hit: self.site.limits_hit(),
+            recorded_at_most: self.tap.recorded_at_most(),
         }
     }
 

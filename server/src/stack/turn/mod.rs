@@ -198,7 +198,7 @@ impl<S: Site> Thread<S> {
     fn tell_interest(&mut self) {
         self.watched = self.hub.interest();
         self.frame_losses_watched = self.hub.wants_frame_losses();
-        let tapped = self.tap.look();
+        let tapped = self.tap.look(self.site.now());
         let interest = if tapped { self.watched | Tap::interest() } else { self.watched };
         self.site.set_interest(interest, self.frame_losses_watched);
         self.site.set_tap(tapped);
