@@ -14,6 +14,7 @@ use super::{Host, LinkKind, VIRTUAL, no_such_lab};
 use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
+use crate::metrics::AccountId;
 use crate::stack::attached::ONLY;
 use crate::stack::clock::Clock;
 use crate::stack::{Name, StackHandle, ThreadHandle};
@@ -21,6 +22,7 @@ use crate::stack::{Name, StackHandle, ThreadHandle};
 /// A lab.
 pub(super) struct LabEntry {
     pub(super) thread: ThreadHandle,
+    pub(super) account: AccountId,
     pub(super) stacks: Vec<(StackId, Name)>,
     pub(super) links: Vec<pb::LabLink>,
     pub(super) clock: Clock,
@@ -31,6 +33,7 @@ pub(super) struct LabEntry {
 /// An attached stack.
 pub(super) struct AttachedEntry {
     pub(super) thread: ThreadHandle,
+    pub(super) account: AccountId,
     pub(super) session: SessionId,
     /// What it is on.
     pub(super) link: LinkKind,
@@ -163,6 +166,15 @@ impl Registry {
             link: stack.link.clone(),
             session: stack.session,
         });
+        labs.chain(attached).collect()
+    }
+
+    /// Every thread, with its account; that of an attached stack with its name too.
+    pub(super) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+        let labs = self.labs.values().map(|lab| (lab.account, None, lab.thread.clone()));
+        let attached = self.attached.iter();
+        let attached =
+            attached.map(|(name, stack)| (stack.account, Some(Arc::clone(name)), stack.thread.clone()));
         labs.chain(attached).collect()
     }
 
