@@ -123,7 +123,11 @@ impl Cx<'_> {
     pub(crate) fn dropped(&mut self, socket: Option<SocketId>, reason: DropReason, segment: SegmentRecord) {
         self.counters.dropped(reason);
         if self.events.wants(Interest::DROPS) {
-            self.events.push(self.now, socket, EventKind::SegmentDropped { segment, reason });
+            self.events.push(
+                self.now,
+                socket,
+                EventKind::SegmentDropped { segment: Box::new(segment), reason },
+            );
         }
     }
 
@@ -146,7 +150,7 @@ impl Cx<'_> {
         }
         // Told at once: its socket may be released before the packet is taken out.
         if self.events.wants(Interest::SEGMENTS) {
-            self.events.push(self.now, stray.socket, EventKind::SegmentSent(stray.record()));
+            self.events.push(self.now, stray.socket, EventKind::SegmentSent(Box::new(stray.record())));
         }
         self.strays.push_back(Box::new(stray));
     }
