@@ -1,7 +1,7 @@
 //! The Rust client of Sockwright: a thin layer over the generated clients of `sockwright.v1`.
 //!
-//! Owns: how to reach a server, deadlines, and errors in the words of POSIX. The calls themselves are the contract's;
-//! their documentation is in `proto/`.
+//! Owns: how to reach a server, deadlines, errors in the words of POSIX, and watching that survives the line to the server.
+//! The calls themselves are the contract's; their documentation is in `proto/`.
 //!
 //! ```no_run
 //! use sockwright_client::{Client, address, v1};
@@ -27,9 +27,13 @@
 //! ```
 
 mod client;
+pub mod connection;
 mod error;
+pub mod mirror;
+pub mod watching;
 
 pub use client::{Client, Deadline, Transport, address};
 pub use error::{Error, code_name};
+pub use mirror::StateMirror;
 /// The contract: messages, and the clients that [`Client`] holds.
 pub use sockwright_proto::v1;

@@ -156,6 +156,10 @@ mod tests {
             "session keep-alive x",
             "traffic ping --stack a --peer b",
             "capture --stack a -w x",
+            "capture --last 10s --no-follow -w x",
+            "capture --last all -w x",
+            "lab record lab 64M",
+            "stack record lo 0",
         ] {
             let words = std::iter::once("sockwright").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).unwrap();
@@ -177,6 +181,9 @@ mod tests {
             "capture",
             "capture --link lab -w x",
             "capture -w x --port 70000",
+            "capture -w x --last 10",
+            "capture -w x --no-follow",
+            "lab record lab",
             "capture -w x --state LISTEN",
             "traffic source --stack a",
             "traffic sink --stack a --listen :1 --to 10.0.0.1:1",
