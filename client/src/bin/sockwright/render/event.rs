@@ -144,7 +144,8 @@ fn tcp_state_changed(changed: &TcpStateChanged) -> String {
     text
 }
 
-fn cause_text(cause: &cause::Cause) -> String {
+/// What made a change of state.
+pub(crate) fn cause_text(cause: &cause::Cause) -> String {
     match cause {
         cause::Cause::Segment(flags) => safe(flags),
         cause::Cause::Call(call) => safe(call),
