@@ -44,6 +44,11 @@ pub(crate) fn gap(gap: &Gap) -> String {
     )
 }
 
+/// The same in few words: `events are missing: watcher-too-slow`.
+pub(crate) fn missing(gap: &Gap) -> String {
+    format!("events are missing: {}", gap.reason().word())
+}
+
 fn what(kind: Option<&Kind>) -> String {
     match kind {
         Some(Kind::SegmentSent(segment)) => format!(" > {}", safe(&segment.text)),
@@ -458,6 +463,7 @@ mod tests {
             through: Some(Position { epoch: 7, seq: 40 }),
             reason: GapReason::WatcherTooSlow.into(),
         };
+        assert_eq!(missing(&hole), "events are missing: watcher-too-slow");
         assert_eq!(gap(&hole), "-- gap: the events after 7:12 through 7:40 are lost (watcher-too-slow)");
     }
 }

@@ -20,10 +20,10 @@ use super::input::Action;
 use super::look::Look;
 use super::record::{Entry, Record};
 use super::samples::Samples;
-use super::table::{count, rows};
+use super::table::{arrange, count, rows};
 use super::ui::{Tab, Ui, View};
 use super::views::{self, Scene};
-use crate::render::event::gap as gap_text;
+use crate::render::event::missing;
 
 type Answer = Result<v1::GetInfoResponse, Status>;
 
@@ -90,7 +90,7 @@ impl App {
             update = self.mirror.next() => {
                 let update = update?;
                 if let sockwright_client::mirror::Update::Gap(gap) = &update {
-                    self.ui.notice = Some(gap_text(gap));
+                    self.ui.notice = Some(missing(gap));
                 }
                 self.record.take(update, Instant::now());
             }
@@ -100,12 +100,16 @@ impl App {
         Ok(())
     }
 
-    /// Time has passed: asks for figures, and lets go of who is gone.
-    pub(super) fn tick(&mut self) {
-        self.record.sweep(Instant::now());
-        if *self.mirror.line() != Line::Live || !self.asked.is_empty() {
-            return;
+    /// Time has passed: asks for figures, and lets go of who is gone. True if anybody was.
+    pub(super) fn tick(&mut self, now: Instant) -> bool {
+        let swept = self.record.sweep(now);
+        if *self.mirror.line() == Line::Live && self.asked.is_empty() {
+            self.ask();
         }
+        swept
+    }
+
+    fn ask(&mut self) {
         for socket in self.to_ask() {
             let mut sockets = self.client.sockets.clone();
             self.asked.spawn(async move {
@@ -139,7 +143,7 @@ impl App {
     fn followed(&mut self, moved: Moved) {
         match moved {
             Moved::Line(_) | Moved::Connection => {}
-            Moved::Gap(gap) => self.ui.notice = Some(gap_text(&gap)),
+            Moved::Gap(gap) => self.ui.notice = Some(missing(&gap)),
             Moved::Over => {
                 self.ui.notice = Some("the server was started anew: this was before".to_owned());
             }
@@ -171,8 +175,7 @@ impl App {
             Action::Move(step) => match self.ui.view {
                 View::Table => {
                     self.ui.cursor.step(step, false);
-                    // The cursor leaves the socket that it was on.
-                    self.ui.chosen = None;
+                    self.ui.chosen = self.socket_at(self.ui.cursor.at());
                 }
                 View::Events => self.ui.log.step(step, true),
                 View::Connection(Tab::Details) => {}
@@ -205,12 +208,21 @@ impl App {
         true
     }
 
+    /// The socket of a row, as the table is now.
+    fn socket_at(&self, row: usize) -> Option<u64> {
+        let rows = match &self.held {
+            None => rows(self.mirror.sockets(), self.record.gone(), &self.samples),
+            Some(held) => rows(&held.sockets, held.gone.iter(), &held.samples),
+        };
+        let shown = arrange(rows, &self.ui.wanted, self.ui.order);
+        shown.get(row).map(|row| row.socket.summary.socket)
+    }
+
     /// Opens the connection of a socket. What was held is let go.
     pub(super) fn open(&mut self, socket: u64, tab: Tab) {
         self.held = None;
         self.following = Some(Following::new(&self.client, socket));
         self.ui.open(tab);
-        self.tick();
     }
 
     /// Shows a view of the connection that is open, or opens the one under the cursor.
@@ -301,6 +313,25 @@ impl App {
     /// Whether a search is being typed.
     pub(super) fn is_typing(&self) -> bool {
         self.ui.typing
+    }
+}
+
+#[cfg(test)]
+impl App {
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    pub(super) fn sockets(&self) -> &SocketMap {
+        self.mirror.sockets()
+    }
+
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.following.as_ref().map(Following::connection)
+    }
+
+    pub(super) fn set_look(&mut self, look: Look) {
+        self.look = look;
     }
 }
 

@@ -97,20 +97,20 @@ fn movement(code: KeyCode) -> Option<Move> {
 
 /// All keys, for the help.
 pub(super) const HELP: [(&str, &str); 14] = [
-    ("arrows, j k", "move; Page up, Page down, Home (g) and End (G) move further"),
+    ("arrows, j k", "move; further with Page up, Page down, Home (g), End (G)"),
     ("Enter", "the connection under the cursor"),
-    ("Esc", "back; an end to the search, or to the choice of a state"),
-    ("d  l  e", "of a connection: details, ladder, events; e in the table: what happens to all"),
+    ("Esc", "back; an end to the search, and to the choice of a state"),
+    ("d  l  e", "its details, its ladder, its events; e in the table: all events"),
     ("Tab", "the next of these"),
     ("<  >", "sort by the column to the left, to the right"),
     ("r", "sort the other way round"),
-    ("s", "only the sockets of the next state; behind the last, all"),
-    ("/", "search: only rows with all of these words, in whatever column"),
-    ("p, space", "hold what is shown; the server is watched all the same"),
+    ("s", "only the sockets of the next state; after the last, all"),
+    ("/", "search: only rows with all of these words in any column"),
+    ("p, space", "hold what is shown, while the watch goes on"),
     ("?", "this help"),
     ("q, Ctrl-C", "end"),
     ("", ""),
-    ("", "A time is on the clock of the stack; AGAIN counts segments sent again."),
+    ("", "Times are on the clock of the stack. AGAIN: segments sent again."),
 ];
 
 #[cfg(test)]

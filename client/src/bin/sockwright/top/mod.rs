@@ -98,10 +98,7 @@ async fn live(app: &mut App, screen: &mut Screen, shortest: Duration) -> Result<
                 Some(Err(error)) => return Err(ended(error)),
                 None => return Ok(()),
             },
-            _ = ticks.tick() => {
-                app.tick();
-                is_stale = true;
-            }
+            now = ticks.tick() => is_stale |= app.tick(now),
             () = sleep_until(next), if is_stale => {
                 screen.terminal.draw(|frame| app.draw(frame)).map_err(ended)?;
                 (is_stale, next) = (false, Instant::now() + shortest);

@@ -103,8 +103,9 @@ fn figures(connection: &Connection, width: usize, look: Look) -> Vec<Words> {
         let drawn = curve(&values, told.largest().unwrap_or(0), look);
         vec![Span::raw(format!("{name:<NAME$}{value:>VALUE$}  ")), Span::raw(drawn)]
     };
+    let over = format!("Windows, over {}", span(span_of.1.saturating_sub(span_of.0)));
     let mut lines = vec![
-        heading("Windows", look),
+        vec![Span::styled(over, look.heading())],
         line("cwnd", &windows.cwnd, octets, ""),
         line("ssthresh", &windows.ssthresh, octets, look.glyphs().infinite),
         line("flight", &windows.flight, octets, ""),

@@ -9,7 +9,7 @@ use sockwright_client::v1::event::Kind;
 use sockwright_client::v1::{Event, Gap};
 
 use super::{Scene, line_of, row};
-use crate::render::event::{event as event_text, gap as gap_text};
+use crate::render::event::{event as event_text, missing};
 use crate::render::safe;
 use crate::top::look::Look;
 use crate::top::record::Entry;
@@ -23,7 +23,7 @@ pub(super) fn draw_log(scene: &Scene<'_>, ui: &mut Ui, area: Rect, buffer: &mut 
         let Some(entry) = scene.log.get(place) else { break };
         let (text, style) = match entry {
             Entry::Event(event) => (event_text(event), style(event, scene.look)),
-            Entry::Gap(gap) => (gap_text(gap), scene.look.bad()),
+            Entry::Gap(gap) => (format!("-- {}", missing(gap)), scene.look.bad()),
             Entry::Lost(message) => (format!("-- the line is lost: {}", safe(message)), scene.look.bad()),
             Entry::Snapshot => ("-- a snapshot: what was before is not told".to_owned(), scene.look.quiet()),
         };
@@ -45,7 +45,7 @@ pub(super) fn draw_connection(
     for (line, place) in sight.enumerate() {
         let (text, style) = match all[place] {
             Happened::Event(event) => (event_text(event), style(event, scene.look)),
-            Happened::Gap(gap) => (gap_text(gap), scene.look.bad()),
+            Happened::Gap(gap) => (format!("-- {}", missing(gap)), scene.look.bad()),
         };
         draw_line(text, style, Some(place) == chosen, line, scene.look, area, buffer);
     }

@@ -55,7 +55,7 @@ pub(super) fn draw(scene: &Scene<'_>, ui: &mut Ui, area: Rect, buffer: &mut Buff
 fn draw_counts(scene: &Scene<'_>, ui: &Ui, all: &[Row<'_>], area: Rect, buffer: &mut Buffer) {
     let look = scene.look;
     let there = all.iter().filter(|row| !row.gone).count();
-    let mut words = vec![Span::raw(format!("{there} sockets"))];
+    let mut words = vec![Span::raw(format!("{there} socket{}", if there == 1 { "" } else { "s" }))];
     if !ui.wanted.search.is_empty() {
         words.push(Span::styled(format!("  /{}", ui.wanted.search), look.heading()));
     }
