@@ -132,5 +132,44 @@ async fn a_reader_that_goes_ends_a_stream_that_has_nothing_to_say() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_seconds_are_written_to_a_file_that_ends_there() {
+    let (address, client) = server().await;
+    let said = |arguments: &[&str]| {
+        let mut child = sockwright(&address, arguments);
+        let status = tokio::task::block_in_place(|| ended(&mut child));
+        let mut said = String::new();
+        child.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+        (status.success(), said)
+    };
+    let file = Scratch(std::env::temp_dir().join(format!("sockwright-past-{}", std::process::id())));
+    let path = file.0.to_str().expect("a name").to_owned();
+    let capture = ["capture", "--last", "1h", "--no-follow", "--link", "lab/link1", "-w", &path];
+    let (succeeded, words) = said(&capture);
+    assert!(!succeeded && words.contains("none of the stacks keeps its recent packets"), "{words}");
+
+    assert_eq!(said(&["lab", "record", "lab", "1M"]), (true, String::new()));
+    let create = v1::CreateRequest {
+        stack: "lab/a".to_owned(),
+        kind: v1::SocketKind::Datagram.into(),
+        ..Default::default()
+    };
+    let socket = client.sockets.clone().create(create).await.expect("a socket").into_inner().socket;
+    for length in 1..=5 {
+        let remote = Some(v1::SocketAddress { ip: "10.0.0.2".to_owned(), port: 9 });
+        let request = v1::SendToRequest { socket, remote, data: vec![7; length].into() };
+        // That nobody receives is told once.
+        _ = client.sockets.clone().send_to(request).await;
+    }
+    assert_eq!(said(&capture), (true, String::new()));
+    let octets = std::fs::read(&file.0).expect("written");
+    let mut reader = PcapNgReader::new(&octets[..]).expect("a header");
+    let mut packets = 0;
+    while let Some(block) = reader.next_block() {
+        packets += u32::from(matches!(block.expect("whole blocks"), Block::EnhancedPacket(_)));
+    }
+    assert!((5..=10).contains(&packets), "{packets}");
+}
+
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);

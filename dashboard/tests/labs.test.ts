@@ -51,3 +51,31 @@ it("a clock that stands is moved by a step, by a time and to a time", async () =
   await page.getByRole("alert").getByText("the lab's clock is at 2000000000 already").waitFor();
   expect(complaints.filter((line) => !line.includes("status of 4"))).toEqual([]);
 });
+
+it("a clock is let run at a speed, hurried, stopped and let jump", async () => {
+  await world.driver.lab("lab", Clock.MANUAL);
+  const { page, complaints } = await world.open("#/labs");
+  const ways = page.getByRole("group", { name: "How time passes" });
+  const pressed = (name: string) => ways.getByRole("button", { name, pressed: true }).waitFor();
+  await pressed("Stands");
+  const speed = page.getByRole("combobox", { name: "Speed" });
+  await speed.selectOption("100 times as fast");
+  await ways.getByRole("button", { name: "Runs" }).click();
+  await pressed("Runs");
+  expect(await lab()).toMatchObject({ clock: Clock.REAL, speed: 100 });
+  // Minutes go by in seconds.
+  await page.getByText(/^real clock, 100 times as fast, at \d{3,}\./).waitFor();
+  expect(await page.getByRole("button", { name: "Step" }).isDisabled()).toBe(true);
+  await speed.selectOption("10 times as slow");
+  await expect.poll(async () => (await lab())?.speed).toBe(0.1);
+  await ways.getByRole("button", { name: "Stands" }).click();
+  await pressed("Stands");
+  const stood = (await lab())?.timeNs ?? 0n;
+  expect(stood).toBeGreaterThan(60_000_000_000n);
+  await page.getByRole("button", { name: "Advance" }).click();
+  await expect.poll(async () => (await lab())?.timeNs).toBe(stood + 10_000_000n);
+  await ways.getByRole("button", { name: "Jumps" }).click();
+  await pressed("Jumps");
+  expect((await lab())?.clock).toBe(Clock.VIRTUAL);
+  expect(complaints).toEqual([]);
+});

@@ -51,6 +51,9 @@ pub struct Limits {
     /// Octets that may wait for the reader of one capture, and the default of `CaptureRequest.queue_bytes`. What comes when
     /// there is no room is counted in place of being kept.
     pub capture_bytes: usize,
+    /// Octets of the recent packets that all labs and attached stacks together keep. Who asks for more than is left is refused
+    /// with RESOURCE_EXHAUSTED.
+    pub record_bytes: usize,
     /// Ports that one attached stack takes from the host's kernel. Each costs a file descriptor.
     pub guarded_ports: usize,
     /// Calls under way on one HTTP/2 connection; more wait at the client.
@@ -83,6 +86,7 @@ impl Default for Limits {
             workloads: 64,
             captures: 16,
             capture_bytes: 16 << 20,
+            record_bytes: 256 << 20,
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
             message_bytes: 1 << 20,

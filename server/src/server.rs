@@ -30,7 +30,8 @@ use tonic_web::GrpcWebLayer;
 
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Deadlines, Deliveries, Pages};
+use crate::layers::{Deadlines, Deliveries, Pages, Panics, Scrapes, measures};
+use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
 use crate::services::networks::NetworksService;
@@ -56,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) labs: Arc<NetworksService>,
     pub(crate) sessions: Arc<SessionsService>,
     pub(crate) traffic: Arc<TrafficService>,
+    metrics: Arc<Metrics>,
 }
 
 impl Parts {
@@ -70,8 +72,16 @@ impl Parts {
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let labs = Arc::new(NetworksService::new(n, s, h, keys));
         let traffic = Arc::new(TrafficService::new(Arc::clone(&networks), Arc::clone(&sessions)));
+        let calls = Arc::new(Calls::of(&[
+            sockwright_proto::v1::FILE_DESCRIPTOR_SET,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ]));
+        let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
+        let metrics = Arc::new(Metrics::new(calls, h, n, s));
         let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
-        Parts { hub, networks, sockets, labs, sessions, traffic }
+        Parts { hub, networks, sockets, labs, sessions, traffic, metrics }
     }
 }
 
@@ -142,10 +152,13 @@ impl Server {
             // Browsers speak HTTP/1 where there is no TLS.
             .accept_http1(true)
             // Outermost first.
+            .layer(Scrapes(Arc::clone(&parts.metrics)))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
+            .layer(measures(Arc::clone(parts.metrics.calls())))
             .layer(Deadlines)
             .layer(Deliveries)
+            .layer(Panics)
             .add_service(health_service)
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)

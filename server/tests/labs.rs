@@ -133,6 +133,97 @@ async fn a_real_clock_moves_by_itself_and_by_nothing_else() {
     assert_eq!(refusal(refused).0, Code::FailedPrecondition);
 }
 
+async fn set_clock(world: &World, lab: &str, clock: Clock, speed: f64) -> Result<u64, tonic::Status> {
+    let request = pb::SetClockRequest { lab: lab.to_owned(), clock: clock.into(), speed };
+    Ok(world.networks.clone().set_clock(request).await?.into_inner().time_ns)
+}
+
+/// How time passes in the only lab, and at which speed.
+async fn clock_of_the_lab(world: &World) -> (Clock, f64) {
+    let labs =
+        world.networks.clone().list_labs(pb::ListLabsRequest::default()).await.unwrap().into_inner().labs;
+    (labs[0].clock(), labs[0].speed)
+}
+
+/// A connection whose handshake is three trips of 3 s of the lab's time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_is_stopped_hurried_and_let_go_while_a_connection_opens() {
+    let world = World::start().await;
+    let lab = world.lab(Clock::Manual).await;
+    let delay = pb::Impairments { delay: Some(duration(Duration::from_secs(3))), ..Default::default() };
+    let impaired =
+        pb::SetImpairmentsRequest { lab: lab.clone(), link: "link1".to_owned(), impairments: Some(delay) };
+    world.networks.clone().set_impairments(impaired).await.unwrap();
+    let listener = world.listener(&format!("{lab}/b")).await;
+    let client = world.socket(&format!("{lab}/a")).await;
+    let mut connecting = Box::pin(world.connect(client));
+    poll_once(&mut connecting).await;
+    world.wait_for_state(client, TcpState::SynSent, None).await;
+
+    // At 2,000 times the pace of the host, which would take minutes; it goes on from where it stood.
+    assert_eq!(set_clock(&world, &lab, Clock::Real, 2000.0).await.unwrap(), 0);
+    assert_eq!(clock_of_the_lab(&world).await, (Clock::Real, 2000.0));
+    let began = std::time::Instant::now();
+    connecting.await.unwrap();
+    let accepted = world.accept(listener).await.unwrap().socket;
+    let passed = world.info(client).await.time_ns;
+    assert!(passed >= 9_000_000_000, "three trips of 3 s: {passed} ns");
+    assert!(began.elapsed() >= Duration::from_millis(4), "they take 4.5 ms here");
+
+    // It stands where it is stopped.
+    let stopped = set_clock(&world, &lab, Clock::Manual, 0.0).await.unwrap();
+    assert!(stopped >= passed);
+    assert_eq!(clock_of_the_lab(&world).await, (Clock::Manual, 0.0));
+    assert_eq!(world.info(client).await.time_ns, stopped);
+    let stepped = advance(&world, &lab, How::By(duration(Duration::from_secs(1)))).await.unwrap();
+    assert_eq!(stepped.time_ns, stopped + 1_000_000_000);
+
+    // And jumps: TIME-WAIT is over at once.
+    set_clock(&world, &lab, Clock::Virtual, 0.0).await.unwrap();
+    assert_eq!(clock_of_the_lab(&world).await, (Clock::Virtual, 0.0));
+    let mut watch = world.watch(&[EventKind::Released]).await;
+    world.close(client).await.unwrap();
+    world.close(accepted).await.unwrap();
+    let released = watch.find(|event| (event.socket == client).then_some(event.time_ns)).await;
+    assert!(released >= stepped.time_ns + 60_000_000_000, "2 MSL after the last segment: {released} ns");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_cannot_be_is_refused() {
+    let world = World::start().await;
+    let lab = world.lab(Clock::Manual).await;
+    for (clock, speed) in
+        [(Clock::Unspecified, 0.0), (Clock::Virtual, 1.0), (Clock::Real, -1.0), (Clock::Real, f64::NAN)]
+    {
+        let refused = set_clock(&world, &lab, clock, speed).await;
+        assert_eq!(refusal(refused).0, Code::InvalidArgument, "{clock:?} {speed}");
+    }
+    assert_eq!(refusal(set_clock(&world, "no such lab", Clock::Manual, 0.0).await).0, Code::NotFound);
+    assert_eq!(clock_of_the_lab(&world).await, (Clock::Manual, 0.0));
+}
+
+/// The journey has no end of its own: keep-alives go on for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_becomes_real_ends_the_journey_that_it_is_on() {
+    let world = World::start().await;
+    let lab = world.lab(Clock::Manual).await;
+    let listener = world.listener(&format!("{lab}/b")).await;
+    let client = world.socket(&format!("{lab}/a")).await;
+    let mut connecting = Box::pin(world.connect(client));
+    poll_once(&mut connecting).await;
+    world.wait_for_state(client, TcpState::SynSent, None).await;
+    advance(&world, &lab, How::UntilIdle(true)).await.unwrap();
+    connecting.await.unwrap();
+    world.accept(listener).await.unwrap();
+    let keep_alive = pb::KeepAlive { enabled: true, ..Default::default() };
+    let options = Some(pb::SocketOptions { keep_alive: Some(keep_alive), ..Default::default() });
+    world.sockets.clone().set_options(pb::SetOptionsRequest { socket: client, options }).await.unwrap();
+    let mut journey = Box::pin(advance(&world, &lab, How::UntilIdle(true)));
+    poll_once(&mut journey).await;
+    set_clock(&world, &lab, Clock::Real, 0.0).await.unwrap();
+    assert_eq!(refusal(journey.await).0, Code::FailedPrecondition);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_seed_and_calls_give_the_same_segments() {
     async fn run(seed: u64) -> Vec<String> {

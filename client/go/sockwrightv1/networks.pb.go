@@ -34,7 +34,7 @@ const (
 	Clock_CLOCK_VIRTUAL Clock = 1
 	// Time stands still until `AdvanceTime`.
 	Clock_CLOCK_MANUAL Clock = 2
-	// Time is real.
+	// Time passes by itself, as fast as everywhere, or at the speed that `SetClock` gave it.
 	Clock_CLOCK_REAL Clock = 3
 )
 
@@ -152,8 +152,10 @@ type CreateLabRequest struct {
 	Session string `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
 	// Up to 64 octets. A second call with the same key gives the first one's response and creates nothing.
 	IdempotencyKey string `protobuf:"bytes,7,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// As `RecordRequest.bytes`, from the beginning.
+	RecordBytes   uint64 `protobuf:"varint,8,opt,name=record_bytes,json=recordBytes,proto3" json:"record_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateLabRequest) Reset() {
@@ -233,6 +235,13 @@ func (x *CreateLabRequest) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *CreateLabRequest) GetRecordBytes() uint64 {
+	if x != nil {
+		return x.RecordBytes
+	}
+	return 0
 }
 
 // A stack of a lab.
@@ -622,7 +631,11 @@ type Lab struct {
 	// The session that owns it, or empty.
 	Session string `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
 	// Its time.
-	TimeNs        uint64 `protobuf:"varint,7,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	TimeNs uint64 `protobuf:"varint,7,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	// Octets of its recent packets that it keeps at most; 0: none.
+	RecordBytes uint64 `protobuf:"varint,8,opt,name=record_bytes,json=recordBytes,proto3" json:"record_bytes,omitempty"`
+	// Of a real clock, its speed: how many seconds pass in the lab while one passes outside. 0 with another clock.
+	Speed         float64 `protobuf:"fixed64,9,opt,name=speed,proto3" json:"speed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -702,6 +715,20 @@ func (x *Lab) GetSession() string {
 func (x *Lab) GetTimeNs() uint64 {
 	if x != nil {
 		return x.TimeNs
+	}
+	return 0
+}
+
+func (x *Lab) GetRecordBytes() uint64 {
+	if x != nil {
+		return x.RecordBytes
+	}
+	return 0
+}
+
+func (x *Lab) GetSpeed() float64 {
+	if x != nil {
+		return x.Speed
 	}
 	return 0
 }
@@ -994,7 +1021,9 @@ type AttachRequest struct {
 	// time finds it awake; being woken takes tens of microseconds where the packet comes from another core. It keeps a
 	// processor busy for as long, each time that it runs out of work: 20 to 100 µs suit a peer that answers at once, and no
 	// time suits machines with few processors. Absent: as the server was told (`--busy-poll`), and not at all if it was not.
-	BusyPoll      *durationpb.Duration `protobuf:"bytes,8,opt,name=busy_poll,json=busyPoll,proto3" json:"busy_poll,omitempty"`
+	BusyPoll *durationpb.Duration `protobuf:"bytes,8,opt,name=busy_poll,json=busyPoll,proto3" json:"busy_poll,omitempty"`
+	// As `RecordRequest.bytes`, from the beginning.
+	RecordBytes   uint64 `protobuf:"varint,9,opt,name=record_bytes,json=recordBytes,proto3" json:"record_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1098,6 +1127,13 @@ func (x *AttachRequest) GetBusyPoll() *durationpb.Duration {
 		return x.BusyPoll
 	}
 	return nil
+}
+
+func (x *AttachRequest) GetRecordBytes() uint64 {
+	if x != nil {
+		return x.RecordBytes
+	}
+	return 0
 }
 
 type isAttachRequest_Link interface {
@@ -1558,9 +1594,13 @@ type Stack struct {
 	// The interface of the host that it is on or bound to; empty where there is none.
 	Interface string `protobuf:"bytes,13,opt,name=interface,proto3" json:"interface,omitempty"`
 	// Frames that the host lost between the stack and the wire so far, by `FrameLost.what`: on real links.
-	FramesLost    map[string]uint64 `protobuf:"bytes,14,rep,name=frames_lost,json=framesLost,proto3" json:"frames_lost,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FramesLost map[string]uint64 `protobuf:"bytes,14,rep,name=frames_lost,json=framesLost,proto3" json:"frames_lost,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Octets of recent packets that it keeps at most, together with the other stacks of its lab; 0: none.
+	RecordBytes uint64 `protobuf:"varint,15,opt,name=record_bytes,json=recordBytes,proto3" json:"record_bytes,omitempty"`
+	// What its TCP sent again so far, by reason: the names of `RetransmissionReason`, without their prefix.
+	Retransmissions map[string]uint64 `protobuf:"bytes,16,rep,name=retransmissions,proto3" json:"retransmissions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Stack) Reset() {
@@ -1691,6 +1731,20 @@ func (x *Stack) GetFramesLost() map[string]uint64 {
 	return nil
 }
 
+func (x *Stack) GetRecordBytes() uint64 {
+	if x != nil {
+		return x.RecordBytes
+	}
+	return 0
+}
+
+func (x *Stack) GetRetransmissions() map[string]uint64 {
+	if x != nil {
+		return x.Retransmissions
+	}
+	return nil
+}
+
 // What an engine counted since it was made, besides limits and drops.
 type StackCounters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1712,8 +1766,16 @@ type StackCounters struct {
 	SackBlocksIgnored uint64 `protobuf:"varint,8,opt,name=sack_blocks_ignored,json=sackBlocksIgnored,proto3" json:"sack_blocks_ignored,omitempty"`
 	// Connections that were ended because an invariant of the engine was broken. Each is a bug of Sockwright.
 	InvariantsBroken uint64 `protobuf:"varint,9,opt,name=invariants_broken,json=invariantsBroken,proto3" json:"invariants_broken,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// TCP segments that arrived for a socket: as many as there are `SegmentReceived` events.
+	SegmentsIn uint64 `protobuf:"varint,10,opt,name=segments_in,json=segmentsIn,proto3" json:"segments_in,omitempty"`
+	// TCP segments sent: as many as there are `SegmentSent` events.
+	SegmentsOut uint64 `protobuf:"varint,11,opt,name=segments_out,json=segmentsOut,proto3" json:"segments_out,omitempty"`
+	// Octets of data in TCP segments sent, those sent again included.
+	BytesSent uint64 `protobuf:"varint,12,opt,name=bytes_sent,json=bytesSent,proto3" json:"bytes_sent,omitempty"`
+	// Octets of data that TCP received in order.
+	BytesReceived uint64 `protobuf:"varint,13,opt,name=bytes_received,json=bytesReceived,proto3" json:"bytes_received,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StackCounters) Reset() {
@@ -1805,6 +1867,34 @@ func (x *StackCounters) GetSackBlocksIgnored() uint64 {
 func (x *StackCounters) GetInvariantsBroken() uint64 {
 	if x != nil {
 		return x.InvariantsBroken
+	}
+	return 0
+}
+
+func (x *StackCounters) GetSegmentsIn() uint64 {
+	if x != nil {
+		return x.SegmentsIn
+	}
+	return 0
+}
+
+func (x *StackCounters) GetSegmentsOut() uint64 {
+	if x != nil {
+		return x.SegmentsOut
+	}
+	return 0
+}
+
+func (x *StackCounters) GetBytesSent() uint64 {
+	if x != nil {
+		return x.BytesSent
+	}
+	return 0
+}
+
+func (x *StackCounters) GetBytesReceived() uint64 {
+	if x != nil {
+		return x.BytesReceived
 	}
 	return 0
 }
@@ -2389,6 +2479,270 @@ func (x *SetImpairmentsResponse) GetAt() *Position {
 	return nil
 }
 
+// See `Networks.SetClock`.
+type SetClockRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lab.
+	Lab string `protobuf:"bytes,1,opt,name=lab,proto3" json:"lab,omitempty"`
+	// How time is to pass. It has to be given.
+	Clock Clock `protobuf:"varint,2,opt,name=clock,proto3,enum=sockwright.v1.Clock" json:"clock,omitempty"`
+	// Of a real clock, how many seconds are to pass in the lab while one passes outside, 0.0001 to 10,000. 0: 1. What is due
+	// happens at its own time on the lab's clock whatever the speed, and late where the machine cannot keep up.
+	Speed         float64 `protobuf:"fixed64,3,opt,name=speed,proto3" json:"speed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetClockRequest) Reset() {
+	*x = SetClockRequest{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetClockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetClockRequest) ProtoMessage() {}
+
+func (x *SetClockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetClockRequest.ProtoReflect.Descriptor instead.
+func (*SetClockRequest) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SetClockRequest) GetLab() string {
+	if x != nil {
+		return x.Lab
+	}
+	return ""
+}
+
+func (x *SetClockRequest) GetClock() Clock {
+	if x != nil {
+		return x.Clock
+	}
+	return Clock_CLOCK_UNSPECIFIED
+}
+
+func (x *SetClockRequest) GetSpeed() float64 {
+	if x != nil {
+		return x.Speed
+	}
+	return 0
+}
+
+// See `Networks.SetClock`.
+type SetClockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lab's time as it was changed.
+	TimeNs uint64 `protobuf:"varint,1,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	// Where the call took effect.
+	At            *Position `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetClockResponse) Reset() {
+	*x = SetClockResponse{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetClockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetClockResponse) ProtoMessage() {}
+
+func (x *SetClockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetClockResponse.ProtoReflect.Descriptor instead.
+func (*SetClockResponse) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SetClockResponse) GetTimeNs() uint64 {
+	if x != nil {
+		return x.TimeNs
+	}
+	return 0
+}
+
+func (x *SetClockResponse) GetAt() *Position {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// See `Networks.Record`.
+type RecordRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which.
+	//
+	// Types that are valid to be assigned to What:
+	//
+	//	*RecordRequest_Lab
+	//	*RecordRequest_Stack
+	What isRecordRequest_What `protobuf_oneof:"what"`
+	// Octets of packets that are kept at most; each packet counts 256 octets besides its own. The oldest give way. All labs and
+	// stacks of a server share 256 MiB unless it was told another limit. What was kept before stays as far as it has room. 0: keep
+	// nothing, and forget what is kept.
+	Bytes         uint64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordRequest) Reset() {
+	*x = RecordRequest{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordRequest) ProtoMessage() {}
+
+func (x *RecordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
+func (*RecordRequest) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RecordRequest) GetWhat() isRecordRequest_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *RecordRequest) GetLab() string {
+	if x != nil {
+		if x, ok := x.What.(*RecordRequest_Lab); ok {
+			return x.Lab
+		}
+	}
+	return ""
+}
+
+func (x *RecordRequest) GetStack() string {
+	if x != nil {
+		if x, ok := x.What.(*RecordRequest_Stack); ok {
+			return x.Stack
+		}
+	}
+	return ""
+}
+
+func (x *RecordRequest) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+type isRecordRequest_What interface {
+	isRecordRequest_What()
+}
+
+type RecordRequest_Lab struct {
+	// A lab, with all its stacks.
+	Lab string `protobuf:"bytes,1,opt,name=lab,proto3,oneof"`
+}
+
+type RecordRequest_Stack struct {
+	// An attached stack.
+	Stack string `protobuf:"bytes,2,opt,name=stack,proto3,oneof"`
+}
+
+func (*RecordRequest_Lab) isRecordRequest_What() {}
+
+func (*RecordRequest_Stack) isRecordRequest_What() {}
+
+// See `Networks.Record`.
+type RecordResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the call took effect.
+	At            *Position `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordResponse) Reset() {
+	*x = RecordResponse{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordResponse) ProtoMessage() {}
+
+func (x *RecordResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
+func (*RecordResponse) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RecordResponse) GetAt() *Position {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // See `Networks.Capture`.
 type CaptureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2400,15 +2754,19 @@ type CaptureRequest struct {
 	// no socket, as ARP does, is not admitted by a filter that asks for one. Absent: all.
 	Filter *Filter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Octets of packets that may wait for this reader, up to the server's limit, which is 16 MiB unless it was told another.
-	// Each packet counts 256 octets besides its own. 0: that limit.
-	QueueBytes    uint64 `protobuf:"varint,3,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`
+	// Each packet counts 256 octets besides its own. 0: that limit. What comes from the recent past is not counted.
+	QueueBytes uint64 `protobuf:"varint,3,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`
+	// Begin with what was kept of the recent past. Absent: begin now.
+	Since *Since `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// End behind the recent past. Without `since` there is none.
+	NoFollow      bool `protobuf:"varint,5,opt,name=no_follow,json=noFollow,proto3" json:"no_follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CaptureRequest) Reset() {
 	*x = CaptureRequest{}
-	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2778,7 @@ func (x *CaptureRequest) String() string {
 func (*CaptureRequest) ProtoMessage() {}
 
 func (x *CaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_networks_proto_msgTypes[28]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2791,7 @@ func (x *CaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureRequest.ProtoReflect.Descriptor instead.
 func (*CaptureRequest) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{28}
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CaptureRequest) GetLink() string {
@@ -2457,6 +2815,125 @@ func (x *CaptureRequest) GetQueueBytes() uint64 {
 	return 0
 }
 
+func (x *CaptureRequest) GetSince() *Since {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *CaptureRequest) GetNoFollow() bool {
+	if x != nil {
+		return x.NoFollow
+	}
+	return false
+}
+
+// From when on. What is asked for and was kept no longer is told: a statistics block of each interface that lacks packets of
+// that time comes before its first packet.
+type Since struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it is said.
+	//
+	// Types that are valid to be assigned to Since:
+	//
+	//	*Since_Age
+	//	*Since_TimeNs
+	//	*Since_All
+	Since         isSince_Since `protobuf_oneof:"since"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Since) Reset() {
+	*x = Since{}
+	mi := &file_sockwright_v1_networks_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Since) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Since) ProtoMessage() {}
+
+func (x *Since) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_networks_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Since.ProtoReflect.Descriptor instead.
+func (*Since) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Since) GetSince() isSince_Since {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Since) GetAge() *durationpb.Duration {
+	if x != nil {
+		if x, ok := x.Since.(*Since_Age); ok {
+			return x.Age
+		}
+	}
+	return nil
+}
+
+func (x *Since) GetTimeNs() uint64 {
+	if x != nil {
+		if x, ok := x.Since.(*Since_TimeNs); ok {
+			return x.TimeNs
+		}
+	}
+	return 0
+}
+
+func (x *Since) GetAll() bool {
+	if x != nil {
+		if x, ok := x.Since.(*Since_All); ok {
+			return x.All
+		}
+	}
+	return false
+}
+
+type isSince_Since interface {
+	isSince_Since()
+}
+
+type Since_Age struct {
+	// So long ago, on the clock of each stack.
+	Age *durationpb.Duration `protobuf:"bytes,1,opt,name=age,proto3,oneof"`
+}
+
+type Since_TimeNs struct {
+	// This time, on the clock of each stack.
+	TimeNs uint64 `protobuf:"varint,2,opt,name=time_ns,json=timeNs,proto3,oneof"`
+}
+
+type Since_All struct {
+	// All that is kept.
+	All bool `protobuf:"varint,3,opt,name=all,proto3,oneof"`
+}
+
+func (*Since_Age) isSince_Since() {}
+
+func (*Since_TimeNs) isSince_Since() {}
+
+func (*Since_All) isSince_Since() {}
+
 // See `Networks.Capture`.
 type CaptureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2468,7 +2945,7 @@ type CaptureResponse struct {
 
 func (x *CaptureResponse) Reset() {
 	*x = CaptureResponse{}
-	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2957,7 @@ func (x *CaptureResponse) String() string {
 func (*CaptureResponse) ProtoMessage() {}
 
 func (x *CaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_networks_proto_msgTypes[29]
+	mi := &file_sockwright_v1_networks_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2970,7 @@ func (x *CaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureResponse.ProtoReflect.Descriptor instead.
 func (*CaptureResponse) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{29}
+	return file_sockwright_v1_networks_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CaptureResponse) GetPcapng() []byte {
@@ -2507,7 +2984,7 @@ var File_sockwright_v1_networks_proto protoreflect.FileDescriptor
 
 const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\n" +
-	"\x1csockwright/v1/networks.proto\x12\rsockwright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1asockwright/v1/common.proto\"\x88\x02\n" +
+	"\x1csockwright/v1/networks.proto\x12\rsockwright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1asockwright/v1/common.proto\"\xab\x02\n" +
 	"\x10CreateLabRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x06stacks\x18\x02 \x03(\v2\x17.sockwright.v1.LabStackR\x06stacks\x12,\n" +
@@ -2515,7 +2992,8 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05clock\x18\x04 \x01(\x0e2\x14.sockwright.v1.ClockR\x05clock\x12\x12\n" +
 	"\x04seed\x18\x05 \x01(\x04R\x04seed\x12\x18\n" +
 	"\asession\x18\x06 \x01(\tR\asession\x12'\n" +
-	"\x0fidempotency_key\x18\a \x01(\tR\x0eidempotencyKey\"j\n" +
+	"\x0fidempotency_key\x18\a \x01(\tR\x0eidempotencyKey\x12!\n" +
+	"\frecord_bytes\x18\b \x01(\x04R\vrecordBytes\"j\n" +
 	"\bLabStack\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12,\n" +
@@ -2547,7 +3025,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05begin\x18\x01 \x01(\x01R\x05begin\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\x01R\x03end\x12\x17\n" +
 	"\x04loss\x18\x03 \x01(\x01H\x00R\x04loss\x88\x01\x01B\a\n" +
-	"\x05_loss\"\xd2\x01\n" +
+	"\x05_loss\"\x8b\x02\n" +
 	"\x03Lab\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06stacks\x18\x02 \x03(\tR\x06stacks\x12,\n" +
@@ -2555,7 +3033,9 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05clock\x18\x04 \x01(\x0e2\x14.sockwright.v1.ClockR\x05clock\x12\x12\n" +
 	"\x04seed\x18\x05 \x01(\x04R\x04seed\x12\x18\n" +
 	"\asession\x18\x06 \x01(\tR\asession\x12\x17\n" +
-	"\atime_ns\x18\a \x01(\x04R\x06timeNs\"b\n" +
+	"\atime_ns\x18\a \x01(\x04R\x06timeNs\x12!\n" +
+	"\frecord_bytes\x18\b \x01(\x04R\vrecordBytes\x12\x14\n" +
+	"\x05speed\x18\t \x01(\x01R\x05speed\"b\n" +
 	"\x11CreateLabResponse\x12$\n" +
 	"\x03lab\x18\x01 \x01(\v2\x12.sockwright.v1.LabR\x03lab\x12'\n" +
 	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"&\n" +
@@ -2570,7 +3050,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x10ListLabsResponse\x12&\n" +
 	"\x04labs\x18\x01 \x03(\v2\x12.sockwright.v1.LabR\x04labs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12'\n" +
-	"\x02at\x18\x03 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"\xdd\x02\n" +
+	"\x02at\x18\x03 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"\x80\x03\n" +
 	"\rAttachRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x06raw_ip\x18\x02 \x01(\v2\x14.sockwright.v1.RawIpH\x00R\x05rawIp\x126\n" +
@@ -2579,7 +3059,8 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x03tap\x18\a \x01(\v2\x12.sockwright.v1.TapH\x00R\x03tap\x12\x18\n" +
 	"\asession\x18\x03 \x01(\tR\asession\x12'\n" +
 	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKey\x126\n" +
-	"\tbusy_poll\x18\b \x01(\v2\x19.google.protobuf.DurationR\bbusyPollB\x06\n" +
+	"\tbusy_poll\x18\b \x01(\v2\x19.google.protobuf.DurationR\bbusyPoll\x12!\n" +
+	"\frecord_bytes\x18\t \x01(\x04R\vrecordBytesB\x06\n" +
 	"\x04link\"C\n" +
 	"\x05RawIp\x12\x1c\n" +
 	"\taddresses\x18\x01 \x03(\tR\taddresses\x12\x1c\n" +
@@ -2609,7 +3090,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x06routes\x18\b \x03(\v2\x14.sockwright.v1.RouteR\x06routes\"C\n" +
 	"\x05Route\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x18\n" +
-	"\agateway\x18\x02 \x01(\tR\agateway\"\xbf\x05\n" +
+	"\agateway\x18\x02 \x01(\tR\agateway\"\xfb\x06\n" +
 	"\x05Stack\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x12\n" +
@@ -2627,7 +3108,9 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x04macs\x18\f \x03(\tR\x04macs\x12\x1c\n" +
 	"\tinterface\x18\r \x01(\tR\tinterface\x12E\n" +
 	"\vframes_lost\x18\x0e \x03(\v2$.sockwright.v1.Stack.FramesLostEntryR\n" +
-	"framesLost\x1a<\n" +
+	"framesLost\x12!\n" +
+	"\frecord_bytes\x18\x0f \x01(\x04R\vrecordBytes\x12S\n" +
+	"\x0fretransmissions\x18\x10 \x03(\v2).sockwright.v1.Stack.RetransmissionsEntryR\x0fretransmissions\x1a<\n" +
 	"\x0eLimitsHitEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a8\n" +
@@ -2637,7 +3120,10 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a=\n" +
 	"\x0fFramesLostEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xf8\x02\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aB\n" +
+	"\x14RetransmissionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x82\x04\n" +
 	"\rStackCounters\x12\x1b\n" +
 	"\tframes_in\x18\x01 \x01(\x04R\bframesIn\x12\x1d\n" +
 	"\n" +
@@ -2648,7 +3134,14 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\racks_withheld\x18\x06 \x01(\x04R\facksWithheld\x122\n" +
 	"\x15window_scales_lowered\x18\a \x01(\x04R\x13windowScalesLowered\x12.\n" +
 	"\x13sack_blocks_ignored\x18\b \x01(\x04R\x11sackBlocksIgnored\x12+\n" +
-	"\x11invariants_broken\x18\t \x01(\x04R\x10invariantsBroken\"e\n" +
+	"\x11invariants_broken\x18\t \x01(\x04R\x10invariantsBroken\x12\x1f\n" +
+	"\vsegments_in\x18\n" +
+	" \x01(\x04R\n" +
+	"segmentsIn\x12!\n" +
+	"\fsegments_out\x18\v \x01(\x04R\vsegmentsOut\x12\x1d\n" +
+	"\n" +
+	"bytes_sent\x18\f \x01(\x04R\tbytesSent\x12%\n" +
+	"\x0ebytes_received\x18\r \x01(\x04R\rbytesReceived\"e\n" +
 	"\x0eAttachResponse\x12*\n" +
 	"\x05stack\x18\x01 \x01(\v2\x14.sockwright.v1.StackR\x05stack\x12'\n" +
 	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"#\n" +
@@ -2683,12 +3176,33 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\vimpairments\x18\x03 \x01(\v2\x1a.sockwright.v1.ImpairmentsR\vimpairments\"m\n" +
 	"\x16SetImpairmentsResponse\x12*\n" +
 	"\x04link\x18\x01 \x01(\v2\x16.sockwright.v1.LabLinkR\x04link\x12'\n" +
-	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"t\n" +
+	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"e\n" +
+	"\x0fSetClockRequest\x12\x10\n" +
+	"\x03lab\x18\x01 \x01(\tR\x03lab\x12*\n" +
+	"\x05clock\x18\x02 \x01(\x0e2\x14.sockwright.v1.ClockR\x05clock\x12\x14\n" +
+	"\x05speed\x18\x03 \x01(\x01R\x05speed\"T\n" +
+	"\x10SetClockResponse\x12\x17\n" +
+	"\atime_ns\x18\x01 \x01(\x04R\x06timeNs\x12'\n" +
+	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"Y\n" +
+	"\rRecordRequest\x12\x12\n" +
+	"\x03lab\x18\x01 \x01(\tH\x00R\x03lab\x12\x16\n" +
+	"\x05stack\x18\x02 \x01(\tH\x00R\x05stack\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytesB\x06\n" +
+	"\x04what\"9\n" +
+	"\x0eRecordResponse\x12'\n" +
+	"\x02at\x18\x01 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"\xbd\x01\n" +
 	"\x0eCaptureRequest\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12-\n" +
 	"\x06filter\x18\x02 \x01(\v2\x15.sockwright.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vqueue_bytes\x18\x03 \x01(\x04R\n" +
-	"queueBytes\")\n" +
+	"queueBytes\x12*\n" +
+	"\x05since\x18\x04 \x01(\v2\x14.sockwright.v1.SinceR\x05since\x12\x1b\n" +
+	"\tno_follow\x18\x05 \x01(\bR\bnoFollow\"n\n" +
+	"\x05Since\x12-\n" +
+	"\x03age\x18\x01 \x01(\v2\x19.google.protobuf.DurationH\x00R\x03age\x12\x19\n" +
+	"\atime_ns\x18\x02 \x01(\x04H\x00R\x06timeNs\x12\x12\n" +
+	"\x03all\x18\x03 \x01(\bH\x00R\x03allB\a\n" +
+	"\x05since\")\n" +
 	"\x0fCaptureResponse\x12\x16\n" +
 	"\x06pcapng\x18\x01 \x01(\fR\x06pcapng*S\n" +
 	"\x05Clock\x12\x15\n" +
@@ -2700,7 +3214,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMEDIUM_IP\x10\x01\x12\x13\n" +
-	"\x0fMEDIUM_ETHERNET\x10\x022\xd9\x05\n" +
+	"\x0fMEDIUM_ETHERNET\x10\x022\xed\x06\n" +
 	"\bNetworks\x12N\n" +
 	"\tCreateLab\x12\x1f.sockwright.v1.CreateLabRequest\x1a .sockwright.v1.CreateLabResponse\x12N\n" +
 	"\tDeleteLab\x12\x1f.sockwright.v1.DeleteLabRequest\x1a .sockwright.v1.DeleteLabResponse\x12K\n" +
@@ -2710,9 +3224,11 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\n" +
 	"ListStacks\x12 .sockwright.v1.ListStacksRequest\x1a!.sockwright.v1.ListStacksResponse\x12T\n" +
 	"\vAdvanceTime\x12!.sockwright.v1.AdvanceTimeRequest\x1a\".sockwright.v1.AdvanceTimeResponse\x12]\n" +
-	"\x0eSetImpairments\x12$.sockwright.v1.SetImpairmentsRequest\x1a%.sockwright.v1.SetImpairmentsResponse\x12J\n" +
-	"\aCapture\x12\x1d.sockwright.v1.CaptureRequest\x1a\x1e.sockwright.v1.CaptureResponse0\x01B\xa4\x01\n" +
-	"\x11com.sockwright.v1B\rNetworksProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\x0eSetImpairments\x12$.sockwright.v1.SetImpairmentsRequest\x1a%.sockwright.v1.SetImpairmentsResponse\x12K\n" +
+	"\bSetClock\x12\x1e.sockwright.v1.SetClockRequest\x1a\x1f.sockwright.v1.SetClockResponse\x12E\n" +
+	"\x06Record\x12\x1c.sockwright.v1.RecordRequest\x1a\x1d.sockwright.v1.RecordResponse\x12J\n" +
+	"\aCapture\x12\x1d.sockwright.v1.CaptureRequest\x1a\x1e.sockwright.v1.CaptureResponse0\x01BB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_networks_proto_rawDescOnce sync.Once
@@ -2727,7 +3243,7 @@ func file_sockwright_v1_networks_proto_rawDescGZIP() []byte {
 }
 
 var file_sockwright_v1_networks_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sockwright_v1_networks_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_sockwright_v1_networks_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_sockwright_v1_networks_proto_goTypes = []any{
 	(Clock)(0),                     // 0: sockwright.v1.Clock
 	(Medium)(0),                    // 1: sockwright.v1.Medium
@@ -2759,14 +3275,20 @@ var file_sockwright_v1_networks_proto_goTypes = []any{
 	(*AdvanceTimeResponse)(nil),    // 27: sockwright.v1.AdvanceTimeResponse
 	(*SetImpairmentsRequest)(nil),  // 28: sockwright.v1.SetImpairmentsRequest
 	(*SetImpairmentsResponse)(nil), // 29: sockwright.v1.SetImpairmentsResponse
-	(*CaptureRequest)(nil),         // 30: sockwright.v1.CaptureRequest
-	(*CaptureResponse)(nil),        // 31: sockwright.v1.CaptureResponse
-	nil,                            // 32: sockwright.v1.Stack.LimitsHitEntry
-	nil,                            // 33: sockwright.v1.Stack.DropsEntry
-	nil,                            // 34: sockwright.v1.Stack.FramesLostEntry
-	(*durationpb.Duration)(nil),    // 35: google.protobuf.Duration
-	(*Position)(nil),               // 36: sockwright.v1.Position
-	(*Filter)(nil),                 // 37: sockwright.v1.Filter
+	(*SetClockRequest)(nil),        // 30: sockwright.v1.SetClockRequest
+	(*SetClockResponse)(nil),       // 31: sockwright.v1.SetClockResponse
+	(*RecordRequest)(nil),          // 32: sockwright.v1.RecordRequest
+	(*RecordResponse)(nil),         // 33: sockwright.v1.RecordResponse
+	(*CaptureRequest)(nil),         // 34: sockwright.v1.CaptureRequest
+	(*Since)(nil),                  // 35: sockwright.v1.Since
+	(*CaptureResponse)(nil),        // 36: sockwright.v1.CaptureResponse
+	nil,                            // 37: sockwright.v1.Stack.LimitsHitEntry
+	nil,                            // 38: sockwright.v1.Stack.DropsEntry
+	nil,                            // 39: sockwright.v1.Stack.FramesLostEntry
+	nil,                            // 40: sockwright.v1.Stack.RetransmissionsEntry
+	(*durationpb.Duration)(nil),    // 41: google.protobuf.Duration
+	(*Position)(nil),               // 42: sockwright.v1.Position
+	(*Filter)(nil),                 // 43: sockwright.v1.Filter
 }
 var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	3,  // 0: sockwright.v1.CreateLabRequest.stacks:type_name -> sockwright.v1.LabStack
@@ -2775,63 +3297,73 @@ var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	18, // 3: sockwright.v1.LabStack.routes:type_name -> sockwright.v1.Route
 	5,  // 4: sockwright.v1.LabLink.impairments:type_name -> sockwright.v1.Impairments
 	1,  // 5: sockwright.v1.LabLink.medium:type_name -> sockwright.v1.Medium
-	35, // 6: sockwright.v1.Impairments.delay:type_name -> google.protobuf.Duration
-	35, // 7: sockwright.v1.Impairments.jitter:type_name -> google.protobuf.Duration
-	35, // 8: sockwright.v1.Impairments.reorder_by:type_name -> google.protobuf.Duration
+	41, // 6: sockwright.v1.Impairments.delay:type_name -> google.protobuf.Duration
+	41, // 7: sockwright.v1.Impairments.jitter:type_name -> google.protobuf.Duration
+	41, // 8: sockwright.v1.Impairments.reorder_by:type_name -> google.protobuf.Duration
 	6,  // 9: sockwright.v1.Impairments.bursts:type_name -> sockwright.v1.Bursts
 	4,  // 10: sockwright.v1.Lab.links:type_name -> sockwright.v1.LabLink
 	0,  // 11: sockwright.v1.Lab.clock:type_name -> sockwright.v1.Clock
 	7,  // 12: sockwright.v1.CreateLabResponse.lab:type_name -> sockwright.v1.Lab
-	36, // 13: sockwright.v1.CreateLabResponse.at:type_name -> sockwright.v1.Position
-	36, // 14: sockwright.v1.DeleteLabResponse.at:type_name -> sockwright.v1.Position
+	42, // 13: sockwright.v1.CreateLabResponse.at:type_name -> sockwright.v1.Position
+	42, // 14: sockwright.v1.DeleteLabResponse.at:type_name -> sockwright.v1.Position
 	7,  // 15: sockwright.v1.ListLabsResponse.labs:type_name -> sockwright.v1.Lab
-	36, // 16: sockwright.v1.ListLabsResponse.at:type_name -> sockwright.v1.Position
+	42, // 16: sockwright.v1.ListLabsResponse.at:type_name -> sockwright.v1.Position
 	14, // 17: sockwright.v1.AttachRequest.raw_ip:type_name -> sockwright.v1.RawIp
 	15, // 18: sockwright.v1.AttachRequest.af_packet:type_name -> sockwright.v1.AfPacket
 	16, // 19: sockwright.v1.AttachRequest.tun:type_name -> sockwright.v1.Tun
 	17, // 20: sockwright.v1.AttachRequest.tap:type_name -> sockwright.v1.Tap
-	35, // 21: sockwright.v1.AttachRequest.busy_poll:type_name -> google.protobuf.Duration
+	41, // 21: sockwright.v1.AttachRequest.busy_poll:type_name -> google.protobuf.Duration
 	18, // 22: sockwright.v1.AfPacket.routes:type_name -> sockwright.v1.Route
 	18, // 23: sockwright.v1.Tap.routes:type_name -> sockwright.v1.Route
-	32, // 24: sockwright.v1.Stack.limits_hit:type_name -> sockwright.v1.Stack.LimitsHitEntry
-	33, // 25: sockwright.v1.Stack.drops:type_name -> sockwright.v1.Stack.DropsEntry
+	37, // 24: sockwright.v1.Stack.limits_hit:type_name -> sockwright.v1.Stack.LimitsHitEntry
+	38, // 25: sockwright.v1.Stack.drops:type_name -> sockwright.v1.Stack.DropsEntry
 	20, // 26: sockwright.v1.Stack.counters:type_name -> sockwright.v1.StackCounters
 	18, // 27: sockwright.v1.Stack.routes:type_name -> sockwright.v1.Route
-	34, // 28: sockwright.v1.Stack.frames_lost:type_name -> sockwright.v1.Stack.FramesLostEntry
-	19, // 29: sockwright.v1.AttachResponse.stack:type_name -> sockwright.v1.Stack
-	36, // 30: sockwright.v1.AttachResponse.at:type_name -> sockwright.v1.Position
-	36, // 31: sockwright.v1.DetachResponse.at:type_name -> sockwright.v1.Position
-	19, // 32: sockwright.v1.ListStacksResponse.stacks:type_name -> sockwright.v1.Stack
-	36, // 33: sockwright.v1.ListStacksResponse.at:type_name -> sockwright.v1.Position
-	35, // 34: sockwright.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
-	36, // 35: sockwright.v1.AdvanceTimeResponse.at:type_name -> sockwright.v1.Position
-	5,  // 36: sockwright.v1.SetImpairmentsRequest.impairments:type_name -> sockwright.v1.Impairments
-	4,  // 37: sockwright.v1.SetImpairmentsResponse.link:type_name -> sockwright.v1.LabLink
-	36, // 38: sockwright.v1.SetImpairmentsResponse.at:type_name -> sockwright.v1.Position
-	37, // 39: sockwright.v1.CaptureRequest.filter:type_name -> sockwright.v1.Filter
-	2,  // 40: sockwright.v1.Networks.CreateLab:input_type -> sockwright.v1.CreateLabRequest
-	9,  // 41: sockwright.v1.Networks.DeleteLab:input_type -> sockwright.v1.DeleteLabRequest
-	11, // 42: sockwright.v1.Networks.ListLabs:input_type -> sockwright.v1.ListLabsRequest
-	13, // 43: sockwright.v1.Networks.Attach:input_type -> sockwright.v1.AttachRequest
-	22, // 44: sockwright.v1.Networks.Detach:input_type -> sockwright.v1.DetachRequest
-	24, // 45: sockwright.v1.Networks.ListStacks:input_type -> sockwright.v1.ListStacksRequest
-	26, // 46: sockwright.v1.Networks.AdvanceTime:input_type -> sockwright.v1.AdvanceTimeRequest
-	28, // 47: sockwright.v1.Networks.SetImpairments:input_type -> sockwright.v1.SetImpairmentsRequest
-	30, // 48: sockwright.v1.Networks.Capture:input_type -> sockwright.v1.CaptureRequest
-	8,  // 49: sockwright.v1.Networks.CreateLab:output_type -> sockwright.v1.CreateLabResponse
-	10, // 50: sockwright.v1.Networks.DeleteLab:output_type -> sockwright.v1.DeleteLabResponse
-	12, // 51: sockwright.v1.Networks.ListLabs:output_type -> sockwright.v1.ListLabsResponse
-	21, // 52: sockwright.v1.Networks.Attach:output_type -> sockwright.v1.AttachResponse
-	23, // 53: sockwright.v1.Networks.Detach:output_type -> sockwright.v1.DetachResponse
-	25, // 54: sockwright.v1.Networks.ListStacks:output_type -> sockwright.v1.ListStacksResponse
-	27, // 55: sockwright.v1.Networks.AdvanceTime:output_type -> sockwright.v1.AdvanceTimeResponse
-	29, // 56: sockwright.v1.Networks.SetImpairments:output_type -> sockwright.v1.SetImpairmentsResponse
-	31, // 57: sockwright.v1.Networks.Capture:output_type -> sockwright.v1.CaptureResponse
-	49, // [49:58] is the sub-list for method output_type
-	40, // [40:49] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	39, // 28: sockwright.v1.Stack.frames_lost:type_name -> sockwright.v1.Stack.FramesLostEntry
+	40, // 29: sockwright.v1.Stack.retransmissions:type_name -> sockwright.v1.Stack.RetransmissionsEntry
+	19, // 30: sockwright.v1.AttachResponse.stack:type_name -> sockwright.v1.Stack
+	42, // 31: sockwright.v1.AttachResponse.at:type_name -> sockwright.v1.Position
+	42, // 32: sockwright.v1.DetachResponse.at:type_name -> sockwright.v1.Position
+	19, // 33: sockwright.v1.ListStacksResponse.stacks:type_name -> sockwright.v1.Stack
+	42, // 34: sockwright.v1.ListStacksResponse.at:type_name -> sockwright.v1.Position
+	41, // 35: sockwright.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
+	42, // 36: sockwright.v1.AdvanceTimeResponse.at:type_name -> sockwright.v1.Position
+	5,  // 37: sockwright.v1.SetImpairmentsRequest.impairments:type_name -> sockwright.v1.Impairments
+	4,  // 38: sockwright.v1.SetImpairmentsResponse.link:type_name -> sockwright.v1.LabLink
+	42, // 39: sockwright.v1.SetImpairmentsResponse.at:type_name -> sockwright.v1.Position
+	0,  // 40: sockwright.v1.SetClockRequest.clock:type_name -> sockwright.v1.Clock
+	42, // 41: sockwright.v1.SetClockResponse.at:type_name -> sockwright.v1.Position
+	42, // 42: sockwright.v1.RecordResponse.at:type_name -> sockwright.v1.Position
+	43, // 43: sockwright.v1.CaptureRequest.filter:type_name -> sockwright.v1.Filter
+	35, // 44: sockwright.v1.CaptureRequest.since:type_name -> sockwright.v1.Since
+	41, // 45: sockwright.v1.Since.age:type_name -> google.protobuf.Duration
+	2,  // 46: sockwright.v1.Networks.CreateLab:input_type -> sockwright.v1.CreateLabRequest
+	9,  // 47: sockwright.v1.Networks.DeleteLab:input_type -> sockwright.v1.DeleteLabRequest
+	11, // 48: sockwright.v1.Networks.ListLabs:input_type -> sockwright.v1.ListLabsRequest
+	13, // 49: sockwright.v1.Networks.Attach:input_type -> sockwright.v1.AttachRequest
+	22, // 50: sockwright.v1.Networks.Detach:input_type -> sockwright.v1.DetachRequest
+	24, // 51: sockwright.v1.Networks.ListStacks:input_type -> sockwright.v1.ListStacksRequest
+	26, // 52: sockwright.v1.Networks.AdvanceTime:input_type -> sockwright.v1.AdvanceTimeRequest
+	28, // 53: sockwright.v1.Networks.SetImpairments:input_type -> sockwright.v1.SetImpairmentsRequest
+	30, // 54: sockwright.v1.Networks.SetClock:input_type -> sockwright.v1.SetClockRequest
+	32, // 55: sockwright.v1.Networks.Record:input_type -> sockwright.v1.RecordRequest
+	34, // 56: sockwright.v1.Networks.Capture:input_type -> sockwright.v1.CaptureRequest
+	8,  // 57: sockwright.v1.Networks.CreateLab:output_type -> sockwright.v1.CreateLabResponse
+	10, // 58: sockwright.v1.Networks.DeleteLab:output_type -> sockwright.v1.DeleteLabResponse
+	12, // 59: sockwright.v1.Networks.ListLabs:output_type -> sockwright.v1.ListLabsResponse
+	21, // 60: sockwright.v1.Networks.Attach:output_type -> sockwright.v1.AttachResponse
+	23, // 61: sockwright.v1.Networks.Detach:output_type -> sockwright.v1.DetachResponse
+	25, // 62: sockwright.v1.Networks.ListStacks:output_type -> sockwright.v1.ListStacksResponse
+	27, // 63: sockwright.v1.Networks.AdvanceTime:output_type -> sockwright.v1.AdvanceTimeResponse
+	29, // 64: sockwright.v1.Networks.SetImpairments:output_type -> sockwright.v1.SetImpairmentsResponse
+	31, // 65: sockwright.v1.Networks.SetClock:output_type -> sockwright.v1.SetClockResponse
+	33, // 66: sockwright.v1.Networks.Record:output_type -> sockwright.v1.RecordResponse
+	36, // 67: sockwright.v1.Networks.Capture:output_type -> sockwright.v1.CaptureResponse
+	57, // [57:68] is the sub-list for method output_type
+	46, // [46:57] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_sockwright_v1_networks_proto_init() }
@@ -2853,13 +3385,22 @@ func file_sockwright_v1_networks_proto_init() {
 		(*AdvanceTimeRequest_Steps)(nil),
 		(*AdvanceTimeRequest_UntilIdle)(nil),
 	}
+	file_sockwright_v1_networks_proto_msgTypes[30].OneofWrappers = []any{
+		(*RecordRequest_Lab)(nil),
+		(*RecordRequest_Stack)(nil),
+	}
+	file_sockwright_v1_networks_proto_msgTypes[33].OneofWrappers = []any{
+		(*Since_Age)(nil),
+		(*Since_TimeNs)(nil),
+		(*Since_All)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sockwright_v1_networks_proto_rawDesc), len(file_sockwright_v1_networks_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   33,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,8 @@ const (
 	Networks_ListStacks_FullMethodName     = "/sockwright.v1.Networks/ListStacks"
 	Networks_AdvanceTime_FullMethodName    = "/sockwright.v1.Networks/AdvanceTime"
 	Networks_SetImpairments_FullMethodName = "/sockwright.v1.Networks/SetImpairments"
+	Networks_SetClock_FullMethodName       = "/sockwright.v1.Networks/SetClock"
+	Networks_Record_FullMethodName         = "/sockwright.v1.Networks/Record"
 	Networks_Capture_FullMethodName        = "/sockwright.v1.Networks/Capture"
 )
 
@@ -67,8 +69,22 @@ type NetworksClient interface {
 	//
 	// Errors: NOT_FOUND (no such lab or link), INVALID_ARGUMENT (a value out of its range; the message names the field).
 	SetImpairments(ctx context.Context, in *SetImpairmentsRequest, opts ...grpc.CallOption) (*SetImpairmentsResponse, error)
-	// Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
+	// Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+	// change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+	// FAILED_PRECONDITION.
+	//
+	// Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+	SetClock(ctx context.Context, in *SetClockRequest, opts ...grpc.CallOption) (*SetClockResponse, error)
+	// Has a lab or an attached stack keep its most recent packets, for captures that begin with them, or keep them no more. What
+	// is not kept costs nothing; while it is, the links of labs carry frame by frame, as they do while somebody captures.
+	//
+	// Errors: NOT_FOUND (no such lab or stack), INVALID_ARGUMENT (neither is named), RESOURCE_EXHAUSTED (more octets than the
+	// server has left for all recent packets).
+	Record(ctx context.Context, in *RecordRequest, opts ...grpc.CallOption) (*RecordResponse, error)
+	// Streams what passes, from now on or from the recent past, as a pcapng file in which each packet has a comment with what the stack knew of it:
 	// `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
+	// With `since` comes first what labs and stacks that record (`Networks.Record`) kept of their recent past, and what follows
+	// joins it without a hole and without a packet twice; `no_follow` ends it there.
 	//
 	// A reader never slows a stack or another reader. Of packets that it leaves waiting, up to `queue_bytes` are kept; those
 	// that have no room are missed, and a statistics block says how many where they are missing. While anybody captures, the
@@ -78,7 +94,8 @@ type NetworksClient interface {
 	// or the lab of `link` is; with UNAVAILABLE as the server stops.
 	//
 	// Errors: INVALID_ARGUMENT (a filter that cannot be understood or makes no sense here, a link that is not `LAB/LINK`; the
-	// message names the field), NOT_FOUND (no such stack or link), RESOURCE_EXHAUSTED (too many captures).
+	// message names the field), NOT_FOUND (no such stack or link), FAILED_PRECONDITION (`since`, and none of the stacks records),
+	// RESOURCE_EXHAUSTED (too many captures).
 	Capture(ctx context.Context, in *CaptureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CaptureResponse], error)
 }
 
@@ -170,6 +187,26 @@ func (c *networksClient) SetImpairments(ctx context.Context, in *SetImpairmentsR
 	return out, nil
 }
 
+func (c *networksClient) SetClock(ctx context.Context, in *SetClockRequest, opts ...grpc.CallOption) (*SetClockResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetClockResponse)
+	err := c.cc.Invoke(ctx, Networks_SetClock_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *networksClient) Record(ctx context.Context, in *RecordRequest, opts ...grpc.CallOption) (*RecordResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordResponse)
+	err := c.cc.Invoke(ctx, Networks_Record_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *networksClient) Capture(ctx context.Context, in *CaptureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CaptureResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Networks_ServiceDesc.Streams[0], Networks_Capture_FullMethodName, cOpts...)
@@ -226,8 +263,22 @@ type NetworksServer interface {
 	//
 	// Errors: NOT_FOUND (no such lab or link), INVALID_ARGUMENT (a value out of its range; the message names the field).
 	SetImpairments(context.Context, *SetImpairmentsRequest) (*SetImpairmentsResponse, error)
-	// Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
+	// Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+	// change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+	// FAILED_PRECONDITION.
+	//
+	// Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+	SetClock(context.Context, *SetClockRequest) (*SetClockResponse, error)
+	// Has a lab or an attached stack keep its most recent packets, for captures that begin with them, or keep them no more. What
+	// is not kept costs nothing; while it is, the links of labs carry frame by frame, as they do while somebody captures.
+	//
+	// Errors: NOT_FOUND (no such lab or stack), INVALID_ARGUMENT (neither is named), RESOURCE_EXHAUSTED (more octets than the
+	// server has left for all recent packets).
+	Record(context.Context, *RecordRequest) (*RecordResponse, error)
+	// Streams what passes, from now on or from the recent past, as a pcapng file in which each packet has a comment with what the stack knew of it:
 	// `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
+	// With `since` comes first what labs and stacks that record (`Networks.Record`) kept of their recent past, and what follows
+	// joins it without a hole and without a packet twice; `no_follow` ends it there.
 	//
 	// A reader never slows a stack or another reader. Of packets that it leaves waiting, up to `queue_bytes` are kept; those
 	// that have no room are missed, and a statistics block says how many where they are missing. While anybody captures, the
@@ -237,7 +288,8 @@ type NetworksServer interface {
 	// or the lab of `link` is; with UNAVAILABLE as the server stops.
 	//
 	// Errors: INVALID_ARGUMENT (a filter that cannot be understood or makes no sense here, a link that is not `LAB/LINK`; the
-	// message names the field), NOT_FOUND (no such stack or link), RESOURCE_EXHAUSTED (too many captures).
+	// message names the field), NOT_FOUND (no such stack or link), FAILED_PRECONDITION (`since`, and none of the stacks records),
+	// RESOURCE_EXHAUSTED (too many captures).
 	Capture(*CaptureRequest, grpc.ServerStreamingServer[CaptureResponse]) error
 	mustEmbedUnimplementedNetworksServer()
 }
@@ -272,6 +324,12 @@ func (UnimplementedNetworksServer) AdvanceTime(context.Context, *AdvanceTimeRequ
 }
 func (UnimplementedNetworksServer) SetImpairments(context.Context, *SetImpairmentsRequest) (*SetImpairmentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetImpairments not implemented")
+}
+func (UnimplementedNetworksServer) SetClock(context.Context, *SetClockRequest) (*SetClockResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetClock not implemented")
+}
+func (UnimplementedNetworksServer) Record(context.Context, *RecordRequest) (*RecordResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Record not implemented")
 }
 func (UnimplementedNetworksServer) Capture(*CaptureRequest, grpc.ServerStreamingServer[CaptureResponse]) error {
 	return status.Error(codes.Unimplemented, "method Capture not implemented")
@@ -441,6 +499,42 @@ func _Networks_SetImpairments_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Networks_SetClock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetClockRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NetworksServer).SetClock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Networks_SetClock_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NetworksServer).SetClock(ctx, req.(*SetClockRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Networks_Record_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NetworksServer).Record(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Networks_Record_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NetworksServer).Record(ctx, req.(*RecordRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Networks_Capture_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(CaptureRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -490,6 +584,14 @@ var Networks_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetImpairments",
 			Handler:    _Networks_SetImpairments_Handler,
+		},
+		{
+			MethodName: "SetClock",
+			Handler:    _Networks_SetClock_Handler,
+		},
+		{
+			MethodName: "Record",
+			Handler:    _Networks_Record_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ImpairmentsSchema, LabSchema } from "../gen/sockwright/v1/networks_pb";
-import { impairmentsText, KNOBS, knobValue, mapOf, withKnob } from "./labs";
+import { impairmentsText, KNOBS, knobValue, mapOf, speedText, withKnob } from "./labs";
 
 const line = create(ImpairmentsSchema, {
   loss: 0.07,
@@ -64,4 +64,13 @@ describe("a map", () => {
     const [one, other] = mapOf(lab).links;
     expect(one?.y).not.toBe(other?.y);
   });
+});
+
+it("a speed is told as people do", () => {
+  expect([0.001, 0.5, 1, 100].map(speedText)).toEqual([
+    "1000 times as slow",
+    "2 times as slow",
+    "as fast as here",
+    "100 times as fast",
+  ]);
 });

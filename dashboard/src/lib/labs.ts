@@ -106,6 +106,15 @@ export function impairmentsText(impairments: Impairments | undefined): string {
   return parts.filter(Boolean).join(", ");
 }
 
+/** The speeds of a clock that are offered. */
+export const SPEEDS: readonly number[] = [0.001, 0.01, 0.1, 0.5, 1, 10, 100, 1000];
+
+/** A speed in words: `100 times as fast`, `10 times as slow`. */
+export function speedText(speed: number): string {
+  if (speed === 1) return "as fast as here";
+  return speed > 1 ? `${tidy(speed)} times as fast` : `${tidy(1 / speed)} times as slow`;
+}
+
 /** A lab as a map: stacks on a circle, links as lines between two or as a point that several meet at. */
 export interface LabMap {
   width: number;

@@ -4,25 +4,30 @@
 //! engine threads -- records --> queue of each capture that wants it -- blocks --> its reader
 //! ```
 //!
-//! Owns: which captures there are ([`Captures`]), what each wants ([`Selection`]), and what waits for its reader. How a frame
+//! Owns: which captures there are ([`Captures`]), what each wants ([`Selection`]), what waits for its reader, and what a thread
+//! keeps of its recent past ([`Recent`]), where it is asked to. How a frame
 //! and the events that belong to it become one [`Record`] is the business of [`tap`](crate::stack), on the engine threads,
 //! which read the list again only when it has changed. Never touches an engine.
 
 mod pcapng;
 mod queue;
+mod recent;
 mod record;
 mod select;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockwright_engine::host::Errno;
+use sockwright_engine::time::Instant;
 use tonic::Status;
 
+use crate::config::Limits;
 use crate::error::status_saying;
 use queue::{End, Queue};
+pub(crate) use recent::{Recent, Room};
 pub(crate) use record::{Direction, Fault, Interface, Known, Record};
 pub(crate) use select::{Ends, LabLink, Owner, Selection, tcp_data};
 pub(crate) use stream::CaptureStream;
@@ -36,7 +41,28 @@ pub(crate) struct Captures {
     octets: usize,
     /// How often the list has changed.
     changes: AtomicU64,
+    /// Octets that are left for the recent past of all threads.
+    room: Arc<AtomicUsize>,
+    counted: Arc<Counted>,
     inner: Mutex<Inner>,
+}
+
+/// Packets of all captures, those that are over included.
+#[derive(Debug, Default)]
+struct Counted {
+    wanted: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// The captures at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CaptureFigures {
+    /// Those that run.
+    pub(crate) running: usize,
+    /// Packets that captures wanted so far.
+    pub(crate) packets: u64,
+    /// Those of them that they missed, for their reader was slow.
+    pub(crate) missed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +79,28 @@ pub(crate) struct Capture {
     /// Stacks without which it has nothing to show; none: whatever stacks there are.
     stacks: Mutex<Option<Vec<Arc<str>>>>,
     queue: Queue,
+    counted: Arc<Counted>,
 }
 
 impl Captures {
     /// None yet.
-    pub(crate) fn new(at_most: usize, octets: usize) -> Arc<Self> {
-        Arc::new(Captures { at_most, octets, changes: AtomicU64::new(0), inner: Mutex::default() })
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Captures {
+            at_most: limits.captures,
+            octets: limits.capture_bytes,
+            changes: AtomicU64::new(0),
+            counted: Arc::default(),
+            room: Arc::new(AtomicUsize::new(limits.record_bytes)),
+            inner: Mutex::default(),
+        })
+    }
+
+    /// Room for so much of the recent past of a thread.
+    pub(crate) fn room(&self, octets: u64) -> Result<Room, Status> {
+        Room::of(&self.room, octets).map_err(|left| {
+            let message = format!("{octets} octets of recent packets are more than the {left} that are left");
+            status_saying(Errno::ENOBUFS, message, None)
+        })
     }
 
     /// Begins a capture, which ends as the stream is dropped, or with the last of `stacks`, where they are named.
@@ -82,7 +124,12 @@ impl Captures {
         });
         let key = inner.next_key;
         inner.next_key += 1;
-        let capture = Arc::new(Capture { selection, stacks: Mutex::new(stacks), queue });
+        let capture = Arc::new(Capture {
+            selection,
+            stacks: Mutex::new(stacks),
+            queue,
+            counted: Arc::clone(&self.counted),
+        });
         let stream = CaptureStream::new(Arc::clone(self), key, Arc::clone(&capture))?;
         inner.running.insert(key, capture);
         self.changes.fetch_add(1, Ordering::Release);
@@ -97,6 +144,13 @@ impl Captures {
     /// The captures that run, the oldest first.
     pub(crate) fn running(&self) -> Vec<Arc<Capture>> {
         self.lock().running.values().cloned().collect()
+    }
+
+    /// How many there are, and what they got.
+    pub(crate) fn figures(&self) -> CaptureFigures {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        let Counted { wanted, missed } = &*self.counted;
+        CaptureFigures { running: self.lock().running.len(), packets: count(wanted), missed: count(missed) }
     }
 
     /// A stack is gone, with all that it had to tell.
@@ -132,7 +186,17 @@ impl Capture {
 
     /// Gives it a record that it wants. Waits for nobody.
     pub(crate) fn push(&self, record: &Arc<Record>) {
-        self.queue.push(record);
+        self.counted.wanted.fetch_add(1, Ordering::Relaxed);
+        if !self.queue.push(record) {
+            self.counted.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives it what it wants of the recent past of a thread whose clock says `now`. What passes there comes behind it.
+    pub(crate) fn recall(&self, recent: &Recent, now: Instant) {
+        if let Some(since) = self.selection.since() {
+            self.queue.push_past(recent.wanted(&self.selection, since.on_clock(now)));
+        }
     }
 
     fn stack_gone(&self, stack: &str) {

@@ -58,8 +58,9 @@ impl Blocks {
     /// Writes what waited for the reader.
     pub(super) fn entry(&mut self, entry: &Entry) -> PcapResult<()> {
         match entry {
-            Entry::Packet(record) => self.packet(record),
+            Entry::Packet(record) | Entry::Past(record) => self.packet(record),
             Entry::Missed { interface, packets, at } => self.missed(interface, *packets, *at),
+            Entry::Forgotten { interface, packets, at } => self.forgotten(interface, *packets, *at),
         }
     }
 
@@ -101,16 +102,25 @@ impl Blocks {
         told.missed_before += packets;
         told.last = last;
         let told = *told;
-        self.statistics_of(&told, Some(packets))
+        self.statistics_of(&told, Some(format!("missed={packets}: the reader of the capture was too slow")))
     }
 
-    fn statistics_of(&mut self, told: &Told, missed_here: Option<u64>) -> PcapResult<()> {
+    /// They were none of the capture's, and are not counted among those that it lacks.
+    fn forgotten(&mut self, interface: &Arc<Interface>, packets: u64, at: Instant) -> PcapResult<()> {
+        let last = time(interface, at).as_nanos() as u64;
+        let told = self.interface(interface)?;
+        told.last = last;
+        let told = *told;
+        let comment = format!("forgotten={packets}: no more of the recent past was kept");
+        self.statistics_of(&told, Some(comment))
+    }
+
+    fn statistics_of(&mut self, told: &Told, comment: Option<String>) -> PcapResult<()> {
         let mut options = vec![
             InterfaceStatisticsOption::IsbIfRecv(told.packets + told.missed),
             InterfaceStatisticsOption::IsbIfDrop(told.missed),
         ];
-        if let Some(packets) = missed_here {
-            let comment = format!("missed={packets}: the reader of the capture was too slow");
+        if let Some(comment) = comment {
             options.insert(0, InterfaceStatisticsOption::Comment(Cow::Owned(comment)));
         }
         let block = InterfaceStatisticsBlock { interface_id: told.number, timestamp: told.last, options };

@@ -1,7 +1,8 @@
 //! What waits for the reader of one capture: never more than so many octets.
 //!
 //! Engine threads put records in and wait for nobody. Where there is no room, records are counted in place of being kept,
-//! until the reader has made room for a while to come: what it missed is told where it was missed.
+//! until the reader has made room for a while to come: what it missed is told where it was missed. Of the recent past a thread
+//! gives what it kept, all at once: that is bounded where it is kept.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,17 @@ struct Inner {
 pub(super) enum Entry {
     /// A packet.
     Packet(Arc<Record>),
+    /// A packet of the recent past, which takes no room of the queue's.
+    Past(Arc<Record>),
+    /// Packets of this interface that passed in the time that is asked for are not kept any more.
+    Forgotten {
+        /// Which.
+        interface: Arc<Interface>,
+        /// How many are not, of any time.
+        packets: u64,
+        /// When the last of them passed.
+        at: Instant,
+    },
     /// Packets of this interface are missing here.
     Missed {
         /// Which.
@@ -61,11 +73,11 @@ impl Queue {
         Queue { limit, inner: Mutex::default() }
     }
 
-    /// Puts a record in, or counts it where there is no room.
-    pub(super) fn push(&self, record: &Arc<Record>) {
+    /// Puts a record in, or counts it where there is no room: then it is missed.
+    pub(super) fn push(&self, record: &Arc<Record>) -> bool {
         let mut inner = self.lock();
         if inner.end.is_some() {
-            return;
+            return true;
         }
         let fits = inner.octets + record.cost() <= self.limit;
         inner.full = !fits || (inner.full && inner.octets > self.limit / 2);
@@ -75,6 +87,18 @@ impl Queue {
             inner.tell_missed();
             inner.octets += record.cost();
             inner.entries.push_back(Entry::Packet(Arc::clone(record)));
+        }
+        let (reader, kept) = (inner.reader.take(), !inner.full);
+        drop(inner);
+        reader.into_iter().for_each(Waker::wake);
+        kept
+    }
+
+    /// Puts in what was kept.
+    pub(super) fn push_past(&self, past: impl Iterator<Item = Entry>) {
+        let mut inner = self.lock();
+        if inner.end.is_none() {
+            inner.entries.extend(past);
         }
         let reader = inner.reader.take();
         drop(inner);
@@ -96,9 +120,13 @@ impl Queue {
         let (mut taken, mut entries) = (0, Vec::new());
         while taken < octets {
             let Some(entry) = inner.entries.pop_front() else { break };
-            if let Entry::Packet(record) = &entry {
-                taken += record.cost();
-                inner.octets -= record.cost();
+            match &entry {
+                Entry::Packet(record) => {
+                    taken += record.cost();
+                    inner.octets -= record.cost();
+                }
+                Entry::Past(record) => taken += record.cost(),
+                Entry::Missed { .. } | Entry::Forgotten { .. } => {}
             }
             entries.push(entry);
         }
@@ -178,6 +206,7 @@ mod tests {
                 match entry {
                     Entry::Packet(record) => packets.push(record.at.as_nanos()),
                     Entry::Missed { packets, .. } => missing += packets,
+                    other => panic!("{other:?}"),
                 }
             }
         }
@@ -195,7 +224,7 @@ mod tests {
                 .iter()
                 .map(|entry| match entry {
                     Entry::Packet(record) => record.cost(),
-                    Entry::Missed { .. } => 0,
+                    _ => 0,
                 })
                 .sum();
             assert!(held == inner.octets && held <= 100_000 && inner.missed.len() <= 2);

@@ -1,17 +1,19 @@
 //! What a capture wants, as it was asked for.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use sockwright_engine::id::SessionId;
 use sockwright_engine::tcp::seq::Seq;
+use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{
     ChecksumPolicy, EtherType, EthernetFrame, IpPacket, Protocol, TcpSegment, UdpDatagram,
 };
 use sockwright_link::virtual_link::Medium;
 use sockwright_proto::v1 as pb;
 
-use super::record::{Direction, Record};
-use crate::convert::Invalid;
+use super::record::{Direction, Interface, Record};
+use crate::convert::{Invalid, duration};
 use crate::hub::CompiledFilter;
 
 /// What a capture wants.
@@ -20,6 +22,20 @@ pub(crate) struct Selection {
     /// A link of a lab: each frame as it enters it, and no other.
     link: Option<LabLink>,
     filter: CompiledFilter,
+    since: Option<Since>,
+    /// What passes from now on is wanted.
+    follows: bool,
+}
+
+/// From when on the recent past is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long ago.
+    Age(Duration),
+    /// Then.
+    Time(Instant),
+    /// As long as it is kept.
+    Ever,
 }
 
 /// A link of a lab, by the lab's name and its own.
@@ -56,7 +72,27 @@ impl Selection {
                 return Err(Invalid::new("filter.tcp_states", "a packet is not admitted by a state"));
             }
         }
-        Ok(Selection { link, filter: CompiledFilter::of(request.filter.as_ref())? })
+        let since = request.since.as_ref().map(Since::parse).transpose()?;
+        if request.no_follow && since.is_none() {
+            return Err(Invalid::new("no_follow", "without `since` there is nothing to end behind"));
+        }
+        let filter = CompiledFilter::of(request.filter.as_ref())?;
+        Ok(Selection { link, filter, since, follows: !request.no_follow })
+    }
+
+    /// From when on it wants the recent past, if it does.
+    pub(crate) fn since(&self) -> Option<Since> {
+        self.since
+    }
+
+    /// Whether it wants what passes from now on.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// Whether it may want frames of this interface.
+    pub(super) fn may_want(&self, interface: &Interface) -> bool {
+        self.is_of_link(interface) && self.filter.admits_stack(&interface.stack)
     }
 
     /// The link that was named.
@@ -71,17 +107,47 @@ impl Selection {
 
     /// Whether it wants this frame.
     pub(crate) fn wants(&self, record: &Record, owner: Option<&Owner>, ends: &Ends) -> bool {
-        let at_link = self.link.as_ref().is_none_or(|LabLink { lab, link }| {
-            let of = record.interface.stack.split_once('/').map(|(of, _)| of);
-            record.direction == Direction::Out && of == Some(lab) && *record.interface.link == **link
-        });
-        at_link
+        let enters = self.link.is_none() || record.direction == Direction::Out;
+        enters
+            && self.is_of_link(&record.interface)
             && self.filter.admits_frame(
                 &record.interface.stack,
                 record.known.socket,
                 owner.map(|owner| (owner.session, &*owner.label)),
                 &ends.0,
             )
+    }
+
+    fn is_of_link(&self, interface: &Interface) -> bool {
+        self.link.as_ref().is_none_or(|LabLink { lab, link }| {
+            let of = interface.stack.split_once('/').map(|(of, _)| of);
+            of == Some(lab) && *interface.link == **link
+        })
+    }
+}
+
+impl Since {
+    fn parse(since: &pb::Since) -> Result<Self, Invalid> {
+        use pb::since::Since as Asked;
+        match &since.since {
+            Some(Asked::Age(age)) => duration(age, "since.age").map(Since::Age),
+            Some(Asked::TimeNs(time)) => Ok(Since::Time(Instant::from_nanos(*time))),
+            Some(Asked::All(true)) => Ok(Since::Ever),
+            Some(Asked::All(false)) => Err(Invalid::new("since.all", "nothing is asked for")),
+            None => Err(Invalid::new("since", "nothing is asked for")),
+        }
+    }
+
+    /// When that is, on a clock that says `now`.
+    pub(super) fn on_clock(self, now: Instant) -> Instant {
+        match self {
+            Since::Age(age) => {
+                let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+                Instant::from_nanos(now.as_nanos().saturating_sub(age))
+            }
+            Since::Time(time) => time,
+            Since::Ever => Instant::ZERO,
+        }
     }
 }
 

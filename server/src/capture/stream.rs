@@ -30,6 +30,11 @@ impl CaptureStream {
         Ok(CaptureStream { captures, key, capture, blocks, begins: true, ended: false })
     }
 
+    /// Ends it behind what is there.
+    pub(crate) fn end(&self) {
+        self.capture.queue.end(End::Gone);
+    }
+
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<CaptureResponse, Status>>> {
         if std::mem::take(&mut self.begins) {
             return Poll::Ready(Some(Ok(self.response())));

@@ -122,7 +122,8 @@ impl CompiledFilter {
         !self.sessions.is_empty() || !self.labels.is_empty()
     }
 
-    fn admits_stack(&self, stack: &str) -> bool {
+    /// Whether it admits what happens on this stack.
+    pub(crate) fn admits_stack(&self, stack: &str) -> bool {
         self.stacks.is_empty() || self.stacks.contains(stack)
     }
 

@@ -2,15 +2,25 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
+//! | [`measures`] | counts the call: its status, its time, its messages |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
+//! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
 mod deadline;
 mod delivery;
+mod measure;
+mod observe;
 mod page;
+mod panic;
+mod scrape;
 
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
+pub(crate) use measure::measures;
 pub(crate) use page::Pages;
+pub(crate) use panic::Panics;
+pub(crate) use scrape::Scrapes;

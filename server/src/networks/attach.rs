@@ -25,6 +25,8 @@ pub(crate) struct AttachPlan {
     place: Place,
     /// `None`: as the server was told.
     busy_poll: Option<BusyPoll>,
+    /// Octets of the recent past that it keeps.
+    pub(super) record_bytes: u64,
 }
 
 impl AttachPlan {
@@ -39,7 +41,7 @@ impl AttachPlan {
             None => return Err(Invalid::new("link", "no link is given")),
         };
         let busy_poll = request.busy_poll.as_ref().map(busy_poll).transpose()?;
-        Ok(AttachPlan { name: request.name.clone(), place, busy_poll })
+        Ok(AttachPlan { name: request.name.clone(), place, busy_poll, record_bytes: request.record_bytes })
     }
 
     /// The kind of link, as the contract names it.

@@ -4,6 +4,7 @@
 //! Everything that happens inside a stack is its [thread's](crate::stack).
 
 mod attach;
+mod clock;
 mod plan;
 mod registry;
 
@@ -16,27 +17,40 @@ use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
 pub(crate) use attach::AttachPlan;
+pub(crate) use clock::parse_change as parse_clock_change;
 pub(crate) use plan::{ImpairmentsPlan, LabPlan};
 use registry::{AttachedEntry, LabEntry, Registry};
 
-use crate::capture::{CaptureStream, Captures, Selection};
+use crate::capture::{CaptureStream, Captures, Room, Selection};
 use crate::config::Config;
 use crate::error::{no_such_socket, status_saying};
 use crate::hub::Hub;
+use crate::metrics::{AccountId, Ledger, Totals};
 use crate::stack::attached::{Attached, ONLY};
+use crate::stack::clock::Clock;
 use crate::stack::command::{Advance, AdvanceError, Advanced, At, Description, Policy, Stop};
-use crate::stack::lab::{Clock, Lab};
+use crate::stack::lab::Lab;
 use crate::stack::{self, Ears, Ending, Name, StackHandle, ThreadHandle};
+
+/// What keeps its recent past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// This lab.
+    Lab(String),
+    /// This attached stack.
+    Stack(String),
+}
 
 /// The labs and stacks of a server.
 pub(crate) struct Networks {
     registry: Mutex<Registry>,
     hub: Arc<Hub>,
     captures: Arc<Captures>,
+    ledger: Arc<Ledger>,
     ids: IdSource,
     config: Config,
-    /// Held while a link is changed.
-    impairing: tokio::sync::Mutex<()>,
+    /// Held while a lab is changed.
+    changing: tokio::sync::Mutex<()>,
     /// Where the clock of every stack on a real link began.
     origin: std::time::Instant,
 }
@@ -45,15 +59,33 @@ impl Networks {
     /// None yet.
     pub(crate) fn new(config: Config, hub: Arc<Hub>) -> Arc<Self> {
         let registry = Mutex::new(Registry::new(config.limits.gone_sockets));
-        let captures = Captures::new(config.limits.captures, config.limits.capture_bytes);
+        let captures = Captures::new(&config.limits);
         let origin = std::time::Instant::now();
-        let impairing = tokio::sync::Mutex::default();
-        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, impairing, origin })
+        let (ledger, changing) = (Arc::default(), tokio::sync::Mutex::default());
+        let ids = IdSource::new();
+        Arc::new(Networks { registry, hub, captures, ledger, ids, config, changing, origin })
     }
 
     /// The limits and defaults.
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    // ---- figures
+
+    /// What the threads counted.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The captures.
+    pub(crate) fn captures(&self) -> &Captures {
+        &self.captures
+    }
+
+    /// Every thread, with its account; that of an attached stack with its name too.
+    pub(crate) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+        self.registry().threads()
     }
 
     // ---- finding
@@ -90,6 +122,7 @@ impl Networks {
     ) -> Result<At<pb::Lab>, Status> {
         let (world, stacks) = plan.build(&self.config.engine, &self.ids)?;
         let lab = Lab::new(world, plan.link_names(), plan.clock, &self.config.limits);
+        let record = self.room_for(plan.record_bytes)?;
         let name = {
             let mut registry = self.registry();
             registry.check_room_for_lab(&self.config.limits)?;
@@ -98,15 +131,19 @@ impl Networks {
                 .into_iter()
                 .map(|(stack, short)| (stack, Name::from(format!("{name}/{short}"))))
                 .collect();
-            let ending = self.ending({
+            let account = self.ledger.open(None);
+            let ending = self.ending(account, {
                 let name = name.clone();
                 move |registry| registry.remove_lab(&name)
             });
             let names = stacks.iter().cloned().collect();
             let room = self.config.limits.commands_queued;
-            let thread = stack::spawn_lab(lab, names, self.ears(), room, ending).map_err(no_thread)?;
+            let thread = stack::spawn_lab(lab, names, self.ears(), room, ending)
+                .map_err(|error| self.no_thread(account, &error))?;
+            record.into_iter().for_each(|room| thread.record_first(room));
             let entry = LabEntry {
                 thread,
+                account,
                 stacks,
                 links: plan.links_to_proto(),
                 clock: plan.clock,
@@ -117,7 +154,8 @@ impl Networks {
             name
         };
         tracing::info!(lab = name, "lab created");
-        let lab = self.lab_to_proto(&name, Instant::ZERO).ok_or_else(|| no_such_lab(&name))?;
+        let shown = self.lab_to_proto(&name, Instant::ZERO, plan.record_bytes);
+        let lab = shown.ok_or_else(|| no_such_lab(&name))?;
         Ok(At { value: lab, at: self.hub.position() })
     }
 
@@ -134,7 +172,8 @@ impl Networks {
         for (name, thread) in names {
             // One that goes meanwhile is not there any more.
             if let Ok(description) = thread.describe().await {
-                labs.extend(self.lab_to_proto(&name, description.value.now));
+                let recorded = description.value.recorded_at_most as u64;
+                labs.extend(self.lab_to_proto(&name, description.value.now, recorded));
             }
         }
         labs
@@ -150,6 +189,25 @@ impl Networks {
         thread.advance(how).await.map_err(|_| no_such_lab(name))
     }
 
+    /// Changes how time passes in a lab from now on, and says what time it is there.
+    pub(crate) async fn set_clock(
+        self: &Arc<Self>,
+        lab: String,
+        clock: Clock,
+    ) -> Result<At<Instant>, Status> {
+        let networks = Arc::clone(self);
+        // Finished, and one at a time, as below.
+        let changing = tokio::spawn(async move {
+            let _turn = networks.changing.lock().await;
+            let gone = || no_such_lab(&lab);
+            let thread = networks.registry().lab_thread(&lab).ok_or_else(gone)?;
+            let changed = thread.set_clock(clock).await.map_err(|_| gone())?;
+            networks.registry().note_clock(&lab, clock);
+            Ok(changed)
+        });
+        changing.await.map_err(|_| Status::internal("the change was not finished"))?
+    }
+
     /// Changes what a link of a lab does to frames from now on.
     pub(crate) async fn set_impairments(
         self: &Arc<Self>,
@@ -161,7 +219,7 @@ impl Networks {
         // It is finished though its caller may be gone: what is listed is what is so.
         let changing = tokio::spawn(async move {
             // One at a time, so that the last to be carried out is the last to be noted.
-            let _turn = networks.impairing.lock().await;
+            let _turn = networks.changing.lock().await;
             let gone = || no_such_lab(&lab);
             let thread = networks.registry().lab_thread(&lab).ok_or_else(gone)?;
             let index = networks.registry().lab_link(&lab, &link)?;
@@ -172,17 +230,20 @@ impl Networks {
         changing.await.map_err(|_| Status::internal("the change was not finished"))?
     }
 
-    fn lab_to_proto(&self, name: &str, now: Instant) -> Option<pb::Lab> {
+    fn lab_to_proto(&self, name: &str, now: Instant, record_bytes: u64) -> Option<pb::Lab> {
         let registry = self.registry();
         let lab = registry.lab(name)?;
+        let (clock, speed) = clock::to_proto(lab.clock);
         Some(pb::Lab {
             name: name.to_owned(),
             stacks: lab.stacks.iter().map(|(_, name)| name.to_string()).collect(),
             links: lab.links.clone(),
-            clock: clock_to_proto(lab.clock).into(),
+            clock: clock.into(),
             seed: lab.seed,
             session: crate::convert::session_name(lab.session),
             time_ns: now.as_nanos(),
+            speed,
+            record_bytes,
         })
     }
 
@@ -195,26 +256,30 @@ impl Networks {
         session: SessionId,
     ) -> Result<At<pb::Stack>, Status> {
         self.registry().check_room_for_attached(&self.config.limits)?;
+        let record = self.room_for(plan.record_bytes)?;
         let config = plan.config(&self.config, self.origin);
         let ids = self.ids.clone();
         // It may take the second in which others object to its addresses.
         let opening = tokio::task::spawn_blocking(move || Attached::open(config, ids));
-        let opened = opening.await.map_err(|_| no_thread(std::io::ErrorKind::Other.into()))?;
+        let opened = opening.await.map_err(|_| no_thread(&std::io::ErrorKind::Other.into()))?;
         let attached = opened.map_err(|error| attach::refused(&error))?;
-        let description = attached.describe();
+        let description = Description { recorded_at_most: plan.record_bytes as usize, ..attached.describe() };
         let link = LinkKind { name: plan.link(), interface: attached.interface().map(Name::from) };
         let name = {
             let mut registry = self.registry();
             registry.check_room_for_attached(&self.config.limits)?;
             let name = registry.attached_name(&plan.name)?;
-            let ending = self.ending({
+            let account = self.ledger.open(Some(Arc::clone(&name)));
+            let ending = self.ending(account, {
                 let name = Arc::clone(&name);
                 move |registry| registry.remove_attached(&name)
             });
             let room = self.config.limits.commands_queued;
             let thread = stack::spawn_attached(attached, Arc::clone(&name), self.ears(), room, ending)
-                .map_err(no_thread)?;
-            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session, link: link.clone() });
+                .map_err(|error| self.no_thread(account, &error))?;
+            record.into_iter().for_each(|room| thread.record_first(room));
+            let entry = AttachedEntry { thread, account, session, link: link.clone() };
+            registry.add_attached(Arc::clone(&name), entry);
             name
         };
         tracing::info!(stack = &*name, "stack attached");
@@ -273,6 +338,9 @@ impl Networks {
                     .iter()
                     .map(|(reason, count)| (reason.name().to_owned(), *count))
                     .collect(),
+                retransmissions: crate::convert::retransmissions_by_name(&stack.counters.retransmissions)
+                    .map(|(reason, count)| (reason.to_owned(), count))
+                    .collect(),
                 frames_lost: stack
                     .frames_lost
                     .iter()
@@ -282,6 +350,7 @@ impl Networks {
                 macs: stack.interfaces.iter().filter_map(mac).collect(),
                 interface: link.interface.as_deref().unwrap_or_default().to_owned(),
                 counters: Some(crate::convert::counters_to_proto(&stack.counters)),
+                record_bytes: description.recorded_at_most as u64,
             })
         };
         names.iter().filter_map(told).collect()
@@ -338,33 +407,88 @@ impl Networks {
 
     // ---- captures
 
-    /// Begins a capture.
-    pub(crate) fn capture(
+    /// Has a lab or an attached stack keep so much of its recent past; 0 is nothing.
+    pub(crate) async fn record(&self, what: Recorded, octets: u64) -> Result<Position, Status> {
+        let (thread, gone) = match &what {
+            Recorded::Lab(name) => (self.registry().lab_thread(name), no_such_lab(name)),
+            Recorded::Stack(name) => (self.registry().attached_thread(name), no_such_stack(name)),
+        };
+        let thread = thread.ok_or(gone)?;
+        let room = self.room_for(octets)?;
+        thread.record(room).await.map_err(|_| match &what {
+            Recorded::Lab(name) => no_such_lab(name),
+            Recorded::Stack(name) => no_such_stack(name),
+        })
+    }
+
+    /// Begins a capture. Where the recent past is asked for, it is there already when this returns.
+    pub(crate) async fn capture(
         &self,
         selection: Selection,
         stacks: &[String],
         queue_octets: usize,
     ) -> Result<CaptureStream, Status> {
-        // Held until it has begun: none of the stacks goes before its end is waited for.
-        let registry = self.registry();
-        let named: Vec<Name> = match selection.link() {
-            Some(link) => registry.stacks_of_link(link)?,
-            None => stacks.iter().map(|name| registry.stack_name(name)).collect::<Result<_, _>>()?,
+        let (since, follows) = (selection.since(), selection.follows());
+        let (stream, hosts) = {
+            // Held until it has begun: none of the stacks goes before its end is waited for.
+            let registry = self.registry();
+            let named: Vec<Name> = match selection.link() {
+                Some(link) => registry.stacks_of_link(link)?,
+                None => stacks.iter().map(|name| registry.stack_name(name)).collect::<Result<_, _>>()?,
+            };
+            let mut hosts = registry.hosts();
+            if !named.is_empty() {
+                hosts.retain(|host| host.stacks.iter().any(|(_, name)| named.contains(name)));
+            }
+            let named = Some(named).filter(|named| !named.is_empty());
+            (self.captures.begin(selection, named, queue_octets)?, hosts)
         };
-        self.captures.begin(selection, Some(named).filter(|named| !named.is_empty()), queue_octets)
+        if since.is_some() {
+            let mut recorded = false;
+            for host in hosts {
+                // Before it answers, a thread gives the capture what it kept. One that is gone kept nothing.
+                let description = host.thread.describe().await;
+                recorded |= description.is_ok_and(|description| description.value.recorded_at_most > 0);
+            }
+            if !recorded {
+                return Err(Status::failed_precondition(
+                    "none of the stacks keeps its recent packets: `Record`",
+                ));
+            }
+        }
+        if !follows {
+            stream.end();
+        }
+        Ok(stream)
     }
 
     // ---- inside
+
+    fn room_for(&self, record_bytes: u64) -> Result<Option<Room>, Status> {
+        (record_bytes > 0).then(|| self.captures.room(record_bytes)).transpose()
+    }
 
     fn ears(&self) -> Ears {
         Ears { hub: Arc::clone(&self.hub), captures: Arc::clone(&self.captures) }
     }
 
-    /// What a thread does when it has ended: its stacks leave the registry, then the hub.
-    fn ending(self: &Arc<Self>, remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static) -> Ending {
+    /// The thread that was to have the account does not begin.
+    fn no_thread(&self, account: AccountId, error: &std::io::Error) -> Status {
+        self.ledger.close(account, &Totals::default());
+        no_thread(error)
+    }
+
+    /// What a thread does when it has ended: its account is closed, its stacks leave the registry, then the hub.
+    fn ending(
+        self: &Arc<Self>,
+        account: AccountId,
+        remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static,
+    ) -> Ending {
         let networks = Arc::downgrade(self);
+        let ledger = Arc::clone(&self.ledger);
         let Ears { hub, captures } = self.ears();
-        Box::new(move |at| {
+        Box::new(move |at, totals| {
+            ledger.close(account, totals);
             let names = match networks.upgrade() {
                 Some(networks) => {
                     let mut registry = networks.registry();
@@ -419,14 +543,6 @@ fn sockets_on(hub: &Hub, stack: &str, limit: usize) -> Vec<SocketId> {
     sockets.into_iter().map(|summary| SocketId(summary.socket)).collect()
 }
 
-fn clock_to_proto(clock: Clock) -> pb::Clock {
-    match clock {
-        Clock::Virtual => pb::Clock::Virtual,
-        Clock::Manual => pb::Clock::Manual,
-        Clock::Real => pb::Clock::Real,
-    }
-}
-
 fn no_such_lab(name: &str) -> Status {
     status_saying(Errno::ENOENT, format!("there is no lab {name:?}"), None)
 }
@@ -435,7 +551,7 @@ fn no_such_stack(name: &str) -> Status {
     status_saying(Errno::ENOENT, format!("there is no attached stack {name:?}"), None)
 }
 
-fn no_thread(error: std::io::Error) -> Status {
+fn no_thread(error: &std::io::Error) -> Status {
     tracing::error!(%error, "no thread for a stack");
     status_saying(Errno::ENOBUFS, "the host has no thread left for the stack", None)
 }

@@ -15,10 +15,11 @@ use sockwright_link::impair::Bursts;
 use sockwright_proto::v1 as pb;
 use sockwright_sim::{LinkConfig, StackId, Station, World};
 
+use super::clock;
 use crate::config::Limits;
 use crate::convert::{Invalid, duration, duration_to_proto};
 use crate::stack::Name;
-use crate::stack::lab::Clock;
+use crate::stack::clock::Clock;
 
 /// A lab, parsed.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct LabPlan {
     pub(crate) clock: Clock,
     /// Of everything that is random.
     pub(crate) seed: u64,
+    /// Octets of the recent past that it keeps.
+    pub(super) record_bytes: u64,
     stacks: Vec<StackPlan>,
     links: Vec<LinkPlan>,
 }
@@ -91,18 +94,9 @@ impl LabPlan {
         if links.is_empty() {
             links.push(LinkPlan::joining_all(stacks.len()));
         }
-        let clock = match pb::Clock::try_from(request.clock) {
-            Ok(pb::Clock::Unspecified | pb::Clock::Virtual) => Clock::Virtual,
-            Ok(pb::Clock::Manual) => Clock::Manual,
-            Ok(pb::Clock::Real) => Clock::Real,
-            Err(_) => {
-                return Err(Invalid::new(
-                    "clock",
-                    format!("{} is none of the values of this enum", request.clock),
-                ));
-            }
-        };
-        Ok(LabPlan { name: request.name.clone(), clock, seed: request.seed, stacks, links })
+        let clock = clock::parse(request.clock)?.unwrap_or(Clock::Virtual);
+        let (name, seed, record_bytes) = (request.name.clone(), request.seed, request.record_bytes);
+        Ok(LabPlan { name, clock, seed, record_bytes, stacks, links })
     }
 
     /// The world, and its stacks with their names in the lab.

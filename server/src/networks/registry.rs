@@ -14,13 +14,15 @@ use super::{Host, LinkKind, VIRTUAL, no_such_lab};
 use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
+use crate::metrics::AccountId;
 use crate::stack::attached::ONLY;
-use crate::stack::lab::Clock;
+use crate::stack::clock::Clock;
 use crate::stack::{Name, StackHandle, ThreadHandle};
 
 /// A lab.
 pub(super) struct LabEntry {
     pub(super) thread: ThreadHandle,
+    pub(super) account: AccountId,
     pub(super) stacks: Vec<(StackId, Name)>,
     pub(super) links: Vec<pb::LabLink>,
     pub(super) clock: Clock,
@@ -31,6 +33,7 @@ pub(super) struct LabEntry {
 /// An attached stack.
 pub(super) struct AttachedEntry {
     pub(super) thread: ThreadHandle,
+    pub(super) account: AccountId,
     pub(super) session: SessionId,
     /// What it is on.
     pub(super) link: LinkKind,
@@ -108,6 +111,13 @@ impl Registry {
         Some(link.clone())
     }
 
+    /// Notes how time passes in a lab now.
+    pub(super) fn note_clock(&mut self, lab: &str, clock: Clock) {
+        if let Some(lab) = self.labs.get_mut(lab) {
+            lab.clock = clock;
+        }
+    }
+
     pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {
         Some(self.attached.get(name)?.thread.clone())
     }
@@ -156,6 +166,15 @@ impl Registry {
             link: stack.link.clone(),
             session: stack.session,
         });
+        labs.chain(attached).collect()
+    }
+
+    /// Every thread, with its account; that of an attached stack with its name too.
+    pub(super) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+        let labs = self.labs.values().map(|lab| (lab.account, None, lab.thread.clone()));
+        let attached = self.attached.iter();
+        let attached =
+            attached.map(|(name, stack)| (stack.account, Some(Arc::clone(name)), stack.thread.clone()));
         labs.chain(attached).collect()
     }
 

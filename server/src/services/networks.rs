@@ -8,8 +8,8 @@ use sockwright_proto::v1::networks_server::Networks as Service;
 use sockwright_proto::v1::{
     AdvanceTimeRequest, AdvanceTimeResponse, AttachRequest, AttachResponse, CaptureRequest, CreateLabRequest,
     CreateLabResponse, DeleteLabRequest, DeleteLabResponse, DetachRequest, DetachResponse, ListLabsRequest,
-    ListLabsResponse, ListStacksRequest, ListStacksResponse, SetImpairmentsRequest, SetImpairmentsResponse,
-    advance_time_request,
+    ListLabsResponse, ListStacksRequest, ListStacksResponse, RecordRequest, RecordResponse, SetClockRequest,
+    SetClockResponse, SetImpairmentsRequest, SetImpairmentsResponse, advance_time_request, record_request,
 };
 use tonic::{Request, Response, Status};
 
@@ -19,7 +19,7 @@ use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
 use crate::hub::Hub;
 use crate::idempotency::{Keys, check_key};
-use crate::networks::{AttachPlan, ImpairmentsPlan, LabPlan, Networks};
+use crate::networks::{AttachPlan, ImpairmentsPlan, LabPlan, Networks, Recorded, parse_clock_change};
 use crate::sessions::Sessions;
 use crate::stack::command::{Advance, AdvanceError};
 
@@ -121,6 +121,16 @@ impl Service for NetworksService {
         }))
     }
 
+    async fn set_clock(
+        &self,
+        request: Request<SetClockRequest>,
+    ) -> Result<Response<SetClockResponse>, Status> {
+        let request = request.into_inner();
+        let clock = parse_clock_change(&request)?;
+        let changed = self.networks.set_clock(request.lab, clock).await?;
+        Ok(Response::new(SetClockResponse { time_ns: changed.value.as_nanos(), at: Some(changed.at) }))
+    }
+
     async fn set_impairments(
         &self,
         request: Request<SetImpairmentsRequest>,
@@ -136,7 +146,18 @@ impl Service for NetworksService {
         let selection = Selection::parse(&request)?;
         let stacks = request.filter.map(|filter| filter.stacks).unwrap_or_default();
         let octets = usize::try_from(request.queue_bytes).unwrap_or(usize::MAX);
-        self.networks.capture(selection, &stacks, octets).map(Response::new)
+        self.networks.capture(selection, &stacks, octets).await.map(Response::new)
+    }
+
+    async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
+        let RecordRequest { what, bytes } = request.into_inner();
+        let what = match what {
+            Some(record_request::What::Lab(name)) => Recorded::Lab(name),
+            Some(record_request::What::Stack(name)) => Recorded::Stack(name),
+            None => return Err(Invalid::new("what", "neither a lab nor a stack is named").into()),
+        };
+        let at = self.networks.record(what, bytes).await?;
+        Ok(Response::new(RecordResponse { at: Some(at) }))
     }
 }
 

@@ -274,7 +274,7 @@ impl Attached {
             counters: self.engine.counters().clone(),
             frames_lost: self.frames_lost(),
         };
-        Description { now: self.now, stacks: vec![stack], limits_hit: BTreeMap::new() }
+        Description { now: self.now, stacks: vec![stack], limits_hit: BTreeMap::new(), recorded_at_most: 0 }
     }
 
     /// What wakes its thread.

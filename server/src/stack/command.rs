@@ -14,9 +14,12 @@ use sockwright_proto::v1::Position;
 use sockwright_sim::{LinkIndex, StackId};
 use tokio::sync::{OwnedRwLockReadGuard, oneshot};
 
+use super::clock::Clock;
 use super::receipt::{Given, Turn};
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
+use crate::capture::Room;
+use crate::metrics::Counted;
 
 /// A message to an engine's thread.
 #[derive(Debug)]
@@ -63,12 +66,24 @@ pub(crate) enum Command {
         /// To whom.
         answer: oneshot::Sender<At<Description>>,
     },
+    /// Tell what was counted.
+    Count {
+        /// To whom.
+        answer: oneshot::Sender<Counted>,
+    },
     /// Move the clock.
     Advance {
         /// How far.
         how: Advance,
         /// To whom.
         answer: oneshot::Sender<Result<At<Advanced>, AdvanceError>>,
+    },
+    /// Change how time passes.
+    SetClock {
+        /// How it passes from now on.
+        clock: Clock,
+        /// To whom: the time at which it was changed.
+        answer: oneshot::Sender<At<Instant>>,
     },
     /// Change what a link does to frames.
     Impair {
@@ -78,6 +93,13 @@ pub(crate) enum Command {
         impairments: Box<Impairments>,
         /// To whom; `false` where there is no such link.
         answer: oneshot::Sender<At<bool>>,
+    },
+    /// Keep so much of the recent past, or nothing.
+    Record {
+        /// How much.
+        room: Option<Room>,
+        /// To whom.
+        answer: oneshot::Sender<At<()>>,
     },
     /// Begin a workload.
     StartTraffic {
@@ -162,6 +184,8 @@ pub(crate) struct Description {
     pub(crate) stacks: Vec<StackDescription>,
     /// Times that the server's own limits were hit, by name.
     pub(crate) limits_hit: BTreeMap<&'static str, u64>,
+    /// Octets of the recent past that are kept at most.
+    pub(crate) recorded_at_most: usize,
 }
 
 /// One stack.

@@ -7,17 +7,21 @@ use std::time::Duration;
 use sockwright_engine::host::op::{self, Request};
 use sockwright_engine::host::{Errno, OpError};
 use sockwright_engine::id::{OpId, SessionId, SocketId};
+use sockwright_engine::time::Instant;
 use sockwright_link::Impairments;
 use sockwright_proto::v1::Position;
 use sockwright_sim::{LinkIndex, StackId};
 use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot};
 
+use super::clock::Clock;
 use super::command::{
     Advance, AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, Stop,
 };
 use super::receipt::Given;
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
+use crate::capture::Room;
+use crate::metrics::Counted;
 
 /// Reaches an engine's thread. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -110,14 +114,43 @@ impl ThreadHandle {
         self.ask(|answer| Command::Describe { answer }).await
     }
 
+    /// Asks what it counted. `None` where it has no room for the question now.
+    pub(crate) fn ask_what_it_counted(&self) -> Option<oneshot::Receiver<Counted>> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.try_send(Command::Count { answer }).ok()?;
+        self.urgent.wake.wake();
+        Some(answered)
+    }
+
+    /// Calls that wait in front of it.
+    pub(crate) fn commands_waiting(&self) -> usize {
+        self.calls.max_capacity() - self.calls.capacity()
+    }
+
     /// Moves its clock.
     pub(crate) async fn advance(&self, how: Advance) -> Result<Result<At<Advanced>, AdvanceError>, Gone> {
         self.ask(|answer| Command::Advance { how, answer }).await
     }
 
+    /// Changes how time passes from now on, and says what time it is.
+    pub(crate) async fn set_clock(&self, clock: Clock) -> Result<At<Instant>, Gone> {
+        self.ask(|answer| Command::SetClock { clock, answer }).await
+    }
+
     /// Changes what a link does to frames from now on. They are valid; `false` where there is no such link.
     pub(crate) async fn impair(&self, link: LinkIndex, impairments: Impairments) -> Result<At<bool>, Gone> {
         self.ask(|answer| Command::Impair { link, impairments: Box::new(impairments), answer }).await
+    }
+
+    /// Keeps so much of the recent past from now on, or nothing.
+    pub(crate) async fn record(&self, room: Option<Room>) -> Result<Position, Gone> {
+        self.ask(|answer| Command::Record { room, answer }).await.map(|recorded| recorded.at)
+    }
+
+    /// The same, before any call that is made from now on.
+    pub(crate) fn record_first(&self, room: Room) {
+        let (answer, _) = oneshot::channel();
+        self.urgent.send(Command::Record { room: Some(room), answer });
     }
 
     /// Treats the sockets of a session, and says how many there were.

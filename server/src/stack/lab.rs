@@ -4,7 +4,7 @@
 //! |---|---|
 //! | virtual | to the next timer or delivery whenever nothing is left to do now, so many times after each call |
 //! | manual | by `AdvanceTime` only |
-//! | real | by itself |
+//! | real | by itself, at its speed |
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU64;
@@ -19,29 +19,38 @@ use sockwright_engine::time::Instant;
 use sockwright_link::Impairments;
 use sockwright_sim::{LinkIndex, StackId, World};
 
+use super::clock::{Clock, Running};
 use super::command::{Advance, AdvanceError, Advanced};
 use super::site::{Goal, Next, Site, SiteOutput, Until};
 use crate::config::Limits;
 
-/// How time passes in a lab.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Clock {
-    /// It jumps.
+/// What moves the clock.
+#[derive(Clone, Copy, Debug)]
+enum Time {
     Virtual,
-    /// It stands still.
     Manual,
-    /// It runs.
-    Real,
+    Real {
+        running: Running,
+        /// What it said last.
+        now: Instant,
+    },
+}
+
+impl Time {
+    /// A clock that says `now`.
+    fn of(clock: Clock, now: Instant) -> Time {
+        match clock {
+            Clock::Virtual => Time::Virtual,
+            Clock::Manual => Time::Manual,
+            Clock::Real(speed) => Time::Real { running: Running::begin(now, speed), now },
+        }
+    }
 }
 
 /// A lab.
 pub(crate) struct Lab {
     world: World,
-    clock: Clock,
-    /// Where a real clock began.
-    origin: std::time::Instant,
-    /// What a real clock said last.
-    real_now: Instant,
+    time: Time,
     /// Jumps and steps that a virtual clock has left until the next call.
     jumps_left: u64,
     steps_left: u64,
@@ -66,10 +75,8 @@ impl Lab {
     pub(crate) fn new(mut world: World, links: Vec<Arc<str>>, clock: Clock, limits: &Limits) -> Self {
         world.tell_frames(false);
         Lab {
+            time: Time::of(clock, world.now()),
             world,
-            clock,
-            origin: std::time::Instant::now(),
-            real_now: Instant::ZERO,
             jumps_left: limits.virtual_jumps,
             steps_left: limits.virtual_steps,
             limits_hit: BTreeMap::new(),
@@ -117,13 +124,13 @@ impl Lab {
         false
     }
 
-    fn work_real(&mut self) -> Next {
-        if !self.work_until(self.real_now) {
+    fn work_real(&mut self, running: Running, now: Instant) -> Next {
+        if !self.work_until(now) {
             return Next::AtOnce;
         }
-        self.world.advance_to(self.real_now);
+        self.world.advance_to(now);
         match self.next_time() {
-            Some(next) => Next::After(next - self.real_now),
+            Some(next) => Next::After(running.until_passed(next - now)),
             None => Next::Whenever,
         }
     }
@@ -168,10 +175,10 @@ impl Lab {
 
 impl Site for Lab {
     fn tick(&mut self) {
-        if self.clock == Clock::Real {
-            self.real_now = Instant::ZERO + self.origin.elapsed();
+        if let Time::Real { running, now } = &mut self.time {
+            *now = running.now();
             // What is due happens late rather than that a lab which always has something to do has no time.
-            self.world.pass_to(self.real_now);
+            self.world.pass_to(*now);
         }
     }
 
@@ -233,7 +240,7 @@ impl Site for Lab {
     }
 
     fn has_real_clock(&self) -> bool {
-        self.clock == Clock::Real
+        matches!(self.time, Time::Real { .. })
     }
 
     fn cancel(&mut self, stack: StackId, op: OpId) {
@@ -251,17 +258,17 @@ impl Site for Lab {
     }
 
     fn work(&mut self) -> Next {
-        match self.clock {
-            Clock::Virtual => self.work_virtual(),
-            Clock::Manual => self.work_manual(),
-            Clock::Real => self.work_real(),
+        match self.time {
+            Time::Virtual => self.work_virtual(),
+            Time::Manual => self.work_manual(),
+            Time::Real { running, now } => self.work_real(running, now),
         }
     }
 
     fn begin_advance(&self, how: Advance) -> Result<Goal, AdvanceError> {
         let now = self.world.now();
         let until = match how {
-            _ if self.clock == Clock::Real => return Err(AdvanceError::RealClock),
+            _ if self.has_real_clock() => return Err(AdvanceError::RealClock),
             Advance::To(time) if time < now => return Err(AdvanceError::InThePast(now)),
             Advance::To(time) => Until::Time(time),
             Advance::By(length) => Until::Time(now + length),
@@ -272,6 +279,9 @@ impl Site for Lab {
     }
 
     fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>> {
+        if self.has_real_clock() {
+            return Some(Err(AdvanceError::RealClock));
+        }
         let budget = self.world.inputs() + INPUTS_PER_TURN;
         while self.world.inputs() < budget {
             if self.driver_is_due() {
@@ -298,6 +308,11 @@ impl Site for Lab {
             goal.steps += 1;
         }
         None
+    }
+
+    fn set_clock(&mut self, clock: Clock) {
+        self.tick();
+        self.time = Time::of(clock, self.world.now());
     }
 
     fn set_impairments(&mut self, link: LinkIndex, impairments: Impairments) -> bool {

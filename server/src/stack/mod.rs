@@ -22,10 +22,12 @@
 //! | [`host_losses`] | what the host loses between such a stack and its wires |
 //! | [`tap`] | each frame, joined with what the engines told of it, for who captures |
 //! | [`busy_poll`] | looking for packets before sleeping |
+//! | [`clock`] | how time passes in a lab |
 //! | [`lab`], [`attached`] | the two kinds of [`Site`](site::Site) that a thread owns |
 
 pub(crate) mod attached;
 pub(crate) mod busy_poll;
+pub(crate) mod clock;
 pub(crate) mod command;
 pub(crate) mod handle;
 mod host_losses;

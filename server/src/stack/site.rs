@@ -13,6 +13,7 @@ use sockwright_engine::time::Instant;
 use sockwright_link::Impairments;
 use sockwright_sim::{LinkIndex, Output, StackId};
 
+use super::clock::Clock;
 use super::command::{Advance, AdvanceError, Advanced};
 use super::tap::Frame;
 
@@ -81,6 +82,9 @@ pub(super) trait Site {
 
     /// Moves the clock on towards the goal, within the budget of one turn. `None`: there is more to do.
     fn advance(&mut self, goal: &mut Goal) -> Option<Result<Advanced, AdvanceError>>;
+
+    /// Changes how time passes, from now on: of a lab.
+    fn set_clock(&mut self, _clock: Clock) {}
 
     /// Changes what a link does to frames from now on; `false` where it is no link of a lab. They are valid.
     fn set_impairments(&mut self, _link: LinkIndex, _impairments: Impairments) -> bool {

@@ -30,7 +30,9 @@ use sockwright_sim::{Fate, Output, StackId};
 use super::losses;
 use super::site::Site;
 use super::turn::Name;
-use crate::capture::{Capture, Captures, Direction, Ends, Fault, Interface, Known, Owner, Record, tcp_data};
+use crate::capture::{
+    Capture, Captures, Direction, Ends, Fault, Interface, Known, Owner, Recent, Record, Room, tcp_data,
+};
 
 /// A frame as a site tells it.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub(super) enum Way {
 /// The tap of a thread.
 pub(super) struct Tap {
     captures: Arc<Captures>,
+    /// What is kept of the recent past, where that is asked for.
+    recent: Option<Recent>,
     /// The list of captures is that after so many changes.
     changes: u64,
     running: Vec<Arc<Capture>>,
@@ -84,7 +88,7 @@ pub(super) struct Tap {
     /// The stack at which a frame has arrived, and how many of the events that come are about it.
     arriving: Option<(StackId, usize)>,
     /// Of the sockets that frames belong to, where somebody asks for it.
-    owners: HashMap<SocketId, Owner>,
+    owners: HashMap<SocketId, Arc<Owner>>,
     /// Sockets that are gone.
     released: Vec<SocketId>,
 }
@@ -142,6 +146,7 @@ impl Tap {
     pub(super) fn new(captures: Arc<Captures>) -> Self {
         Tap {
             captures,
+            recent: None,
             changes: 0,
             running: Vec::new(),
             interfaces: BTreeMap::new(),
@@ -155,22 +160,46 @@ impl Tap {
         }
     }
 
-    /// Looks whether somebody captures. Cheap.
-    pub(super) fn look(&mut self) -> bool {
+    /// Looks whether somebody captures. Cheap. A capture that has begun gets what it wants of the past.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
         let changes = self.captures.changes();
         if self.changes != changes {
             self.changes = changes;
-            self.running = self.captures.running();
-            if self.running.is_empty() {
-                *self = Tap { changes, ..Tap::new(Arc::clone(&self.captures)) };
+            let before = std::mem::replace(&mut self.running, self.captures.running());
+            if let Some(recent) = &self.recent {
+                let is_new =
+                    |capture: &&Arc<Capture>| !before.iter().any(|other| Arc::ptr_eq(other, capture));
+                self.running.iter().filter(is_new).for_each(|capture| capture.recall(recent, now));
             }
+            self.rest_unless_open();
         }
         self.is_open()
     }
 
-    /// Whether somebody captures.
+    /// Whether somebody captures, or the recent past is kept.
     pub(super) fn is_open(&self) -> bool {
-        !self.running.is_empty()
+        !self.running.is_empty() || self.recent.is_some()
+    }
+
+    /// Keeps so much of the recent past from now on.
+    pub(super) fn record(&mut self, room: Option<Room>) {
+        match (room, &mut self.recent) {
+            (Some(room), Some(recent)) => recent.resize(room),
+            (room, recent) => *recent = room.map(Recent::new),
+        }
+        self.rest_unless_open();
+    }
+
+    /// Octets of the recent past that are kept at most.
+    pub(super) fn recorded_at_most(&self) -> usize {
+        self.recent.as_ref().map_or(0, Recent::limit)
+    }
+
+    /// Forgets all that is there to join frames with events.
+    fn rest_unless_open(&mut self) {
+        if !self.is_open() {
+            *self = Tap { changes: self.changes, ..Tap::new(Arc::clone(&self.captures)) };
+        }
     }
 
     /// Takes in an event.
@@ -281,7 +310,8 @@ impl Tap {
                 }
             }
         }
-        let asks_owner = self.running.iter().any(|capture| capture.selection().asks_owner());
+        let asks_owner =
+            self.recent.is_some() || self.running.iter().any(|capture| capture.selection().asks_owner());
         for Draft { mut record, stack, mut states, .. } in std::mem::take(&mut self.drafts) {
             let socket = record.known.socket;
             if let Some(socket) = socket {
@@ -291,13 +321,23 @@ impl Tap {
             if let Some(socket) = socket.filter(|_| asks_owner)
                 && let Some(info) = site.engine(stack).and_then(|engine| engine.info(socket))
             {
-                self.owners.insert(socket, Owner { session: info.session, label: info.label });
+                let owner = Owner { session: info.session, label: info.label };
+                // Most packets are of a socket that is known.
+                if self.owners.get(&socket).is_none_or(|known| **known != owner) {
+                    self.owners.insert(socket, Arc::new(owner));
+                }
             }
             let owner = socket.and_then(|socket| self.owners.get(&socket));
             let ends = Ends::of(&record.frame, record.interface.medium);
-            let wanted = |capture: &&Arc<Capture>| capture.selection().wants(&record, owner, &ends);
+            let wanted = |capture: &&Arc<Capture>| {
+                capture.selection().follows()
+                    && capture.selection().wants(&record, owner.map(|owner| &**owner), &ends)
+            };
             let takers: Vec<_> = self.running.iter().filter(wanted).cloned().collect();
             let record = Arc::new(record);
+            if let Some(recent) = &mut self.recent {
+                recent.push(&record, owner);
+            }
             takers.iter().for_each(|capture| capture.push(&record));
         }
         self.states = States::default();

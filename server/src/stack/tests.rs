@@ -18,6 +18,7 @@ use super::site::{Goal, Next, Site, SiteOutput};
 use super::turn::spawn::spawn_site;
 use super::turn::{Ears, LINGER};
 use crate::capture::Captures;
+use crate::config::Limits;
 use crate::hub::{Hub, HubConfig};
 
 const STACK: StackId = StackId(0);
@@ -196,10 +197,10 @@ fn start_telling(
     };
     let ending = {
         let hub = Arc::clone(&hub);
-        Box::new(move |at| hub.remove_stack("lab/a", at))
+        Box::new(move |at, _: &_| hub.remove_stack("lab/a", at))
     };
     let names = BTreeMap::from([(STACK, Arc::from("lab/a"))]);
-    let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(1, 1 << 20) };
+    let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(&Limits::default()) };
     let thread = spawn_site(site, names, ears, room, ending).unwrap();
     (thread.stack(STACK), thread, hub, octets)
 }

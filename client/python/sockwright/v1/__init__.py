@@ -4,6 +4,8 @@
 
     sockets = sw.SocketsStub(channel)
     sockets.Create(sw.CreateRequest(stack="lab/a"))
+
+What each means is in the comments of `proto/`.
 """
 
 from .common_pb2 import *  # noqa: F403

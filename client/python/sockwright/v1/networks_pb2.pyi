@@ -32,7 +32,7 @@ MEDIUM_IP: Medium
 MEDIUM_ETHERNET: Medium
 
 class CreateLabRequest(_message.Message):
-    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "idempotency_key")
+    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "idempotency_key", "record_bytes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STACKS_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class CreateLabRequest(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    RECORD_BYTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     stacks: _containers.RepeatedCompositeFieldContainer[LabStack]
     links: _containers.RepeatedCompositeFieldContainer[LabLink]
@@ -47,7 +48,8 @@ class CreateLabRequest(_message.Message):
     seed: int
     session: str
     idempotency_key: str
-    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[_Union[LabStack, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    record_bytes: int
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[_Union[LabStack, _Mapping]]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., record_bytes: _Optional[int] = ...) -> None: ...
 
 class LabStack(_message.Message):
     __slots__ = ("name", "addresses", "routes")
@@ -114,7 +116,7 @@ class Bursts(_message.Message):
     def __init__(self, begin: _Optional[float] = ..., end: _Optional[float] = ..., loss: _Optional[float] = ...) -> None: ...
 
 class Lab(_message.Message):
-    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns")
+    __slots__ = ("name", "stacks", "links", "clock", "seed", "session", "time_ns", "record_bytes", "speed")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STACKS_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +124,8 @@ class Lab(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    RECORD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
     name: str
     stacks: _containers.RepeatedScalarFieldContainer[str]
     links: _containers.RepeatedCompositeFieldContainer[LabLink]
@@ -129,7 +133,9 @@ class Lab(_message.Message):
     seed: int
     session: str
     time_ns: int
-    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ...) -> None: ...
+    record_bytes: int
+    speed: float
+    def __init__(self, name: _Optional[str] = ..., stacks: _Optional[_Iterable[str]] = ..., links: _Optional[_Iterable[_Union[LabLink, _Mapping]]] = ..., clock: _Optional[_Union[Clock, str]] = ..., seed: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., record_bytes: _Optional[int] = ..., speed: _Optional[float] = ...) -> None: ...
 
 class CreateLabResponse(_message.Message):
     __slots__ = ("lab", "at")
@@ -170,7 +176,7 @@ class ListLabsResponse(_message.Message):
     def __init__(self, labs: _Optional[_Iterable[_Union[Lab, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
-    __slots__ = ("name", "raw_ip", "af_packet", "tun", "tap", "session", "idempotency_key", "busy_poll")
+    __slots__ = ("name", "raw_ip", "af_packet", "tun", "tap", "session", "idempotency_key", "busy_poll", "record_bytes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     RAW_IP_FIELD_NUMBER: _ClassVar[int]
     AF_PACKET_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +185,7 @@ class AttachRequest(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     BUSY_POLL_FIELD_NUMBER: _ClassVar[int]
+    RECORD_BYTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     raw_ip: RawIp
     af_packet: AfPacket
@@ -187,7 +194,8 @@ class AttachRequest(_message.Message):
     session: str
     idempotency_key: str
     busy_poll: _duration_pb2.Duration
-    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., tun: _Optional[_Union[Tun, _Mapping]] = ..., tap: _Optional[_Union[Tap, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., busy_poll: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    record_bytes: int
+    def __init__(self, name: _Optional[str] = ..., raw_ip: _Optional[_Union[RawIp, _Mapping]] = ..., af_packet: _Optional[_Union[AfPacket, _Mapping]] = ..., tun: _Optional[_Union[Tun, _Mapping]] = ..., tap: _Optional[_Union[Tap, _Mapping]] = ..., session: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., busy_poll: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., record_bytes: _Optional[int] = ...) -> None: ...
 
 class RawIp(_message.Message):
     __slots__ = ("addresses", "interface")
@@ -254,7 +262,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface", "frames_lost")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface", "frames_lost", "record_bytes", "retransmissions")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +284,13 @@ class Stack(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class RetransmissionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     LINK_FIELD_NUMBER: _ClassVar[int]
@@ -290,6 +305,8 @@ class Stack(_message.Message):
     MACS_FIELD_NUMBER: _ClassVar[int]
     INTERFACE_FIELD_NUMBER: _ClassVar[int]
     FRAMES_LOST_FIELD_NUMBER: _ClassVar[int]
+    RECORD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RETRANSMISSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -304,10 +321,12 @@ class Stack(_message.Message):
     macs: _containers.RepeatedScalarFieldContainer[str]
     interface: str
     frames_lost: _containers.ScalarMap[str, int]
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ..., frames_lost: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    record_bytes: int
+    retransmissions: _containers.ScalarMap[str, int]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ..., frames_lost: _Optional[_Mapping[str, int]] = ..., record_bytes: _Optional[int] = ..., retransmissions: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StackCounters(_message.Message):
-    __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")
+    __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken", "segments_in", "segments_out", "bytes_sent", "bytes_received")
     FRAMES_IN_FIELD_NUMBER: _ClassVar[int]
     FRAMES_OUT_FIELD_NUMBER: _ClassVar[int]
     COOKIES_SENT_FIELD_NUMBER: _ClassVar[int]
@@ -317,6 +336,10 @@ class StackCounters(_message.Message):
     WINDOW_SCALES_LOWERED_FIELD_NUMBER: _ClassVar[int]
     SACK_BLOCKS_IGNORED_FIELD_NUMBER: _ClassVar[int]
     INVARIANTS_BROKEN_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_IN_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_OUT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
     frames_in: int
     frames_out: int
     cookies_sent: int
@@ -326,7 +349,11 @@ class StackCounters(_message.Message):
     window_scales_lowered: int
     sack_blocks_ignored: int
     invariants_broken: int
-    def __init__(self, frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., cookies_sent: _Optional[int] = ..., cookies_accepted: _Optional[int] = ..., cookies_refused: _Optional[int] = ..., acks_withheld: _Optional[int] = ..., window_scales_lowered: _Optional[int] = ..., sack_blocks_ignored: _Optional[int] = ..., invariants_broken: _Optional[int] = ...) -> None: ...
+    segments_in: int
+    segments_out: int
+    bytes_sent: int
+    bytes_received: int
+    def __init__(self, frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., cookies_sent: _Optional[int] = ..., cookies_accepted: _Optional[int] = ..., cookies_refused: _Optional[int] = ..., acks_withheld: _Optional[int] = ..., window_scales_lowered: _Optional[int] = ..., sack_blocks_ignored: _Optional[int] = ..., invariants_broken: _Optional[int] = ..., segments_in: _Optional[int] = ..., segments_out: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
     __slots__ = ("stack", "at")
@@ -408,15 +435,63 @@ class SetImpairmentsResponse(_message.Message):
     at: _common_pb2.Position
     def __init__(self, link: _Optional[_Union[LabLink, _Mapping]] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
 
+class SetClockRequest(_message.Message):
+    __slots__ = ("lab", "clock", "speed")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    clock: Clock
+    speed: float
+    def __init__(self, lab: _Optional[str] = ..., clock: _Optional[_Union[Clock, str]] = ..., speed: _Optional[float] = ...) -> None: ...
+
+class SetClockResponse(_message.Message):
+    __slots__ = ("time_ns", "at")
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    time_ns: int
+    at: _common_pb2.Position
+    def __init__(self, time_ns: _Optional[int] = ..., at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class RecordRequest(_message.Message):
+    __slots__ = ("lab", "stack", "bytes")
+    LAB_FIELD_NUMBER: _ClassVar[int]
+    STACK_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    lab: str
+    stack: str
+    bytes: int
+    def __init__(self, lab: _Optional[str] = ..., stack: _Optional[str] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class RecordResponse(_message.Message):
+    __slots__ = ("at",)
+    AT_FIELD_NUMBER: _ClassVar[int]
+    at: _common_pb2.Position
+    def __init__(self, at: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
 class CaptureRequest(_message.Message):
-    __slots__ = ("link", "filter", "queue_bytes")
+    __slots__ = ("link", "filter", "queue_bytes", "since", "no_follow")
     LINK_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     QUEUE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    NO_FOLLOW_FIELD_NUMBER: _ClassVar[int]
     link: str
     filter: _common_pb2.Filter
     queue_bytes: int
-    def __init__(self, link: _Optional[str] = ..., filter: _Optional[_Union[_common_pb2.Filter, _Mapping]] = ..., queue_bytes: _Optional[int] = ...) -> None: ...
+    since: Since
+    no_follow: bool
+    def __init__(self, link: _Optional[str] = ..., filter: _Optional[_Union[_common_pb2.Filter, _Mapping]] = ..., queue_bytes: _Optional[int] = ..., since: _Optional[_Union[Since, _Mapping]] = ..., no_follow: bool = ...) -> None: ...
+
+class Since(_message.Message):
+    __slots__ = ("age", "time_ns", "all")
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    age: _duration_pb2.Duration
+    time_ns: int
+    all: bool
+    def __init__(self, age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_ns: _Optional[int] = ..., all: bool = ...) -> None: ...
 
 class CaptureResponse(_message.Message):
     __slots__ = ("pcapng",)

@@ -75,6 +75,16 @@ class NetworksStub(object):
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
                 response_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
                 _registered_method=True)
+        self.SetClock = channel.unary_unary(
+                '/sockwright.v1.Networks/SetClock',
+                request_serializer=sockwright_dot_v1_dot_networks__pb2.SetClockRequest.SerializeToString,
+                response_deserializer=sockwright_dot_v1_dot_networks__pb2.SetClockResponse.FromString,
+                _registered_method=True)
+        self.Record = channel.unary_unary(
+                '/sockwright.v1.Networks/Record',
+                request_serializer=sockwright_dot_v1_dot_networks__pb2.RecordRequest.SerializeToString,
+                response_deserializer=sockwright_dot_v1_dot_networks__pb2.RecordResponse.FromString,
+                _registered_method=True)
         self.Capture = channel.unary_stream(
                 '/sockwright.v1.Networks/Capture',
                 request_serializer=sockwright_dot_v1_dot_networks__pb2.CaptureRequest.SerializeToString,
@@ -157,9 +167,33 @@ class NetworksServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetClock(self, request, context):
+        """Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+        change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+        FAILED_PRECONDITION.
+
+        Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Record(self, request, context):
+        """Has a lab or an attached stack keep its most recent packets, for captures that begin with them, or keep them no more. What
+        is not kept costs nothing; while it is, the links of labs carry frame by frame, as they do while somebody captures.
+
+        Errors: NOT_FOUND (no such lab or stack), INVALID_ARGUMENT (neither is named), RESOURCE_EXHAUSTED (more octets than the
+        server has left for all recent packets).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Capture(self, request, context):
-        """Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
+        """Streams what passes, from now on or from the recent past, as a pcapng file in which each packet has a comment with what the stack knew of it:
         `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
+        With `since` comes first what labs and stacks that record (`Networks.Record`) kept of their recent past, and what follows
+        joins it without a hole and without a packet twice; `no_follow` ends it there.
 
         A reader never slows a stack or another reader. Of packets that it leaves waiting, up to `queue_bytes` are kept; those
         that have no room are missed, and a statistics block says how many where they are missing. While anybody captures, the
@@ -169,7 +203,8 @@ class NetworksServicer(object):
         or the lab of `link` is; with UNAVAILABLE as the server stops.
 
         Errors: INVALID_ARGUMENT (a filter that cannot be understood or makes no sense here, a link that is not `LAB/LINK`; the
-        message names the field), NOT_FOUND (no such stack or link), RESOURCE_EXHAUSTED (too many captures).
+        message names the field), NOT_FOUND (no such stack or link), FAILED_PRECONDITION (`since`, and none of the stacks records),
+        RESOURCE_EXHAUSTED (too many captures).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,6 +252,16 @@ def add_NetworksServicer_to_server(servicer, server):
                     servicer.SetImpairments,
                     request_deserializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.FromString,
                     response_serializer=sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.SerializeToString,
+            ),
+            'SetClock': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetClock,
+                    request_deserializer=sockwright_dot_v1_dot_networks__pb2.SetClockRequest.FromString,
+                    response_serializer=sockwright_dot_v1_dot_networks__pb2.SetClockResponse.SerializeToString,
+            ),
+            'Record': grpc.unary_unary_rpc_method_handler(
+                    servicer.Record,
+                    request_deserializer=sockwright_dot_v1_dot_networks__pb2.RecordRequest.FromString,
+                    response_serializer=sockwright_dot_v1_dot_networks__pb2.RecordResponse.SerializeToString,
             ),
             'Capture': grpc.unary_stream_rpc_method_handler(
                     servicer.Capture,
@@ -441,6 +486,60 @@ class Networks(object):
             '/sockwright.v1.Networks/SetImpairments',
             sockwright_dot_v1_dot_networks__pb2.SetImpairmentsRequest.SerializeToString,
             sockwright_dot_v1_dot_networks__pb2.SetImpairmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetClock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sockwright.v1.Networks/SetClock',
+            sockwright_dot_v1_dot_networks__pb2.SetClockRequest.SerializeToString,
+            sockwright_dot_v1_dot_networks__pb2.SetClockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Record(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sockwright.v1.Networks/Record',
+            sockwright_dot_v1_dot_networks__pb2.RecordRequest.SerializeToString,
+            sockwright_dot_v1_dot_networks__pb2.RecordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,5 +1,6 @@
 //! Commands: what clients and the server ask of a thread, calls on sockets aside.
 
+use sockwright_engine::counters::Counters;
 use sockwright_engine::host::SocketInfo;
 use sockwright_engine::host::op::{Outcome, Request};
 use sockwright_engine::id::{SessionId, SocketId};
@@ -9,6 +10,7 @@ use sockwright_sim::StackId;
 use tokio::sync::oneshot;
 
 use super::{Advancing, NOBODY, OWN_CALL, Thread};
+use crate::metrics::{Counted, Totals};
 use crate::stack::command::{At, Command, Description, Inspection, Policy, StackDescription, Stop};
 use crate::stack::site::Site;
 
@@ -57,6 +59,8 @@ impl<S: Site> Thread<S> {
                 let description = self.describe();
                 self.answer(answer, description);
             }
+            // Nothing took effect that would have a position: it is answered at once.
+            Command::Count { answer } => _ = answer.send(self.counted()),
             Command::Advance { how, answer } => {
                 self.site.called();
                 match self.site.begin_advance(how) {
@@ -64,9 +68,21 @@ impl<S: Site> Thread<S> {
                     Err(error) => _ = answer.send(Err(error)),
                 }
             }
+            Command::SetClock { clock, answer } => {
+                self.site.called();
+                self.site.set_clock(clock);
+                let now = self.site.now();
+                self.answer(answer, now);
+            }
             Command::Impair { link, impairments, answer } => {
                 let there = self.site.set_impairments(link, *impairments);
                 self.answer(answer, there);
+            }
+            Command::Record { room, answer } => {
+                self.tap.record(room);
+                // What the call of next comes with is told already.
+                self.tell_interest();
+                self.answer(answer, ());
             }
             Command::StartTraffic { plan, feed, at_most, answer, session } => {
                 self.site.called();
@@ -101,6 +117,22 @@ impl<S: Site> Thread<S> {
         Some(Inspection { info, options, now: self.site.now() })
     }
 
+    fn counted(&self) -> Counted {
+        Counted { totals: self.totals(), parked: self.parked.len(), workloads: self.traffic.running() }
+    }
+
+    /// What was counted since the beginning, of all stacks together.
+    pub(super) fn totals(&self) -> Totals {
+        let mut counters = Counters::default();
+        for stack in self.site.stacks() {
+            if let Some(engine) = self.site.engine(stack) {
+                counters += engine.counters();
+            }
+        }
+        let (frames_lost, limits_hit) = (self.site.frames_lost(), self.site.limits_hit());
+        Totals { counters, frames_lost, limits_hit, turns: self.turns.clone() }
+    }
+
     fn describe(&self) -> Description {
         let describe = |stack| {
             let engine = self.site.engine(stack)?;
@@ -117,6 +149,7 @@ impl<S: Site> Thread<S> {
             now: self.site.now(),
             stacks: self.site.stacks().into_iter().filter_map(describe).collect(),
             limits_hit: self.site.limits_hit(),
+            recorded_at_most: self.tap.recorded_at_most(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The verb `capture`.
 
 use clap::Args;
-use sockwright_client::v1::{CaptureRequest, Filter};
+use sockwright_client::v1::{CaptureRequest, Filter, Since, since};
 
 use crate::parse::address::ip;
+use crate::parse::duration::duration;
 use crate::parse::link::link_name;
 use crate::parse::number::size;
 
@@ -37,17 +38,33 @@ pub(crate) struct Capture {
     /// Octets of packets that may wait for this reader, such as 1M [default: the server's limit]
     #[arg(long, value_name = "SIZE", default_value = "0", hide_default_value = true, value_parser = size)]
     queue_bytes: u64,
+    /// Begin with the last so long of what was kept (10s, or all), on the clock of each stack: see `lab record`
+    #[arg(long, value_name = "DURATION", value_parser = since)]
+    last: Option<Since>,
+    /// End behind that
+    #[arg(long, requires = "last")]
+    no_follow: bool,
 }
 
 impl Capture {
     /// The request, and the file.
     pub(crate) fn into_request(self) -> (CaptureRequest, String) {
-        let Capture { file, link, stacks, sockets, sessions, labels, addresses, ports, queue_bytes } = self;
+        let Capture { file, link, stacks, sockets, sessions, labels, addresses, ports, .. } = self;
         let ports = ports.into_iter().map(u32::from).collect();
         let filter = Filter { stacks, sockets, sessions, labels, addresses, ports, ..Filter::default() };
         let link = link.unwrap_or_default();
-        (CaptureRequest { link, filter: Some(filter), queue_bytes }, file)
+        let (queue_bytes, since, no_follow) = (self.queue_bytes, self.last, self.no_follow);
+        (CaptureRequest { link, filter: Some(filter), queue_bytes, since, no_follow }, file)
     }
+}
+
+/// Reads how far back, or `all`.
+fn since(text: &str) -> Result<Since, String> {
+    let since = match text {
+        "all" => since::Since::All(true),
+        text => since::Since::Age(duration(text)?),
+    };
+    Ok(Since { since: Some(since) })
 }
 
 /// The long help.
@@ -59,11 +76,15 @@ dropped on arrival, what befell it on a lab's link. docs/captures.md lists the w
 which the file has its header is in it. An interrupt, or --timeout, ends the file behind its last whole packet; it ends by \
 itself when all stacks that were named are gone.
 
+With --last comes first what labs and stacks kept of their recent past, where they were told to (`lab record`, `stack \
+record`); what was asked for and is kept no more is told in the file. With --no-follow the file ends there.
+
 A packet between two stacks of the server is there twice, as it leaves and as it arrives: --link shows it once.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   sockwright capture --link lab/link1 -w lab.pcapng
   sockwright capture --stack lab/a --port 80 -w - | wireshark -k -i -
+  sockwright lab record lab 64M; ...; sockwright capture --last 10s --no-follow --link lab/link1 -w before.pcapng
   sockwright capture --socket 3 -w - | tshark -r - -T fields -e _ws.col.Info -e frame.comment
   tshark -r lab.pcapng -Y 'frame.comment contains \"retransmission=\"'";

@@ -161,6 +161,10 @@ mod tests {
             "session keep-alive x",
             "traffic ping --stack a --peer b",
             "capture --stack a -w x",
+            "capture --last 10s --no-follow -w x",
+            "capture --last all -w x",
+            "lab record lab 64M",
+            "stack record lo 0",
             "top 3 --sort sent --interval 1s",
         ] {
             let words = std::iter::once("sockwright").chain(line.split(' '));
@@ -183,6 +187,9 @@ mod tests {
             "capture",
             "capture --link lab -w x",
             "capture -w x --port 70000",
+            "capture -w x --last 10",
+            "capture -w x --no-follow",
+            "lab record lab",
             "capture -w x --state LISTEN",
             "top --sort speed",
             "top 3 --once",

@@ -7,6 +7,7 @@ use crate::names::Words;
 use crate::parse::address::{interface_address, ip, lab_route, lab_stack, route};
 use crate::parse::duration::{clock_time, duration};
 use crate::parse::link::lab_link;
+use crate::parse::number::size;
 
 /// What to do with labs.
 #[derive(Debug, Subcommand)]
@@ -29,6 +30,14 @@ pub(crate) enum LabVerb {
         /// How far.
         #[command(flatten)]
         how: HowFar,
+    },
+    /// Have a lab keep its most recent packets, for `capture --last`
+    Record {
+        /// The lab
+        name: String,
+        /// Octets at most, such as 64M; 0 keeps nothing, and forgets
+        #[arg(value_parser = size)]
+        size: u64,
     },
 }
 
@@ -56,6 +65,9 @@ pub(crate) struct CreateLab {
     /// The seed of everything random
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) seed: u64,
+    /// Keep so many octets of its most recent packets, such as 64M [default: none]
+    #[arg(long, value_name = "SIZE", default_value = "0", hide_default_value = true, value_parser = size)]
+    pub(crate) record: u64,
     /// The session that is to own it
     #[arg(
         long,
@@ -101,6 +113,14 @@ pub(crate) enum StackVerb {
         /// The stack
         name: String,
     },
+    /// Have an attached stack keep its most recent packets, for `capture --last`
+    Record {
+        /// The stack
+        name: String,
+        /// Octets at most, such as 64M; 0 keeps nothing, and forgets
+        #[arg(value_parser = size)]
+        size: u64,
+    },
 }
 
 /// See `Networks.Attach`.
@@ -124,6 +144,9 @@ pub(crate) struct Attach {
     /// How long its thread looks for packets before it sleeps [default: as the server was told]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) busy_poll: Option<prost_types::Duration>,
+    /// Keep so many octets of its most recent packets, such as 64M [default: none]
+    #[arg(long, value_name = "SIZE", default_value = "0", hide_default_value = true, value_parser = size)]
+    pub(crate) record: u64,
     /// A second call with the same key creates nothing
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub(crate) idempotency_key: String,
@@ -196,6 +219,7 @@ impl LabVerb {
             Self::List => "lab list",
             Self::Delete { .. } => "lab delete",
             Self::Advance { .. } => "lab advance",
+            Self::Record { .. } => "lab record",
         }
     }
 }
@@ -207,6 +231,7 @@ impl StackVerb {
             Self::Attach(_) => "stack attach",
             Self::List => "stack list",
             Self::Detach { .. } => "stack detach",
+            Self::Record { .. } => "stack record",
         }
     }
 }

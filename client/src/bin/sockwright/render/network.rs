@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use sockwright_client::v1::{
-    AdvanceTimeResponse, Impairments, Lab, LabLink, Medium, Route, Stack, StackCounters,
+    AdvanceTimeResponse, Clock, Impairments, Lab, LabLink, Medium, Route, Stack, StackCounters,
 };
 
 use super::socket::duration;
@@ -19,7 +19,7 @@ pub(crate) fn labs(labs: &[Lab]) -> String {
         .map(|lab| {
             [
                 safe(&lab.name),
-                lab.clock().word(),
+                clock(lab),
                 lab.seed.to_string(),
                 time(lab.time_ns),
                 safe(&lab.stacks.join(" ")),
@@ -52,6 +52,7 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
         for (what, counts) in [
             ("limits hit", &stack.limits_hit),
             ("dropped", &stack.drops),
+            ("sent again", &stack.retransmissions),
             ("lost by the host", &stack.frames_lost),
         ] {
             if !counts.is_empty() {
@@ -82,7 +83,7 @@ fn way(route: &Route) -> String {
     if gateway.is_empty() { destination.clone() } else { format!("{destination}={gateway}") }
 }
 
-fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
+fn counters(counters: &StackCounters) -> [(&'static str, u64); 13] {
     let StackCounters {
         frames_in,
         frames_out,
@@ -93,10 +94,18 @@ fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
         window_scales_lowered,
         sack_blocks_ignored,
         invariants_broken,
+        segments_in,
+        segments_out,
+        bytes_sent,
+        bytes_received,
     } = *counters;
     [
         ("frames in", frames_in),
         ("frames out", frames_out),
+        ("segments in", segments_in),
+        ("segments out", segments_out),
+        ("bytes sent", bytes_sent),
+        ("bytes received", bytes_received),
         ("cookies sent", cookies_sent),
         ("cookies accepted", cookies_accepted),
         ("cookies refused", cookies_refused),
@@ -110,6 +119,14 @@ fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
 /// Where the clock of a lab is.
 pub(crate) fn advanced(response: &AdvanceTimeResponse) -> String {
     time(response.time_ns)
+}
+
+/// How time passes in a lab, and at which speed where it is not the usual one: `real x0.1`.
+fn clock(lab: &Lab) -> String {
+    match lab.clock() {
+        clock @ Clock::Real if lab.speed != 1.0 => format!("{} x{}", clock.word(), lab.speed),
+        clock => clock.word(),
+    }
 }
 
 /// A link as it is given: `a,b,delay=10ms,loss=0.1`.
@@ -177,8 +194,6 @@ fn counted(counts: &HashMap<String, u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sockwright_client::v1::Clock;
-
     use super::*;
     use crate::parse::link::lab_link;
 
@@ -194,13 +209,17 @@ mod tests {
             clock: Clock::Virtual.into(),
             seed: 1,
             time_ns: 60_000_000_000,
+            record_bytes: 0,
             session: String::new(),
+            speed: 0.0,
         };
+        let slow = Lab { name: "slow".into(), clock: Clock::Real.into(), speed: 0.1, ..Lab::default() };
         assert_eq!(
-            labs(&[lab]),
+            labs(&[lab, slow]),
             "\
-LAB  CLOCK    SEED  TIME       STACKS       LINKS                                                                           SESSION
-lab  virtual  1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,offload=segmentation,delay=10ms,loss=0.1,burst-end=0.5  -"
+LAB   CLOCK      SEED  TIME       STACKS       LINKS                                                                           SESSION
+lab   virtual    1     60.000000  lab/a lab/b  a,b,name=link1,mtu=1500,offload=segmentation,delay=10ms,loss=0.1,burst-end=0.5  -
+slow  real x0.1  0     0.000000   -            -                                                                               -"
         );
     }
 

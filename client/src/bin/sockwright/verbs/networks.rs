@@ -1,6 +1,6 @@
 //! The calls of the service `Networks`.
 
-use sockwright_client::v1::{self, advance_time_request::How, attach_request::Link};
+use sockwright_client::v1::{self, advance_time_request::How, attach_request::Link, record_request::What};
 
 use super::Context;
 use crate::args::networks::{HowFar, LabVerb, Place, StackVerb};
@@ -18,6 +18,7 @@ pub(super) async fn lab(cx: &mut Context, verb: LabVerb) -> Result<(), Failure> 
                 seed: args.seed,
                 session: args.session,
                 idempotency_key: args.idempotency_key,
+                record_bytes: args.record,
             };
             let response = cx.client.networks.create_lab(request).await?;
             let name = |response: &v1::CreateLabResponse| response.lab.as_ref().map(|lab| safe(&lab.name));
@@ -39,7 +40,14 @@ pub(super) async fn lab(cx: &mut Context, verb: LabVerb) -> Result<(), Failure> 
             let response = cx.client.networks.advance_time(request).await?;
             Ok(cx.out.message(response.get_ref(), network::advanced)?)
         }
+        LabVerb::Record { name, size } => record(cx, What::Lab(name), size).await,
     }
+}
+
+async fn record(cx: &mut Context, what: What, bytes: u64) -> Result<(), Failure> {
+    let request = v1::RecordRequest { what: Some(what), bytes };
+    let response = cx.client.networks.record(request).await?;
+    Ok(cx.out.message(response.get_ref(), |_| String::new())?)
 }
 
 /// The stacks, each with its routes.
@@ -64,6 +72,7 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
                 session: args.session,
                 idempotency_key: args.idempotency_key,
                 busy_poll: args.busy_poll,
+                record_bytes: args.record,
             };
             let response = cx.client.networks.attach(request).await?;
             let name = |response: &v1::AttachResponse| response.stack.as_ref().map(|stack| safe(&stack.name));
@@ -80,6 +89,7 @@ pub(super) async fn stack(cx: &mut Context, verb: StackVerb) -> Result<(), Failu
             let response = cx.client.networks.detach(v1::DetachRequest { name }).await?;
             Ok(cx.out.message(response.get_ref(), |_| String::new())?)
         }
+        StackVerb::Record { name, size } => record(cx, What::Stack(name), size).await,
     }
 }
 

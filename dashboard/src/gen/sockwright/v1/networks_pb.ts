@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sockwright/v1/networks.proto.
  */
 export const file_sockwright_v1_networks: GenFile = /*@__PURE__*/
-  fileDesc("Chxzb2Nrd3JpZ2h0L3YxL25ldHdvcmtzLnByb3RvEg1zb2Nrd3JpZ2h0LnYxIs0BChBDcmVhdGVMYWJSZXF1ZXN0EgwKBG5hbWUYASABKAkSJwoGc3RhY2tzGAIgAygLMhcuc29ja3dyaWdodC52MS5MYWJTdGFjaxIlCgVsaW5rcxgDIAMoCzIWLnNvY2t3cmlnaHQudjEuTGFiTGluaxIjCgVjbG9jaxgEIAEoDjIULnNvY2t3cmlnaHQudjEuQ2xvY2sSDAoEc2VlZBgFIAEoBBIPCgdzZXNzaW9uGAYgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCSJRCghMYWJTdGFjaxIMCgRuYW1lGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIkCgZyb3V0ZXMYAyADKAsyFC5zb2Nrd3JpZ2h0LnYxLlJvdXRlIrgBCgdMYWJMaW5rEgwKBG5hbWUYASABKAkSDgoGc3RhY2tzGAIgAygJEi8KC2ltcGFpcm1lbnRzGAMgASgLMhouc29ja3dyaWdodC52MS5JbXBhaXJtZW50cxILCgNtdHUYBCABKA0SJQoGbWVkaXVtGAUgASgOMhUuc29ja3dyaWdodC52MS5NZWRpdW0SDAoEbWFjcxgGIAMoCRIcChRzZWdtZW50YXRpb25fb2ZmbG9hZBgHIAEoCCKwAgoLSW1wYWlybWVudHMSDAoEbG9zcxgBIAEoARIoCgVkZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIpCgZqaXR0ZXIYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHcmVvcmRlchgEIAEoARItCgpyZW9yZGVyX2J5GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCWR1cGxpY2F0ZRgFIAEoARIPCgdjb3JydXB0GAYgASgBEhAKCHJhdGVfYnBzGAcgASgEEhMKC3F1ZXVlX2xpbWl0GAggASgNEgwKBG1hcmsYCSABKAESJQoGYnVyc3RzGAogASgLMhUuc29ja3dyaWdodC52MS5CdXJzdHMiQAoGQnVyc3RzEg0KBWJlZ2luGAEgASgBEgsKA2VuZBgCIAEoARIRCgRsb3NzGAMgASgBSACIAQFCBwoFX2xvc3MinwEKA0xhYhIMCgRuYW1lGAEgASgJEg4KBnN0YWNrcxgCIAMoCRIlCgVsaW5rcxgDIAMoCzIWLnNvY2t3cmlnaHQudjEuTGFiTGluaxIjCgVjbG9jaxgEIAEoDjIULnNvY2t3cmlnaHQudjEuQ2xvY2sSDAoEc2VlZBgFIAEoBBIPCgdzZXNzaW9uGAYgASgJEg8KB3RpbWVfbnMYByABKAQiWQoRQ3JlYXRlTGFiUmVzcG9uc2USHwoDbGFiGAEgASgLMhIuc29ja3dyaWdodC52MS5MYWISIwoCYXQYAiABKAsyFy5zb2Nrd3JpZ2h0LnYxLlBvc2l0aW9uIiAKEERlbGV0ZUxhYlJlcXVlc3QSDAoEbmFtZRgBIAEoCSI4ChFEZWxldGVMYWJSZXNwb25zZRIjCgJhdBgBIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24iOAoPTGlzdExhYnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJInIKEExpc3RMYWJzUmVzcG9uc2USIAoEbGFicxgBIAMoCzISLnNvY2t3cmlnaHQudjEuTGFiEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIjCgJhdBgDIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24imQIKDUF0dGFjaFJlcXVlc3QSDAoEbmFtZRgBIAEoCRImCgZyYXdfaXAYAiABKAsyFC5zb2Nrd3JpZ2h0LnYxLlJhd0lwSAASLAoJYWZfcGFja2V0GAUgASgLMhcuc29ja3dyaWdodC52MS5BZlBhY2tldEgAEiEKA3R1bhgGIAEoCzISLnNvY2t3cmlnaHQudjEuVHVuSAASIQoDdGFwGAcgASgLMhIuc29ja3dyaWdodC52MS5UYXBIABIPCgdzZXNzaW9uGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIsCglidXN5X3BvbGwYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CBgoEbGluayItCgVSYXdJcBIRCglhZGRyZXNzZXMYASADKAkSEQoJaW50ZXJmYWNlGAIgASgJInEKCEFmUGFja2V0EhEKCWludGVyZmFjZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSCwoDbWFjGAMgASgJEgwKBHZsYW4YBCABKA0SJAoGcm91dGVzGAUgAygLMhQuc29ja3dyaWdodC52MS5Sb3V0ZSJkCgNUdW4SEQoJaW50ZXJmYWNlGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIWCg5ob3N0X2FkZHJlc3NlcxgDIAMoCRILCgNtdHUYBCABKA0SEgoKbm9fb2ZmbG9hZBgFIAEoCCKlAQoDVGFwEhEKCWludGVyZmFjZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSFgoOaG9zdF9hZGRyZXNzZXMYAyADKAkSCwoDbXR1GAQgASgNEhIKCm5vX29mZmxvYWQYBSABKAgSCwoDbWFjGAYgASgJEgwKBHZsYW4YByABKA0SJAoGcm91dGVzGAggAygLMhQuc29ja3dyaWdodC52MS5Sb3V0ZSItCgVSb3V0ZRITCgtkZXN0aW5hdGlvbhgBIAEoCRIPCgdnYXRld2F5GAIgASgJIqQECgVTdGFjaxIMCgRuYW1lGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIMCgRsaW5rGAMgASgJEgsKA210dRgEIAEoDRIPCgdzZXNzaW9uGAUgASgJEg8KB3RpbWVfbnMYBiABKAQSDwoHc29ja2V0cxgHIAEoDRI3CgpsaW1pdHNfaGl0GAggAygLMiMuc29ja3dyaWdodC52MS5TdGFjay5MaW1pdHNIaXRFbnRyeRIuCgVkcm9wcxgJIAMoCzIfLnNvY2t3cmlnaHQudjEuU3RhY2suRHJvcHNFbnRyeRIuCghjb3VudGVycxgKIAEoCzIcLnNvY2t3cmlnaHQudjEuU3RhY2tDb3VudGVycxIkCgZyb3V0ZXMYCyADKAsyFC5zb2Nrd3JpZ2h0LnYxLlJvdXRlEgwKBG1hY3MYDCADKAkSEQoJaW50ZXJmYWNlGA0gASgJEjkKC2ZyYW1lc19sb3N0GA4gAygLMiQuc29ja3dyaWdodC52MS5TdGFjay5GcmFtZXNMb3N0RW50cnkaMAoOTGltaXRzSGl0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ARosCgpEcm9wc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEaMQoPRnJhbWVzTG9zdEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEi7QEKDVN0YWNrQ291bnRlcnMSEQoJZnJhbWVzX2luGAEgASgEEhIKCmZyYW1lc19vdXQYAiABKAQSFAoMY29va2llc19zZW50GAMgASgEEhgKEGNvb2tpZXNfYWNjZXB0ZWQYBCABKAQSFwoPY29va2llc19yZWZ1c2VkGAUgASgEEhUKDWFja3Nfd2l0aGhlbGQYBiABKAQSHQoVd2luZG93X3NjYWxlc19sb3dlcmVkGAcgASgEEhsKE3NhY2tfYmxvY2tzX2lnbm9yZWQYCCABKAQSGQoRaW52YXJpYW50c19icm9rZW4YCSABKAQiWgoOQXR0YWNoUmVzcG9uc2USIwoFc3RhY2sYASABKAsyFC5zb2Nrd3JpZ2h0LnYxLlN0YWNrEiMKAmF0GAIgASgLMhcuc29ja3dyaWdodC52MS5Qb3NpdGlvbiIdCg1EZXRhY2hSZXF1ZXN0EgwKBG5hbWUYASABKAkiNQoORGV0YWNoUmVzcG9uc2USIwoCYXQYASABKAsyFy5zb2Nrd3JpZ2h0LnYxLlBvc2l0aW9uIjoKEUxpc3RTdGFja3NSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIngKEkxpc3RTdGFja3NSZXNwb25zZRIkCgZzdGFja3MYASADKAsyFC5zb2Nrd3JpZ2h0LnYxLlN0YWNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIjCgJhdBgDIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24ijgEKEkFkdmFuY2VUaW1lUmVxdWVzdBILCgNsYWIYASABKAkSJwoCYnkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIUCgp0b190aW1lX25zGAMgASgESAASDwoFc3RlcHMYBCABKA1IABIUCgp1bnRpbF9pZGxlGAUgASgISABCBQoDaG93IloKE0FkdmFuY2VUaW1lUmVzcG9uc2USDwoHdGltZV9ucxgBIAEoBBINCgVzdGVwcxgCIAEoBBIjCgJhdBgDIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24iYwoVU2V0SW1wYWlybWVudHNSZXF1ZXN0EgsKA2xhYhgBIAEoCRIMCgRsaW5rGAIgASgJEi8KC2ltcGFpcm1lbnRzGAMgASgLMhouc29ja3dyaWdodC52MS5JbXBhaXJtZW50cyJjChZTZXRJbXBhaXJtZW50c1Jlc3BvbnNlEiQKBGxpbmsYASABKAsyFi5zb2Nrd3JpZ2h0LnYxLkxhYkxpbmsSIwoCYXQYAiABKAsyFy5zb2Nrd3JpZ2h0LnYxLlBvc2l0aW9uIloKDkNhcHR1cmVSZXF1ZXN0EgwKBGxpbmsYASABKAkSJQoGZmlsdGVyGAIgASgLMhUuc29ja3dyaWdodC52MS5GaWx0ZXISEwoLcXVldWVfYnl0ZXMYAyABKAQiIQoPQ2FwdHVyZVJlc3BvbnNlEg4KBnBjYXBuZxgBIAEoDCpTCgVDbG9jaxIVChFDTE9DS19VTlNQRUNJRklFRBAAEhEKDUNMT0NLX1ZJUlRVQUwQARIQCgxDTE9DS19NQU5VQUwQAhIOCgpDTE9DS19SRUFMEAMqRAoGTWVkaXVtEhYKEk1FRElVTV9VTlNQRUNJRklFRBAAEg0KCU1FRElVTV9JUBABEhMKD01FRElVTV9FVEhFUk5FVBACMtkFCghOZXR3b3JrcxJOCglDcmVhdGVMYWISHy5zb2Nrd3JpZ2h0LnYxLkNyZWF0ZUxhYlJlcXVlc3QaIC5zb2Nrd3JpZ2h0LnYxLkNyZWF0ZUxhYlJlc3BvbnNlEk4KCURlbGV0ZUxhYhIfLnNvY2t3cmlnaHQudjEuRGVsZXRlTGFiUmVxdWVzdBogLnNvY2t3cmlnaHQudjEuRGVsZXRlTGFiUmVzcG9uc2USSwoITGlzdExhYnMSHi5zb2Nrd3JpZ2h0LnYxLkxpc3RMYWJzUmVxdWVzdBofLnNvY2t3cmlnaHQudjEuTGlzdExhYnNSZXNwb25zZRJFCgZBdHRhY2gSHC5zb2Nrd3JpZ2h0LnYxLkF0dGFjaFJlcXVlc3QaHS5zb2Nrd3JpZ2h0LnYxLkF0dGFjaFJlc3BvbnNlEkUKBkRldGFjaBIcLnNvY2t3cmlnaHQudjEuRGV0YWNoUmVxdWVzdBodLnNvY2t3cmlnaHQudjEuRGV0YWNoUmVzcG9uc2USUQoKTGlzdFN0YWNrcxIgLnNvY2t3cmlnaHQudjEuTGlzdFN0YWNrc1JlcXVlc3QaIS5zb2Nrd3JpZ2h0LnYxLkxpc3RTdGFja3NSZXNwb25zZRJUCgtBZHZhbmNlVGltZRIhLnNvY2t3cmlnaHQudjEuQWR2YW5jZVRpbWVSZXF1ZXN0GiIuc29ja3dyaWdodC52MS5BZHZhbmNlVGltZVJlc3BvbnNlEl0KDlNldEltcGFpcm1lbnRzEiQuc29ja3dyaWdodC52MS5TZXRJbXBhaXJtZW50c1JlcXVlc3QaJS5zb2Nrd3JpZ2h0LnYxLlNldEltcGFpcm1lbnRzUmVzcG9uc2USSgoHQ2FwdHVyZRIdLnNvY2t3cmlnaHQudjEuQ2FwdHVyZVJlcXVlc3QaHi5zb2Nrd3JpZ2h0LnYxLkNhcHR1cmVSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_sockwright_v1_common]);
+  fileDesc("Chxzb2Nrd3JpZ2h0L3YxL25ldHdvcmtzLnByb3RvEg1zb2Nrd3JpZ2h0LnYxIuMBChBDcmVhdGVMYWJSZXF1ZXN0EgwKBG5hbWUYASABKAkSJwoGc3RhY2tzGAIgAygLMhcuc29ja3dyaWdodC52MS5MYWJTdGFjaxIlCgVsaW5rcxgDIAMoCzIWLnNvY2t3cmlnaHQudjEuTGFiTGluaxIjCgVjbG9jaxgEIAEoDjIULnNvY2t3cmlnaHQudjEuQ2xvY2sSDAoEc2VlZBgFIAEoBBIPCgdzZXNzaW9uGAYgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIUCgxyZWNvcmRfYnl0ZXMYCCABKAQiUQoITGFiU3RhY2sSDAoEbmFtZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSJAoGcm91dGVzGAMgAygLMhQuc29ja3dyaWdodC52MS5Sb3V0ZSK4AQoHTGFiTGluaxIMCgRuYW1lGAEgASgJEg4KBnN0YWNrcxgCIAMoCRIvCgtpbXBhaXJtZW50cxgDIAEoCzIaLnNvY2t3cmlnaHQudjEuSW1wYWlybWVudHMSCwoDbXR1GAQgASgNEiUKBm1lZGl1bRgFIAEoDjIVLnNvY2t3cmlnaHQudjEuTWVkaXVtEgwKBG1hY3MYBiADKAkSHAoUc2VnbWVudGF0aW9uX29mZmxvYWQYByABKAgisAIKC0ltcGFpcm1lbnRzEgwKBGxvc3MYASABKAESKAoFZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKQoGaml0dGVyGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB3Jlb3JkZXIYBCABKAESLQoKcmVvcmRlcl9ieRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglkdXBsaWNhdGUYBSABKAESDwoHY29ycnVwdBgGIAEoARIQCghyYXRlX2JwcxgHIAEoBBITCgtxdWV1ZV9saW1pdBgIIAEoDRIMCgRtYXJrGAkgASgBEiUKBmJ1cnN0cxgKIAEoCzIVLnNvY2t3cmlnaHQudjEuQnVyc3RzIkAKBkJ1cnN0cxINCgViZWdpbhgBIAEoARILCgNlbmQYAiABKAESEQoEbG9zcxgDIAEoAUgAiAEBQgcKBV9sb3NzIsQBCgNMYWISDAoEbmFtZRgBIAEoCRIOCgZzdGFja3MYAiADKAkSJQoFbGlua3MYAyADKAsyFi5zb2Nrd3JpZ2h0LnYxLkxhYkxpbmsSIwoFY2xvY2sYBCABKA4yFC5zb2Nrd3JpZ2h0LnYxLkNsb2NrEgwKBHNlZWQYBSABKAQSDwoHc2Vzc2lvbhgGIAEoCRIPCgd0aW1lX25zGAcgASgEEhQKDHJlY29yZF9ieXRlcxgIIAEoBBINCgVzcGVlZBgJIAEoASJZChFDcmVhdGVMYWJSZXNwb25zZRIfCgNsYWIYASABKAsyEi5zb2Nrd3JpZ2h0LnYxLkxhYhIjCgJhdBgCIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24iIAoQRGVsZXRlTGFiUmVxdWVzdBIMCgRuYW1lGAEgASgJIjgKEURlbGV0ZUxhYlJlc3BvbnNlEiMKAmF0GAEgASgLMhcuc29ja3dyaWdodC52MS5Qb3NpdGlvbiI4Cg9MaXN0TGFic1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkicgoQTGlzdExhYnNSZXNwb25zZRIgCgRsYWJzGAEgAygLMhIuc29ja3dyaWdodC52MS5MYWISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiMKAmF0GAMgASgLMhcuc29ja3dyaWdodC52MS5Qb3NpdGlvbiKvAgoNQXR0YWNoUmVxdWVzdBIMCgRuYW1lGAEgASgJEiYKBnJhd19pcBgCIAEoCzIULnNvY2t3cmlnaHQudjEuUmF3SXBIABIsCglhZl9wYWNrZXQYBSABKAsyFy5zb2Nrd3JpZ2h0LnYxLkFmUGFja2V0SAASIQoDdHVuGAYgASgLMhIuc29ja3dyaWdodC52MS5UdW5IABIhCgN0YXAYByABKAsyEi5zb2Nrd3JpZ2h0LnYxLlRhcEgAEg8KB3Nlc3Npb24YAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEiwKCWJ1c3lfcG9sbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxyZWNvcmRfYnl0ZXMYCSABKARCBgoEbGluayItCgVSYXdJcBIRCglhZGRyZXNzZXMYASADKAkSEQoJaW50ZXJmYWNlGAIgASgJInEKCEFmUGFja2V0EhEKCWludGVyZmFjZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSCwoDbWFjGAMgASgJEgwKBHZsYW4YBCABKA0SJAoGcm91dGVzGAUgAygLMhQuc29ja3dyaWdodC52MS5Sb3V0ZSJkCgNUdW4SEQoJaW50ZXJmYWNlGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIWCg5ob3N0X2FkZHJlc3NlcxgDIAMoCRILCgNtdHUYBCABKA0SEgoKbm9fb2ZmbG9hZBgFIAEoCCKlAQoDVGFwEhEKCWludGVyZmFjZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSFgoOaG9zdF9hZGRyZXNzZXMYAyADKAkSCwoDbXR1GAQgASgNEhIKCm5vX29mZmxvYWQYBSABKAgSCwoDbWFjGAYgASgJEgwKBHZsYW4YByABKA0SJAoGcm91dGVzGAggAygLMhQuc29ja3dyaWdodC52MS5Sb3V0ZSItCgVSb3V0ZRITCgtkZXN0aW5hdGlvbhgBIAEoCRIPCgdnYXRld2F5GAIgASgJIrYFCgVTdGFjaxIMCgRuYW1lGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRIMCgRsaW5rGAMgASgJEgsKA210dRgEIAEoDRIPCgdzZXNzaW9uGAUgASgJEg8KB3RpbWVfbnMYBiABKAQSDwoHc29ja2V0cxgHIAEoDRI3CgpsaW1pdHNfaGl0GAggAygLMiMuc29ja3dyaWdodC52MS5TdGFjay5MaW1pdHNIaXRFbnRyeRIuCgVkcm9wcxgJIAMoCzIfLnNvY2t3cmlnaHQudjEuU3RhY2suRHJvcHNFbnRyeRIuCghjb3VudGVycxgKIAEoCzIcLnNvY2t3cmlnaHQudjEuU3RhY2tDb3VudGVycxIkCgZyb3V0ZXMYCyADKAsyFC5zb2Nrd3JpZ2h0LnYxLlJvdXRlEgwKBG1hY3MYDCADKAkSEQoJaW50ZXJmYWNlGA0gASgJEjkKC2ZyYW1lc19sb3N0GA4gAygLMiQuc29ja3dyaWdodC52MS5TdGFjay5GcmFtZXNMb3N0RW50cnkSFAoMcmVjb3JkX2J5dGVzGA8gASgEEkIKD3JldHJhbnNtaXNzaW9ucxgQIAMoCzIpLnNvY2t3cmlnaHQudjEuU3RhY2suUmV0cmFuc21pc3Npb25zRW50cnkaMAoOTGltaXRzSGl0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ARosCgpEcm9wc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEaMQoPRnJhbWVzTG9zdEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEaNgoUUmV0cmFuc21pc3Npb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASLEAgoNU3RhY2tDb3VudGVycxIRCglmcmFtZXNfaW4YASABKAQSEgoKZnJhbWVzX291dBgCIAEoBBIUCgxjb29raWVzX3NlbnQYAyABKAQSGAoQY29va2llc19hY2NlcHRlZBgEIAEoBBIXCg9jb29raWVzX3JlZnVzZWQYBSABKAQSFQoNYWNrc193aXRoaGVsZBgGIAEoBBIdChV3aW5kb3dfc2NhbGVzX2xvd2VyZWQYByABKAQSGwoTc2Fja19ibG9ja3NfaWdub3JlZBgIIAEoBBIZChFpbnZhcmlhbnRzX2Jyb2tlbhgJIAEoBBITCgtzZWdtZW50c19pbhgKIAEoBBIUCgxzZWdtZW50c19vdXQYCyABKAQSEgoKYnl0ZXNfc2VudBgMIAEoBBIWCg5ieXRlc19yZWNlaXZlZBgNIAEoBCJaCg5BdHRhY2hSZXNwb25zZRIjCgVzdGFjaxgBIAEoCzIULnNvY2t3cmlnaHQudjEuU3RhY2sSIwoCYXQYAiABKAsyFy5zb2Nrd3JpZ2h0LnYxLlBvc2l0aW9uIh0KDURldGFjaFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1Cg5EZXRhY2hSZXNwb25zZRIjCgJhdBgBIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24iOgoRTGlzdFN0YWNrc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkieAoSTGlzdFN0YWNrc1Jlc3BvbnNlEiQKBnN0YWNrcxgBIAMoCzIULnNvY2t3cmlnaHQudjEuU3RhY2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEiMKAmF0GAMgASgLMhcuc29ja3dyaWdodC52MS5Qb3NpdGlvbiKOAQoSQWR2YW5jZVRpbWVSZXF1ZXN0EgsKA2xhYhgBIAEoCRInCgJieRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEhQKCnRvX3RpbWVfbnMYAyABKARIABIPCgVzdGVwcxgEIAEoDUgAEhQKCnVudGlsX2lkbGUYBSABKAhIAEIFCgNob3ciWgoTQWR2YW5jZVRpbWVSZXNwb25zZRIPCgd0aW1lX25zGAEgASgEEg0KBXN0ZXBzGAIgASgEEiMKAmF0GAMgASgLMhcuc29ja3dyaWdodC52MS5Qb3NpdGlvbiJjChVTZXRJbXBhaXJtZW50c1JlcXVlc3QSCwoDbGFiGAEgASgJEgwKBGxpbmsYAiABKAkSLwoLaW1wYWlybWVudHMYAyABKAsyGi5zb2Nrd3JpZ2h0LnYxLkltcGFpcm1lbnRzImMKFlNldEltcGFpcm1lbnRzUmVzcG9uc2USJAoEbGluaxgBIAEoCzIWLnNvY2t3cmlnaHQudjEuTGFiTGluaxIjCgJhdBgCIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24iUgoPU2V0Q2xvY2tSZXF1ZXN0EgsKA2xhYhgBIAEoCRIjCgVjbG9jaxgCIAEoDjIULnNvY2t3cmlnaHQudjEuQ2xvY2sSDQoFc3BlZWQYAyABKAEiSAoQU2V0Q2xvY2tSZXNwb25zZRIPCgd0aW1lX25zGAEgASgEEiMKAmF0GAIgASgLMhcuc29ja3dyaWdodC52MS5Qb3NpdGlvbiJGCg1SZWNvcmRSZXF1ZXN0Eg0KA2xhYhgBIAEoCUgAEg8KBXN0YWNrGAIgASgJSAASDQoFYnl0ZXMYAyABKARCBgoEd2hhdCI1Cg5SZWNvcmRSZXNwb25zZRIjCgJhdBgBIAEoCzIXLnNvY2t3cmlnaHQudjEuUG9zaXRpb24ikgEKDkNhcHR1cmVSZXF1ZXN0EgwKBGxpbmsYASABKAkSJQoGZmlsdGVyGAIgASgLMhUuc29ja3dyaWdodC52MS5GaWx0ZXISEwoLcXVldWVfYnl0ZXMYAyABKAQSIwoFc2luY2UYBCABKAsyFC5zb2Nrd3JpZ2h0LnYxLlNpbmNlEhEKCW5vX2ZvbGxvdxgFIAEoCCJcCgVTaW5jZRIoCgNhZ2UYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIRCgd0aW1lX25zGAIgASgESAASDQoDYWxsGAMgASgISABCBwoFc2luY2UiIQoPQ2FwdHVyZVJlc3BvbnNlEg4KBnBjYXBuZxgBIAEoDCpTCgVDbG9jaxIVChFDTE9DS19VTlNQRUNJRklFRBAAEhEKDUNMT0NLX1ZJUlRVQUwQARIQCgxDTE9DS19NQU5VQUwQAhIOCgpDTE9DS19SRUFMEAMqRAoGTWVkaXVtEhYKEk1FRElVTV9VTlNQRUNJRklFRBAAEg0KCU1FRElVTV9JUBABEhMKD01FRElVTV9FVEhFUk5FVBACMu0GCghOZXR3b3JrcxJOCglDcmVhdGVMYWISHy5zb2Nrd3JpZ2h0LnYxLkNyZWF0ZUxhYlJlcXVlc3QaIC5zb2Nrd3JpZ2h0LnYxLkNyZWF0ZUxhYlJlc3BvbnNlEk4KCURlbGV0ZUxhYhIfLnNvY2t3cmlnaHQudjEuRGVsZXRlTGFiUmVxdWVzdBogLnNvY2t3cmlnaHQudjEuRGVsZXRlTGFiUmVzcG9uc2USSwoITGlzdExhYnMSHi5zb2Nrd3JpZ2h0LnYxLkxpc3RMYWJzUmVxdWVzdBofLnNvY2t3cmlnaHQudjEuTGlzdExhYnNSZXNwb25zZRJFCgZBdHRhY2gSHC5zb2Nrd3JpZ2h0LnYxLkF0dGFjaFJlcXVlc3QaHS5zb2Nrd3JpZ2h0LnYxLkF0dGFjaFJlc3BvbnNlEkUKBkRldGFjaBIcLnNvY2t3cmlnaHQudjEuRGV0YWNoUmVxdWVzdBodLnNvY2t3cmlnaHQudjEuRGV0YWNoUmVzcG9uc2USUQoKTGlzdFN0YWNrcxIgLnNvY2t3cmlnaHQudjEuTGlzdFN0YWNrc1JlcXVlc3QaIS5zb2Nrd3JpZ2h0LnYxLkxpc3RTdGFja3NSZXNwb25zZRJUCgtBZHZhbmNlVGltZRIhLnNvY2t3cmlnaHQudjEuQWR2YW5jZVRpbWVSZXF1ZXN0GiIuc29ja3dyaWdodC52MS5BZHZhbmNlVGltZVJlc3BvbnNlEl0KDlNldEltcGFpcm1lbnRzEiQuc29ja3dyaWdodC52MS5TZXRJbXBhaXJtZW50c1JlcXVlc3QaJS5zb2Nrd3JpZ2h0LnYxLlNldEltcGFpcm1lbnRzUmVzcG9uc2USSwoIU2V0Q2xvY2sSHi5zb2Nrd3JpZ2h0LnYxLlNldENsb2NrUmVxdWVzdBofLnNvY2t3cmlnaHQudjEuU2V0Q2xvY2tSZXNwb25zZRJFCgZSZWNvcmQSHC5zb2Nrd3JpZ2h0LnYxLlJlY29yZFJlcXVlc3QaHS5zb2Nrd3JpZ2h0LnYxLlJlY29yZFJlc3BvbnNlEkoKB0NhcHR1cmUSHS5zb2Nrd3JpZ2h0LnYxLkNhcHR1cmVSZXF1ZXN0Gh4uc29ja3dyaWdodC52MS5DYXB0dXJlUmVzcG9uc2UwAUJCChFkZXYuc29ja3dyaWdodC52MVABWitzb2Nrd3JpZ2h0LmRldi9nby9zb2Nrd3JpZ2h0djE7c29ja3dyaWdodHYxYgZwcm90bzM", [file_google_protobuf_duration, file_sockwright_v1_common]);
 
 /**
  * See `Networks.CreateLab`.
@@ -70,6 +70,13 @@ export type CreateLabRequest = Message<"sockwright.v1.CreateLabRequest"> & {
    * @generated from field: string idempotency_key = 7;
    */
   idempotencyKey: string;
+
+  /**
+   * As `RecordRequest.bytes`, from the beginning.
+   *
+   * @generated from field: uint64 record_bytes = 8;
+   */
+  recordBytes: bigint;
 };
 
 /**
@@ -364,6 +371,20 @@ export type Lab = Message<"sockwright.v1.Lab"> & {
    * @generated from field: uint64 time_ns = 7;
    */
   timeNs: bigint;
+
+  /**
+   * Octets of its recent packets that it keeps at most; 0: none.
+   *
+   * @generated from field: uint64 record_bytes = 8;
+   */
+  recordBytes: bigint;
+
+  /**
+   * Of a real clock, its speed: how many seconds pass in the lab while one passes outside. 0 with another clock.
+   *
+   * @generated from field: double speed = 9;
+   */
+  speed: number;
 };
 
 /**
@@ -581,6 +602,13 @@ export type AttachRequest = Message<"sockwright.v1.AttachRequest"> & {
    * @generated from field: google.protobuf.Duration busy_poll = 8;
    */
   busyPoll?: Duration | undefined;
+
+  /**
+   * As `RecordRequest.bytes`, from the beginning.
+   *
+   * @generated from field: uint64 record_bytes = 9;
+   */
+  recordBytes: bigint;
 };
 
 /**
@@ -930,6 +958,20 @@ export type Stack = Message<"sockwright.v1.Stack"> & {
    * @generated from field: map<string, uint64> frames_lost = 14;
    */
   framesLost: { [key: string]: bigint };
+
+  /**
+   * Octets of recent packets that it keeps at most, together with the other stacks of its lab; 0: none.
+   *
+   * @generated from field: uint64 record_bytes = 15;
+   */
+  recordBytes: bigint;
+
+  /**
+   * What its TCP sent again so far, by reason: the names of `RetransmissionReason`, without their prefix.
+   *
+   * @generated from field: map<string, uint64> retransmissions = 16;
+   */
+  retransmissions: { [key: string]: bigint };
 };
 
 /**
@@ -1007,6 +1049,34 @@ export type StackCounters = Message<"sockwright.v1.StackCounters"> & {
    * @generated from field: uint64 invariants_broken = 9;
    */
   invariantsBroken: bigint;
+
+  /**
+   * TCP segments that arrived for a socket: as many as there are `SegmentReceived` events.
+   *
+   * @generated from field: uint64 segments_in = 10;
+   */
+  segmentsIn: bigint;
+
+  /**
+   * TCP segments sent: as many as there are `SegmentSent` events.
+   *
+   * @generated from field: uint64 segments_out = 11;
+   */
+  segmentsOut: bigint;
+
+  /**
+   * Octets of data in TCP segments sent, those sent again included.
+   *
+   * @generated from field: uint64 bytes_sent = 12;
+   */
+  bytesSent: bigint;
+
+  /**
+   * Octets of data that TCP received in order.
+   *
+   * @generated from field: uint64 bytes_received = 13;
+   */
+  bytesReceived: bigint;
 };
 
 /**
@@ -1309,6 +1379,137 @@ export const SetImpairmentsResponseSchema: GenMessage<SetImpairmentsResponse> = 
   messageDesc(file_sockwright_v1_networks, 27);
 
 /**
+ * See `Networks.SetClock`.
+ *
+ * @generated from message sockwright.v1.SetClockRequest
+ */
+export type SetClockRequest = Message<"sockwright.v1.SetClockRequest"> & {
+  /**
+   * The lab.
+   *
+   * @generated from field: string lab = 1;
+   */
+  lab: string;
+
+  /**
+   * How time is to pass. It has to be given.
+   *
+   * @generated from field: sockwright.v1.Clock clock = 2;
+   */
+  clock: Clock;
+
+  /**
+   * Of a real clock, how many seconds are to pass in the lab while one passes outside, 0.0001 to 10,000. 0: 1. What is due
+   * happens at its own time on the lab's clock whatever the speed, and late where the machine cannot keep up.
+   *
+   * @generated from field: double speed = 3;
+   */
+  speed: number;
+};
+
+/**
+ * Describes the message sockwright.v1.SetClockRequest.
+ * Use `create(SetClockRequestSchema)` to create a new message.
+ */
+export const SetClockRequestSchema: GenMessage<SetClockRequest> = /*@__PURE__*/
+  messageDesc(file_sockwright_v1_networks, 28);
+
+/**
+ * See `Networks.SetClock`.
+ *
+ * @generated from message sockwright.v1.SetClockResponse
+ */
+export type SetClockResponse = Message<"sockwright.v1.SetClockResponse"> & {
+  /**
+   * The lab's time as it was changed.
+   *
+   * @generated from field: uint64 time_ns = 1;
+   */
+  timeNs: bigint;
+
+  /**
+   * Where the call took effect.
+   *
+   * @generated from field: sockwright.v1.Position at = 2;
+   */
+  at?: Position | undefined;
+};
+
+/**
+ * Describes the message sockwright.v1.SetClockResponse.
+ * Use `create(SetClockResponseSchema)` to create a new message.
+ */
+export const SetClockResponseSchema: GenMessage<SetClockResponse> = /*@__PURE__*/
+  messageDesc(file_sockwright_v1_networks, 29);
+
+/**
+ * See `Networks.Record`.
+ *
+ * @generated from message sockwright.v1.RecordRequest
+ */
+export type RecordRequest = Message<"sockwright.v1.RecordRequest"> & {
+  /**
+   * Which.
+   *
+   * @generated from oneof sockwright.v1.RecordRequest.what
+   */
+  what: {
+    /**
+     * A lab, with all its stacks.
+     *
+     * @generated from field: string lab = 1;
+     */
+    value: string;
+    case: "lab";
+  } | {
+    /**
+     * An attached stack.
+     *
+     * @generated from field: string stack = 2;
+     */
+    value: string;
+    case: "stack";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Octets of packets that are kept at most; each packet counts 256 octets besides its own. The oldest give way. All labs and
+   * stacks of a server share 256 MiB unless it was told another limit. What was kept before stays as far as it has room. 0: keep
+   * nothing, and forget what is kept.
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message sockwright.v1.RecordRequest.
+ * Use `create(RecordRequestSchema)` to create a new message.
+ */
+export const RecordRequestSchema: GenMessage<RecordRequest> = /*@__PURE__*/
+  messageDesc(file_sockwright_v1_networks, 30);
+
+/**
+ * See `Networks.Record`.
+ *
+ * @generated from message sockwright.v1.RecordResponse
+ */
+export type RecordResponse = Message<"sockwright.v1.RecordResponse"> & {
+  /**
+   * Where the call took effect.
+   *
+   * @generated from field: sockwright.v1.Position at = 1;
+   */
+  at?: Position | undefined;
+};
+
+/**
+ * Describes the message sockwright.v1.RecordResponse.
+ * Use `create(RecordResponseSchema)` to create a new message.
+ */
+export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
+  messageDesc(file_sockwright_v1_networks, 31);
+
+/**
  * See `Networks.Capture`.
  *
  * @generated from message sockwright.v1.CaptureRequest
@@ -1333,11 +1534,25 @@ export type CaptureRequest = Message<"sockwright.v1.CaptureRequest"> & {
 
   /**
    * Octets of packets that may wait for this reader, up to the server's limit, which is 16 MiB unless it was told another.
-   * Each packet counts 256 octets besides its own. 0: that limit.
+   * Each packet counts 256 octets besides its own. 0: that limit. What comes from the recent past is not counted.
    *
    * @generated from field: uint64 queue_bytes = 3;
    */
   queueBytes: bigint;
+
+  /**
+   * Begin with what was kept of the recent past. Absent: begin now.
+   *
+   * @generated from field: sockwright.v1.Since since = 4;
+   */
+  since?: Since | undefined;
+
+  /**
+   * End behind the recent past. Without `since` there is none.
+   *
+   * @generated from field: bool no_follow = 5;
+   */
+  noFollow: boolean;
 };
 
 /**
@@ -1345,7 +1560,53 @@ export type CaptureRequest = Message<"sockwright.v1.CaptureRequest"> & {
  * Use `create(CaptureRequestSchema)` to create a new message.
  */
 export const CaptureRequestSchema: GenMessage<CaptureRequest> = /*@__PURE__*/
-  messageDesc(file_sockwright_v1_networks, 28);
+  messageDesc(file_sockwright_v1_networks, 32);
+
+/**
+ * From when on. What is asked for and was kept no longer is told: a statistics block of each interface that lacks packets of
+ * that time comes before its first packet.
+ *
+ * @generated from message sockwright.v1.Since
+ */
+export type Since = Message<"sockwright.v1.Since"> & {
+  /**
+   * How it is said.
+   *
+   * @generated from oneof sockwright.v1.Since.since
+   */
+  since: {
+    /**
+     * So long ago, on the clock of each stack.
+     *
+     * @generated from field: google.protobuf.Duration age = 1;
+     */
+    value: Duration;
+    case: "age";
+  } | {
+    /**
+     * This time, on the clock of each stack.
+     *
+     * @generated from field: uint64 time_ns = 2;
+     */
+    value: bigint;
+    case: "timeNs";
+  } | {
+    /**
+     * All that is kept.
+     *
+     * @generated from field: bool all = 3;
+     */
+    value: boolean;
+    case: "all";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message sockwright.v1.Since.
+ * Use `create(SinceSchema)` to create a new message.
+ */
+export const SinceSchema: GenMessage<Since> = /*@__PURE__*/
+  messageDesc(file_sockwright_v1_networks, 33);
 
 /**
  * See `Networks.Capture`.
@@ -1366,7 +1627,7 @@ export type CaptureResponse = Message<"sockwright.v1.CaptureResponse"> & {
  * Use `create(CaptureResponseSchema)` to create a new message.
  */
 export const CaptureResponseSchema: GenMessage<CaptureResponse> = /*@__PURE__*/
-  messageDesc(file_sockwright_v1_networks, 29);
+  messageDesc(file_sockwright_v1_networks, 34);
 
 /**
  * How time passes in a lab.
@@ -1398,7 +1659,7 @@ export enum Clock {
   MANUAL = 2,
 
   /**
-   * Time is real.
+   * Time passes by itself, as fast as everywhere, or at the speed that `SetClock` gave it.
    *
    * @generated from enum value: CLOCK_REAL = 3;
    */
@@ -1548,8 +1809,38 @@ export const Networks: GenService<{
     output: typeof SetImpairmentsResponseSchema;
   },
   /**
-   * Streams what passes, from now on, as a pcapng file in which each packet has a comment with what the stack knew of it:
+   * Changes how time passes in a lab from now on: it can be stopped, slowed down, hurried and let go while connections run. The
+   * change itself moves no clock. An `AdvanceTime` that is under way when the clock becomes real ends where it is, with
+   * FAILED_PRECONDITION.
+   *
+   * Errors: NOT_FOUND, INVALID_ARGUMENT (no clock is named, or a speed that is out of its range or is not for that clock).
+   *
+   * @generated from rpc sockwright.v1.Networks.SetClock
+   */
+  setClock: {
+    methodKind: "unary";
+    input: typeof SetClockRequestSchema;
+    output: typeof SetClockResponseSchema;
+  },
+  /**
+   * Has a lab or an attached stack keep its most recent packets, for captures that begin with them, or keep them no more. What
+   * is not kept costs nothing; while it is, the links of labs carry frame by frame, as they do while somebody captures.
+   *
+   * Errors: NOT_FOUND (no such lab or stack), INVALID_ARGUMENT (neither is named), RESOURCE_EXHAUSTED (more octets than the
+   * server has left for all recent packets).
+   *
+   * @generated from rpc sockwright.v1.Networks.Record
+   */
+  record: {
+    methodKind: "unary";
+    input: typeof RecordRequestSchema;
+    output: typeof RecordResponseSchema;
+  },
+  /**
+   * Streams what passes, from now on or from the recent past, as a pcapng file in which each packet has a comment with what the stack knew of it:
    * `docs/captures.md` lists the words. The first response comes at once, and everything after it is captured.
+   * With `since` comes first what labs and stacks that record (`Networks.Record`) kept of their recent past, and what follows
+   * joins it without a hole and without a packet twice; `no_follow` ends it there.
    *
    * A reader never slows a stack or another reader. Of packets that it leaves waiting, up to `queue_bytes` are kept; those
    * that have no room are missed, and a statistics block says how many where they are missing. While anybody captures, the
@@ -1559,7 +1850,8 @@ export const Networks: GenService<{
    * or the lab of `link` is; with UNAVAILABLE as the server stops.
    *
    * Errors: INVALID_ARGUMENT (a filter that cannot be understood or makes no sense here, a link that is not `LAB/LINK`; the
-   * message names the field), NOT_FOUND (no such stack or link), RESOURCE_EXHAUSTED (too many captures).
+   * message names the field), NOT_FOUND (no such stack or link), FAILED_PRECONDITION (`since`, and none of the stacks records),
+   * RESOURCE_EXHAUSTED (too many captures).
    *
    * @generated from rpc sockwright.v1.Networks.Capture
    */
