@@ -110,7 +110,7 @@ impl App {
     }
 
     fn ask(&mut self) {
-        for socket in self.to_ask() {
+        for socket in self.wanted() {
             let mut sockets = self.client.sockets.clone();
             self.asked.spawn(async move {
                 Ok(sockets.get_info(v1::GetInfoRequest { socket }).await?.into_inner())
@@ -119,7 +119,7 @@ impl App {
     }
 
     /// The sockets in sight; and where the order asks for the figures of all, some of the others each time.
-    fn to_ask(&mut self) -> Vec<u64> {
+    fn wanted(&mut self) -> Vec<u64> {
         match self.ui.view {
             View::Connection(_) => self.following.iter().map(|open| open.connection().socket()).collect(),
             View::Events => Vec::new(),

@@ -191,9 +191,10 @@ impl Column {
         match self {
             Self::State => Some(rank(&state(one)).cmp(&rank(&state(two)))),
             Self::Local | Self::Remote | Self::Label | Self::Stack | Self::Session => {
-                known_first(Some(self.text(one)).filter(filled), Some(self.text(two)).filter(filled))
+                let text = |row| Some(self.text(row)).filter(|text| !text.is_empty());
+                both(text(one), text(two))
             }
-            _ => known_first(figure(one), figure(two)),
+            _ => both(figure(one), figure(two)),
         }
     }
 }
@@ -277,14 +278,9 @@ pub(super) fn arrange<'a>(mut rows: Vec<Row<'a>>, wanted: &Wanted, order: Order)
     rows
 }
 
-/// Two values; `None` where either is not known.
-fn known_first<T: Ord>(one: Option<T>, two: Option<T>) -> Option<Ordering> {
+/// How two values compare; nothing where either is not known.
+fn both<T: Ord>(one: Option<T>, two: Option<T>) -> Option<Ordering> {
     Some(one?.cmp(&two?))
-}
-
-#[expect(clippy::ptr_arg, reason = "it is a filter of options of strings")]
-fn filled(text: &String) -> bool {
-    !text.is_empty()
 }
 
 /// A state's place in the life of a connection.
