@@ -5,6 +5,7 @@
 //! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
+//! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
 //! | [`measures`] | counts the call: its status, its time, its messages |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
@@ -17,6 +18,7 @@ mod observe;
 mod page;
 mod panic;
 mod scrape;
+mod trace;
 
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
@@ -24,3 +26,4 @@ pub(crate) use measure::measures;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
+pub(crate) use trace::traces;
