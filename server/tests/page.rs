@@ -102,6 +102,20 @@ async fn every_file_of_the_build_is_served_as_it_is_and_compressed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_traces_is_saved_and_not_shown() {
+    let world = World::start().await;
+    let (parts, body) = get(&world, "/trace.html", &[]).await;
+    assert_eq!(header_of(&parts, "content-disposition"), "attachment; filename=\"sockwright-trace.html\"");
+    let page = String::from_utf8(body.to_vec()).unwrap();
+    let policy =
+        page.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("connect-src") && !policy.contains("unsafe"), "{policy}");
+    let (root, _) = get(&world, "/", &[]).await;
+    assert!(!root.headers.contains_key(header::CONTENT_DISPOSITION));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_is_at_the_root_and_runs_only_what_this_server_serves() {
     let world = World::start().await;
     let (parts, body) = get(&world, "/", &[]).await;
@@ -262,12 +276,14 @@ async fn a_watch_by_grpc_web_streams_as_things_happen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_another_place_cannot_call_the_services() {
+    // Of another program on this machine: others are refused whatever they ask.
+    const ELSEWHERE: &str = "http://localhost:8080";
     let world = World::start().await;
     // Without leave from the server (there is none), a browser keeps the answer of any request that another place's page
     // made; and what it sends without asking first is no gRPC-Web.
     let asked = Request::options("/sockwright.v1.Networks/CreateLab")
         .header(header::HOST, "localhost")
-        .header(header::ORIGIN, "https://elsewhere.example")
+        .header(header::ORIGIN, ELSEWHERE)
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
         .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "content-type,x-grpc-web")
         .body(Empty::<Bytes>::new())
@@ -276,7 +292,7 @@ async fn a_page_of_another_place_cannot_call_the_services() {
     assert!(!response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "{response:?}");
     let unasked = Request::post("/sockwright.v1.Networks/CreateLab")
         .header(header::HOST, "localhost")
-        .header(header::ORIGIN, "https://elsewhere.example")
+        .header(header::ORIGIN, ELSEWHERE)
         .header(header::CONTENT_TYPE, "text/plain")
         .body(Full::new(framed(&lab_request("lab", Clock::Virtual, ""))))
         .unwrap();
