@@ -101,6 +101,20 @@ async fn every_file_of_the_build_is_served_as_it_is_and_compressed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_traces_is_saved_and_not_shown() {
+    let world = World::start().await;
+    let (parts, body) = get(&world, "/trace.html", &[]).await;
+    assert_eq!(header_of(&parts, "content-disposition"), "attachment; filename=\"sockwright-trace.html\"");
+    let page = String::from_utf8(body.to_vec()).unwrap();
+    let policy =
+        page.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("connect-src") && !policy.contains("unsafe"), "{policy}");
+    let (root, _) = get(&world, "/", &[]).await;
+    assert!(!root.headers.contains_key(header::CONTENT_DISPOSITION));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_is_at_the_root_and_runs_only_what_this_server_serves() {
     let world = World::start().await;
     let (parts, body) = get(&world, "/", &[]).await;
