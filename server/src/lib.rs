@@ -8,6 +8,7 @@
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
+//! | [`traces`] | what is kept of a session, as one file |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
@@ -29,3 +30,4 @@ pub mod server;
 pub mod services;
 mod sessions;
 mod stack;
+pub mod traces;

@@ -18,12 +18,15 @@ use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::{Request, Status};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use self::program::Program;
 use crate::config::{BUSY_POLL_MAX, Config};
 use crate::demo::{self, Ladder};
 use crate::server::Server;
+use crate::traces::log_layer;
 
 /// A gRPC server that owns TCP peers of its own.
 #[derive(Clone, Debug, Parser)]
@@ -191,11 +194,9 @@ impl Cli {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let ansi = io::stderr().is_terminal();
         // Somebody who embeds us may have set one already.
-        _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(io::stderr)
-            .with_ansi(ansi)
-            .try_init();
+        let printed = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(ansi);
+        let subscriber = tracing_subscriber::registry().with(printed.with_filter(filter)).with(log_layer());
+        _ = subscriber.try_init();
     }
 }
 

@@ -13,9 +13,11 @@
 
 mod conflate;
 mod filter;
+mod follow;
 mod interest;
 mod mirror;
 mod page;
+mod places;
 mod ring;
 mod told;
 mod wait;
@@ -38,7 +40,9 @@ use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
 pub use filter::CompiledFilter;
+pub(crate) use follow::{Followed, Follower};
 pub use interest::InterestHook;
+pub use places::Places;
 pub use ring::HubEvent;
 pub use told::{Batch, Told};
 pub use wait::Current;
