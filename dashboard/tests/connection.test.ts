@@ -74,6 +74,18 @@ describe("beside the demo", () => {
     expect(await again.page.locator(".node.here").textContent()).toContain("FIN-WAIT-1");
   });
 
+  it("what was outstanding and what waited is of the moment that is pointed at", async () => {
+    server = await Server.start("--demo");
+    const { page } = await open(browser, `${server.url}/#/connections/2?at=155000000`, { reducedMotion: "reduce" });
+    await page.locator(".ladder text.label").nth(13).waitFor();
+    const now = page.locator("section.now");
+    // The FIN is on its way.
+    await now.getByRole("heading", { name: "Sent and not acknowledged at 0.155000 s" }).waitFor();
+    await now.getByRole("listitem").getByText("0 to 1: in flight").waitFor();
+    await page.getByRole("slider", { name: /^Ladder/ }).press("End");
+    await now.getByText("Nothing is outstanding.").waitFor();
+  });
+
   it("zooms by wheel, drag and keys, and back", async () => {
     server = await Server.start("--demo");
     const { page } = await open(browser, `${server.url}/#/connections/2`, { reducedMotion: "reduce" });
@@ -171,6 +183,33 @@ describe("a connection that lives", () => {
 });
 
 describe("a server that was restarted", () => {
+  it("does not pass off its socket as the one that an address of the run before names", async () => {
+    server = await Server.start("--demo");
+    const { page, complaints } = await open(browser, `${server.url}/#/connections/2?at=160000000`, {
+      reducedMotion: "reduce",
+    });
+    await page.waitForURL(/\/2\?run=[\da-f]{16}&at=160000000$/);
+    const link = page.url();
+    // Of the same run it is the same.
+    await page.goto("about:blank");
+    await page.goto(link);
+    await page.locator(".node.here", { hasText: "FIN-WAIT-1" }).waitFor();
+
+    await server.kill();
+    await server.run("--demo");
+    await page.goto("about:blank");
+    await page.goto(link);
+    await page
+      .getByRole("alert")
+      .getByText("the run " + (/run=([\da-f]+)/.exec(link)?.[1] ?? ""))
+      .waitFor();
+    expect(await page.locator(".ladder").count()).toBe(0);
+    await page.getByRole("link", { name: "Socket 2 of this run" }).click();
+    await page.locator(".ladder text.label").nth(13).waitFor();
+    expect(page.url()).not.toBe(link);
+    expect(complaints).toEqual([]);
+  });
+
   it("leaves what was seen of the connection, and says that it was of the run before", async () => {
     server = await Server.start("--demo");
     const { page, complaints } = await open(browser, `${server.url}/#/connections/2`, { reducedMotion: "reduce" });

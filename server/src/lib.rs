@@ -25,6 +25,7 @@ pub mod error;
 pub mod hub;
 mod idempotency;
 mod layers;
+mod metrics;
 mod networks;
 pub mod server;
 pub mod services;

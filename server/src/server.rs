@@ -31,7 +31,8 @@ use tonic_web::GrpcWebLayer;
 
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Calls, Deadlines, Deliveries, Pages};
+use crate::layers::{Deadlines, Deliveries, Pages, Panics, Scrapes, Witnesses, measures};
+use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
 use crate::services::networks::NetworksService;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) traffic: Arc<TrafficService>,
     traces: Arc<Traces>,
     tracing: Arc<TracesService>,
+    metrics: Arc<Metrics>,
 }
 
 impl Parts {
@@ -78,8 +80,16 @@ impl Parts {
         let traffic = Arc::new(TrafficService::new(Arc::clone(&networks), Arc::clone(&sessions)));
         let (t, s, h) = (Arc::clone(&traces), Arc::clone(&sessions), Arc::clone(&hub));
         let tracing = Arc::new(TracesService::new(t, s, h, limits));
+        let calls = Arc::new(Calls::of(&[
+            sockwright_proto::v1::FILE_DESCRIPTOR_SET,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ]));
+        let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
+        let metrics = Arc::new(Metrics::new(calls, h, n, s));
         let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
-        Parts { hub, networks, sockets, labs, sessions, traffic, traces, tracing }
+        Parts { hub, networks, sockets, labs, sessions, traffic, traces, tracing, metrics }
     }
 }
 
@@ -150,11 +160,14 @@ impl Server {
             // Browsers speak HTTP/1 where there is no TLS.
             .accept_http1(true)
             // Outermost first.
+            .layer(Scrapes(Arc::clone(&parts.metrics)))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
-            .layer(Calls(Arc::clone(&parts.traces)))
+            .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)
+            .layer(Panics)
             .add_service(health_service)
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)

@@ -57,6 +57,11 @@ impl Sessions {
         Arc::new(Sessions { table: Mutex::default(), next: AtomicU64::new(first), networks, traces })
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.table().len()
+    }
+
     /// Opens a session; its lease runs from now.
     pub(crate) fn open(
         self: &Arc<Self>,

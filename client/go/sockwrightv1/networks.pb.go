@@ -1596,9 +1596,11 @@ type Stack struct {
 	// Frames that the host lost between the stack and the wire so far, by `FrameLost.what`: on real links.
 	FramesLost map[string]uint64 `protobuf:"bytes,14,rep,name=frames_lost,json=framesLost,proto3" json:"frames_lost,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Octets of recent packets that it keeps at most, together with the other stacks of its lab; 0: none.
-	RecordBytes   uint64 `protobuf:"varint,15,opt,name=record_bytes,json=recordBytes,proto3" json:"record_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RecordBytes uint64 `protobuf:"varint,15,opt,name=record_bytes,json=recordBytes,proto3" json:"record_bytes,omitempty"`
+	// What its TCP sent again so far, by reason: the names of `RetransmissionReason`, without their prefix.
+	Retransmissions map[string]uint64 `protobuf:"bytes,16,rep,name=retransmissions,proto3" json:"retransmissions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Stack) Reset() {
@@ -1736,6 +1738,13 @@ func (x *Stack) GetRecordBytes() uint64 {
 	return 0
 }
 
+func (x *Stack) GetRetransmissions() map[string]uint64 {
+	if x != nil {
+		return x.Retransmissions
+	}
+	return nil
+}
+
 // What an engine counted since it was made, besides limits and drops.
 type StackCounters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1757,8 +1766,16 @@ type StackCounters struct {
 	SackBlocksIgnored uint64 `protobuf:"varint,8,opt,name=sack_blocks_ignored,json=sackBlocksIgnored,proto3" json:"sack_blocks_ignored,omitempty"`
 	// Connections that were ended because an invariant of the engine was broken. Each is a bug of Sockwright.
 	InvariantsBroken uint64 `protobuf:"varint,9,opt,name=invariants_broken,json=invariantsBroken,proto3" json:"invariants_broken,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// TCP segments that arrived for a socket: as many as there are `SegmentReceived` events.
+	SegmentsIn uint64 `protobuf:"varint,10,opt,name=segments_in,json=segmentsIn,proto3" json:"segments_in,omitempty"`
+	// TCP segments sent: as many as there are `SegmentSent` events.
+	SegmentsOut uint64 `protobuf:"varint,11,opt,name=segments_out,json=segmentsOut,proto3" json:"segments_out,omitempty"`
+	// Octets of data in TCP segments sent, those sent again included.
+	BytesSent uint64 `protobuf:"varint,12,opt,name=bytes_sent,json=bytesSent,proto3" json:"bytes_sent,omitempty"`
+	// Octets of data that TCP received in order.
+	BytesReceived uint64 `protobuf:"varint,13,opt,name=bytes_received,json=bytesReceived,proto3" json:"bytes_received,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StackCounters) Reset() {
@@ -1850,6 +1867,34 @@ func (x *StackCounters) GetSackBlocksIgnored() uint64 {
 func (x *StackCounters) GetInvariantsBroken() uint64 {
 	if x != nil {
 		return x.InvariantsBroken
+	}
+	return 0
+}
+
+func (x *StackCounters) GetSegmentsIn() uint64 {
+	if x != nil {
+		return x.SegmentsIn
+	}
+	return 0
+}
+
+func (x *StackCounters) GetSegmentsOut() uint64 {
+	if x != nil {
+		return x.SegmentsOut
+	}
+	return 0
+}
+
+func (x *StackCounters) GetBytesSent() uint64 {
+	if x != nil {
+		return x.BytesSent
+	}
+	return 0
+}
+
+func (x *StackCounters) GetBytesReceived() uint64 {
+	if x != nil {
+		return x.BytesReceived
 	}
 	return 0
 }
@@ -3045,7 +3090,7 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x06routes\x18\b \x03(\v2\x14.sockwright.v1.RouteR\x06routes\"C\n" +
 	"\x05Route\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x18\n" +
-	"\agateway\x18\x02 \x01(\tR\agateway\"\xe2\x05\n" +
+	"\agateway\x18\x02 \x01(\tR\agateway\"\xfb\x06\n" +
 	"\x05Stack\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x12\n" +
@@ -3064,7 +3109,8 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\tinterface\x18\r \x01(\tR\tinterface\x12E\n" +
 	"\vframes_lost\x18\x0e \x03(\v2$.sockwright.v1.Stack.FramesLostEntryR\n" +
 	"framesLost\x12!\n" +
-	"\frecord_bytes\x18\x0f \x01(\x04R\vrecordBytes\x1a<\n" +
+	"\frecord_bytes\x18\x0f \x01(\x04R\vrecordBytes\x12S\n" +
+	"\x0fretransmissions\x18\x10 \x03(\v2).sockwright.v1.Stack.RetransmissionsEntryR\x0fretransmissions\x1a<\n" +
 	"\x0eLimitsHitEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a8\n" +
@@ -3074,7 +3120,10 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a=\n" +
 	"\x0fFramesLostEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xf8\x02\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aB\n" +
+	"\x14RetransmissionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x82\x04\n" +
 	"\rStackCounters\x12\x1b\n" +
 	"\tframes_in\x18\x01 \x01(\x04R\bframesIn\x12\x1d\n" +
 	"\n" +
@@ -3085,7 +3134,14 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\racks_withheld\x18\x06 \x01(\x04R\facksWithheld\x122\n" +
 	"\x15window_scales_lowered\x18\a \x01(\x04R\x13windowScalesLowered\x12.\n" +
 	"\x13sack_blocks_ignored\x18\b \x01(\x04R\x11sackBlocksIgnored\x12+\n" +
-	"\x11invariants_broken\x18\t \x01(\x04R\x10invariantsBroken\"e\n" +
+	"\x11invariants_broken\x18\t \x01(\x04R\x10invariantsBroken\x12\x1f\n" +
+	"\vsegments_in\x18\n" +
+	" \x01(\x04R\n" +
+	"segmentsIn\x12!\n" +
+	"\fsegments_out\x18\v \x01(\x04R\vsegmentsOut\x12\x1d\n" +
+	"\n" +
+	"bytes_sent\x18\f \x01(\x04R\tbytesSent\x12%\n" +
+	"\x0ebytes_received\x18\r \x01(\x04R\rbytesReceived\"e\n" +
 	"\x0eAttachResponse\x12*\n" +
 	"\x05stack\x18\x01 \x01(\v2\x14.sockwright.v1.StackR\x05stack\x12'\n" +
 	"\x02at\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\x02at\"#\n" +
@@ -3187,7 +3243,7 @@ func file_sockwright_v1_networks_proto_rawDescGZIP() []byte {
 }
 
 var file_sockwright_v1_networks_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sockwright_v1_networks_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_sockwright_v1_networks_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_sockwright_v1_networks_proto_goTypes = []any{
 	(Clock)(0),                     // 0: sockwright.v1.Clock
 	(Medium)(0),                    // 1: sockwright.v1.Medium
@@ -3229,9 +3285,10 @@ var file_sockwright_v1_networks_proto_goTypes = []any{
 	nil,                            // 37: sockwright.v1.Stack.LimitsHitEntry
 	nil,                            // 38: sockwright.v1.Stack.DropsEntry
 	nil,                            // 39: sockwright.v1.Stack.FramesLostEntry
-	(*durationpb.Duration)(nil),    // 40: google.protobuf.Duration
-	(*Position)(nil),               // 41: sockwright.v1.Position
-	(*Filter)(nil),                 // 42: sockwright.v1.Filter
+	nil,                            // 40: sockwright.v1.Stack.RetransmissionsEntry
+	(*durationpb.Duration)(nil),    // 41: google.protobuf.Duration
+	(*Position)(nil),               // 42: sockwright.v1.Position
+	(*Filter)(nil),                 // 43: sockwright.v1.Filter
 }
 var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	3,  // 0: sockwright.v1.CreateLabRequest.stacks:type_name -> sockwright.v1.LabStack
@@ -3240,22 +3297,22 @@ var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	18, // 3: sockwright.v1.LabStack.routes:type_name -> sockwright.v1.Route
 	5,  // 4: sockwright.v1.LabLink.impairments:type_name -> sockwright.v1.Impairments
 	1,  // 5: sockwright.v1.LabLink.medium:type_name -> sockwright.v1.Medium
-	40, // 6: sockwright.v1.Impairments.delay:type_name -> google.protobuf.Duration
-	40, // 7: sockwright.v1.Impairments.jitter:type_name -> google.protobuf.Duration
-	40, // 8: sockwright.v1.Impairments.reorder_by:type_name -> google.protobuf.Duration
+	41, // 6: sockwright.v1.Impairments.delay:type_name -> google.protobuf.Duration
+	41, // 7: sockwright.v1.Impairments.jitter:type_name -> google.protobuf.Duration
+	41, // 8: sockwright.v1.Impairments.reorder_by:type_name -> google.protobuf.Duration
 	6,  // 9: sockwright.v1.Impairments.bursts:type_name -> sockwright.v1.Bursts
 	4,  // 10: sockwright.v1.Lab.links:type_name -> sockwright.v1.LabLink
 	0,  // 11: sockwright.v1.Lab.clock:type_name -> sockwright.v1.Clock
 	7,  // 12: sockwright.v1.CreateLabResponse.lab:type_name -> sockwright.v1.Lab
-	41, // 13: sockwright.v1.CreateLabResponse.at:type_name -> sockwright.v1.Position
-	41, // 14: sockwright.v1.DeleteLabResponse.at:type_name -> sockwright.v1.Position
+	42, // 13: sockwright.v1.CreateLabResponse.at:type_name -> sockwright.v1.Position
+	42, // 14: sockwright.v1.DeleteLabResponse.at:type_name -> sockwright.v1.Position
 	7,  // 15: sockwright.v1.ListLabsResponse.labs:type_name -> sockwright.v1.Lab
-	41, // 16: sockwright.v1.ListLabsResponse.at:type_name -> sockwright.v1.Position
+	42, // 16: sockwright.v1.ListLabsResponse.at:type_name -> sockwright.v1.Position
 	14, // 17: sockwright.v1.AttachRequest.raw_ip:type_name -> sockwright.v1.RawIp
 	15, // 18: sockwright.v1.AttachRequest.af_packet:type_name -> sockwright.v1.AfPacket
 	16, // 19: sockwright.v1.AttachRequest.tun:type_name -> sockwright.v1.Tun
 	17, // 20: sockwright.v1.AttachRequest.tap:type_name -> sockwright.v1.Tap
-	40, // 21: sockwright.v1.AttachRequest.busy_poll:type_name -> google.protobuf.Duration
+	41, // 21: sockwright.v1.AttachRequest.busy_poll:type_name -> google.protobuf.Duration
 	18, // 22: sockwright.v1.AfPacket.routes:type_name -> sockwright.v1.Route
 	18, // 23: sockwright.v1.Tap.routes:type_name -> sockwright.v1.Route
 	37, // 24: sockwright.v1.Stack.limits_hit:type_name -> sockwright.v1.Stack.LimitsHitEntry
@@ -3263,49 +3320,50 @@ var file_sockwright_v1_networks_proto_depIdxs = []int32{
 	20, // 26: sockwright.v1.Stack.counters:type_name -> sockwright.v1.StackCounters
 	18, // 27: sockwright.v1.Stack.routes:type_name -> sockwright.v1.Route
 	39, // 28: sockwright.v1.Stack.frames_lost:type_name -> sockwright.v1.Stack.FramesLostEntry
-	19, // 29: sockwright.v1.AttachResponse.stack:type_name -> sockwright.v1.Stack
-	41, // 30: sockwright.v1.AttachResponse.at:type_name -> sockwright.v1.Position
-	41, // 31: sockwright.v1.DetachResponse.at:type_name -> sockwright.v1.Position
-	19, // 32: sockwright.v1.ListStacksResponse.stacks:type_name -> sockwright.v1.Stack
-	41, // 33: sockwright.v1.ListStacksResponse.at:type_name -> sockwright.v1.Position
-	40, // 34: sockwright.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
-	41, // 35: sockwright.v1.AdvanceTimeResponse.at:type_name -> sockwright.v1.Position
-	5,  // 36: sockwright.v1.SetImpairmentsRequest.impairments:type_name -> sockwright.v1.Impairments
-	4,  // 37: sockwright.v1.SetImpairmentsResponse.link:type_name -> sockwright.v1.LabLink
-	41, // 38: sockwright.v1.SetImpairmentsResponse.at:type_name -> sockwright.v1.Position
-	0,  // 39: sockwright.v1.SetClockRequest.clock:type_name -> sockwright.v1.Clock
-	41, // 40: sockwright.v1.SetClockResponse.at:type_name -> sockwright.v1.Position
-	41, // 41: sockwright.v1.RecordResponse.at:type_name -> sockwright.v1.Position
-	42, // 42: sockwright.v1.CaptureRequest.filter:type_name -> sockwright.v1.Filter
-	35, // 43: sockwright.v1.CaptureRequest.since:type_name -> sockwright.v1.Since
-	40, // 44: sockwright.v1.Since.age:type_name -> google.protobuf.Duration
-	2,  // 45: sockwright.v1.Networks.CreateLab:input_type -> sockwright.v1.CreateLabRequest
-	9,  // 46: sockwright.v1.Networks.DeleteLab:input_type -> sockwright.v1.DeleteLabRequest
-	11, // 47: sockwright.v1.Networks.ListLabs:input_type -> sockwright.v1.ListLabsRequest
-	13, // 48: sockwright.v1.Networks.Attach:input_type -> sockwright.v1.AttachRequest
-	22, // 49: sockwright.v1.Networks.Detach:input_type -> sockwright.v1.DetachRequest
-	24, // 50: sockwright.v1.Networks.ListStacks:input_type -> sockwright.v1.ListStacksRequest
-	26, // 51: sockwright.v1.Networks.AdvanceTime:input_type -> sockwright.v1.AdvanceTimeRequest
-	28, // 52: sockwright.v1.Networks.SetImpairments:input_type -> sockwright.v1.SetImpairmentsRequest
-	30, // 53: sockwright.v1.Networks.SetClock:input_type -> sockwright.v1.SetClockRequest
-	32, // 54: sockwright.v1.Networks.Record:input_type -> sockwright.v1.RecordRequest
-	34, // 55: sockwright.v1.Networks.Capture:input_type -> sockwright.v1.CaptureRequest
-	8,  // 56: sockwright.v1.Networks.CreateLab:output_type -> sockwright.v1.CreateLabResponse
-	10, // 57: sockwright.v1.Networks.DeleteLab:output_type -> sockwright.v1.DeleteLabResponse
-	12, // 58: sockwright.v1.Networks.ListLabs:output_type -> sockwright.v1.ListLabsResponse
-	21, // 59: sockwright.v1.Networks.Attach:output_type -> sockwright.v1.AttachResponse
-	23, // 60: sockwright.v1.Networks.Detach:output_type -> sockwright.v1.DetachResponse
-	25, // 61: sockwright.v1.Networks.ListStacks:output_type -> sockwright.v1.ListStacksResponse
-	27, // 62: sockwright.v1.Networks.AdvanceTime:output_type -> sockwright.v1.AdvanceTimeResponse
-	29, // 63: sockwright.v1.Networks.SetImpairments:output_type -> sockwright.v1.SetImpairmentsResponse
-	31, // 64: sockwright.v1.Networks.SetClock:output_type -> sockwright.v1.SetClockResponse
-	33, // 65: sockwright.v1.Networks.Record:output_type -> sockwright.v1.RecordResponse
-	36, // 66: sockwright.v1.Networks.Capture:output_type -> sockwright.v1.CaptureResponse
-	56, // [56:67] is the sub-list for method output_type
-	45, // [45:56] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	40, // 29: sockwright.v1.Stack.retransmissions:type_name -> sockwright.v1.Stack.RetransmissionsEntry
+	19, // 30: sockwright.v1.AttachResponse.stack:type_name -> sockwright.v1.Stack
+	42, // 31: sockwright.v1.AttachResponse.at:type_name -> sockwright.v1.Position
+	42, // 32: sockwright.v1.DetachResponse.at:type_name -> sockwright.v1.Position
+	19, // 33: sockwright.v1.ListStacksResponse.stacks:type_name -> sockwright.v1.Stack
+	42, // 34: sockwright.v1.ListStacksResponse.at:type_name -> sockwright.v1.Position
+	41, // 35: sockwright.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
+	42, // 36: sockwright.v1.AdvanceTimeResponse.at:type_name -> sockwright.v1.Position
+	5,  // 37: sockwright.v1.SetImpairmentsRequest.impairments:type_name -> sockwright.v1.Impairments
+	4,  // 38: sockwright.v1.SetImpairmentsResponse.link:type_name -> sockwright.v1.LabLink
+	42, // 39: sockwright.v1.SetImpairmentsResponse.at:type_name -> sockwright.v1.Position
+	0,  // 40: sockwright.v1.SetClockRequest.clock:type_name -> sockwright.v1.Clock
+	42, // 41: sockwright.v1.SetClockResponse.at:type_name -> sockwright.v1.Position
+	42, // 42: sockwright.v1.RecordResponse.at:type_name -> sockwright.v1.Position
+	43, // 43: sockwright.v1.CaptureRequest.filter:type_name -> sockwright.v1.Filter
+	35, // 44: sockwright.v1.CaptureRequest.since:type_name -> sockwright.v1.Since
+	41, // 45: sockwright.v1.Since.age:type_name -> google.protobuf.Duration
+	2,  // 46: sockwright.v1.Networks.CreateLab:input_type -> sockwright.v1.CreateLabRequest
+	9,  // 47: sockwright.v1.Networks.DeleteLab:input_type -> sockwright.v1.DeleteLabRequest
+	11, // 48: sockwright.v1.Networks.ListLabs:input_type -> sockwright.v1.ListLabsRequest
+	13, // 49: sockwright.v1.Networks.Attach:input_type -> sockwright.v1.AttachRequest
+	22, // 50: sockwright.v1.Networks.Detach:input_type -> sockwright.v1.DetachRequest
+	24, // 51: sockwright.v1.Networks.ListStacks:input_type -> sockwright.v1.ListStacksRequest
+	26, // 52: sockwright.v1.Networks.AdvanceTime:input_type -> sockwright.v1.AdvanceTimeRequest
+	28, // 53: sockwright.v1.Networks.SetImpairments:input_type -> sockwright.v1.SetImpairmentsRequest
+	30, // 54: sockwright.v1.Networks.SetClock:input_type -> sockwright.v1.SetClockRequest
+	32, // 55: sockwright.v1.Networks.Record:input_type -> sockwright.v1.RecordRequest
+	34, // 56: sockwright.v1.Networks.Capture:input_type -> sockwright.v1.CaptureRequest
+	8,  // 57: sockwright.v1.Networks.CreateLab:output_type -> sockwright.v1.CreateLabResponse
+	10, // 58: sockwright.v1.Networks.DeleteLab:output_type -> sockwright.v1.DeleteLabResponse
+	12, // 59: sockwright.v1.Networks.ListLabs:output_type -> sockwright.v1.ListLabsResponse
+	21, // 60: sockwright.v1.Networks.Attach:output_type -> sockwright.v1.AttachResponse
+	23, // 61: sockwright.v1.Networks.Detach:output_type -> sockwright.v1.DetachResponse
+	25, // 62: sockwright.v1.Networks.ListStacks:output_type -> sockwright.v1.ListStacksResponse
+	27, // 63: sockwright.v1.Networks.AdvanceTime:output_type -> sockwright.v1.AdvanceTimeResponse
+	29, // 64: sockwright.v1.Networks.SetImpairments:output_type -> sockwright.v1.SetImpairmentsResponse
+	31, // 65: sockwright.v1.Networks.SetClock:output_type -> sockwright.v1.SetClockResponse
+	33, // 66: sockwright.v1.Networks.Record:output_type -> sockwright.v1.RecordResponse
+	36, // 67: sockwright.v1.Networks.Capture:output_type -> sockwright.v1.CaptureResponse
+	57, // [57:68] is the sub-list for method output_type
+	46, // [46:57] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_sockwright_v1_networks_proto_init() }
@@ -3342,7 +3400,7 @@ func file_sockwright_v1_networks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sockwright_v1_networks_proto_rawDesc), len(file_sockwright_v1_networks_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -5,63 +5,38 @@ The lab's clock is virtual: the 60 seconds of TIME-WAIT are over at once.
     python examples/first_peer.py [127.0.0.1:50051]
 """
 
+import socket
 import sys
 
-import grpc
-from sockwright.v1.common_pb2 import TCP_STATE_CLOSED, TCP_STATE_TIME_WAIT, Filter, SocketAddress, TcpState
-from sockwright.v1.events_pb2 import WatchRequest
-from sockwright.v1.events_pb2_grpc import EventsStub
-from sockwright.v1.networks_pb2 import CreateLabRequest, DeleteLabRequest, LabStack
-from sockwright.v1.networks_pb2_grpc import NetworksStub
-from sockwright.v1.sockets_pb2 import (
-    SHUTDOWN_HOW_WRITE,
-    AcceptRequest,
-    BindRequest,
-    CloseRequest,
-    ConnectRequest,
-    CreateRequest,
-    ListenRequest,
-    RecvRequest,
-    SendRequest,
-    ShutdownRequest,
-    TcpStates,
-    WaitForRequest,
-)
-from sockwright.v1.sockets_pb2_grpc import SocketsStub
+import sockwright
+from sockwright.words import state_name
+
+WEB = ("10.0.0.2", 80)
 
 
 def main(server: str) -> None:
-    channel = grpc.insecure_channel(server)
-    sockets, events, networks = SocketsStub(channel), EventsStub(channel), NetworksStub(channel)
-    lab = networks.CreateLab(CreateLabRequest(stacks=[LabStack(name="a"), LabStack(name="b")], seed=1)).lab
-    a, b = lab.stacks
-    watch = events.Watch(WatchRequest(filter=Filter(stacks=lab.stacks)))
-    next(watch)  # the snapshot: from here on, nothing is missed
+    with sockwright.connect(server) as client, client.lab("a", "b", seed=1) as lab:
+        watch = client.watch(stacks=[stack.name for stack in lab.stacks])  # From here on, nothing is missed.
 
-    web = SocketAddress(ip="10.0.0.2", port=80)
-    listener = sockets.Create(CreateRequest(stack=b, label="web")).socket
-    sockets.Bind(BindRequest(socket=listener, local=web))
-    sockets.Listen(ListenRequest(socket=listener))
-    client = sockets.Create(CreateRequest(stack=a, label="client")).socket
-    connected = sockets.Connect(ConnectRequest(socket=client, remote=web)).at
-    child = sockets.Accept(AcceptRequest(socket=listener)).socket
+        listener = lab["b"].create_server(WEB, label="web")
+        peer = lab["a"].create_connection(WEB, label="client")
+        child, _ = listener.accept()
 
-    sockets.Send(SendRequest(socket=client, data=b"hello"))
-    print("received:", sockets.Recv(RecvRequest(socket=child)).data)
-    sockets.Shutdown(ShutdownRequest(socket=client, how=SHUTDOWN_HOW_WRITE))
-    assert sockets.Recv(RecvRequest(socket=child)).end_of_stream
-    sockets.Close(CloseRequest(socket=child))
-    for state in (TCP_STATE_TIME_WAIT, TCP_STATE_CLOSED):
-        sockets.WaitFor(WaitForRequest(socket=client, tcp_states=TcpStates(states=[state]), after=connected))
+        peer.sendall(b"hello")
+        print("received:", child.recv(100))
+        peer.shutdown(socket.SHUT_WR)
+        assert child.recv(100) == b"", "the half-close is the end of the stream"
+        child.close()
+        peer.wait_for("TIME-WAIT")
+        peer.wait_for("CLOSED")
 
-    for event in (event for part in watch for event in part.events.events):
-        if event.HasField("tcp_state_changed"):
-            change = event.tcp_state_changed
-            names = (TcpState.Name(state).removeprefix("TCP_STATE_") for state in (change.to, getattr(change, "from")))
-            print("{:9.6f} {} #{} {:6}  {} <- {}".format(event.time_ns / 1e9, event.stack, event.socket, event.label, *names))
-            if event.socket == client and change.to == TCP_STATE_CLOSED:
-                break
-    networks.DeleteLab(DeleteLabRequest(name=lab.name))
+        for event in watch:
+            if event.WhichOneof("kind") == "tcp_state_changed":
+                before, after = (state_name(getattr(event.tcp_state_changed, end)) for end in ("from", "to"))
+                when, who = event.time_ns / 1e9, f"#{event.socket} {event.label}"
+                print(f"{when:9.6f} {event.stack} {who:9} {before} -> {after}")
+                if (event.socket, after) == (peer.id, "CLOSED"):
+                    break
 
 
 if __name__ == "__main__":

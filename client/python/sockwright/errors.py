@@ -1,16 +1,20 @@
 """Failed calls as Python's own errors.
 
-    try:
-        sockets.Connect(...)
-    except grpc.RpcError as error:
-        raise os_error(error) from error        # ConnectionRefusedError: [Errno 111] ...
+try:
+    sockets.Connect(...)
+except grpc.RpcError as error:
+    raise os_error(error) from error        # ConnectionRefusedError: [Errno 111] ...
 """
 
 import errno
+from collections.abc import Callable
+from typing import Any
 
 import grpc
 from google.rpc import status_pb2
+
 from sockwright.v1 import common_pb2
+from sockwright.words import state_name
 
 _DETAILS = "grpc-status-details-bin"
 _ERRNO = "sockwright-errno"
@@ -33,17 +37,33 @@ def socket_error(error: grpc.RpcError) -> common_pb2.SocketError | None:
 def os_error(error: grpc.RpcError) -> OSError:
     """The error that Python's own socket would have raised, e.g. `ConnectionRefusedError`.
 
-    Its number is this platform's, found by the errno's name. A call that failed without an errno, such as one whose
-    deadline passed, gives `TimeoutError`, or an `OSError` with the name of the status code.
+    Its number is this platform's, found by the errno's name, and its `tcp_state` the state in which the call found
+    the connection, `SYN-SENT`, or empty. A call that failed without an errno, such as one whose deadline passed,
+    gives `TimeoutError`, or an `OSError` with the name of the status code.
     """
     found = socket_error(error)
     if found is not None:
-        number = getattr(errno, found.errno_name, found.errno)
-        return OSError(number, found.message)
-    if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return TimeoutError(errno.ETIMEDOUT, error.details())
-    return OSError(f"{error.code().name}: {error.details()}")
+        raised = OSError(getattr(errno, found.errno_name, found.errno), found.message)
+    elif error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+        raised = TimeoutError(errno.ETIMEDOUT, error.details())
+    else:
+        raised = OSError(f"{error.code().name}: {error.details()}")
+    # What os errors of Python have no field for.
+    raised.tcp_state = state_name(found.tcp_state) if found is not None else ""  # type: ignore[attr-defined]
+    return raised
 
 
-def _trailers(error: grpc.RpcError) -> dict[str, str | bytes]:
-    return {key: value for key, value in error.trailing_metadata() or ()}
+def call(method: Callable, request: Any, timeout: float | None = None) -> Any:
+    """One call, its failure as Python's own error."""
+    try:
+        return method(request, timeout=timeout)
+    except grpc.RpcError as error:
+        raise os_error(error) from error
+    except ValueError as error:
+        # What grpc says of a channel that was closed.
+        raise OSError(errno.EBADF, str(error)) from error
+
+
+def _trailers(error: grpc.RpcError) -> dict[str, Any]:
+    trailers: Any = error.trailing_metadata() or ()
+    return dict(trailers)

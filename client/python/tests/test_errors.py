@@ -4,6 +4,7 @@ import errno
 
 import grpc
 from google.rpc import status_pb2
+
 from sockwright import os_error, socket_error
 from sockwright.v1 import common_pb2 as common
 

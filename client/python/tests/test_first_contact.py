@@ -1,10 +1,12 @@
 """Two stacks of a lab, driven and watched through the contract as any Python program would."""
 
 import errno
+import itertools
 from collections.abc import Iterator
 
 import grpc
 import pytest
+
 from sockwright import os_error, socket_error
 from sockwright.v1 import common_pb2 as common
 from sockwright.v1 import events_pb2 as events
@@ -100,8 +102,9 @@ def happened(watch: Iterator[events.WatchResponse], last_socket: int) -> list[ev
 
 def states(seen: list[events.Event], socket: int) -> list[str]:
     """The TCP states that a socket came to."""
-    changes = [event.tcp_state_changed for event in seen if event.socket == socket and event.HasField("tcp_state_changed")]
-    for before, after in zip(changes, changes[1:]):
+    of_it = (event for event in seen if event.socket == socket)
+    changes = [event.tcp_state_changed for event in of_it if event.HasField("tcp_state_changed")]
+    for before, after in itertools.pairwise(changes):
         assert before.to == getattr(after, "from"), "a change begins where the one before it ended"
     return [common.TcpState.Name(change.to).removeprefix("TCP_STATE_") for change in changes]
 

@@ -33,6 +33,22 @@ export interface Hole {
   gap: Gap;
 }
 
+/** What a model holds at a moment: it goes on, and this stays as it is. */
+export interface Known extends Pick<ConnectionModel, "events" | "holes" | "near" | "far" | "forgotten"> {}
+
+export const NOTHING_KNOWN: Known = { events: [], holes: [], near: undefined, far: undefined, forgotten: 0 };
+
+/** What a model holds now. */
+export function holding({ events, holes, near, far, forgotten }: ConnectionModel): Known {
+  return {
+    events: events.slice(),
+    holes: holes.slice(),
+    near: near && { ...near },
+    far: far && { ...far },
+    forgotten,
+  };
+}
+
 /** Events kept at most; beyond that the oldest half goes. */
 const EVENTS_AT_MOST = 200_000;
 

@@ -44,7 +44,7 @@ function serving(after: (request: WatchRequest) => Part | undefined) {
 }
 
 const isOfLosses = ({ filter }: WatchRequest) => filter?.kinds.length === 1 && filter.kinds[0] === EventKind.FRAME_LOST;
-const unheard = { line: () => {}, at: () => {}, missed: () => {} };
+const unheard = { line: () => {}, at: () => {}, missed: () => {}, otherRun: () => {} };
 
 it("both ends are found from one of them, each event once", async () => {
   const { asked, clients } = serving(() => undefined);
@@ -89,4 +89,13 @@ it("nobody is told of a line that fails after he left", async () => {
   refuse?.(new ConnectError("no", Code.Unavailable));
   await new Promise((resolve) => setImmediate(resolve));
   expect(lines).toEqual([]);
+});
+
+it("a connection of another run of the server is not looked for in this one", async () => {
+  const { asked, clients } = serving(() => undefined);
+  const model = new ConnectionModel(2n);
+  const now = new Promise((otherRun) => follow(clients, model, { ...unheard, otherRun }, 7n));
+  expect(await now).toBe(1n);
+  expect(asked).toEqual([]);
+  expect(model.near).toBeUndefined();
 });

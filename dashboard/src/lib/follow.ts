@@ -6,12 +6,12 @@
 // lose, which belong to no socket. Never more than two at once. Draws nothing.
 
 import { create } from "@bufbuild/protobuf";
-import { EventKind, type Position, PositionSchema, type SocketAddress } from "../gen/sockwright/v1/common_pb";
+import { EventKind, type Position, PositionSchema } from "../gen/sockwright/v1/common_pb";
 import { Delivery, type Event, type Gap, GapReason } from "../gen/sockwright/v1/events_pb";
 import type { Clients } from "./client";
 import type { ConnectionModel } from "./connection";
+import { Pair } from "./pair";
 import { type Line, type WatchOptions, watch } from "./stream";
-import { addressText } from "./tcp";
 
 /** Who follows. */
 export interface Follower {
@@ -21,11 +21,16 @@ export interface Follower {
   at(epoch: bigint, seq: bigint): void;
   /** Events that are not going to come. */
   missed(gap: Gap): void;
+  /** The server runs as this now, and the connection was of another run: there is nothing to follow. */
+  otherRun(epoch: bigint): void;
 }
 
-/** Follows the connection of `model` until the function that it returns is called. */
-export function follow(clients: Clients, model: ConnectionModel, follower: Follower): () => void {
-  const following = new Following(clients, model, follower);
+/**
+ * Follows the connection of `model` until the function that it returns is called. `run`: of this run of the server; without it,
+ * of whichever there is.
+ */
+export function follow(clients: Clients, model: ConnectionModel, follower: Follower, run?: bigint): () => void {
+  const following = new Following(clients, model, follower, run);
   void following.begin();
   return () => following.end();
 }
@@ -34,14 +39,16 @@ class Following {
   readonly #clients: Clients;
   readonly #model: ConnectionModel;
   readonly #follower: Follower;
+  readonly #run: bigint | undefined;
   #stops: (() => void)[] = [];
   #ended = false;
   #pair: Pair | undefined;
 
-  constructor(clients: Clients, model: ConnectionModel, follower: Follower) {
+  constructor(clients: Clients, model: ConnectionModel, follower: Follower, run: bigint | undefined) {
     this.#clients = clients;
     this.#model = model;
     this.#follower = follower;
+    this.#run = run;
   }
 
   /** Asks for the run of the server, to have a position before all events. */
@@ -51,6 +58,12 @@ class Following {
       try {
         const { sockets: found, at } = await this.#clients.sockets.list({ filter: { sockets } });
         if (this.#ended) return;
+        if (at && this.#run !== undefined && at.epoch !== this.#run) {
+          this.#follower.line({ is: "live" });
+          this.#follower.otherRun(at.epoch);
+          return;
+        }
+        if (at) this.#follower.at(at.epoch, at.seq);
         for (const summary of found) this.#model.summarise(summary);
         const start = create(PositionSchema, { epoch: at?.epoch ?? 0n, seq: 0n });
         this.#watch({ filter: { sockets, kinds: ALL }, delivery: Delivery.LOSSLESS, resume: start }, (events) => {
@@ -76,10 +89,9 @@ class Following {
 
   /** Watches both ends, as soon as it is known who they are. */
   #pairUp(start: Position): void {
-    const near = this.#model.near;
-    const lab = near?.stack.split("/")[0];
-    if (this.#pair || this.#ended || !near?.local || !near.remote || !near.stack.includes("/") || !lab) return;
-    const pair = new Pair(this.#model.socket, lab, near.local, near.remote);
+    const { near } = this.#model;
+    const pair = near && Pair.of(near);
+    if (this.#pair || this.#ended || !near?.local || !near.remote || !pair) return;
     this.#pair = pair;
     for (const stop of this.#stops) stop();
     // Of the two ports the higher one is most likely the opener's, and this connection's alone.
@@ -135,98 +147,6 @@ class Following {
   }
 }
 
-/** Which events belong to a connection, of all that have one of its addresses and ports. */
-class Pair {
-  readonly #near: bigint;
-  readonly #lab: string;
-  readonly #local: SocketAddress;
-  readonly #remote: SocketAddress;
-  readonly #names: readonly string[];
-  /** Of other sockets, who they are: the other end, or not. */
-  readonly #others = new Map<bigint, boolean>();
-  /** Events of sockets that have not said yet who they are. */
-  #unknown: Event[] = [];
-
-  constructor(near: bigint, lab: string, local: SocketAddress, remote: SocketAddress) {
-    this.#near = near;
-    this.#lab = lab;
-    this.#local = local;
-    this.#remote = remote;
-    const [one, two] = [addressText(local), addressText(remote)];
-    this.#names = [`${one} > ${two}:`, `${two} > ${one}:`];
-  }
-
-  admit(events: readonly Event[]): Event[] {
-    const admitted: Event[] = [];
-    for (const event of events) {
-      const { socket } = event;
-      if (socket === this.#near || (socket === 0n && this.#isItsDrop(event))) {
-        admitted.push(event);
-        continue;
-      }
-      if (socket === 0n) continue;
-      const says = this.#others.get(socket) ?? this.#whoSays(event);
-      if (says === undefined) {
-        if (this.#unknown.length >= UNKNOWN_AT_MOST) this.#unknown.shift();
-        this.#unknown.push(event);
-        continue;
-      }
-      if (!this.#others.has(socket)) {
-        this.#others.set(socket, says);
-        if (says) admitted.push(...this.#unknown.filter((before) => before.socket === socket));
-        this.#unknown = this.#unknown.filter((before) => before.socket !== socket);
-      }
-      if (says) admitted.push(event);
-    }
-    return admitted;
-  }
-
-  /** Whether a socket is the other end. */
-  isFar({ stack, local, remote }: Pick<Ends, "local" | "remote"> & { stack: string }): boolean {
-    return stack.split("/")[0] === this.#lab && this.#areMirrored({ local, remote });
-  }
-
-  /** Whether a frame, as it is printed, is of this connection. */
-  isNamedIn(text: string): boolean {
-    return this.#names.some((names) => text.includes(names));
-  }
-
-  #areMirrored({ local, remote }: Ends): boolean {
-    return same(local, this.#remote) && same(remote, this.#local);
-  }
-
-  /** Whether the socket of an event is the other end; nothing where the event does not tell. */
-  #whoSays(event: Event): boolean | undefined {
-    if (event.stack.split("/")[0] !== this.#lab) return false;
-    const { kind } = event;
-    if (kind.case === "named" || kind.case === "tcpStateChanged") {
-      // A listener has no peer, and a socket that connects has none yet.
-      return kind.value.remote === undefined ? undefined : this.#areMirrored(kind.value);
-    }
-    return undefined;
-  }
-
-  #isItsDrop({ kind, stack }: Event): boolean {
-    if (kind.case !== "segmentDropped" || stack.split("/")[0] !== this.#lab) return false;
-    const { source, destination } = kind.value.segment ?? {};
-    return (
-      this.#areMirrored({ local: source, remote: destination }) ||
-      this.#areMirrored({ local: destination, remote: source })
-    );
-  }
-}
-
-interface Ends {
-  local?: SocketAddress | undefined;
-  remote?: SocketAddress | undefined;
-}
-
-function same(one: SocketAddress | undefined, two: SocketAddress | undefined): boolean {
-  return one !== undefined && two !== undefined && one.ip === two.ip && one.port === two.port;
-}
-
-/** Events of sockets that have not said who they are, kept at most: what comes before a name is a few. */
-const UNKNOWN_AT_MOST = 256;
 /** Every kind of event. */
 const ALL = Object.values(EventKind).filter(
   (kind) => typeof kind === "number" && kind !== EventKind.UNSPECIFIED,

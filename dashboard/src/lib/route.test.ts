@@ -7,6 +7,13 @@ it("a link to a moment of a connection leads back to it", () => {
   expect(parseRoute(connectionLink(12n))).toMatchObject({ view: "connection", at: undefined });
 });
 
+it("a link names the run of the server that its socket is of", () => {
+  const link = connectionLink(12n, 5n, 0xacn);
+  expect(link).toBe("#/connections/12?run=00000000000000ac&at=5");
+  expect(parseRoute(link)).toMatchObject({ socket: 12n, at: 5n, run: 0xacn });
+  expect(parseRoute("#/connections/12?run=x")).toMatchObject({ socket: 12n, run: undefined });
+});
+
 it("what cannot be understood is the list of connections", () => {
   for (const hash of [
     "",

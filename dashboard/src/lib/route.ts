@@ -1,12 +1,15 @@
 // Where in the page one is, as the part of the address after `#`: permalinks to a connection and a moment.
 //
-//   #/connections?state=ESTABLISHED&sort=rtt    #/connections/12?at=3000400    #/labs    #/events
+//   #/connections?state=ESTABLISHED&sort=rtt    #/connections/12?run=8c098a17e0b3f6d2&at=3000400    #/labs    #/events
 
 /** A place in the page. */
 export type Route =
   | { view: "connections"; query: URLSearchParams }
-  /** `at`: the moment under the cursor, in nanoseconds on the stack's clock. */
-  | { view: "connection"; socket: bigint; at: bigint | undefined; query: URLSearchParams }
+  /**
+   * `at`: the moment under the cursor, in nanoseconds on the stack's clock. `run`: the run of the server that the socket is of;
+   * in another one the same number is another socket.
+   */
+  | { view: "connection"; socket: bigint; at: bigint | undefined; run: bigint | undefined; query: URLSearchParams }
   | { view: "labs"; query: URLSearchParams }
   | { view: "events"; query: URLSearchParams };
 
@@ -17,14 +20,19 @@ export function parseRoute(hash: string): Route {
   const [view, socket] = path.split("/").filter(Boolean);
   if (view === "labs" || view === "events") return { view, query };
   if (view === "connections" && socket !== undefined && WHOLE.test(socket)) {
-    return { view: "connection", socket: BigInt(socket), at: whole(query.get("at")), query };
+    return { view: "connection", socket: BigInt(socket), at: whole(query.get("at")), run: runIn(query), query };
   }
   return { view: "connections", query };
 }
 
-/** The address of one connection, and of a moment in it. */
-export function connectionLink(socket: bigint, at?: bigint): string {
-  return `#/connections/${socket}${at === undefined ? "" : `?at=${at}`}`;
+/** The address of one connection, of this run of the server, and of a moment in it. */
+export function connectionLink(socket: bigint, at?: bigint, run?: bigint): string {
+  return withQuery(`/connections/${socket}`, { run: run === undefined ? "" : runText(run), at: at?.toString() });
+}
+
+/** A run of the server, as it is written in addresses. */
+export function runText(run: bigint): string {
+  return run.toString(16).padStart(16, "0");
 }
 
 /** The same place with these parameters; those without a value are left out. */
@@ -33,6 +41,11 @@ export function withQuery(path: string, parameters: Record<string, string | unde
   for (const [name, value] of Object.entries(parameters)) if (value) query.set(name, value);
   const text = query.toString();
   return text === "" ? `#${path}` : `#${path}?${text}`;
+}
+
+function runIn(query: URLSearchParams): bigint | undefined {
+  const text = query.get("run") ?? "";
+  return /^[\da-f]{1,16}$/.test(text) ? BigInt(`0x${text}`) : undefined;
 }
 
 const WHOLE = /^\d{1,20}$/;

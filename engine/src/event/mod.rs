@@ -368,7 +368,7 @@ impl From<Malformed> for DropReason {
 }
 
 /// Why something is sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetransmissionReason {
     /// The retransmission timer fired (RFC 6298).
     Timeout,

@@ -14,7 +14,7 @@ use super::ports::Hold;
 use super::settle::{flush_thawed, tell_closed};
 use super::socket::{Phase, Socket};
 use super::{Engine, PortKind};
-use crate::event::{Cause, DropReason, EventKind, Interest, SegmentRecord, TimerAction};
+use crate::event::{Cause, DropReason, EventKind, SegmentRecord, TimerAction};
 use crate::id::SocketId;
 use crate::limits::Limit;
 use crate::tcp::connection::{Connection, Origin, Owner, SegmentSizes};
@@ -105,7 +105,7 @@ impl Engine {
         let mut cx = self.shared.cx(now);
         cx.counters.cookies_sent += 1;
         let record = arriving(&tuple, segment, Some(half.relative_in()));
-        cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
+        cx.received(id, || record);
         if let Some((_, Some(limit))) = refused {
             cx.limit_hit(Some(id), limit);
         }
@@ -270,7 +270,7 @@ impl Engine {
         cx.tell(child, EventKind::Opened { kind, family, session, label, listener });
         cx.tell(child, EventKind::Named { local, remote });
         if let Some(record) = arrived {
-            cx.tell_if(Interest::SEGMENTS, child, || EventKind::SegmentReceived(record));
+            cx.received(child, || record);
         }
         cx.tell(child, EventKind::SocketState { from: SocketState::Unbound, to: SocketState::Connecting });
         let (from, to, cause) = (State::Listen, State::SynReceived, Cause::Segment(flags));
@@ -370,7 +370,7 @@ impl Engine {
         let mut cx = self.shared.cx(now);
         if half.is_repeated_syn(segment) {
             // Our SYN,ACK was lost, or is late.
-            cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
+            cx.received(id, || record);
             cx.dropped(Some(id), DropReason::DuplicateSyn, record);
             half.on_repeated_syn(segment, now);
             cx.send_stray(half.syn_ack(&owner, now));
@@ -378,7 +378,7 @@ impl Engine {
         }
         let opens = segment.ack() && !segment.rst() && !segment.syn();
         if opens && listener.refuses_connection() {
-            cx.tell_if(Interest::SEGMENTS, id, || EventKind::SegmentReceived(record));
+            cx.received(id, || record);
             return cx.dropped(Some(id), DropReason::AcceptQueueFull, record);
         }
         let mut connection = Connection::thaw(&half, owner, now);

@@ -32,7 +32,7 @@ pub enum Family {
 }
 
 /// What the caller did with a socket, apart from what TCP made of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SocketState {
     /// Created.
     Unbound,

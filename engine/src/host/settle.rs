@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use super::op::{Completion, Reply, SocketState};
 use super::socket::{Parked, Phase, Waiting};
 use super::{Engine, Errno, OpError};
-use crate::event::{Cause, EventKind, Interest, RetransmissionReason, TimerAction};
+use crate::event::{Cause, EventKind, RetransmissionReason, TimerAction};
 use crate::id::SocketId;
 use crate::limits::Limit;
 use crate::tcp::connection::Connection;
@@ -256,8 +256,7 @@ impl Engine {
         let syn_ack = half.syn_ack(&owner, now);
         cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Fired);
         cx.tell_timer(id, TimerKind::Retransmit, TimerAction::Started(half.retransmit_at));
-        let (seq, reason) = (syn_ack.seq.0, RetransmissionReason::Timeout);
-        cx.tell_if(Interest::RETRANSMISSIONS, id, || EventKind::Retransmission { seq, len: 0, reason });
+        cx.retransmitted(id, syn_ack.seq, 0, RetransmissionReason::Timeout);
         cx.send_stray(syn_ack);
     }
 

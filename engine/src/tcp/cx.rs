@@ -16,7 +16,9 @@ use super::throttle::Budget;
 use super::timers::TimerKind;
 use crate::counters::Counters;
 use crate::endpoint::Endpoint;
-use crate::event::{DropReason, EventKind, Interest, Relative, SegmentRecord, Sink, TimerAction};
+use crate::event::{
+    DropReason, EventKind, Interest, Relative, RetransmissionReason, SegmentRecord, Sink, TimerAction,
+};
 use crate::id::SocketId;
 use crate::ip::rate::{Exhausted, Limiter};
 use crate::limits::{Limit, Limits};
@@ -119,6 +121,25 @@ impl Cx<'_> {
         self.tell_if(Interest::TIMERS, socket, || EventKind::Timer { timer, action });
     }
 
+    /// Counts and tells a segment that arrived for a socket.
+    pub(crate) fn received(&mut self, socket: SocketId, record: impl FnOnce() -> SegmentRecord) {
+        self.counters.segments_in += 1;
+        self.tell_if(Interest::SEGMENTS, socket, || EventKind::SegmentReceived(record()));
+    }
+
+    /// Counts and tells that `len` octets from `seq` on are sent again.
+    pub(crate) fn retransmitted(
+        &mut self,
+        socket: SocketId,
+        seq: Seq,
+        len: u32,
+        reason: RetransmissionReason,
+    ) {
+        self.counters.retransmitted(reason);
+        let kind = EventKind::Retransmission { seq: seq.0, len, reason };
+        self.tell_if(Interest::RETRANSMISSIONS, socket, || kind);
+    }
+
     /// Counts and tells a dropped segment.
     pub(crate) fn dropped(&mut self, socket: Option<SocketId>, reason: DropReason, segment: SegmentRecord) {
         self.counters.dropped(reason);
@@ -144,6 +165,7 @@ impl Cx<'_> {
         if self.strays.len() >= self.limits.stray_packets {
             return self.limit_hit(stray.socket, Limit::StrayPackets);
         }
+        self.counters.segments_out += 1;
         // Told at once: its socket may be released before the packet is taken out.
         if self.events.wants(Interest::SEGMENTS) {
             self.events.push(self.now, stray.socket, EventKind::SegmentSent(stray.record()));

@@ -43,7 +43,26 @@ pub(crate) struct Captures {
     changes: AtomicU64,
     /// Octets that are left for the recent past of all threads.
     room: Arc<AtomicUsize>,
+    counted: Arc<Counted>,
     inner: Mutex<Inner>,
+}
+
+/// Packets of all captures, those that are over included.
+#[derive(Debug, Default)]
+struct Counted {
+    wanted: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// The captures at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CaptureFigures {
+    /// Those that run.
+    pub(crate) running: usize,
+    /// Packets that captures wanted so far.
+    pub(crate) packets: u64,
+    /// Those of them that they missed, for their reader was slow.
+    pub(crate) missed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +79,7 @@ pub(crate) struct Capture {
     /// Stacks without which it has nothing to show; none: whatever stacks there are.
     stacks: Mutex<Option<Vec<Arc<str>>>>,
     queue: Queue,
+    counted: Arc<Counted>,
 }
 
 impl Captures {
@@ -69,6 +89,7 @@ impl Captures {
             at_most: limits.captures,
             octets: limits.capture_bytes,
             changes: AtomicU64::new(0),
+            counted: Arc::default(),
             room: Arc::new(AtomicUsize::new(limits.record_bytes)),
             inner: Mutex::default(),
         })
@@ -103,7 +124,12 @@ impl Captures {
         });
         let key = inner.next_key;
         inner.next_key += 1;
-        let capture = Arc::new(Capture { selection, stacks: Mutex::new(stacks), queue });
+        let capture = Arc::new(Capture {
+            selection,
+            stacks: Mutex::new(stacks),
+            queue,
+            counted: Arc::clone(&self.counted),
+        });
         let stream = CaptureStream::new(Arc::clone(self), key, Arc::clone(&capture))?;
         inner.running.insert(key, capture);
         self.changes.fetch_add(1, Ordering::Release);
@@ -118,6 +144,13 @@ impl Captures {
     /// The captures that run, the oldest first.
     pub(crate) fn running(&self) -> Vec<Arc<Capture>> {
         self.lock().running.values().cloned().collect()
+    }
+
+    /// How many there are, and what they got.
+    pub(crate) fn figures(&self) -> CaptureFigures {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        let Counted { wanted, missed } = &*self.counted;
+        CaptureFigures { running: self.lock().running.len(), packets: count(wanted), missed: count(missed) }
     }
 
     /// A stack is gone, with all that it had to tell.
@@ -153,7 +186,10 @@ impl Capture {
 
     /// Gives it a record that it wants. Waits for nobody.
     pub(crate) fn push(&self, record: &Arc<Record>) {
-        self.queue.push(record);
+        self.counted.wanted.fetch_add(1, Ordering::Relaxed);
+        if !self.queue.push(record) {
+            self.counted.missed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Gives it what it wants of the recent past of a thread whose clock says `now`. What passes there comes behind it.

@@ -73,11 +73,11 @@ impl Queue {
         Queue { limit, inner: Mutex::default() }
     }
 
-    /// Puts a record in, or counts it where there is no room.
-    pub(super) fn push(&self, record: &Arc<Record>) {
+    /// Puts a record in, or counts it where there is no room: then it is missed.
+    pub(super) fn push(&self, record: &Arc<Record>) -> bool {
         let mut inner = self.lock();
         if inner.end.is_some() {
-            return;
+            return true;
         }
         let fits = inner.octets + record.cost() <= self.limit;
         inner.full = !fits || (inner.full && inner.octets > self.limit / 2);
@@ -88,9 +88,10 @@ impl Queue {
             inner.octets += record.cost();
             inner.entries.push_back(Entry::Packet(Arc::clone(record)));
         }
-        let reader = inner.reader.take();
+        let (reader, kept) = (inner.reader.take(), !inner.full);
         drop(inner);
         reader.into_iter().for_each(Waker::wake);
+        kept
     }
 
     /// Puts in what was kept.

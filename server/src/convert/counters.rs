@@ -2,14 +2,34 @@
 //!
 //! Every counter of the engine is in the contract: what is counted anew does not compile before it is told here.
 
+use std::collections::BTreeMap;
+
 use sockwright_engine::counters::Counters;
+use sockwright_engine::event::RetransmissionReason;
 use sockwright_proto::v1 as pb;
 
-/// All but the limits and the drops, which [`pb::Stack`] has by name.
+use super::event::retransmission_reason;
+
+/// Retransmissions by the names of their reasons: those of the contract, without their prefix.
+pub fn retransmissions_by_name(
+    counts: &BTreeMap<RetransmissionReason, u64>,
+) -> impl Iterator<Item = (&'static str, u64)> {
+    counts.iter().map(|(reason, count)| {
+        let name = retransmission_reason(*reason).as_str_name();
+        (name.strip_prefix("RETRANSMISSION_REASON_").unwrap_or(name), *count)
+    })
+}
+
+/// All but the limits, the drops and the retransmissions, which [`pb::Stack`] has by name.
 pub fn counters_to_proto(counters: &Counters) -> pb::StackCounters {
     let Counters {
         frames_in,
         frames_out,
+        segments_in,
+        segments_out,
+        bytes_sent,
+        bytes_received,
+        retransmissions: _,
         drops: _,
         limits_hit: _,
         cookies_sent,
@@ -30,6 +50,10 @@ pub fn counters_to_proto(counters: &Counters) -> pb::StackCounters {
         window_scales_lowered,
         sack_blocks_ignored,
         invariants_broken,
+        segments_in,
+        segments_out,
+        bytes_sent,
+        bytes_received,
     }
 }
 
@@ -84,6 +108,10 @@ mod tests {
             window_scales_lowered: 7,
             sack_blocks_ignored: 8,
             invariants_broken: 9,
+            segments_in: 10,
+            segments_out: 11,
+            bytes_sent: 12,
+            bytes_received: 13,
             ..Counters::default()
         };
         let shown = |of: &dyn Debug, name: &str| {

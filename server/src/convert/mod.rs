@@ -16,7 +16,7 @@ mod state;
 
 pub(crate) use address::ip;
 pub use address::{address_to_proto, bind_address, remote_address};
-pub use counters::counters_to_proto;
+pub use counters::{counters_to_proto, retransmissions_by_name};
 pub use event::event_kind;
 pub(crate) use event::{Envelope, message, retransmission_reason, write_event};
 pub use info::{datagram_info_to_proto, info_to_proto, listener_info_to_proto, tcp_info_to_proto};

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use prost::encoding::encode_varint;
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::SocketId;
-use sockwright_proto::v1 as pb;
+use sockwright_proto::v1::{self as pb, Delivery};
 use tonic::Status;
 
+use super::figures::{Place, Watcher};
 use super::filter::CompiledFilter;
 use super::interest::Want;
 use super::watch::Read;
@@ -26,6 +28,7 @@ pub(crate) struct Follower {
     key: u64,
     filter: CompiledFilter,
     _want: Want,
+    place: Arc<Place>,
     /// The last event that was looked at.
     cursor: u64,
 }
@@ -74,12 +77,15 @@ impl Hub {
             return Err(status_saying(Errno::ENOBUFS, message, None));
         }
         let (cursor, key) = (inner.ring.last(), inner.new_key());
-        inner.watchers.insert(key, None);
+        let place = Arc::new(Place { cursor: AtomicU64::new(cursor), ..Place::default() });
+        let watcher = Watcher { waker: None, delivery: Delivery::Lossless, place: Arc::clone(&place) };
+        inner.watchers.insert(key, watcher);
         let pages = inner.mirror.pages_from(SocketId(0));
         drop(inner);
         let rows = pages.iter().flat_map(|page| page.rows()).filter(|row| filter.admits_row(row));
         let sockets = rows.map(|row| row.summary()).collect();
-        Ok((Follower { hub: Arc::clone(self), key, filter, _want: want, cursor }, sockets, cursor))
+        let follower = Follower { hub: Arc::clone(self), key, filter, _want: want, place, cursor };
+        Ok((follower, sockets, cursor))
     }
 
     /// Whether the filter admits this socket, as it is or as it ended.
@@ -110,6 +116,12 @@ impl Follower {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Followed> {
+        let polled = self.read(cx);
+        self.place.cursor.store(self.cursor, Ordering::Relaxed);
+        polled
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Followed> {
         let mut events = Events::default();
         let mut message = Vec::new();
         loop {

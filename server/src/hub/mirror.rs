@@ -16,6 +16,7 @@ use sockwright_engine::tcp::state::State;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 
+use super::figures::{Census, Standing};
 use super::page::{Page, page_of};
 use super::ring::HubEvent;
 use crate::convert::{
@@ -169,6 +170,7 @@ pub(super) struct Mirror {
     /// The keys of `ended`, oldest first.
     ended_order: VecDeque<SocketId>,
     capacity: usize,
+    census: Census,
     /// Of the socket that was opened last: the next one is likely to have the same.
     last_label: Option<Arc<str>>,
 }
@@ -176,7 +178,8 @@ pub(super) struct Mirror {
 impl Mirror {
     pub(super) fn new(capacity: usize) -> Self {
         let (pages, ended, ended_order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
-        Mirror { pages, ended, ended_order, capacity, last_label: None }
+        let census = Census::default();
+        Mirror { pages, ended, ended_order, capacity, census, last_label: None }
     }
 
     /// Takes in the event with number `seq`. Gives the socket as it is after it (once released: as it last was).
@@ -218,6 +221,11 @@ impl Mirror {
         self.ended.get(&socket)
     }
 
+    /// How many sockets are in which state.
+    pub(super) fn census(&self) -> &Census {
+        &self.census
+    }
+
     /// The pages that hold `from` and everything after it.
     pub(super) fn pages_from(&self, from: SocketId) -> Vec<Arc<Page>> {
         self.pages.range(page_of(from)..).map(|(_, page)| Arc::clone(page)).collect()
@@ -232,17 +240,21 @@ impl Mirror {
     /// Changes a socket's row, if it is there, and gives it.
     pub(super) fn change(&mut self, socket: SocketId, change: impl FnOnce(&mut Row)) -> Option<&Arc<Row>> {
         let row = Arc::make_mut(self.pages.get_mut(&page_of(socket))?).get_mut(socket)?;
+        let before = Standing::of(row);
         change(Arc::make_mut(row));
+        self.census.changed(before, Standing::of(row));
         Some(row)
     }
 
     fn insert(&mut self, row: Arc<Row>) {
+        self.census.came(Standing::of(&row));
         Arc::make_mut(self.pages.entry(page_of(row.socket)).or_default()).insert(row);
     }
 
     fn remove(&mut self, socket: SocketId) -> Option<Arc<Row>> {
         let page = self.pages.get_mut(&page_of(socket))?;
         let row = Arc::make_mut(page).remove(socket)?;
+        self.census.went(Standing::of(&row));
         if page.rows().is_empty() {
             self.pages.remove(&page_of(socket));
         }

@@ -12,6 +12,7 @@
 //! ```
 
 mod conflate;
+mod figures;
 mod filter;
 mod follow;
 mod interest;
@@ -39,6 +40,7 @@ use sockwright_engine::time::Instant;
 use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
+pub(crate) use figures::HubFigures;
 pub use filter::CompiledFilter;
 pub(crate) use follow::{Followed, Follower};
 pub use interest::InterestHook;
@@ -48,6 +50,7 @@ pub use told::{Batch, Told};
 pub use wait::Current;
 pub use watch::WatchStream;
 
+use figures::{Tally, Watcher};
 use interest::Wanted;
 use mirror::{Mirror, changes};
 use ring::{Block, Record, Ring};
@@ -99,6 +102,7 @@ pub struct Hub {
     /// The number of the last event, to be read without the mutex.
     last: AtomicU64,
     wanted: Arc<Wanted>,
+    tally: Tally,
     inner: Mutex<Inner>,
 }
 
@@ -106,8 +110,8 @@ pub struct Hub {
 struct Inner {
     ring: Ring,
     mirror: Mirror,
-    /// One for each watch; with the waker of one that has read everything.
-    watchers: HashMap<u64, Option<Waker>>,
+    /// One for each watch.
+    watchers: HashMap<u64, Watcher>,
     waiters: Waiters,
     next_key: u64,
     stopping: bool,
@@ -130,6 +134,7 @@ impl Hub {
             epoch: RandomState::new().hash_one("epoch").max(1),
             last: AtomicU64::new(0),
             wanted: Arc::new(Wanted::default()),
+            tally: Tally::default(),
             inner: Mutex::new(inner),
         })
     }
@@ -252,7 +257,8 @@ impl Hub {
         body(&mut inner);
         let last = inner.ring.last();
         self.last.store(last, Ordering::Release);
-        let watchers: Vec<Waker> = inner.watchers.values_mut().filter_map(Option::take).collect();
+        let watchers: Vec<Waker> =
+            inner.watchers.values_mut().filter_map(|watcher| watcher.waker.take()).collect();
         let waiters = inner.waiters.take_woken();
         drop(inner);
         watchers.into_iter().for_each(Waker::wake);

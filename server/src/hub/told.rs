@@ -72,6 +72,11 @@ impl Batch {
         self.count
     }
 
+    /// What it takes encoded.
+    pub(super) fn octets(&self) -> usize {
+        self.events.len()
+    }
+
     /// The number of the first.
     pub(super) fn first(&self) -> u64 {
         self.first

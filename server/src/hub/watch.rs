@@ -21,6 +21,7 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use super::conflate::Conflater;
+use super::figures::{Place, Watcher};
 use super::filter::CompiledFilter;
 use super::interest::Want;
 use super::page::Page;
@@ -39,9 +40,9 @@ impl Hub {
     /// Dropping the stream ends the watch and frees its place.
     pub fn watch(self: &Arc<Self>, request: pb::WatchRequest) -> Result<WatchStream, Status> {
         let filter = CompiledFilter::of(request.filter.as_ref())?;
-        let conflate = match Delivery::try_from(request.delivery) {
-            Ok(Delivery::Unspecified | Delivery::Lossless) => false,
-            Ok(Delivery::Conflate) => true,
+        let delivery = match Delivery::try_from(request.delivery) {
+            Ok(Delivery::Unspecified | Delivery::Lossless) => Delivery::Lossless,
+            Ok(Delivery::Conflate) => Delivery::Conflate,
             Err(_) => return Err(unknown(request.delivery, "delivery").into()),
         };
         let limit = match usize::try_from(request.queue_limit) {
@@ -71,28 +72,38 @@ impl Hub {
         let resumed = request.resume.filter(|_| gap.is_none()).map(|resume| resume.seq);
         let snapshot = resumed.is_none().then(|| Snapshot::of(inner.mirror.pages_from(SocketId(0)), last));
         let key = inner.new_key();
-        inner.watchers.insert(key, None);
+        let cursor = resumed.unwrap_or(last);
+        let place = Arc::new(Place { cursor: cursor.into(), waiting: 0.into() });
+        inner.watchers.insert(key, Watcher { waker: None, delivery, place: Arc::clone(&place) });
         drop(inner);
 
         let through = self.position_at(last);
-        let ready = gap.map(|(after, reason)| Ok(gap_response(after, through, reason)));
+        let ready = gap.map(|(after, reason)| Ok(self.gap_response(after, through, reason)));
         Ok(WatchStream {
             hub: Arc::clone(self),
             key,
             filter,
             _want: want,
-            queue: if conflate {
-                Queue::Conflate(Conflater::default())
-            } else {
-                Queue::Lossless { waiting: VecDeque::new(), count: 0 }
+            queue: match delivery {
+                Delivery::Conflate => Queue::Conflate(Conflater::default()),
+                Delivery::Lossless | Delivery::Unspecified => {
+                    Queue::Lossless { waiting: VecDeque::new(), count: 0, octets: 0 }
+                }
             },
+            delivery,
+            place,
             limit,
-            cursor: resumed.unwrap_or(last),
+            cursor,
             catching_up_to: last,
             ready: ready.into_iter().collect(),
             snapshot,
             over: false,
         })
+    }
+
+    fn gap_response(&self, after: Position, through: Position, reason: GapReason) -> Told {
+        self.tally.gap(reason);
+        told(Part::Gap(pb::Gap { after: Some(after), through: Some(through), reason: reason.into() }))
     }
 
     /// The block with the record after `cursor`. Where there is none, has `waker` woken when there is.
@@ -107,7 +118,9 @@ impl Hub {
         if inner.stopping {
             return Read::Stopping;
         }
-        inner.watchers.insert(key, Some(waker.clone()));
+        if let Some(watcher) = inner.watchers.get_mut(&key) {
+            watcher.waker = Some(waker.clone());
+        }
         Read::Nothing
     }
 }
@@ -133,6 +146,9 @@ pub struct WatchStream {
     _want: Want,
     /// Admitted, not sent.
     queue: Queue,
+    delivery: Delivery,
+    /// What the hub can see of it.
+    place: Arc<Place>,
     limit: usize,
     /// The last event that was looked at.
     cursor: u64,
@@ -177,9 +193,14 @@ impl Stream for WatchStream {
                 let part = Part::Snapshot(pb::Snapshot { sockets: chunk, last, at });
                 return Poll::Ready(Some(Ok(told(part))));
             }
-            match this.pull(cx.waker()) {
+            let pulled = this.pull(cx.waker());
+            this.tell_place();
+            match pulled {
                 Pulled::Events => {
-                    if let Some(batch) = this.queue.pop(this.hub.epoch) {
+                    let batch = this.queue.pop(this.hub.epoch);
+                    this.tell_place();
+                    if let Some(batch) = batch {
+                        this.hub.tally.told(this.delivery, batch.len());
                         return Poll::Ready(Some(Ok(Told::Events(batch))));
                     }
                 }
@@ -234,6 +255,11 @@ impl WatchStream {
         if self.queue.len() > 0 { Pulled::Events } else { Pulled::MoreLater }
     }
 
+    fn tell_place(&self) {
+        self.place.cursor.store(self.cursor, Ordering::Relaxed);
+        self.place.waiting.store(self.queue.octets(), Ordering::Relaxed);
+    }
+
     /// Whether the limit is not reached even if all that is unread were admitted.
     fn may_read_later(&self) -> bool {
         let unread = self.hub.last.load(Ordering::Acquire).saturating_sub(self.cursor);
@@ -252,17 +278,18 @@ impl WatchStream {
             last
         };
         let (after, through) = (self.hub.position_at(after), self.hub.position_at(last));
-        self.ready.push_back(Ok(gap_response(after, through, GapReason::WatcherTooSlow)));
+        self.ready.push_back(Ok(self.hub.gap_response(after, through, GapReason::WatcherTooSlow)));
         self.cursor = last;
         match &mut self.queue {
             Queue::Conflate(conflater) => *conflater = Conflater::default(),
-            Queue::Lossless { waiting, count } => {
+            Queue::Lossless { waiting, count, octets } => {
                 waiting.clear();
-                *count = 0;
+                (*count, *octets) = (0, 0);
                 let message = "the watcher fell behind and events were lost to it";
                 self.end(status_saying(Errno::ENOBUFS, message, None));
             }
         }
+        self.tell_place();
     }
 
     fn end(&mut self, status: Status) {
@@ -284,6 +311,7 @@ enum Queue {
     Lossless {
         waiting: VecDeque<Batch>,
         count: usize,
+        octets: usize,
     },
     Conflate(Conflater),
 }
@@ -291,15 +319,15 @@ enum Queue {
 impl Queue {
     fn push(&mut self, record: &Record, epoch: u64) {
         match self {
-            Queue::Lossless { waiting, count } => {
+            Queue::Lossless { waiting, count, octets } => {
                 *count += 1;
-                match waiting.back_mut() {
-                    Some(batch) if batch.len() < BATCH => batch.push(record),
-                    _ => {
-                        let mut batch = Batch::with_room_for(epoch, BATCH);
-                        batch.push(record);
-                        waiting.push_back(batch);
-                    }
+                if waiting.back().is_none_or(|batch| batch.len() == BATCH) {
+                    waiting.push_back(Batch::with_room_for(epoch, BATCH));
+                }
+                if let Some(batch) = waiting.back_mut() {
+                    let before = batch.octets();
+                    batch.push(record);
+                    *octets += batch.octets() - before;
                 }
             }
             Queue::Conflate(conflater) => conflater.push(record),
@@ -309,9 +337,10 @@ impl Queue {
     /// The next ones.
     fn pop(&mut self, epoch: u64) -> Option<Batch> {
         match self {
-            Queue::Lossless { waiting, count } => {
+            Queue::Lossless { waiting, count, octets } => {
                 let batch = waiting.pop_front()?;
                 *count -= batch.len();
+                *octets -= batch.octets();
                 Some(batch)
             }
             Queue::Conflate(conflater) => {
@@ -326,6 +355,14 @@ impl Queue {
         match self {
             Queue::Lossless { count, .. } => *count,
             Queue::Conflate(conflater) => conflater.len(),
+        }
+    }
+
+    /// What it holds, about.
+    fn octets(&self) -> usize {
+        match self {
+            Queue::Lossless { octets, .. } => *octets,
+            Queue::Conflate(conflater) => conflater.len() * size_of::<Record>(),
         }
     }
 
@@ -376,10 +413,6 @@ impl Snapshot {
     fn is_over(&mut self) -> bool {
         self.pages.peek().is_none()
     }
-}
-
-fn gap_response(after: Position, through: Position, reason: GapReason) -> Told {
-    told(Part::Gap(pb::Gap { after: Some(after), through: Some(through), reason: reason.into() }))
 }
 
 fn told(part: Part) -> Told {

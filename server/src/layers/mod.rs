@@ -2,18 +2,28 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
-//! | [`Calls`] | shows calls to the traces that want them |
+//! | [`measures`] | counts the call: its status, its time, its messages |
+//! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
+//! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
-mod calls;
 mod deadline;
 mod delivery;
+mod measure;
+mod observe;
 mod page;
+mod panic;
+mod scrape;
+mod witness;
 
-pub(crate) use calls::Calls;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
+pub(crate) use measure::measures;
 pub(crate) use page::Pages;
+pub(crate) use panic::Panics;
+pub(crate) use scrape::Scrapes;
+pub(crate) use witness::Witnesses;

@@ -25,6 +25,7 @@ use crate::capture::{CaptureStream, Captures, Room, Selection};
 use crate::config::Config;
 use crate::error::{no_such_socket, status_saying};
 use crate::hub::{Hub, Places};
+use crate::metrics::{AccountId, Ledger, Totals};
 use crate::stack::attached::{Attached, ONLY};
 use crate::stack::clock::Clock;
 use crate::stack::command::{Advance, AdvanceError, Advanced, At, Description, Policy, Stop};
@@ -54,6 +55,7 @@ pub(crate) struct Networks {
     registry: Mutex<Registry>,
     hub: Arc<Hub>,
     captures: Arc<Captures>,
+    ledger: Arc<Ledger>,
     ids: IdSource,
     config: Config,
     /// Held while a lab is changed.
@@ -68,13 +70,31 @@ impl Networks {
         let registry = Mutex::new(Registry::new(config.limits.gone_sockets));
         let captures = Captures::new(&config.limits);
         let origin = std::time::Instant::now();
-        let changing = tokio::sync::Mutex::default();
-        Arc::new(Networks { registry, hub, captures, ids: IdSource::new(), config, changing, origin })
+        let (ledger, changing) = (Arc::default(), tokio::sync::Mutex::default());
+        let ids = IdSource::new();
+        Arc::new(Networks { registry, hub, captures, ledger, ids, config, changing, origin })
     }
 
     /// The limits and defaults.
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    // ---- figures
+
+    /// What the threads counted.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The captures.
+    pub(crate) fn captures(&self) -> &Captures {
+        &self.captures
+    }
+
+    /// Every thread, with its account; that of an attached stack with its name too.
+    pub(crate) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+        self.registry().threads()
     }
 
     // ---- finding
@@ -120,16 +140,19 @@ impl Networks {
                 .into_iter()
                 .map(|(stack, short)| (stack, Name::from(format!("{name}/{short}"))))
                 .collect();
-            let ending = self.ending({
+            let account = self.ledger.open(None);
+            let ending = self.ending(account, {
                 let name = name.clone();
                 move |registry| registry.remove_lab(&name)
             });
             let names = stacks.iter().cloned().collect();
             let room = self.config.limits.commands_queued;
-            let thread = stack::spawn_lab(lab, names, self.ears(), room, ending).map_err(no_thread)?;
+            let thread = stack::spawn_lab(lab, names, self.ears(), room, ending)
+                .map_err(|error| self.no_thread(account, &error))?;
             record.into_iter().for_each(|room| thread.record_first(room));
             let entry = LabEntry {
                 thread,
+                account,
                 stacks,
                 links: plan.links_to_proto(),
                 clock: plan.clock,
@@ -247,7 +270,7 @@ impl Networks {
         let ids = self.ids.clone();
         // It may take the second in which others object to its addresses.
         let opening = tokio::task::spawn_blocking(move || Attached::open(config, ids));
-        let opened = opening.await.map_err(|_| no_thread(std::io::ErrorKind::Other.into()))?;
+        let opened = opening.await.map_err(|_| no_thread(&std::io::ErrorKind::Other.into()))?;
         let attached = opened.map_err(|error| attach::refused(&error))?;
         let description = Description { recorded_at_most: plan.record_bytes as usize, ..attached.describe() };
         let link = LinkKind { name: plan.link(), interface: attached.interface().map(Name::from) };
@@ -255,15 +278,17 @@ impl Networks {
             let mut registry = self.registry();
             registry.check_room_for_attached(&self.config.limits)?;
             let name = registry.attached_name(&plan.name)?;
-            let ending = self.ending({
+            let account = self.ledger.open(Some(Arc::clone(&name)));
+            let ending = self.ending(account, {
                 let name = Arc::clone(&name);
                 move |registry| registry.remove_attached(&name)
             });
             let room = self.config.limits.commands_queued;
             let thread = stack::spawn_attached(attached, Arc::clone(&name), self.ears(), room, ending)
-                .map_err(no_thread)?;
+                .map_err(|error| self.no_thread(account, &error))?;
             record.into_iter().for_each(|room| thread.record_first(room));
-            registry.add_attached(Arc::clone(&name), AttachedEntry { thread, session, link: link.clone() });
+            let entry = AttachedEntry { thread, account, session, link: link.clone() };
+            registry.add_attached(Arc::clone(&name), entry);
             name
         };
         tracing::info!(stack = &*name, "stack attached");
@@ -321,6 +346,9 @@ impl Networks {
                     .drops
                     .iter()
                     .map(|(reason, count)| (reason.name().to_owned(), *count))
+                    .collect(),
+                retransmissions: crate::convert::retransmissions_by_name(&stack.counters.retransmissions)
+                    .map(|(reason, count)| (reason.to_owned(), count))
                     .collect(),
                 frames_lost: stack
                     .frames_lost
@@ -484,11 +512,23 @@ impl Networks {
         Ears { hub: Arc::clone(&self.hub), captures: Arc::clone(&self.captures) }
     }
 
-    /// What a thread does when it has ended: its stacks leave the registry, then the hub.
-    fn ending(self: &Arc<Self>, remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static) -> Ending {
+    /// The thread that was to have the account does not begin.
+    fn no_thread(&self, account: AccountId, error: &std::io::Error) -> Status {
+        self.ledger.close(account, &Totals::default());
+        no_thread(error)
+    }
+
+    /// What a thread does when it has ended: its account is closed, its stacks leave the registry, then the hub.
+    fn ending(
+        self: &Arc<Self>,
+        account: AccountId,
+        remove: impl FnOnce(&mut Registry) -> Vec<Name> + Send + 'static,
+    ) -> Ending {
         let networks = Arc::downgrade(self);
+        let ledger = Arc::clone(&self.ledger);
         let Ears { hub, captures } = self.ears();
-        Box::new(move |at| {
+        Box::new(move |at, totals| {
+            ledger.close(account, totals);
             let names = match networks.upgrade() {
                 Some(networks) => {
                     let mut registry = networks.registry();
@@ -551,7 +591,7 @@ fn no_such_stack(name: &str) -> Status {
     status_saying(Errno::ENOENT, format!("there is no attached stack {name:?}"), None)
 }
 
-fn no_thread(error: std::io::Error) -> Status {
+fn no_thread(error: &std::io::Error) -> Status {
     tracing::error!(%error, "no thread for a stack");
     status_saying(Errno::ENOBUFS, "the host has no thread left for the stack", None)
 }

@@ -15,6 +15,7 @@ use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
 use crate::hub::Places;
+use crate::metrics::AccountId;
 use crate::stack::attached::ONLY;
 use crate::stack::clock::Clock;
 use crate::stack::{Name, StackHandle, ThreadHandle};
@@ -22,6 +23,7 @@ use crate::stack::{Name, StackHandle, ThreadHandle};
 /// A lab.
 pub(super) struct LabEntry {
     pub(super) thread: ThreadHandle,
+    pub(super) account: AccountId,
     pub(super) stacks: Vec<(StackId, Name)>,
     pub(super) links: Vec<pb::LabLink>,
     pub(super) clock: Clock,
@@ -32,6 +34,7 @@ pub(super) struct LabEntry {
 /// An attached stack.
 pub(super) struct AttachedEntry {
     pub(super) thread: ThreadHandle,
+    pub(super) account: AccountId,
     pub(super) session: SessionId,
     /// What it is on.
     pub(super) link: LinkKind,
@@ -189,6 +192,15 @@ impl Registry {
             link: stack.link.clone(),
             session: stack.session,
         });
+        labs.chain(attached).collect()
+    }
+
+    /// Every thread, with its account; that of an attached stack with its name too.
+    pub(super) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+        let labs = self.labs.values().map(|lab| (lab.account, None, lab.thread.clone()));
+        let attached = self.attached.iter();
+        let attached =
+            attached.map(|(name, stack)| (stack.account, Some(Arc::clone(name)), stack.thread.clone()));
         labs.chain(attached).collect()
     }
 

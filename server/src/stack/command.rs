@@ -19,6 +19,7 @@ use super::receipt::{Given, Turn};
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
 use crate::capture::Room;
+use crate::metrics::Counted;
 
 /// A message to an engine's thread.
 #[derive(Debug)]
@@ -64,6 +65,11 @@ pub(crate) enum Command {
     Describe {
         /// To whom.
         answer: oneshot::Sender<At<Description>>,
+    },
+    /// Tell what was counted.
+    Count {
+        /// To whom.
+        answer: oneshot::Sender<Counted>,
     },
     /// Move the clock.
     Advance {

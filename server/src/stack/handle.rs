@@ -21,6 +21,7 @@ use super::receipt::Given;
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
 use crate::capture::Room;
+use crate::metrics::Counted;
 
 /// Reaches an engine's thread. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -111,6 +112,19 @@ impl ThreadHandle {
     /// Everything about its stacks.
     pub(crate) async fn describe(&self) -> Result<At<Description>, Gone> {
         self.ask(|answer| Command::Describe { answer }).await
+    }
+
+    /// Asks what it counted. `None` where it has no room for the question now.
+    pub(crate) fn ask_what_it_counted(&self) -> Option<oneshot::Receiver<Counted>> {
+        let (answer, answered) = oneshot::channel();
+        self.calls.try_send(Command::Count { answer }).ok()?;
+        self.urgent.wake.wake();
+        Some(answered)
+    }
+
+    /// Calls that wait in front of it.
+    pub(crate) fn commands_waiting(&self) -> usize {
+        self.calls.max_capacity() - self.calls.capacity()
     }
 
     /// Moves its clock.

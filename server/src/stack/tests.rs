@@ -197,7 +197,7 @@ fn start_telling(
     };
     let ending = {
         let hub = Arc::clone(&hub);
-        Box::new(move |at| hub.remove_stack("lab/a", at))
+        Box::new(move |at, _: &_| hub.remove_stack("lab/a", at))
     };
     let names = BTreeMap::from([(STACK, Arc::from("lab/a"))]);
     let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(&Limits::default()) };

@@ -135,7 +135,7 @@ impl Traces {
             places,
             began: SystemTime::now(),
             after,
-            follower,
+            follower: Some(follower),
             capture,
         };
         recorder.spawn(&sockets, inbox).map_err(|error| {
@@ -161,9 +161,10 @@ impl Traces {
 
     /// Ends a trace of which nobody wants anything.
     pub(crate) fn discard(&self, trace: &str) -> Result<(), Status> {
-        self.find(trace)?;
-        parse_name(trace).map(|number| self.forget(number));
-        Ok(())
+        match parse_name(trace) {
+            Some(number) if self.forget(number) => Ok(()),
+            _ => Err(no_such_trace(trace)),
+        }
     }
 
     /// The traces that there are, the oldest first.
@@ -269,11 +270,10 @@ impl Traces {
         }
     }
 
-    fn forget(&self, number: u64) {
+    /// Forgets a trace; whether there was one.
+    fn forget(&self, number: u64) -> bool {
         let entry = self.table().traces.remove(&number);
-        if let Some(entry) = entry {
-            self.deafen(&entry.ear);
-        }
+        entry.inspect(|entry| self.deafen(&entry.ear)).is_some()
     }
 
     fn gone(&self, trace: &str) -> Status {

@@ -38,7 +38,7 @@ pub(super) struct Recorder {
     pub(super) began: SystemTime,
     /// The event that it begins behind.
     pub(super) after: u64,
-    pub(super) follower: Follower,
+    pub(super) follower: Option<Follower>,
     pub(super) capture: Option<CaptureStream>,
 }
 
@@ -106,9 +106,14 @@ impl Recorder {
     async fn run(mut self, mut spools: Spools, mut inbox: mpsc::UnboundedReceiver<Command>) {
         let mut seen = Seen::default();
         let (mut missing, mut fetching) = (Vec::new(), None);
-        let mut stopping = false;
         self.look(&mut seen).await;
         let by = loop {
+            let followed = async {
+                match &mut self.follower {
+                    Some(follower) => follower.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             let capture = async {
                 match &mut self.capture {
                     Some(capture) => capture.next().await,
@@ -131,8 +136,10 @@ impl Recorder {
                     None => return,
                 },
                 () = self.places.changed() => self.look(&mut seen).await,
-                followed = self.follower.next(), if !stopping && spools.parts.events.full().is_none() => {
-                    stopping |= !take_events(followed, &mut spools.parts.events, &mut missing, &mut seen);
+                followed = followed => {
+                    if !take_events(followed, &mut spools.parts.events, &mut missing, &mut seen) {
+                        self.follower = None;
+                    }
                 }
                 blocks = capture => match blocks {
                     Some(Ok(blocks)) if take_packets(&blocks.pcapng, &mut spools.parts.packets) => {}
@@ -181,13 +188,11 @@ impl Recorder {
         let end = self.hub.position();
         let ended = SystemTime::now();
         self.look(&mut seen).await;
-        while self.follower.cursor() < end.seq
-            && spools.parts.events.full().is_none()
-            && let Some(followed) = self.follower.next_now()
-        {
-            if !take_events(followed, &mut spools.parts.events, &mut missing, &mut seen) {
-                break;
-            }
+        if let Some(mut follower) = self.follower.take() {
+            while follower.cursor() < end.seq
+                && let Some(followed) = follower.next_now()
+                && take_events(followed, &mut spools.parts.events, &mut missing, &mut seen)
+            {}
         }
         if let Some(mut capture) = self.capture.take() {
             capture.end();
@@ -245,7 +250,7 @@ impl Recorder {
     }
 }
 
-/// Whether more may come.
+/// Whether more may come and has room.
 fn take_events(followed: Followed, spool: &mut Spool, missing: &mut Vec<Missing>, seen: &mut Seen) -> bool {
     match followed {
         Followed::Events(events) => {
@@ -254,7 +259,7 @@ fn take_events(followed: Followed, spool: &mut Spool, missing: &mut Vec<Missing>
             let taken = usize::try_from(spool.figures().bytes - before).unwrap_or(usize::MAX);
             let last = message_ends(&events.octets).take_while(|(end, _)| *end <= taken);
             seen.events(&events.last_ns, last_seq(&events.octets, last.map(|(end, _)| end)));
-            true
+            spool.full().is_none()
         }
         Followed::Missed { after, through } => {
             missing.push(Missing::events(Why::TooSlow, after, through));

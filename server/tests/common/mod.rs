@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each program of tests uses its part")]
 
 pub(crate) mod capture;
+pub(crate) mod metrics;
 pub(crate) mod trace;
 pub(crate) mod watch;
 

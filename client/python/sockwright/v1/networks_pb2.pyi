@@ -262,7 +262,7 @@ class Route(_message.Message):
     def __init__(self, destination: _Optional[str] = ..., gateway: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface", "frames_lost", "record_bytes")
+    __slots__ = ("name", "addresses", "link", "mtu", "session", "time_ns", "sockets", "limits_hit", "drops", "counters", "routes", "macs", "interface", "frames_lost", "record_bytes", "retransmissions")
     class LimitsHitEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -284,6 +284,13 @@ class Stack(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class RetransmissionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     LINK_FIELD_NUMBER: _ClassVar[int]
@@ -299,6 +306,7 @@ class Stack(_message.Message):
     INTERFACE_FIELD_NUMBER: _ClassVar[int]
     FRAMES_LOST_FIELD_NUMBER: _ClassVar[int]
     RECORD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RETRANSMISSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     link: str
@@ -314,10 +322,11 @@ class Stack(_message.Message):
     interface: str
     frames_lost: _containers.ScalarMap[str, int]
     record_bytes: int
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ..., frames_lost: _Optional[_Mapping[str, int]] = ..., record_bytes: _Optional[int] = ...) -> None: ...
+    retransmissions: _containers.ScalarMap[str, int]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., link: _Optional[str] = ..., mtu: _Optional[int] = ..., session: _Optional[str] = ..., time_ns: _Optional[int] = ..., sockets: _Optional[int] = ..., limits_hit: _Optional[_Mapping[str, int]] = ..., drops: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Union[StackCounters, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., macs: _Optional[_Iterable[str]] = ..., interface: _Optional[str] = ..., frames_lost: _Optional[_Mapping[str, int]] = ..., record_bytes: _Optional[int] = ..., retransmissions: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StackCounters(_message.Message):
-    __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken")
+    __slots__ = ("frames_in", "frames_out", "cookies_sent", "cookies_accepted", "cookies_refused", "acks_withheld", "window_scales_lowered", "sack_blocks_ignored", "invariants_broken", "segments_in", "segments_out", "bytes_sent", "bytes_received")
     FRAMES_IN_FIELD_NUMBER: _ClassVar[int]
     FRAMES_OUT_FIELD_NUMBER: _ClassVar[int]
     COOKIES_SENT_FIELD_NUMBER: _ClassVar[int]
@@ -327,6 +336,10 @@ class StackCounters(_message.Message):
     WINDOW_SCALES_LOWERED_FIELD_NUMBER: _ClassVar[int]
     SACK_BLOCKS_IGNORED_FIELD_NUMBER: _ClassVar[int]
     INVARIANTS_BROKEN_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_IN_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_OUT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
     frames_in: int
     frames_out: int
     cookies_sent: int
@@ -336,7 +349,11 @@ class StackCounters(_message.Message):
     window_scales_lowered: int
     sack_blocks_ignored: int
     invariants_broken: int
-    def __init__(self, frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., cookies_sent: _Optional[int] = ..., cookies_accepted: _Optional[int] = ..., cookies_refused: _Optional[int] = ..., acks_withheld: _Optional[int] = ..., window_scales_lowered: _Optional[int] = ..., sack_blocks_ignored: _Optional[int] = ..., invariants_broken: _Optional[int] = ...) -> None: ...
+    segments_in: int
+    segments_out: int
+    bytes_sent: int
+    bytes_received: int
+    def __init__(self, frames_in: _Optional[int] = ..., frames_out: _Optional[int] = ..., cookies_sent: _Optional[int] = ..., cookies_accepted: _Optional[int] = ..., cookies_refused: _Optional[int] = ..., acks_withheld: _Optional[int] = ..., window_scales_lowered: _Optional[int] = ..., sack_blocks_ignored: _Optional[int] = ..., invariants_broken: _Optional[int] = ..., segments_in: _Optional[int] = ..., segments_out: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
     __slots__ = ("stack", "at")

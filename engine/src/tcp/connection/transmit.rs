@@ -85,6 +85,8 @@ impl Connection {
             }
             return None;
         };
+        cx.counters.segments_out += u64::from(out.segments());
+        cx.counters.bytes_sent += u64::from(out.len);
         if cx.events.wants(Interest::SEGMENTS) {
             self.tell_sent(cx, &out);
         }
@@ -351,8 +353,7 @@ impl Connection {
 
     fn note_resent(&mut self, cx: &mut Cx<'_>, out: &Outgoing, reason: RetransmissionReason) {
         self.totals.troubles.retransmissions += 1;
-        let kind = EventKind::Retransmission { seq: out.seq.0, len: out.len, reason };
-        cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
+        cx.retransmitted(self.id, out.seq, out.len, reason);
     }
 
     /// A tail loss probe, which no congestion window holds back: a new segment, or else the last one again.
@@ -550,8 +551,7 @@ impl Connection {
             self.recovery.sent.on_resent(0, cx.now, stamp);
             self.totals.troubles.retransmissions += 1;
         }
-        let kind = EventKind::Retransmission { seq: seq.0, len, reason: RetransmissionReason::WindowProbe };
-        cx.tell_if(Interest::RETRANSMISSIONS, self.id, || kind);
+        cx.retransmitted(self.id, seq, len, RetransmissionReason::WindowProbe);
         Some(out)
     }
 

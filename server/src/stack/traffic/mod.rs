@@ -111,6 +111,11 @@ impl Traffic {
         }
     }
 
+    /// How many there are.
+    pub(super) fn running(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Ends a workload without a report, and aborts its sockets.
     pub(super) fn cancel<S: Site>(&mut self, site: &mut S, key: u32) {
         if let Some(run) = self.runs.remove(&key) {

@@ -1,5 +1,6 @@
 //! Commands: what clients and the server ask of a thread, calls on sockets aside.
 
+use sockwright_engine::counters::Counters;
 use sockwright_engine::host::SocketInfo;
 use sockwright_engine::host::op::{Outcome, Request};
 use sockwright_engine::id::{SessionId, SocketId};
@@ -9,6 +10,7 @@ use sockwright_sim::StackId;
 use tokio::sync::oneshot;
 
 use super::{Advancing, NOBODY, OWN_CALL, Thread};
+use crate::metrics::{Counted, Totals};
 use crate::stack::command::{At, Command, Description, Inspection, Policy, StackDescription, Stop};
 use crate::stack::site::Site;
 
@@ -57,6 +59,8 @@ impl<S: Site> Thread<S> {
                 let description = self.describe();
                 self.answer(answer, description);
             }
+            // Nothing took effect that would have a position: it is answered at once.
+            Command::Count { answer } => _ = answer.send(self.counted()),
             Command::Advance { how, answer } => {
                 self.site.called();
                 match self.site.begin_advance(how) {
@@ -111,6 +115,22 @@ impl<S: Site> Thread<S> {
         let engine = self.site.engine(stack)?;
         let (info, options) = (engine.info(socket)?, engine.options(socket)?.clone());
         Some(Inspection { info, options, now: self.site.now() })
+    }
+
+    fn counted(&self) -> Counted {
+        Counted { totals: self.totals(), parked: self.parked.len(), workloads: self.traffic.running() }
+    }
+
+    /// What was counted since the beginning, of all stacks together.
+    pub(super) fn totals(&self) -> Totals {
+        let mut counters = Counters::default();
+        for stack in self.site.stacks() {
+            if let Some(engine) = self.site.engine(stack) {
+                counters += engine.counters();
+            }
+        }
+        let (frames_lost, limits_hit) = (self.site.frames_lost(), self.site.limits_hit());
+        Totals { counters, frames_lost, limits_hit, turns: self.turns.clone() }
     }
 
     fn describe(&self) -> Description {

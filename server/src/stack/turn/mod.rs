@@ -39,6 +39,7 @@ use super::tap::Tap;
 use super::traffic::Traffic;
 use crate::capture::Captures;
 use crate::hub::{Hub, HubEvent};
+use crate::metrics::{Durations, TURN_BOUNDS, Totals};
 use calls::Parked;
 pub(crate) use spawn::{spawn_attached, spawn_lab};
 use tell::Release;
@@ -46,9 +47,9 @@ use tell::Release;
 /// The name of a stack.
 pub(crate) type Name = Arc<str>;
 
-/// What is left to do when a thread has ended, for whatever reason: told the last time on its clock, it removes the
-/// stacks and says where that took effect.
-pub(crate) type Ending = Box<dyn FnOnce(Instant) -> Position + Send>;
+/// What is left to do when a thread has ended, for whatever reason: told the last time on its clock and all that it
+/// counted, it removes the stacks and says where that took effect.
+pub(crate) type Ending = Box<dyn FnOnce(Instant, &Totals) -> Position + Send>;
 
 /// Who hears of what happens on a thread.
 #[derive(Clone)]
@@ -80,6 +81,8 @@ struct Thread<S> {
     answers: Vec<(usize, Release)>,
     /// Those that are published, with their positions; empty between turns.
     releases: Vec<(Release, Position)>,
+    /// How long the turns took.
+    turns: Durations,
     /// When a message came, if that was a moment ago.
     last_message: Option<std::time::Instant>,
     /// The thread ends with its last connection.
@@ -111,6 +114,7 @@ impl<S: Site> Thread<S> {
             happened: Vec::new(),
             answers: Vec::new(),
             releases: Vec::new(),
+            turns: Durations::within(TURN_BOUNDS),
             last_message: None,
             ends_when_closed: false,
             stopped: None,
@@ -129,7 +133,7 @@ impl<S: Site> Thread<S> {
             tracing::error!(?stacks, "an engine's thread panicked; its stacks are gone");
         }
         self.inbox.close();
-        let at = ending(self.site.now());
+        let at = ending(self.site.now(), &self.totals());
         let answer = self.stopped.take().flatten();
         // Gives the links back to the host, and tells everyone who waits that the stack is gone, before its end is told.
         drop(self);
@@ -139,6 +143,7 @@ impl<S: Site> Thread<S> {
     }
 
     fn turn(&mut self) {
+        let began = std::time::Instant::now();
         self.site.tick();
         let commands_left = self.take_commands();
         let mut next = self.work();
@@ -146,6 +151,7 @@ impl<S: Site> Thread<S> {
             next = Next::AtOnce;
         }
         self.publish();
+        self.turns.note(began.elapsed());
         if self.ends_when_closed && !self.has_connections() {
             self.stopped.get_or_insert(None);
         }

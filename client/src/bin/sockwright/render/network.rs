@@ -52,6 +52,7 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
         for (what, counts) in [
             ("limits hit", &stack.limits_hit),
             ("dropped", &stack.drops),
+            ("sent again", &stack.retransmissions),
             ("lost by the host", &stack.frames_lost),
         ] {
             if !counts.is_empty() {
@@ -82,7 +83,7 @@ fn way(route: &Route) -> String {
     if gateway.is_empty() { destination.clone() } else { format!("{destination}={gateway}") }
 }
 
-fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
+fn counters(counters: &StackCounters) -> [(&'static str, u64); 13] {
     let StackCounters {
         frames_in,
         frames_out,
@@ -93,10 +94,18 @@ fn counters(counters: &StackCounters) -> [(&'static str, u64); 9] {
         window_scales_lowered,
         sack_blocks_ignored,
         invariants_broken,
+        segments_in,
+        segments_out,
+        bytes_sent,
+        bytes_received,
     } = *counters;
     [
         ("frames in", frames_in),
         ("frames out", frames_out),
+        ("segments in", segments_in),
+        ("segments out", segments_out),
+        ("bytes sent", bytes_sent),
+        ("bytes received", bytes_received),
         ("cookies sent", cookies_sent),
         ("cookies accepted", cookies_accepted),
         ("cookies refused", cookies_refused),

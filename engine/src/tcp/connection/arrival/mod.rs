@@ -42,7 +42,7 @@ impl Connection {
         let (tuple, relative) = (self.tuple, Some(self.relative_in(segment.seq)));
         let record = || arriving(&tuple, segment, relative);
         self.totals.on_received(segment.payload.len());
-        cx.tell_if(Interest::SEGMENTS, self.id, || EventKind::SegmentReceived(record()));
+        cx.received(self.id, record);
         let end = match self.state {
             State::Established if self.predicts(segment) => self.arrive_as_predicted(cx, segment, codepoint),
             State::SynSent => self.arrive_in_syn_sent(cx, segment),

@@ -99,6 +99,7 @@ impl Connection {
             self.rcv.ready.extend(more);
         }
         self.totals.bytes_received += u64::from(taken);
+        cx.counters.bytes_received += u64::from(taken);
         self.rcv.acks.on_data(taken, self.rcv.mss);
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
         //# In addition, a TCP receiver SHOULD send an immediate ACK when the incoming segment fills

@@ -1,6 +1,6 @@
 //! Calls, seen as they pass, for the traces that want them: their octets are shared, not copied, and nothing is held up.
 //!
-//! Outside of deadlines and receipts: what is told is what the client was told.
+//! The observers of figures and spans hear of numbers alone; this one is for the octets. Outside of deadlines and receipts: what is told is what the client was told.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,30 +16,30 @@ use crate::traces::{Call, Traces, Way};
 
 /// Shows calls to traces.
 #[derive(Clone)]
-pub(crate) struct Calls(pub(crate) Arc<Traces>);
+pub(crate) struct Witnesses(pub(crate) Arc<Traces>);
 
-impl<S> Layer<S> for Calls {
-    type Service = WithCalls<S>;
+impl<S> Layer<S> for Witnesses {
+    type Service = Witnessed<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WithCalls { inner, traces: Arc::clone(&self.0) }
+        Witnessed { inner, traces: Arc::clone(&self.0) }
     }
 }
 
 /// A service whose calls are seen.
 #[derive(Clone)]
-pub(crate) struct WithCalls<S> {
+pub(crate) struct Witnessed<S> {
     inner: S,
     traces: Arc<Traces>,
 }
 
-impl<S> Service<Request<Body>> for WithCalls<S>
+impl<S> Service<Request<Body>> for Witnessed<S>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = SeenCall<S::Future>;
+    type Future = WitnessedCall<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -48,23 +48,23 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let begun = || Call::begin(&self.traces, request.uri().path(), request.headers());
         let Some(call) = self.traces.hear().then(begun).flatten() else {
-            return SeenCall { call: Box::pin(self.inner.call(request)), seen: None };
+            return WitnessedCall { call: Box::pin(self.inner.call(request)), seen: None };
         };
         let seen = Seen(call);
         let passing = Arc::clone(&seen.0);
         let request =
             request.map(|body| Body::new(Passing { body, way: Way::Request, call: passing, _seen: None }));
-        SeenCall { call: Box::pin(self.inner.call(request)), seen: Some(seen) }
+        WitnessedCall { call: Box::pin(self.inner.call(request)), seen: Some(seen) }
     }
 }
 
 /// A call that is under way.
-pub(crate) struct SeenCall<F> {
+pub(crate) struct WitnessedCall<F> {
     call: Pin<Box<F>>,
     seen: Option<Seen>,
 }
 
-impl<F, E> Future for SeenCall<F>
+impl<F, E> Future for WitnessedCall<F>
 where
     F: Future<Output = Result<Response<Body>, E>>,
 {

@@ -1,0 +1,136 @@
+"""Fixtures for tests that drive TCP peers, and what a failed one has to show: the ladder of its connections.
+
+    def test_the_proxy_half_closes(lab):
+        listener = lab["b"].create_server(("10.0.0.2", 80))
+        ...
+
+| fixture | gives |
+|---|---|
+| `sockwright_server` | the address of a server: `--sockwright-server`, else one that is started for the tests |
+| `sockwright_client` | a connection to it |
+| `lab` | a lab of the test's own with the stacks `a` and `b`; `@pytest.mark.lab("a", "b", clock="manual", seed=7)` |
+| `peer` | a stack on a real link; `@pytest.mark.peer(raw_ip={"addresses": ["127.0.0.1"]})` |
+"""
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+
+import pytest
+
+import sockwright.v1 as v1
+from sockwright.client import Client, Lab, Stack, connect
+from sockwright.ladder import KINDS, ladders
+from sockwright.server import Server, find
+
+KEPT = 2000
+"""The most events of a test that are kept; the last ones are."""
+PATIENCE = 10.0
+"""Seconds for the last events of a test to come."""
+END = "end of the test"
+"""The label of the socket whose opening ends what is kept."""
+
+_EVIDENCE = pytest.StashKey[list["_Recording"]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("sockwright")
+    group.addoption("--sockwright-server", metavar="ADDRESS", help="use the server that listens there, and start none")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "lab(*stacks, **lab): what the fixture `lab` is made from")
+    config.addinivalue_line("markers", "peer(**link): the link that the fixture `peer` is attached to")
+
+
+@pytest.fixture(scope="session")
+def sockwright_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server. Skips where none is given and there is no program to start."""
+    given = request.config.getoption("--sockwright-server")
+    if given:
+        yield given
+        return
+    if find() is None:
+        pytest.skip("no sockwrightd: give --sockwright-server, set SOCKWRIGHTD, or put it into PATH")
+    with Server() as server:
+        yield server.address
+
+
+@pytest.fixture
+def sockwright_client(sockwright_server: str) -> Iterator[Client]:
+    """A connection to the server."""
+    with connect(sockwright_server) as client:
+        yield client
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, sockwright_client: Client) -> Iterator[Lab]:
+    """A lab of the test's own. A failure shows the ladders of its connections."""
+    mark = request.node.get_closest_marker("lab")
+    stacks = mark.args if mark and mark.args else ("a", "b")
+    with sockwright_client.lab(*stacks, **(mark.kwargs if mark else {})) as made:
+        with _Recording(request.node, made.stacks):
+            yield made
+
+
+@pytest.fixture
+def peer(request: pytest.FixtureRequest, sockwright_client: Client) -> Iterator[Stack]:
+    """A stack on a real link, by default raw IP on 127.0.0.1. Skips where the server may not attach one."""
+    mark = request.node.get_closest_marker("peer")
+    link = mark.kwargs if mark and mark.kwargs else {"raw_ip": {"addresses": ["127.0.0.1"]}}
+    try:
+        attached = sockwright_client.attach("", **link)
+    except PermissionError as error:
+        pytest.skip(f"no peer on a real link: {error}")
+    with attached, _Recording(request.node, [attached]):
+        yield attached
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and report.failed:
+        for recording in item.stash.get(_EVIDENCE, []):
+            if drawn := recording.ladders():
+                report.sections.append(("Sockwright: ladders", drawn))
+    return report
+
+
+class _Recording:
+    """The events of some stacks while a test runs."""
+
+    def __init__(self, node: pytest.Item, stacks: list[Stack]) -> None:
+        self._stacks = stacks
+        self._events: deque[v1.Event] = deque(maxlen=KEPT)
+        self._ends = threading.Semaphore(0)
+        node.stash.setdefault(_EVIDENCE, []).append(self)
+
+    def __enter__(self) -> None:
+        self._watch = self._stacks[0].client.watch(stacks=[stack.name for stack in self._stacks], kinds=KINDS)
+        threading.Thread(target=self._record, daemon=True).start()
+
+    def __exit__(self, *failure: object) -> None:
+        self._watch.close()
+
+    def _record(self) -> None:
+        try:
+            for event in self._watch:
+                if not isinstance(event, v1.Event):
+                    continue
+                if event.label == END:
+                    self._ends.release()
+                else:
+                    self._events.append(event)
+        except OSError:
+            self._ends.release()  # It fell behind, or the server is gone: what there is has to do.
+
+    def ladders(self) -> str:
+        """Everything until now: events come in order, and that of a socket made now comes last."""
+        try:
+            self._stacks[0].socket(label=END).abort()
+        except OSError as error:
+            return f"the server does not answer: {error}\n\n{ladders(self._events)}"
+        self._ends.acquire(timeout=PATIENCE)
+        return ladders(self._events)

@@ -1,0 +1,15 @@
+// The client in a browser: gRPC-Web to the server's own port. In Node, "sockwright/node" has the same names over HTTP/2.
+
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { Client } from "./client.ts";
+
+/** Names a server, e.g. `http://127.0.0.1:50051`. The first call finds out whether it is there. */
+export function connect(baseUrl: string): Client {
+  return new Client(createGrpcWebTransport({ baseUrl }));
+}
+
+export * from "./client.ts";
+export { SockwrightError } from "./errors.ts";
+export { type Condition, Connection, type Datagram, DatagramSocket, Listener, type Wait } from "./socket.ts";
+export type { Update } from "./watch.ts";
+export type { Address, ClockName, Filter, Impairments, Kind, Policy, State } from "./words.ts";
