@@ -7,13 +7,14 @@
 //! | [`config`] | every limit, by name |
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
+//! | [`telemetry`] | log lines, and spans for OpenTelemetry |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
 //! | [`traces`] | what is kept of a session, as one file |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
 //! threads), `capture` (frames with what the engines knew of them, as pcapng), `idempotency`, `layers` (what stands
-//! between HTTP and the services: the page of `dashboard/` among them).
+//! between HTTP and the services: the page of `dashboard/` among them), `metrics` (what Prometheus reads).
 #![forbid(unsafe_code)]
 
 mod capture;
@@ -31,4 +32,5 @@ pub mod server;
 pub mod services;
 mod sessions;
 mod stack;
+pub mod telemetry;
 pub mod traces;

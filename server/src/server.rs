@@ -31,7 +31,7 @@ use tonic_web::GrpcWebLayer;
 
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Deadlines, Deliveries, Pages, Panics, Scrapes, Witnesses, measures};
+use crate::layers::{Deadlines, Deliveries, Pages, Panics, Scrapes, Witnesses, measures, traces};
 use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
@@ -163,6 +163,7 @@ impl Server {
             .layer(Scrapes(Arc::clone(&parts.metrics)))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
+            .layer(traces(Arc::clone(parts.metrics.calls())))
             .layer(measures(Arc::clone(parts.metrics.calls())))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)

@@ -135,6 +135,7 @@ impl Sessions {
         if !self.table().contains_key(&id) {
             return Err(no_such_session(name));
         }
+        tracing::Span::current().record("session", name);
         Ok(Owner { session: id, guard: Some(guard) })
     }
 

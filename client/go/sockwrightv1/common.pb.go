@@ -1026,8 +1026,8 @@ const file_sockwright_v1_common_proto_rawDesc = "" +
 	"\x11EVENT_KIND_URGENT\x10\x19\x12\x17\n" +
 	"\x13EVENT_KIND_NEIGHBOR\x10\x1a\x12\x1f\n" +
 	"\x1bEVENT_KIND_ADDRESS_CONFLICT\x10\x1b\x12\x1b\n" +
-	"\x17EVENT_KIND_LINK_CHANGED\x10\x1cB\xa2\x01\n" +
-	"\x11com.sockwright.v1B\vCommonProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\x17EVENT_KIND_LINK_CHANGED\x10\x1cBB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_common_proto_rawDescOnce sync.Once

@@ -3713,8 +3713,8 @@ const file_sockwright_v1_events_proto_rawDesc = "" +
 	"\x0fLINK_STATE_DOWN\x10\x02\x12\x13\n" +
 	"\x0fLINK_STATE_GONE\x10\x032N\n" +
 	"\x06Events\x12D\n" +
-	"\x05Watch\x12\x1b.sockwright.v1.WatchRequest\x1a\x1c.sockwright.v1.WatchResponse0\x01B\xa2\x01\n" +
-	"\x11com.sockwright.v1B\vEventsProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\x05Watch\x12\x1b.sockwright.v1.WatchRequest\x1a\x1c.sockwright.v1.WatchResponse0\x01BB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_events_proto_rawDescOnce sync.Once

@@ -3227,8 +3227,8 @@ const file_sockwright_v1_networks_proto_rawDesc = "" +
 	"\x0eSetImpairments\x12$.sockwright.v1.SetImpairmentsRequest\x1a%.sockwright.v1.SetImpairmentsResponse\x12K\n" +
 	"\bSetClock\x12\x1e.sockwright.v1.SetClockRequest\x1a\x1f.sockwright.v1.SetClockResponse\x12E\n" +
 	"\x06Record\x12\x1c.sockwright.v1.RecordRequest\x1a\x1d.sockwright.v1.RecordResponse\x12J\n" +
-	"\aCapture\x12\x1d.sockwright.v1.CaptureRequest\x1a\x1e.sockwright.v1.CaptureResponse0\x01B\xa4\x01\n" +
-	"\x11com.sockwright.v1B\rNetworksProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\aCapture\x12\x1d.sockwright.v1.CaptureRequest\x1a\x1e.sockwright.v1.CaptureResponse0\x01BB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_networks_proto_rawDescOnce sync.Once

@@ -466,8 +466,8 @@ const file_sockwright_v1_sessions_proto_rawDesc = "" +
 	"\bSessions\x12?\n" +
 	"\x04Open\x12\x1a.sockwright.v1.OpenRequest\x1a\x1b.sockwright.v1.OpenResponse\x12N\n" +
 	"\tKeepAlive\x12\x1f.sockwright.v1.KeepAliveRequest\x1a .sockwright.v1.KeepAliveResponse\x12R\n" +
-	"\x05Close\x12#.sockwright.v1.SessionsCloseRequest\x1a$.sockwright.v1.SessionsCloseResponseB\xa4\x01\n" +
-	"\x11com.sockwright.v1B\rSessionsProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\x05Close\x12#.sockwright.v1.SessionsCloseRequest\x1a$.sockwright.v1.SessionsCloseResponseBB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_sessions_proto_rawDescOnce sync.Once

@@ -5672,8 +5672,8 @@ const file_sockwright_v1_sockets_proto_rawDesc = "" +
 	"\aGetInfo\x12\x1d.sockwright.v1.GetInfoRequest\x1a\x1e.sockwright.v1.GetInfoResponse\x12?\n" +
 	"\x04List\x12\x1a.sockwright.v1.ListRequest\x1a\x1b.sockwright.v1.ListResponse\x12H\n" +
 	"\aWaitFor\x12\x1d.sockwright.v1.WaitForRequest\x1a\x1e.sockwright.v1.WaitForResponse\x12O\n" +
-	"\bTransfer\x12\x1e.sockwright.v1.TransferRequest\x1a\x1f.sockwright.v1.TransferResponse(\x010\x01B\xa3\x01\n" +
-	"\x11com.sockwright.v1B\fSocketsProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\bTransfer\x12\x1e.sockwright.v1.TransferRequest\x1a\x1f.sockwright.v1.TransferResponse(\x010\x01BB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_sockets_proto_rawDescOnce sync.Once

@@ -711,8 +711,8 @@ const file_sockwright_v1_traces_proto_rawDesc = "" +
 	"\x06Traces\x12N\n" +
 	"\x05Start\x12!.sockwright.v1.TracesStartRequest\x1a\".sockwright.v1.TracesStartResponse\x12M\n" +
 	"\x04Stop\x12 .sockwright.v1.TracesStopRequest\x1a!.sockwright.v1.TracesStopResponse0\x01\x12K\n" +
-	"\x04List\x12 .sockwright.v1.TracesListRequest\x1a!.sockwright.v1.TracesListResponseB\xa2\x01\n" +
-	"\x11com.sockwright.v1B\vTracesProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\x04List\x12 .sockwright.v1.TracesListRequest\x1a!.sockwright.v1.TracesListResponseBB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_traces_proto_rawDescOnce sync.Once

@@ -1988,8 +1988,8 @@ const file_sockwright_v1_traffic_proto_rawDesc = "" +
 	"\x10TRAFFIC_END_TIME\x10\x04\x12\x17\n" +
 	"\x13TRAFFIC_END_SESSION\x10\x052I\n" +
 	"\aTraffic\x12>\n" +
-	"\x03Run\x12\x19.sockwright.v1.RunRequest\x1a\x1a.sockwright.v1.RunResponse0\x01B\xa3\x01\n" +
-	"\x11com.sockwright.v1B\fTrafficProtoP\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1\xa2\x02\x03SXX\xaa\x02\rSockwright.V1\xca\x02\rSockwright\\V1\xe2\x02\x19Sockwright\\V1\\GPBMetadata\xea\x02\x0eSockwright::V1b\x06proto3"
+	"\x03Run\x12\x19.sockwright.v1.RunRequest\x1a\x1a.sockwright.v1.RunResponse0\x01BB\n" +
+	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (
 	file_sockwright_v1_traffic_proto_rawDescOnce sync.Once

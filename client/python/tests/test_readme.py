@@ -1,11 +1,14 @@
-"""The Python of the project's README, run as it stands."""
+"""The Python of the project's README and of the client's own, run as it stands."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from sockwright import Lab
+
 README = Path(__file__).resolve().parents[3] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def test_the_readmes_ten_lines_drive_a_peer(sockwright_server: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,3 +17,12 @@ def test_the_readmes_ten_lines_drive_a_peer(sockwright_server: str, capsys: pyte
     assert "127.0.0.1:50051" in blocks[0]
     exec(compile(blocks[0].replace("127.0.0.1:50051", sockwright_server), "README.md", "exec"), {})
     assert capsys.readouterr().out == "b'hello'\n"
+
+
+def test_the_clients_own_page_runs_as_it_stands(sockwright_server: str, lab: Lab) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    exec(compile(blocks[0].replace("127.0.0.1:50051", sockwright_server), "README.md", "exec"), {})
+    test: dict = {}
+    exec(compile(blocks[1], "README.md", "exec"), test)
+    test["test_a_reset_ends_both_sides"](lab)

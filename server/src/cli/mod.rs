@@ -18,15 +18,13 @@ use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::{Request, Status};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::EnvFilter;
 
 use self::program::Program;
 use crate::config::{BUSY_POLL_MAX, Config};
 use crate::demo::{self, Ladder};
 use crate::server::Server;
-use crate::traces::log_layer;
+use crate::telemetry::{LogFormat, Telemetry};
 
 /// A gRPC server that owns TCP peers of its own.
 #[derive(Clone, Debug, Parser)]
@@ -59,9 +57,15 @@ pub struct Cli {
     /// With --demo: exit after it.
     #[arg(long, requires = "demo", conflicts_with = "program")]
     pub exit: bool,
-    /// Log more to stderr; twice for everything. RUST_LOG says it in detail.
+    /// Log more to stderr; twice for everything.
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
+    /// What to log, in the words of RUST_LOG, which says it where this does not: `info,sockwright_server::rpc=debug`.
+    #[arg(long, value_name = "FILTER", conflicts_with = "verbose", value_parser = log_filter)]
+    pub log: Option<String>,
+    /// How to write log lines.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
     /// A program to run while serving, with SOCKWRIGHT_SERVER in its environment. The server ends with it, as it does.
     #[arg(last = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
@@ -70,41 +74,51 @@ pub struct Cli {
 impl Cli {
     /// Does what the command line says, until SIGINT or SIGTERM, or until its program has ended.
     pub fn run(self) -> ExitCode {
-        self.log();
-        let listeners = match self.listeners() {
-            Ok(listeners) => listeners,
+        let (listeners, without_ipv6) = match self.listeners() {
+            Ok(listening) => listening,
             Err(problem) => return fail(&problem),
         };
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("no threads to run on: {error}")),
         };
+        let telemetry = {
+            let _on_runtime = runtime.enter();
+            Telemetry::begin(self.log_format, self.filter())
+        };
+        let telemetry = match telemetry {
+            Ok(telemetry) => telemetry,
+            Err(problem) => return fail(&problem),
+        };
+        if without_ipv6 {
+            tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
+        }
         let code = runtime.block_on(self.serve(listeners));
+        drop(telemetry);
         // Whatever is still under way after draining is not waited for.
         runtime.shutdown_background();
         code
     }
 
-    /// What is listened on: where the process was started, and where it is by now if that is elsewhere.
-    fn listeners(&self) -> Result<Vec<TcpListener>, String> {
+    /// What is listened on: where the process was started, and where it is by now if that is elsewhere. And whether it
+    /// is so without IPv6.
+    fn listeners(&self) -> Result<(Vec<TcpListener>, bool), String> {
         let refused = |address: &dyn std::fmt::Display| {
             let address = address.to_string();
             move |error: io::Error| format!("cannot listen on {address}: {error}")
         };
         let outside = TcpListener::bind(&self.listen).map_err(refused(&self.listen))?;
         if !self.isolated {
-            return Ok(vec![outside]);
+            return Ok((vec![outside], false));
         }
         let mut inside = outside.local_addr().map_err(refused(&self.listen))?;
         let given = isolation::isolate().map_err(|error| error.to_string())?;
-        if !given.iter().any(IpAddr::is_ipv6) {
-            tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
-        }
         if !inside.ip().is_loopback() && !inside.ip().is_unspecified() {
             // Outside it is an address of the host, which nobody has in here.
             inside = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inside.port());
         }
-        Ok(vec![outside, TcpListener::bind(inside).map_err(refused(&inside))?])
+        let listeners = vec![outside, TcpListener::bind(inside).map_err(refused(&inside))?];
+        Ok((listeners, !given.iter().any(IpAddr::is_ipv6)))
     }
 
     async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
@@ -185,18 +199,15 @@ impl Cli {
         text
     }
 
-    fn log(&self) {
-        let level = match self.verbose {
-            0 => "warn",
-            1 => "info,sockwright_server=debug",
-            _ => "trace",
+    /// Which log lines are written.
+    fn filter(&self) -> EnvFilter {
+        let told = match (&self.log, self.verbose) {
+            (Some(filter), _) => return EnvFilter::new(filter),
+            (None, 0) => "warn",
+            (None, 1) => "info,sockwright_server=debug",
+            (None, _) => "trace",
         };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        let ansi = io::stderr().is_terminal();
-        // Somebody who embeds us may have set one already.
-        let printed = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(ansi);
-        let subscriber = tracing_subscriber::registry().with(printed.with_filter(filter)).with(log_layer());
-        _ = subscriber.try_init();
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(told))
     }
 }
 
@@ -233,6 +244,10 @@ async fn attend(program: &mut Program, signals: &mut Signals) -> ExitCode {
             _ = signals.terminate.recv() => program.terminate(),
         }
     }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn busy_poll(text: &str) -> Result<Duration, String> {

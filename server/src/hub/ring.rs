@@ -260,8 +260,8 @@ mod tests {
         push(&mut ring, 2);
         assert_eq!(numbers(&ring, 0), [1, 2, 3]);
         assert_eq!(numbers(&ring, 2), [3]);
-        assert!(numbers(&ring, 3).is_empty());
-        assert!(numbers(&ring, 99).is_empty());
+        assert_eq!(numbers(&ring, 3), [0; 0]);
+        assert_eq!(numbers(&ring, 99), [0; 0]);
     }
 
     #[test]

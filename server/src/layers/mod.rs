@@ -5,6 +5,7 @@
 //! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
+//! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
 //! | [`measures`] | counts the call: its status, its time, its messages |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
@@ -18,6 +19,7 @@ mod observe;
 mod page;
 mod panic;
 mod scrape;
+mod trace;
 mod witness;
 
 pub(crate) use deadline::Deadlines;
@@ -26,4 +28,5 @@ pub(crate) use measure::measures;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
+pub(crate) use trace::traces;
 pub(crate) use witness::Witnesses;

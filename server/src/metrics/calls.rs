@@ -31,6 +31,8 @@ pub(crate) struct Method {
     pub(crate) service: String,
     /// Without its service.
     pub(crate) name: String,
+    /// Both, as in a path.
+    pub(crate) full_name: String,
     /// One of its sides, or both, sends any number of messages.
     pub(crate) streams: bool,
 }
@@ -73,11 +75,16 @@ impl Calls {
                 methods.extend(file.service.iter().flat_map(|service| Method::of(file.package(), service)));
             }
         }
-        let path = |method: &Method| format!("/{}/{}", method.service, method.name);
+        let path = |method: &Method| format!("/{}", method.full_name);
         let places =
             methods.iter().enumerate().skip(1).map(|(place, method)| (path(method), place)).collect();
         let figures = methods.iter().map(|_| Figures::default()).collect();
         Calls { places, methods, figures }
+    }
+
+    /// What `path` names.
+    pub(crate) fn method(&self, path: &str) -> &Method {
+        &self.methods[self.places.get(path).copied().unwrap_or(UNKNOWN)]
     }
 
     /// A call of what `path` names begins.
@@ -114,7 +121,8 @@ impl Calls {
 impl Method {
     /// What is not there.
     fn unknown() -> Method {
-        Method { service: "unknown".to_owned(), name: "unknown".to_owned(), streams: false }
+        let unknown = || "unknown".to_owned();
+        Method { service: unknown(), name: unknown(), full_name: unknown(), streams: false }
     }
 
     fn of<'s>(
@@ -124,6 +132,7 @@ impl Method {
         service.method.iter().map(move |method| Method {
             service: format!("{package}.{}", service.name()),
             name: method.name().to_owned(),
+            full_name: format!("{package}.{}/{}", service.name(), method.name()),
             streams: method.client_streaming() || method.server_streaming(),
         })
     }
@@ -185,6 +194,11 @@ impl Drop for CallFigures {
     fn drop(&mut self) {
         self.end(Code::Cancelled);
     }
+}
+
+/// The name of a code, as gRPC's documentation has it.
+pub(crate) fn code_name(code: Code) -> &'static str {
+    CODES[code as usize].1
 }
 
 /// The place of [`Method::unknown`].

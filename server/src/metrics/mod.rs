@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use calls::{CallFigures, Calls};
+pub(crate) use calls::{CallFigures, Calls, code_name};
 pub(crate) use durations::Durations;
 pub(crate) use ledger::{AccountId, Counted, LABS, Ledger, Totals};
 

@@ -360,7 +360,7 @@ impl Attached {
                 self.outputs.push_back(tapped(self.now, &self.engine, transmit.link, octets, way));
             }
             if let Err(error) = sent {
-                tracing::debug!(%error, link = %link.wire, "a packet was not sent");
+                tracing::trace!(%error, link = %link.wire, "a packet was not sent");
                 link.losses.not_sent(self.now, &error);
                 if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));

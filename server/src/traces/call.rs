@@ -15,12 +15,13 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use serde::Serialize;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::contract::{self, Named, to_json};
 use super::ear::{Ear, Line};
 use super::{Traces, manifest};
 use crate::error::ERRNO_TRAILER;
+use crate::metrics::code_name;
 
 /// A call that is under way or has ended.
 pub(crate) struct Call {
@@ -335,28 +336,6 @@ fn trace_id(traceparent: &str) -> Option<String> {
     let id = traceparent.split('-').nth(1)?;
     let is_one = id.len() == 32 && id.bytes().all(|octet| octet.is_ascii_hexdigit());
     is_one.then(|| id.to_owned())
-}
-
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
 
 /// Octets of a gRPC frame before its message.
