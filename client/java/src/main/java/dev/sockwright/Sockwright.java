@@ -80,7 +80,11 @@ public final class Sockwright implements AutoCloseable {
         return SessionsGrpc.newBlockingStub(channel);
     }
 
-    /** What the server knows of a session, as one file, as the contract has it. */
+    /**
+     * What the server knows of a session, as one file, as the contract has it.
+     *
+     * @return a stub
+     */
     public TracesGrpc.TracesBlockingStub traces() {
         return TracesGrpc.newBlockingStub(channel);
     }
