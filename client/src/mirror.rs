@@ -103,6 +103,11 @@ impl StateMirror {
         self.watching.position()
     }
 
+    /// A stack's clock has reached this time: for those who learn it by other calls.
+    pub fn tell_time(&mut self, stack: &str, time_ns: u64) {
+        self.sockets.tell_time(stack, time_ns);
+    }
+
     /// Waits until something moved the mirror. Dropping the future before it is ready loses nothing.
     ///
     /// Errors: what trying again does not mend, such as `INVALID_ARGUMENT` for a filter that cannot be understood.
@@ -168,8 +173,7 @@ impl SocketMap {
         self.times.get(stack).copied()
     }
 
-    /// A stack's clock has reached this time. Of use to those who learn it by other calls.
-    pub fn tell_time(&mut self, stack: &str, time_ns: u64) {
+    fn tell_time(&mut self, stack: &str, time_ns: u64) {
         match self.times.get_mut(stack) {
             Some(time) => *time = time_ns.max(*time),
             None => _ = self.times.insert(stack.to_owned(), time_ns),

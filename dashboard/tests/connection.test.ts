@@ -201,7 +201,7 @@ describe("a server that was restarted", () => {
     await page.goto(link);
     await page
       .getByRole("alert")
-      .getByText("the run " + (/run=([\da-f]+)/.exec(link)?.[1] ?? ""))
+      .getByText(`the run ${/run=([\da-f]+)/.exec(link)?.[1]}`)
       .waitFor();
     expect(await page.locator(".ladder").count()).toBe(0);
     await page.getByRole("link", { name: "Socket 2 of this run" }).click();

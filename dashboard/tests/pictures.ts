@@ -1,6 +1,7 @@
 // Takes the pictures of docs/: `npm run pictures`. Not a test: nothing is compared, somebody looks at them.
 
 import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, it } from "vitest";
 import { Driver, launch, open, Server } from "./world";
@@ -28,12 +29,23 @@ it("the demo", async () => {
   const server = await Server.start("--demo");
   try {
     const page = await look(`${server.url}/#/connections/2?at=160000000`, 1000);
+    await page.locator(".ladder text.state.right", { hasText: "LAST-ACK" }).waitFor();
     await page.locator(".node.here").waitFor();
     await take(page, "connection");
     await take(page.locator("section.states"), "states");
   } finally {
     await server.kill();
   }
+});
+
+it("a trace from disk", async () => {
+  const page = await look(pathToFileURL(resolve(import.meta.dirname, "../dist/trace.html")).href, 900);
+  await page.getByLabel("Open a trace").setInputFiles(resolve(import.meta.dirname, "../src/lib/recorded/upload.zip"));
+  await page.getByRole("heading", { name: "An upload" }).waitFor();
+  await page.evaluate(() => location.assign("#/trace/connections/3?at=450000000"));
+  await page.locator(".node.here").waitFor();
+  await page.locator(".calls").scrollIntoViewIfNeeded();
+  await take(page, "trace");
 });
 
 it("a lab with traffic", async () => {

@@ -79,16 +79,22 @@ export function launch(): Promise<Browser> {
   });
 }
 
-/** A page that fails the test where something is wrong on it: an error, or something that its policy refused. */
-export async function open(browser: Browser, url: string, options = {}): Promise<{ page: Page; complaints: string[] }> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  const page = await context.newPage();
+/** What is wrong on a page: errors, and what its policy refused. It grows as the page goes on. */
+export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
     // A line that broke is the network's to tell; everything else is the page's.
     if (message.type() === "error" && !message.text().includes("net::ERR_")) complaints.push(message.text());
   });
+  return complaints;
+}
+
+/** A page that fails the test where something is wrong on it: an error, or something that its policy refused. */
+export async function open(browser: Browser, url: string, options = {}): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const complaints = complaintsOf(page);
   await page.goto(url);
   return { page, complaints };
 }

@@ -141,10 +141,14 @@ impl Connection {
 
     /// What `GetInfo` tells of the socket.
     pub fn tell(&mut self, info: v1::GetInfoResponse) {
-        if let Some(summary) = info.summary.clone().filter(|summary| summary.socket == self.socket) {
+        let Some(summary) = info.summary.clone().filter(|summary| summary.socket == self.socket) else {
+            return;
+        };
+        // An answer may have been overtaken by events.
+        if self.near.as_ref().is_none_or(|near| info.at.is_some_and(|at| at.seq >= near.applied)) {
             self.summarise(Side::Near, summary);
-            self.told.push_back(info);
         }
+        self.told.push_back(info);
         if self.told.len() > TOLD_MAX {
             self.told.pop_front();
         }

@@ -52,6 +52,23 @@ pub(crate) async fn lab(client: &Client) {
 
 /// The same, on a link that does this as well.
 pub(crate) async fn lab_with(client: &Client, impairments: v1::Impairments) {
+    lab_of(client, v1::Clock::Virtual, impairments).await;
+}
+
+/// The same, with time that passes only as [`advance`] says.
+pub(crate) async fn lab_by_hand(client: &Client) {
+    lab_of(client, v1::Clock::Manual, v1::Impairments::default()).await;
+}
+
+/// Lets so many milliseconds pass in a lab that was made by hand.
+pub(crate) async fn advance(client: &Client, ms: i32) {
+    let by = prost_types::Duration { seconds: (ms / 1000).into(), nanos: ms % 1000 * 1_000_000 };
+    let how = Some(v1::advance_time_request::How::By(by));
+    let request = v1::AdvanceTimeRequest { lab: "lab".to_owned(), how };
+    client.networks.clone().advance_time(request).await.expect("advanced");
+}
+
+async fn lab_of(client: &Client, clock: v1::Clock, impairments: v1::Impairments) {
     let stack = |name: &str| v1::LabStack { name: name.to_owned(), ..Default::default() };
     let delay = Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 });
     let link = v1::LabLink {
@@ -63,7 +80,7 @@ pub(crate) async fn lab_with(client: &Client, impairments: v1::Impairments) {
         name: "lab".to_owned(),
         stacks: vec![stack("a"), stack("b")],
         links: vec![link],
-        clock: v1::Clock::Virtual.into(),
+        clock: clock.into(),
         seed: 1,
         ..Default::default()
     };

@@ -1,6 +1,8 @@
 // The kinds of events in the groups in which people ask for them.
 
 import { EventKind } from "../gen/sockwright/v1/common_pb";
+import type { Event } from "../gen/sockwright/v1/events_pb";
+import { kindName } from "./tcp";
 
 export interface Group {
   id: string;
@@ -62,6 +64,12 @@ export const GROUPS: readonly Group[] = [
 export function kindsOf(groups: ReadonlySet<string>): EventKind[] {
   const chosen = GROUPS.filter(({ id }) => groups.has(id)).flatMap(({ kinds }) => kinds);
   return chosen.length > 0 ? chosen : [...STATES.kinds];
+}
+
+/** Whether an event is of one of the kinds. Each names a field of `Event.kind`. */
+export function isOfKinds(event: Event, kinds: ReadonlySet<EventKind>): boolean {
+  const name = kindName(event).toUpperCase() as keyof typeof EventKind;
+  return kinds.has(EventKind[name]);
 }
 
 /** Whether the server remembers all of these without being watched: nothing of them is missed by who comes back in time. */

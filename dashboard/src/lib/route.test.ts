@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { connectionLink, parseRoute, withQuery } from "./route";
+import { connectionLink, parseRoute, tracedLink, withQuery } from "./route";
 
 it("a link to a moment of a connection leads back to it", () => {
   const route = parseRoute(connectionLink(12n, 9_007_199_254_740_993n));
@@ -12,6 +12,12 @@ it("a link names the run of the server that its socket is of", () => {
   expect(link).toBe("#/connections/12?run=00000000000000ac&at=5");
   expect(parseRoute(link)).toMatchObject({ socket: 12n, at: 5n, run: 0xacn });
   expect(parseRoute("#/connections/12?run=x")).toMatchObject({ socket: 12n, run: undefined });
+});
+
+it("a trace has its parts, and connections of its own", () => {
+  expect(parseRoute("#/trace")).toMatchObject({ view: "trace", part: "overview", socket: undefined });
+  expect(parseRoute("#/trace/calls")).toMatchObject({ view: "trace", part: "calls" });
+  expect(parseRoute(tracedLink(3n, 7n))).toMatchObject({ view: "trace", part: "connections", socket: 3n, at: 7n });
 });
 
 it("what cannot be understood is the list of connections", () => {

@@ -184,3 +184,11 @@ export function eventText(event: Event): string {
 export function kindName(event: Event): string {
   return (event.kind.case ?? "").replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
+
+/** Whether each of the words, in lower case, stands somewhere in what is shown of an event. */
+export function eventHasAll(event: Event, words: readonly string[]): boolean {
+  if (words.length === 0) return true;
+  const text = `${event.seq} ${event.stack} ${event.socket} ${event.label} ${kindName(event)} ${eventText(event)}`;
+  const lower = text.toLowerCase();
+  return words.every((word) => lower.includes(word));
+}

@@ -91,6 +91,10 @@ struct Embedded {
     tag: &'static str,
 }
 
+/// A page for those without a server: its scripts are inside of it, which the policy of this one does not admit.
+const TO_BE_SAVED: &str = "trace.html";
+const SAVED_AS: &str = "attachment; filename=\"sockwright-trace.html\"";
+
 /// In the order of their paths.
 const FILES: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
@@ -128,6 +132,9 @@ impl Embedded {
             false => {
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.path)));
                 headers.insert(header::CONTENT_LENGTH, body.len().into());
+                if self.path == TO_BE_SAVED {
+                    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(SAVED_AS));
+                }
                 if gzip {
                     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 }

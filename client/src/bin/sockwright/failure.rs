@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Call(Error),
     /// Something on this side; a sentence.
     Other(String),
+    /// What was asked for cannot be done here; a sentence.
+    Usage(String),
     /// The output has said it already.
     Said,
     /// Nobody reads the output any more.

@@ -1,12 +1,13 @@
 //! `sockwright`: every call of the contract as a verb of the command line.
 //!
 //! Owns: exit codes and what goes to standard error. 0: done; 1: the call failed; 2: the command line was wrong (clap's
-//! own). An interrupt ends it as it ends any program (130 in a shell); so does, without a word, a reader of its output
+//! own), or there is no terminal for it. An interrupt ends it as it ends any program (130 in a shell); so does, without a word, a reader of its output
 //! that has gone away.
 //!
 //! ```text
 //! args     what can be typed          parse    words to the contract's types
 //! verbs    the calls                  render   the contract's types to text and JSON
+//! top      the calls, looked at
 //! ```
 
 mod args;
@@ -14,6 +15,7 @@ mod failure;
 mod names;
 mod parse;
 mod render;
+mod top;
 mod verbs;
 
 use std::process::ExitCode;
@@ -50,6 +52,10 @@ fn report(verb: &str, json: bool, failure: &Failure) -> ExitCode {
     match failure {
         Failure::ReaderGone => return ExitCode::SUCCESS,
         Failure::Said => {}
+        Failure::Usage(message) => {
+            eprintln!("sockwright: {verb}: {message}");
+            return ExitCode::from(2);
+        }
         Failure::Call(error) if json => eprintln!("{}", render::json::error(verb, error)),
         Failure::Call(error) => eprintln!("sockwright: {verb}: {}", render::safe(&error.to_string())),
         Failure::Other(message) if json => eprintln!("{}", render::json::failure(verb, message)),

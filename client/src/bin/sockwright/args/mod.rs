@@ -8,6 +8,7 @@ pub(crate) mod filter;
 pub(crate) mod networks;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
+pub(crate) mod top;
 pub(crate) mod traffic;
 
 use std::time::Duration;
@@ -61,6 +62,9 @@ pub(crate) enum Verb {
     /// Print what happens, as it happens
     #[command(long_about = events::ABOUT, after_help = events::EXAMPLES)]
     Watch(events::Watch),
+    /// Look at connections as they live, in a terminal
+    #[command(long_about = top::ABOUT, after_help = top::EXAMPLES)]
+    Top(top::Top),
     /// Write packets with what the server knew of them, as pcapng, until it is interrupted
     #[command(long_about = capture::ABOUT, after_help = capture::EXAMPLES)]
     Capture(capture::Capture),
@@ -95,6 +99,7 @@ impl Verb {
         match self {
             Self::Socket(verb) => verb.name(),
             Self::Watch(_) => "watch",
+            Self::Top(_) => "top",
             Self::Capture(_) => "capture",
             Self::Lab(verb) => verb.name(),
             Self::Stack(verb) => verb.name(),
@@ -160,6 +165,7 @@ mod tests {
             "capture --last all -w x",
             "lab record lab 64M",
             "stack record lo 0",
+            "top 3 --sort sent --interval 1s",
         ] {
             let words = std::iter::once("sockwright").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).unwrap();
@@ -185,6 +191,8 @@ mod tests {
             "capture -w x --no-follow",
             "lab record lab",
             "capture -w x --state LISTEN",
+            "top --sort speed",
+            "top 3 --once",
             "traffic source --stack a",
             "traffic sink --stack a --listen :1 --to 10.0.0.1:1",
         ] {

@@ -44,6 +44,11 @@ pub(crate) fn gap(gap: &Gap) -> String {
     )
 }
 
+/// The same in few words: `events are missing: watcher-too-slow`.
+pub(crate) fn missing(gap: &Gap) -> String {
+    format!("events are missing: {}", gap.reason().word())
+}
+
 fn what(kind: Option<&Kind>) -> String {
     match kind {
         Some(Kind::SegmentSent(segment)) => format!(" > {}", safe(&segment.text)),
@@ -144,7 +149,8 @@ fn tcp_state_changed(changed: &TcpStateChanged) -> String {
     text
 }
 
-fn cause_text(cause: &cause::Cause) -> String {
+/// What made a change of state.
+pub(crate) fn cause_text(cause: &cause::Cause) -> String {
     match cause {
         cause::Cause::Segment(flags) => safe(flags),
         cause::Cause::Call(call) => safe(call),
@@ -457,6 +463,7 @@ mod tests {
             through: Some(Position { epoch: 7, seq: 40 }),
             reason: GapReason::WatcherTooSlow.into(),
         };
+        assert_eq!(missing(&hole), "events are missing: watcher-too-slow");
         assert_eq!(gap(&hole), "-- gap: the events after 7:12 through 7:40 are lost (watcher-too-slow)");
     }
 }

@@ -4,6 +4,7 @@
 //! everything else that is printed reaches the reader at the end of each call.
 
 pub(crate) mod event;
+pub(crate) mod figures;
 pub(crate) mod json;
 pub(crate) mod network;
 pub(crate) mod socket;

@@ -21,6 +21,7 @@ use crate::args::{Cli, Verb};
 use crate::failure::Failure;
 use crate::parse::position::Point;
 use crate::render::Output;
+use crate::top;
 
 /// What every verb works with.
 struct Context {
@@ -31,10 +32,14 @@ struct Context {
 
 /// Does what the command line says.
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    if let Verb::Top(args) = &cli.verb {
+        top::check(args, cli.json)?;
+    }
     let mut cx = Context::connect(&cli).await?;
     match cli.verb {
         Verb::Socket(verb) => sockets::run(&mut cx, verb).await,
         Verb::Watch(watch) => events::watch(&mut cx, watch).await,
+        Verb::Top(args) => top::run(cx.client, &cli.server, args, &mut cx.out).await,
         Verb::Capture(args) => capture::capture(&mut cx, args).await,
         Verb::Lab(verb) => networks::lab(&mut cx, verb).await,
         Verb::Stack(verb) => networks::stack(&mut cx, verb).await,
