@@ -4,7 +4,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Driver, launch, open, Server, seriousComplaints } from "./world";
 
-const VIEWS = ["connections", "connections/2", "labs", "events?kinds=states,segments"];
+const VIEWS = ["connections", "connections/2", "labs", "events?kinds=states,segments", "trace"];
 
 let browser: Browser;
 let server: Server;
@@ -33,7 +33,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
         // Only so can a test put something into the page that its policy does not know.
         bypassCSP: true,
       });
-      await page.getByText("live", { exact: true }).waitFor();
+      await page.getByText(view === "trace" ? "not watching" : "live", { exact: true }).waitFor();
       await page.locator("[role=row], fieldset, figure, svg").first().waitFor();
       expect(await seriousComplaints(page)).toEqual([]);
       // Nothing is wider than the page: nobody has to scroll aside to read.

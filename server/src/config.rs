@@ -17,6 +17,8 @@ pub struct Config {
     pub engine: host::Config,
     /// When HTTP/2 connections are found dead.
     pub keep_alive: Http2KeepAlive,
+    /// Names by which browsers may call the server on a loopback address, besides `localhost` and addresses.
+    pub hosts: Vec<String>,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,

@@ -30,7 +30,7 @@ use tonic_web::GrpcWebLayer;
 
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Deadlines, Deliveries, Pages, Panics, Scrapes, measures, traces};
+use crate::layers::{Deadlines, Deliveries, Names, Pages, Panics, Scrapes, measures, traces};
 use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
@@ -152,6 +152,7 @@ impl Server {
             // Browsers speak HTTP/1 where there is no TLS.
             .accept_http1(true)
             // Outermost first.
+            .layer(Names::new(&config.hosts))
             .layer(Scrapes(Arc::clone(&parts.metrics)))
             .layer(Pages)
             .layer(GrpcWebLayer::new())

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use prost::Message;
 use sockwright_proto::v1::watch_response::Part;
 use sockwright_proto::v1::{self as pb, Clock};
+use sockwright_server::config::Config;
 
 /// One request over a connection of its own.
 async fn ask<B>(world: &World, request: Request<B>) -> Response<Incoming>
@@ -275,12 +276,14 @@ async fn a_watch_by_grpc_web_streams_as_things_happen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_another_place_cannot_call_the_services() {
+    // Of another program on this machine: others are refused whatever they ask.
+    const ELSEWHERE: &str = "http://localhost:8080";
     let world = World::start().await;
     // Without leave from the server (there is none), a browser keeps the answer of any request that another place's page
     // made; and what it sends without asking first is no gRPC-Web.
     let asked = Request::options("/sockwright.v1.Networks/CreateLab")
         .header(header::HOST, "localhost")
-        .header(header::ORIGIN, "https://elsewhere.example")
+        .header(header::ORIGIN, ELSEWHERE)
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
         .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "content-type,x-grpc-web")
         .body(Empty::<Bytes>::new())
@@ -289,7 +292,7 @@ async fn a_page_of_another_place_cannot_call_the_services() {
     assert!(!response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "{response:?}");
     let unasked = Request::post("/sockwright.v1.Networks/CreateLab")
         .header(header::HOST, "localhost")
-        .header(header::ORIGIN, "https://elsewhere.example")
+        .header(header::ORIGIN, ELSEWHERE)
         .header(header::CONTENT_TYPE, "text/plain")
         .body(Full::new(framed(&lab_request("lab", Clock::Virtual, ""))))
         .unwrap();
@@ -297,4 +300,38 @@ async fn a_page_of_another_place_cannot_call_the_services() {
     let labs =
         world.networks.clone().list_labs(pb::ListLabsRequest::default()).await.unwrap().into_inner().labs;
     assert!(labs.is_empty(), "{labs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_was_made_to_lead_here_gets_nothing() {
+    let world = World::start().await;
+    for path in ["/", "/metrics", "/assets/index.js"] {
+        let request = Request::get(path).header(header::HOST, "evil.example:50051");
+        let response = ask(&world, request.body(Empty::<Bytes>::new()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
+    let call = |host: &str, origin: &str| {
+        Request::post("/sockwright.v1.Sockets/List")
+            .header(header::HOST, host)
+            .header(header::ORIGIN, origin)
+            .header(header::CONTENT_TYPE, "application/grpc-web+proto")
+            .body(Full::new(Bytes::from_static(&[0, 0, 0, 0, 0])))
+            .unwrap()
+    };
+    for (host, origin, status) in [
+        ("evil.example:50051", "http://evil.example:50051", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost:50051", "http://evil.example", StatusCode::FORBIDDEN),
+        ("localhost:50051", "http://localhost:50051", StatusCode::OK),
+    ] {
+        assert_eq!(ask(&world, call(host, origin)).await.status(), status, "{origin} to {host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_was_told_is_ours() {
+    let config = Config { hosts: vec!["peers.example".to_owned()], ..Config::default() };
+    let world = World::with(config).await;
+    let request = Request::get("/").header(header::HOST, "peers.example");
+    let response = ask(&world, request.body(Empty::<Bytes>::new()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
 }

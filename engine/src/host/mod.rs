@@ -201,7 +201,7 @@ impl Engine {
             headroom: 0,
             sockets: Sockets::default(),
             demux: Demux::new(&mut rng),
-            ports: Ports::default(),
+            ports: Ports::new(&mut rng),
             isn: IsnSecret::new(&mut rng),
             fast_open: CookieSecret::new(&mut rng),
             timestamp_offsets: OffsetSecret::new(&mut rng),

@@ -124,7 +124,7 @@ impl Cx<'_> {
     /// Counts and tells a segment that arrived for a socket.
     pub(crate) fn received(&mut self, socket: SocketId, record: impl FnOnce() -> SegmentRecord) {
         self.counters.segments_in += 1;
-        self.tell_if(Interest::SEGMENTS, socket, || EventKind::SegmentReceived(record()));
+        self.tell_if(Interest::SEGMENTS, socket, || EventKind::SegmentReceived(Box::new(record())));
     }
 
     /// Counts and tells that `len` octets from `seq` on are sent again.
@@ -144,7 +144,11 @@ impl Cx<'_> {
     pub(crate) fn dropped(&mut self, socket: Option<SocketId>, reason: DropReason, segment: SegmentRecord) {
         self.counters.dropped(reason);
         if self.events.wants(Interest::DROPS) {
-            self.events.push(self.now, socket, EventKind::SegmentDropped { segment, reason });
+            self.events.push(
+                self.now,
+                socket,
+                EventKind::SegmentDropped { segment: Box::new(segment), reason },
+            );
         }
     }
 
@@ -168,7 +172,7 @@ impl Cx<'_> {
         self.counters.segments_out += 1;
         // Told at once: its socket may be released before the packet is taken out.
         if self.events.wants(Interest::SEGMENTS) {
-            self.events.push(self.now, stray.socket, EventKind::SegmentSent(stray.record()));
+            self.events.push(self.now, stray.socket, EventKind::SegmentSent(Box::new(stray.record())));
         }
         self.strays.push_back(Box::new(stray));
     }

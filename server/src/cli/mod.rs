@@ -33,6 +33,10 @@ pub struct Cli {
     /// Where to listen; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     pub listen: String,
+    /// A name by which browsers may call the server on a loopback address, besides localhost and addresses: that of a proxy in
+    /// front of it, for instance. More than once for more.
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
     /// Run in a user and a network namespace of its own, where an ordinary user may have every link. It listens outside, and
     /// on loopback inside.
     #[arg(long)]
@@ -165,7 +169,7 @@ impl Cli {
 
     /// A server that has what it is to begin with.
     async fn server(&self, listeners: Vec<TcpListener>) -> Result<Server, String> {
-        let config = Config { busy_poll: self.busy_poll, ..Config::default() };
+        let config = Config { busy_poll: self.busy_poll, hosts: self.host.clone(), ..Config::default() };
         let server = Server::on(listeners, config)
             .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
         self.begin(&server).await.map_err(|status| status.message().to_owned())?;

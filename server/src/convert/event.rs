@@ -412,18 +412,18 @@ mod tests {
             write_event(envelope, &event, &mut octets);
             pb::Event::decode(&*octets).unwrap()
         };
-        let sent = written(EventKind::SegmentSent(segment(None)));
+        let sent = written(EventKind::SegmentSent(Box::new(segment(None))));
         assert_eq!((sent.seq, sent.time_ns, sent.socket), (200, 300, 7));
         assert_eq!((&*sent.stack, &*sent.session, &*sent.label), ("lab/a", "s-3", "x"));
         assert!(matches!(sent.kind, Some(pb::event::Kind::SegmentSent(segment)) if segment.length == 1000));
         let kind = |kind| written(kind).kind.unwrap();
         assert!(matches!(
-            kind(EventKind::SegmentReceived(segment(None))),
+            kind(EventKind::SegmentReceived(Box::new(segment(None)))),
             pb::event::Kind::SegmentReceived(segment) if segment.ack == 501
         ));
         let reason = DropReason::OutsideWindow;
         assert!(matches!(
-            kind(EventKind::SegmentDropped { segment: segment(None), reason }),
+            kind(EventKind::SegmentDropped { segment: Box::new(segment(None)), reason }),
             pb::event::Kind::SegmentDropped(pb::SegmentDropped { segment: Some(_), reason })
                 if reason == "OUTSIDE_WINDOW"
         ));

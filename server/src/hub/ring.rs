@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sockwright_engine::event::{Event, EventKind, SegmentRecord};
+use sockwright_engine::event::{Event, EventKind};
 use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
@@ -80,10 +80,10 @@ impl HubEvent {
     /// The two ends of what travelled.
     pub(super) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         match self.engine_kind()? {
-            EventKind::SegmentSent(SegmentRecord { source, destination, .. })
-            | EventKind::SegmentReceived(SegmentRecord { source, destination, .. })
-            | EventKind::SegmentDropped { segment: SegmentRecord { source, destination, .. }, .. }
-            | EventKind::Datagram { source, destination, .. } => Some((*source, *destination)),
+            EventKind::SegmentSent(segment)
+            | EventKind::SegmentReceived(segment)
+            | EventKind::SegmentDropped { segment, .. } => Some((segment.source, segment.destination)),
+            EventKind::Datagram { source, destination, .. } => Some((*source, *destination)),
             _ => None,
         }
     }

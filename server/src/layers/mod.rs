@@ -2,6 +2,7 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`Names`] | refuses what browsers ask of a loopback address in a name that is not ours |
 //! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
@@ -14,6 +15,7 @@
 mod deadline;
 mod delivery;
 mod measure;
+mod names;
 mod observe;
 mod page;
 mod panic;
@@ -23,6 +25,7 @@ mod trace;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
 pub(crate) use measure::measures;
+pub(crate) use names::Names;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;

@@ -305,7 +305,7 @@ mod tests {
     fn sends(flags: Flags, seq: u32, len: u32) -> EventKind {
         let (source, destination) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap());
         let summary = TcpSummary { flags, seq: Seq(seq), len, ..TcpSummary::default() };
-        EventKind::SegmentSent(SegmentRecord { source, destination, summary, relative: None })
+        EventKind::SegmentSent(Box::new(SegmentRecord { source, destination, summary, relative: None }))
     }
 
     fn window(cwnd: u32, ssthresh: u32) -> EventKind {

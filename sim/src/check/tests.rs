@@ -192,12 +192,12 @@ fn with_window(window: u16, segment: TcpSummary) -> TcpSummary {
 
 fn sent(summary: TcpSummary) -> EventKind {
     let (source, destination) = (local(), remote());
-    EventKind::SegmentSent(SegmentRecord { source, destination, summary, relative: None })
+    EventKind::SegmentSent(Box::new(SegmentRecord { source, destination, summary, relative: None }))
 }
 
 fn received(summary: TcpSummary) -> EventKind {
     let (source, destination) = (remote(), local());
-    EventKind::SegmentReceived(SegmentRecord { source, destination, summary, relative: None })
+    EventKind::SegmentReceived(Box::new(SegmentRecord { source, destination, summary, relative: None }))
 }
 
 /// An active open: our ISN is u32::MAX, the peer's 500; both windows are 1000.

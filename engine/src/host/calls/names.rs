@@ -49,7 +49,7 @@ impl Engine {
         }
         let local = match local.port() {
             0 => {
-                let port = self.ports.ephemeral(&mut self.shared.rng, kind, local.ip(), false, |_| true);
+                let port = self.ports.ephemeral(&mut self.shared.rng, kind, local.ip(), |_| true);
                 SocketAddr::new(local.ip(), port.ok_or(NO_PORT)?)
             }
             _ if self.ports.conflicts(kind, local, reuse) => return Err(Errno::EADDRINUSE.into()),
@@ -143,7 +143,7 @@ impl Engine {
 
     /// A free ephemeral port (RFC 6056); likely another one each time.
     pub fn ephemeral_port(&mut self, kind: PortKind, ip: IpAddr) -> Option<u16> {
-        self.ports.ephemeral(&mut self.shared.rng, kind, ip, false, |_| true)
+        self.ports.ephemeral(&mut self.shared.rng, kind, ip, |_| true)
     }
 }
 

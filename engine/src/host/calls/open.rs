@@ -161,9 +161,11 @@ impl Engine {
                     let local = SocketAddr::new(own, port);
                     local != remote && demux.connected(sockets, kind, &Tuple::new(local, remote)).is_none()
                 };
-                let shareable = kind == PortKind::Tcp;
-                let port =
-                    self.ports.ephemeral(&mut self.shared.rng, kind, own, shareable, free).ok_or(NO_PORT)?;
+                let port = match kind {
+                    PortKind::Tcp => self.ports.ephemeral_towards(own, remote, free),
+                    PortKind::Udp => self.ports.ephemeral(&mut self.shared.rng, kind, own, free),
+                };
+                let port = port.ok_or(NO_PORT)?;
                 let local = SocketAddr::new(own, port);
                 self.take_name(now, id, local, Hold::Ephemeral);
                 Ok(local)

@@ -106,7 +106,7 @@ impl Connection {
                 summary.flags = whole.flags.without(Flags::PSH | Flags::FIN);
             }
             let segment = SegmentRecord { source: local, destination: remote, summary, relative };
-            cx.tell(self.id, EventKind::SegmentSent(segment));
+            cx.tell(self.id, EventKind::SegmentSent(Box::new(segment)));
         }
     }
 
