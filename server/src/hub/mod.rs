@@ -14,9 +14,11 @@
 mod conflate;
 mod figures;
 mod filter;
+mod follow;
 mod interest;
 mod mirror;
 mod page;
+mod places;
 mod ring;
 mod told;
 mod wait;
@@ -40,7 +42,9 @@ use tonic::Status;
 
 pub(crate) use figures::HubFigures;
 pub use filter::CompiledFilter;
+pub(crate) use follow::{Followed, Follower};
 pub use interest::InterestHook;
+pub use places::Places;
 pub use ring::HubEvent;
 pub use told::{Batch, Told};
 pub use wait::Current;
