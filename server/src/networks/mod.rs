@@ -365,7 +365,7 @@ impl Networks {
         names.iter().filter_map(told).collect()
     }
 
-    /// The stacks of a session, or all that there are, and those that come.
+    /// The stacks of a session and those that come; of no session, only that some came.
     pub(crate) fn follow(&self, session: Option<SessionId>) -> Arc<Places> {
         self.registry().follow(session)
     }

@@ -68,10 +68,11 @@ impl Registry {
 
     // ---- whose
 
-    /// The stacks of a session, or all that there are, and as long as somebody holds the result those that come.
+    /// The stacks of a session, and as long as somebody holds the result those that come. Of no session: only that some came,
+    /// since names of all that ever come would be ever more.
     pub(super) fn follow(&mut self, session: Option<SessionId>) -> Arc<Places> {
         let places = Arc::<Places>::default();
-        let hosts = self.hosts().into_iter().filter(|host| session.is_none_or(|of| host.session == of));
+        let hosts = self.hosts().into_iter().filter(|host| session == Some(host.session));
         places.add(hosts.flat_map(|host| host.stacks).map(|(_, name)| name));
         self.followed.retain(|(_, places)| places.strong_count() > 0);
         self.followed.push((session, Arc::downgrade(&places)));
@@ -81,7 +82,8 @@ impl Registry {
     fn came(&self, session: SessionId, names: &[Name]) {
         for (of, places) in &self.followed {
             match places.upgrade() {
-                Some(places) if of.is_none_or(|of| of == session) => places.add(names.iter().cloned()),
+                Some(places) if of.is_none() => places.add([]),
+                Some(places) if *of == Some(session) => places.add(names.iter().cloned()),
                 Some(places) => places.remove(names),
                 None => {}
             }
@@ -285,4 +287,19 @@ fn check_room(there: usize, limit: usize, name: &str) -> Result<(), Status> {
     }
     tracing::warn!(limit = name, "a limit of the server was hit");
     Err(status_saying(Errno::ENOBUFS, format!("the server's limit of {limit} {name} is reached"), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_follows_all_hears_of_what_comes_and_keeps_no_names() {
+        let mut registry = Registry::new(1);
+        let (all, own) = (registry.follow(None), registry.follow(Some(SessionId(7))));
+        all.changed().await;
+        registry.came(SessionId(7), &["lab/a".into()]);
+        all.changed().await;
+        assert_eq!((all.contains("lab/a"), own.contains("lab/a")), (false, true));
+    }
 }

@@ -33,7 +33,7 @@ pub(super) struct Recorder {
     pub(super) limits: Parts<u64>,
     /// How long the file waits to be fetched.
     pub(super) linger: Duration,
-    /// The stacks that belong to it, as they come; where it has a filter, all.
+    /// The stacks that belong to it, as they come; where it has a filter, only that some came.
     pub(super) places: Arc<Places>,
     pub(super) began: SystemTime,
     /// The event that it begins behind.
