@@ -182,10 +182,10 @@ impl Traces {
 
     /// A session is about to end: its traces look at what it has as long as it is there.
     pub(crate) async fn session_ends(&self, session: SessionId) {
-        for recorder in self.of_session(session) {
+        for recorder in self.of_session(session, |ear| !ear.is_deaf()) {
             let (answer, answered) = oneshot::channel();
             if recorder.send(Command::Look(answer)).is_ok() {
-                // One that has ended meanwhile does not look.
+                // One that ends meanwhile does not look. One that has ended may be long at its file, and is not asked.
                 _ = answered.await;
             }
         }
@@ -193,7 +193,7 @@ impl Traces {
 
     /// A session has ended, and all that it had was treated.
     pub(crate) fn session_ended(&self, session: SessionId) {
-        for recorder in self.of_session(session) {
+        for recorder in self.of_session(session, |_| true) {
             // One that is gone has ended.
             _ = recorder.send(Command::End(EndedBy::Session));
         }
@@ -257,9 +257,14 @@ impl Traces {
         entry.map(|entry| entry.recorder.clone()).ok_or_else(|| no_such_trace(trace))
     }
 
-    fn of_session(&self, session: SessionId) -> Vec<mpsc::UnboundedSender<Command>> {
+    fn of_session(
+        &self,
+        session: SessionId,
+        wanted: impl Fn(&Ear) -> bool,
+    ) -> Vec<mpsc::UnboundedSender<Command>> {
         let table = self.table();
         let own = table.traces.values().filter(|entry| entry.ear.session() == session);
+        let own = own.filter(|entry| wanted(&entry.ear));
         own.map(|entry| entry.recorder.clone()).collect()
     }
 
@@ -319,4 +324,33 @@ fn parse_name(text: &str) -> Option<u64> {
 fn no_such_trace(trace: &str) -> Status {
     let trace: String = trace.chars().take(64).collect();
     status_saying(Errno::ENOENT, format!("there is no trace {trace:?}"), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::HubConfig;
+
+    #[tokio::test]
+    async fn the_end_of_a_session_does_not_wait_for_a_trace_that_makes_its_file() {
+        let hub = Hub::new(HubConfig::default());
+        let networks = Networks::new(Config::default(), Arc::clone(&hub));
+        let traces = Traces::new(hub, networks);
+        let ear = Arc::new(Ear::new(SessionId(7), everything_of(SessionId(7)).unwrap()));
+        // It reads what it is told when the file is made.
+        let (recorder, mut inbox) = mpsc::unbounded_channel();
+        let entry = Entry { ear: Arc::clone(&ear), recorder, title: String::new(), after: 0 };
+        traces.table().traces.insert(1, entry);
+        let ends = |traces: &Arc<Traces>| {
+            let traces = Arc::clone(traces);
+            async move { tokio::time::timeout(Duration::from_millis(50), traces.session_ends(SessionId(7))).await }
+        };
+        assert!(ends(&traces).await.is_err(), "one that records looks first");
+        assert!(matches!(inbox.try_recv(), Ok(Command::Look(_))));
+        ear.deafen();
+        assert!(ends(&traces).await.is_ok());
+    }
 }
