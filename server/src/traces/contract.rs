@@ -48,7 +48,9 @@ impl Named {
         for (field, value) in message.fields() {
             match value {
                 Value::Message(inner) => self.read(inner, false),
-                Value::List(values) => values.iter().for_each(|value| self.note(field.name(), value)),
+                Value::List(values) => {
+                    values.iter().take(NAMES).for_each(|value| self.note(field.name(), value));
+                }
                 // `DeleteLab` and `Detach` name what they end by its `name`.
                 Value::String(name) if top && field.name() == "name" => {
                     self.labs.push(name.clone());
@@ -102,6 +104,9 @@ pub(super) fn cut(
     }
 }
 
+/// The values of one field that are looked at: a filter with more is refused.
+const NAMES: usize = 4096;
+
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     // They were made with the types.
     DescriptorPool::decode(v1::FILE_DESCRIPTOR_SET).unwrap_or_default()
@@ -134,6 +139,11 @@ mod tests {
             pb::CaptureRequest { link: "lab/link1".into(), filter: Some(filter), ..Default::default() };
         let named = Named::by(&dynamic("/sockwright.v1.Networks/Capture", &request));
         assert_eq!((named.labs, named.sockets), (strings(&["lab"]), vec![3, 4]));
+
+        let filter = pb::Filter { sockets: vec![3; 1_000_000], ..Default::default() };
+        let request = pb::WatchRequest { filter: Some(filter), ..Default::default() };
+        let named = Named::by(&dynamic("/sockwright.v1.Events/Watch", &request));
+        assert_eq!(named.sockets.len(), 4096, "nobody waits long for a request that is refused anyway");
 
         let request = pb::DeleteLabRequest { name: "lab".into() };
         let named = Named::by(&dynamic("/sockwright.v1.Networks/DeleteLab", &request));
