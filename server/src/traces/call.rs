@@ -15,6 +15,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::contract::{self, Named, to_json};
@@ -49,6 +50,8 @@ struct Inner {
     response: Messages,
     /// Who wants it, once that is decided.
     wanted_by: Option<Vec<Arc<Ear>>>,
+    /// It is among the calls that are under way.
+    listed: bool,
     over: bool,
 }
 
@@ -67,6 +70,7 @@ impl Call {
             request: Messages::new(Keep::First),
             response: Messages::new(Keep::Last),
             wanted_by: None,
+            listed: false,
             over: false,
         };
         Some(Arc::new(Call {
@@ -88,7 +92,10 @@ impl Call {
         }
         match way {
             Way::Request => inner.request.push(octets.clone()),
-            Way::Response => inner.response.push(octets.clone()),
+            Way::Response => {
+                inner.response.push(octets.clone());
+                inner.response.take_room(&self.traces.room);
+            }
         }
         if inner.wanted_by.is_none() && inner.request.count > 0 {
             let request = inner.request.whole().cloned();
@@ -106,20 +113,28 @@ impl Call {
         let ears = inner.wanted_by.take().unwrap_or_default();
         if !ears.is_empty() {
             let line = self.line(&inner, Some((At::now(&self.traces), status)));
-            drop(inner);
-            self.traces.ended(self.key);
+            // Before anybody sees that it is over: a trace that ends meanwhile has it as one that ended, or as one that had not.
             ears.iter().for_each(|ear| ear.hear(Line::Call(line.clone())));
+        }
+        inner.forget();
+        let listed = inner.listed;
+        drop(inner);
+        if listed {
+            self.traces.ended(self.key);
         }
     }
 
-    /// Its line, if it has not ended.
-    pub(super) fn line_so_far(&self) -> Option<String> {
-        let inner = self.inner();
-        (!inner.over).then(|| self.line(&inner, None))
-    }
-
-    pub(super) fn is_wanted_by(&self, ear: &Arc<Ear>) -> bool {
-        self.inner().wanted_by.iter().flatten().any(|other| Arc::ptr_eq(other, ear))
+    /// Its line so far, if it has not ended and this one wants it, who hears no more of it.
+    pub(super) fn leave(&self, ear: &Arc<Ear>) -> Option<String> {
+        let mut inner = self.inner();
+        let ears = inner.wanted_by.as_mut()?;
+        let place = ears.iter().position(|other| Arc::ptr_eq(other, ear))?;
+        ears.swap_remove(place);
+        let line = self.line(&inner, None);
+        if inner.wanted_by.iter().flatten().next().is_none() {
+            inner.forget();
+        }
+        Some(line)
     }
 
     fn decide(self: &Arc<Self>, request: Option<Bytes>) {
@@ -129,10 +144,11 @@ impl Call {
         let ears = self.traces.wanting(&named);
         let wanted = !ears.is_empty();
         let mut inner = self.inner();
-        if !wanted {
-            (inner.request, inner.response) = (Messages::new(Keep::First), Messages::new(Keep::Last));
+        match wanted {
+            true => inner.request.take_room(&self.traces.room),
+            false => inner.forget(),
         }
-        inner.wanted_by = Some(ears);
+        (inner.wanted_by, inner.listed) = (Some(ears), wanted);
         drop(inner);
         if wanted {
             self.traces.opened(self.key, self);
@@ -166,6 +182,13 @@ impl Call {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Nobody wants what was kept of it.
+    fn forget(&mut self) {
+        (self.request, self.response) = (Messages::new(Keep::First), Messages::new(Keep::Last));
     }
 }
 
@@ -233,7 +256,7 @@ fn json(
     let json = messages.whole().filter(|octets| octets.len() <= MESSAGE_MAX).and_then(|octets| {
         let mut message = DynamicMessage::decode(of, octets.clone()).ok()?;
         contract::cut(&mut message, path, FIELD_MAX, lengths);
-        Some(to_json(&message))
+        to_json(&message)
     });
     let json = json.filter(|json| json.to_string().len() <= TEXT_MAX);
     if json.is_none() {
@@ -250,6 +273,8 @@ struct Messages {
     count: u64,
     /// The one that is kept, where it is not too long, and how long it was.
     kept: Option<Bytes>,
+    /// What it takes of the room that all calls have.
+    room: Option<OwnedSemaphorePermit>,
     length: usize,
     head: BytesMut,
     /// What is yet to come of the message under way.
@@ -268,12 +293,22 @@ enum Keep {
 impl Messages {
     fn new(keep: Keep) -> Self {
         let (head, body) = (BytesMut::new(), BytesMut::new());
-        Messages { keep, count: 0, kept: None, length: 0, head, left: 0, body, piece: None }
+        Messages { keep, count: 0, kept: None, room: None, length: 0, head, left: 0, body, piece: None }
     }
 
     /// The one that is kept.
     fn whole(&self) -> Option<&Bytes> {
         self.kept.as_ref()
+    }
+
+    /// Takes room for what is kept, unless it has; where there is none, only its length stays.
+    fn take_room(&mut self, of: &Arc<Semaphore>) {
+        if let (Some(kept), None) = (&mut self.kept, &self.room) {
+            let length = u32::try_from(kept.len()).ok();
+            self.room = length.and_then(|length| Arc::clone(of).try_acquire_many_owned(length).ok());
+            // A part of a buffer keeps the whole of it.
+            self.kept = self.room.as_ref().map(|_| Bytes::copy_from_slice(kept));
+        }
     }
 
     fn push(&mut self, mut octets: Bytes) {
@@ -324,6 +359,7 @@ impl Messages {
         if self.wants_this() {
             let whole = self.piece.take().unwrap_or_else(|| self.body.split().freeze());
             self.kept = (whole.len() == self.length).then_some(whole);
+            self.room = None;
         }
         self.body.clear();
         self.head.clear();
@@ -342,6 +378,8 @@ fn trace_id(traceparent: &str) -> Option<String> {
 const HEAD: usize = 5;
 /// A longer message is told by its length alone; the longest that the server takes is shorter.
 const MESSAGE_MAX: usize = 4 << 20;
+/// Octets of the messages that are kept of all calls under way.
+pub(super) const ROOM: usize = 64 << 20;
 /// The octets that are kept of a field that carries them.
 const FIELD_MAX: usize = 256;
 /// A message whose JSON is longer is told by its length alone.
@@ -349,7 +387,17 @@ const TEXT_MAX: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+    use serde_json::{Value, json};
+    use sockwright_engine::id::SessionId;
+    use sockwright_proto::v1 as pb;
+    use tokio::sync::mpsc;
+
+    use super::super::{Entry, of_every_kind};
     use super::*;
+    use crate::config::Config;
+    use crate::hub::{CompiledFilter, Hub, HubConfig};
+    use crate::networks::Networks;
 
     fn frame(octets: &[u8]) -> Vec<u8> {
         let length = u32::try_from(octets.len()).unwrap().to_be_bytes();
@@ -368,6 +416,72 @@ mod tests {
             assert_eq!((first.count, first.whole().unwrap().as_ref(), first.length), (3, &b"first"[..], 5));
             assert_eq!((last.count, last.whole().unwrap().as_ref()), (3, &b"the last one"[..]), "{size}");
         }
+    }
+
+    /// The traces of a server, and the ear of one of all that happens, which nobody records.
+    fn traces() -> (Arc<Traces>, Arc<Ear>) {
+        let hub = Hub::new(HubConfig::default());
+        let networks = Networks::new(Config::default(), Arc::clone(&hub));
+        let traces = Traces::new(hub, networks);
+        let filter = CompiledFilter::try_from(&of_every_kind(pb::Filter::default())).unwrap();
+        let ear = Arc::new(Ear::new(SessionId(0), filter));
+        let (recorder, _) = mpsc::unbounded_channel();
+        let entry = Entry { ear: Arc::clone(&ear), recorder, title: String::new(), after: 0 };
+        traces.table().traces.insert(1, entry);
+        (traces, ear)
+    }
+
+    /// One that sends so much and waits.
+    fn send(traces: &Arc<Traces>, octets: usize) -> Arc<Call> {
+        let call = Call::begin(traces, "/sockwright.v1.Sockets/Send", &HeaderMap::new()).unwrap();
+        let request = pb::SendRequest { socket: 3, data: vec![7; octets].into(), ..Default::default() };
+        call.pass(Way::Request, &frame(&request.encode_to_vec()).into());
+        call
+    }
+
+    #[tokio::test]
+    async fn calls_under_way_keep_so_much_together_and_the_lengths_of_the_rest() {
+        let (traces, ear) = traces();
+        let calls: Vec<_> = (0..ROOM / (3 << 20) + 1).map(|_| send(&traces, 3 << 20)).collect();
+        let cut = |call: &Call| {
+            let line: Value = serde_json::from_str(&call.leave(&ear).unwrap()).unwrap();
+            (line["cut"].clone(), line.get("request").is_some())
+        };
+        let (first, last) = (calls.first().unwrap(), calls.last().unwrap());
+        assert_eq!(cut(last), (json!({ "request": (3 << 20) + 7 }), false));
+        assert_eq!(cut(first), (json!({ "request.data": 3 << 20 }), true));
+        // It wants no more of the first, which gave its room back.
+        assert_eq!(cut(&send(&traces, 2 << 20)), (json!({ "request.data": 2 << 20 }), true));
+        calls.iter().for_each(|call| call.end(&Status::ok("")));
+        assert_eq!(traces.room.available_permits(), ROOM);
+    }
+
+    #[tokio::test]
+    async fn a_trace_that_ends_has_a_call_once_whether_it_ended_or_not() {
+        let (traces, ear) = traces();
+        let (ended, open) = (send(&traces, 1), send(&traces, 2));
+        ended.end(&Status::ok(""));
+        let lines = traces.leave_calls(&ear);
+        open.end(&Status::ok(""));
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].contains(r#""data":"Bwc=""#) && !lines[0].contains("status"), "{lines:?}");
+        assert!(traces.leave_calls(&ear).is_empty() && traces.open().is_empty());
+        let heard = ear.take();
+        assert!(
+            matches!(&*heard.into_iter().collect::<Vec<_>>(), [Line::Call(text)] if text.contains(r#""data":"Bw==""#))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_message_that_has_no_json_is_told_by_its_length() {
+        let (traces, ear) = traces();
+        let call = Call::begin(&traces, "/sockwright.v1.Sessions/Open", &HeaderMap::new()).unwrap();
+        let lease = prost_types::Duration { seconds: i64::MAX, nanos: -1 };
+        let request = pb::OpenRequest { lease: Some(lease), ..Default::default() };
+        let request = request.encode_to_vec();
+        call.pass(Way::Request, &frame(&request).into());
+        let line: Value = serde_json::from_str(&call.leave(&ear).unwrap()).unwrap();
+        assert_eq!((line.get("request"), &line["cut"]), (None, &json!({ "request": request.len() })));
     }
 
     #[test]

@@ -17,13 +17,12 @@ pub(super) fn method(path: &str) -> Option<MethodDescriptor> {
 pub(crate) fn message_to_json<M: Message>(name: &str, message: &M) -> serde_json::Value {
     let descriptor = POOL.get_message_by_name(&format!("sockwright.v1.{name}"));
     let message = descriptor.and_then(|of| DynamicMessage::decode(of, &*message.encode_to_vec()).ok());
-    message.map(|message| to_json(&message)).unwrap_or_default()
+    message.and_then(|message| to_json(&message)).unwrap_or_default()
 }
 
-/// A message as JSON; `null` where it has no JSON.
-pub(super) fn to_json(message: &DynamicMessage) -> serde_json::Value {
-    // Of the contract's own messages each has.
-    serde_json::to_value(message).unwrap_or_default()
+/// A message as JSON; one with a duration or a time that is none has no JSON.
+pub(super) fn to_json(message: &DynamicMessage) -> Option<serde_json::Value> {
+    serde_json::to_value(message).ok()
 }
 
 /// What a request names.
@@ -158,6 +157,6 @@ mod tests {
         let mut lengths = BTreeMap::new();
         cut(&mut message, "request", 3, &mut lengths);
         assert_eq!(lengths, BTreeMap::from([("request.data".to_owned(), 1000)]));
-        assert_eq!(to_json(&message), serde_json::json!({ "socket": "3", "data": "BwcH" }));
+        assert_eq!(to_json(&message), Some(serde_json::json!({ "socket": "3", "data": "BwcH" })));
     }
 }

@@ -26,7 +26,7 @@ use std::time::SystemTime;
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::SessionId;
 use sockwright_proto::v1 as pb;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tonic::Status;
 
 use crate::capture::Selection;
@@ -52,6 +52,8 @@ pub(crate) struct Traces {
     hearing: AtomicUsize,
     /// Calls that some trace wants and that have not ended, by the order in which they came.
     open: Mutex<BTreeMap<u64, Arc<Call>>>,
+    /// Octets that are left for what they carried.
+    room: Arc<Semaphore>,
     calls: AtomicU64,
 }
 
@@ -92,6 +94,7 @@ impl Traces {
             table: Mutex::default(),
             hearing: AtomicUsize::new(0),
             open: Mutex::default(),
+            room: Arc::new(Semaphore::new(call::ROOM)),
             calls: AtomicU64::new(0),
         })
     }
@@ -242,11 +245,10 @@ impl Traces {
         self.open().remove(&key);
     }
 
-    /// Calls that a trace wants and that have not ended.
-    fn open_calls(&self, ear: &Arc<Ear>) -> Vec<Arc<Call>> {
-        let mut calls: Vec<Arc<Call>> = self.open().values().cloned().collect();
-        calls.retain(|call| call.is_wanted_by(ear));
-        calls
+    /// The lines of calls that a trace wants and that have not ended; it hears no more of them.
+    fn leave_calls(&self, ear: &Arc<Ear>) -> Vec<String> {
+        let calls: Vec<Arc<Call>> = self.open().values().cloned().collect();
+        calls.iter().filter_map(|call| call.leave(ear)).collect()
     }
 
     // ---- inside

@@ -204,13 +204,15 @@ impl Recorder {
                 missing.push(Missing::of("packets.pcapng", Why::TooSlow, Some(missed)));
             }
         }
-        take_lines(&self.ear, &mut spools.parts);
-        if let Some(traces) = self.traces.upgrade() {
-            for line in traces.open_calls(&self.ear).iter().filter_map(|call| call.line_so_far()) {
-                push_line(&mut spools.parts.calls, &line);
-            }
+        let traces = self.traces.upgrade();
+        // In this order: a call that ends meanwhile is among those that have not ended, or heard.
+        let open = traces.map_or_else(Vec::new, |traces| {
+            let open = traces.leave_calls(&self.ear);
             traces.deafen(&self.ear);
-        }
+            open
+        });
+        take_lines(&self.ear, &mut spools.parts);
+        open.iter().for_each(|line| push_line(&mut spools.parts.calls, line));
         let missed = self.ear.missed();
         for (file, lines) in [("calls.jsonl", missed.calls), ("log.jsonl", missed.log_lines)] {
             if lines > 0 {
