@@ -184,8 +184,7 @@ async fn a_trace_begins_and_ends_by_hand() {
 
     let (code, shown, _) = said(&run(&world, &["trace", "show", &file]));
     assert_eq!(code, Some(0));
-    for words in ["by hand", "lab/a", "VIRTUAL seed", "events.binpb", "segment_sent", "everything", "STOP"]
-    {
+    for words in ["by hand", "lab/a", "VIRTUAL seed", "events.binpb", "segment_sent", "everything", "STOP"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     let (_, manifest, _) = said(&run(&world, &["--json", "trace", "show", &file]));
