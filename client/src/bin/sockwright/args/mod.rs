@@ -133,6 +133,9 @@ Examples:
     sockwright close $child
     sockwright lab advance lab --until-idle
 
+  All of it in a terminal: states, curves, timers, ladders:
+    sockwright top
+
   Every segment of one port, with lab time:
     sockwright watch --port 80 --segments
 
