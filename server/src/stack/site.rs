@@ -109,10 +109,6 @@ pub(super) trait Site {
 
 /// What a site has to say.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are of the large one: a box for each would cost more"
-)]
 pub(super) enum SiteOutput {
     /// As a world says it.
     World(Output),
