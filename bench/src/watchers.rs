@@ -77,6 +77,8 @@ struct Told {
 /// Of those that are not the one.
 #[derive(Default)]
 struct Counted {
+    /// Watches that have begun.
+    begun: AtomicU64,
     conflated: AtomicU64,
     gaps: AtomicU64,
 }
@@ -101,7 +103,10 @@ fn run(with_others: bool, length: Duration) -> anyhow::Result<Told> {
                 others.spawn(read_slowly(server.channel().await?, Arc::clone(&counted)));
             }
             for _ in 0..NEVER {
-                others.spawn(never_read(server.channel().await?));
+                others.spawn(never_read(server.channel().await?, Arc::clone(&counted)));
+            }
+            while counted.begun.load(Ordering::Relaxed) < u64::from(CONFLATING + SLOW + NEVER) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
         let (mut most, measured) = (before, told_to_one(channel, &lab, length));
@@ -127,6 +132,7 @@ fn run(with_others: bool, length: Duration) -> anyhow::Result<Told> {
 /// Reads whatever comes. What it ends with is the end of the server.
 async fn conflate(channel: Channel, counted: Arc<Counted>) -> anyhow::Result<()> {
     let mut watch = EventsClient::new(channel).watch(everything(pb::Delivery::Conflate)).await?.into_inner();
+    counted.begun.fetch_add(1, Ordering::Relaxed);
     while let Some(response) = watch.message().await? {
         match response.part {
             Some(watch_response::Part::Events(batch)) => {
@@ -142,8 +148,10 @@ async fn conflate(channel: Channel, counted: Arc<Counted>) -> anyhow::Result<()>
 /// Takes a response every 100 ms; watches anew when it has fallen behind.
 async fn read_slowly(channel: Channel, counted: Arc<Counted>) -> anyhow::Result<()> {
     let mut events = EventsClient::new(channel);
+    let mut begins = 1;
     loop {
         let mut watch = events.watch(everything(pb::Delivery::Lossless)).await?.into_inner();
+        counted.begun.fetch_add(std::mem::take(&mut begins), Ordering::Relaxed);
         while let Ok(Some(response)) = watch.message().await {
             if let Some(watch_response::Part::Gap(_)) = response.part {
                 counted.gaps.fetch_add(1, Ordering::Relaxed);
@@ -153,8 +161,9 @@ async fn read_slowly(channel: Channel, counted: Arc<Counted>) -> anyhow::Result<
     }
 }
 
-async fn never_read(channel: Channel) -> anyhow::Result<()> {
+async fn never_read(channel: Channel, counted: Arc<Counted>) -> anyhow::Result<()> {
     let _watch = EventsClient::new(channel).watch(everything(pb::Delivery::Lossless)).await?;
+    counted.begun.fetch_add(1, Ordering::Relaxed);
     std::future::pending().await
 }
 

@@ -48,19 +48,23 @@ impl Crowd {
         self.waiting() > limit && octets > limit / self.watchers.load(Ordering::Relaxed).max(1)
     }
 
-    /// How long one that conflates rests after it looked for so long: the others that do could have done the same meanwhile,
-    /// so that they all take one processor together, and leave the rest to who sees each event. `None`: it is not worth it.
+    /// How long one that conflates rests after it looked for so long: the others that do could have done the same meanwhile
+    /// several times over, so that they all take a part of one processor together, and leave the rest to who sees each
+    /// event. `None`: it is not worth it.
     pub(super) fn rest(&self, looked: Duration) -> Option<Duration> {
         let others = self.conflating.load(Ordering::Relaxed).saturating_sub(1);
-        let rest = looked.saturating_mul(others.try_into().unwrap_or(u32::MAX)).min(REST_AT_MOST);
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        let rest = looked.saturating_mul(others.saturating_mul(PART)).min(REST_AT_MOST);
         (rest >= REST_AT_LEAST).then_some(rest)
     }
 }
 
+/// Those that conflate have an eighth of a processor together.
+const PART: u32 = 8;
 /// What a timer is worth.
 const REST_AT_LEAST: Duration = Duration::from_millis(1);
 /// How late a dashboard may be.
-const REST_AT_MOST: Duration = Duration::from_secs(1);
+const REST_AT_MOST: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -80,14 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn one_that_conflates_rests_for_as_long_as_the_others_may_take() {
+    fn one_that_conflates_rests_for_longer_than_the_others_may_take() {
         let crowd = Crowd::default();
         crowd.came(true);
         let looked = Duration::from_micros(500);
         assert_eq!(crowd.rest(looked), None, "there are no others");
         (0..10).for_each(|_| crowd.came(true));
-        assert_eq!(crowd.rest(looked), Some(Duration::from_millis(5)));
-        assert_eq!(crowd.rest(Duration::from_micros(50)), None, "too short for a timer");
+        assert_eq!(crowd.rest(looked), Some(Duration::from_millis(40)));
+        assert_eq!(crowd.rest(Duration::from_micros(10)), None, "too short for a timer");
         (0..4000).for_each(|_| crowd.came(true));
         assert_eq!(crowd.rest(looked), Some(REST_AT_MOST));
     }

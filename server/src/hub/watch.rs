@@ -111,6 +111,12 @@ impl Hub {
         told(Part::Gap(pb::Gap { after: Some(after), through: Some(through), reason: reason.into() }))
     }
 
+    /// The block with the record after `cursor`, if that has happened and is remembered.
+    fn block_after(&self, cursor: u64) -> Option<Arc<Block>> {
+        let inner = self.lock();
+        inner.ring.block_after(cursor).filter(|_| inner.ring.remembers_after(cursor)).cloned()
+    }
+
     /// The block with the record after `cursor`. Where there is none, has `waker` woken when there is.
     fn read_after(&self, key: u64, cursor: u64, waker: &Waker) -> Read {
         let mut inner = self.lock();
@@ -168,7 +174,7 @@ const MERGED_OCTETS: usize = size_of::<Record>() + size_of::<Row>() + 64;
 /// Responses hold at most so many sockets or events.
 const BATCH: usize = 256;
 /// A call reads at most so many blocks, so that the runtime's other tasks have their turn.
-const READS_PER_POLL: usize = 64;
+const READS_PER_POLL: usize = 16;
 /// A call looks at most at so many pages of the mirror.
 const PAGES_PER_POLL: usize = 64;
 
@@ -254,6 +260,9 @@ impl WatchStream {
     /// Reads what there is in the ring: all of it where something may be merged, or where there may be more than may wait,
     /// and otherwise no more than is sent next.
     fn pull(&mut self, waker: &Waker) -> Pulled {
+        if self.is_doomed() {
+            return Pulled::TooSlow;
+        }
         for _ in 0..READS_PER_POLL {
             let next = self.queue.first().unwrap_or(self.cursor + 1);
             let catching_up = next <= self.catching_up_to;
@@ -280,6 +289,22 @@ impl WatchStream {
             }
         }
         if self.queue.len() > 0 { Pulled::Events } else { Pulled::MoreLater }
+    }
+
+    /// Whether what is unread has more for it than may wait: found out by looking, which costs far less than to encode it first.
+    fn is_doomed(&self) -> bool {
+        let next = self.queue.first().unwrap_or(self.cursor + 1);
+        if matches!(self.queue, Queue::Conflate(_)) || next <= self.catching_up_to || self.may_read_later() {
+            return false;
+        }
+        let (mut cursor, mut waiting) = (self.cursor, self.queue.len());
+        while waiting <= self.limit {
+            let Some(block) = self.hub.block_after(cursor) else { return false };
+            let records = block.after(cursor);
+            waiting += records.iter().filter(|record| self.filter.admits_event(record)).count();
+            cursor += records.len() as u64;
+        }
+        true
     }
 
     /// Tells the hub how far it is, and what waits for it.
