@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "proto/sockwright/v1/common.proto",
     "proto/sockwright/v1/events.proto",
     "proto/sockwright/v1/networks.proto",
     "proto/sockwright/v1/sessions.proto",
     "proto/sockwright/v1/sockets.proto",
+    "proto/sockwright/v1/traces.proto",
     "proto/sockwright/v1/traffic.proto",
 ];
 

@@ -22,6 +22,8 @@ type Client struct {
 	Sessions v1.SessionsClient
 	// Traffic has workloads that run inside the server.
 	Traffic v1.TrafficClient
+	// Traces keeps what the server knows of a session, as one file.
+	Traces v1.TracesClient
 
 	channel *grpc.ClientConn
 }
@@ -49,6 +51,7 @@ func Dial(target string, options ...grpc.DialOption) (*Client, error) {
 		Networks: v1.NewNetworksClient(channel),
 		Sessions: v1.NewSessionsClient(channel),
 		Traffic:  v1.NewTrafficClient(channel),
+		Traces:   v1.NewTracesClient(channel),
 		channel:  channel,
 	}, nil
 }

@@ -36,6 +36,11 @@ describe("beside the demo", () => {
     expect(expected.length).toBeGreaterThanOrEqual(9);
     expect(flags).toEqual(expected.map(([flags = ""]) => FLAGS[flags]));
     expect(numbers.map((text) => text.split(" ")[0])).toEqual(expected.map(([, range]) => range));
+    // RFC 9293's figures 6 and 12: three segments open it, and a FIN each way, each acknowledged, closes it.
+    expect(flags.slice(0, 3)).toEqual(["SYN", "SYN, ACK", "ACK"]);
+    expect(flags.filter((names) => names.includes("FIN"))).toEqual(["FIN, ACK", "FIN, ACK"]);
+    expect(flags.slice(-2)).toEqual(["FIN, ACK", "ACK"]);
+    expect(numbers.some((text) => text.includes("(100)"))).toBe(true);
 
     // The handshake and the close, at both sides.
     expect(await page.locator(".ladder text.state.left").allTextContents().then(trimmed)).toEqual([

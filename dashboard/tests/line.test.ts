@@ -1,9 +1,12 @@
 // What the page does when the line to its server breaks.
 
+import { createClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { EventKind } from "../src/gen/sockwright/v1/common_pb";
 import { Delivery } from "../src/gen/sockwright/v1/events_pb";
+import { Traffic } from "../src/gen/sockwright/v1/traffic_pb";
 import { STATES } from "../src/lib/kinds";
 import { CuttableLine } from "./line";
 import { Driver, launch, open, Server } from "./world";
@@ -93,6 +96,42 @@ describe("a line that breaks", () => {
     expect(await shown(page)).toEqual(before);
     await page.getByRole("button", { name: "Go on" }).click();
     await expect.poll(() => shown(page)).toEqual(await told(driver));
+  });
+});
+
+describe("a page that is too slow", () => {
+  it("is told what it missed, shows it where it was, and goes on behind it", async () => {
+    const { server, driver } = await start();
+    await driver.lab();
+    const line = await CuttableLine.to(server.address);
+    onTestFinished(() => line.close());
+    const { page, complaints } = await open(browser, `${line.url}/#/events?kinds=segments`, TALL);
+    await page.getByText("live", { exact: true }).waitFor();
+    const listener = await driver.listener();
+    await driver.pair(listener);
+    await page.locator(".row", { hasText: "segment_received" }).nth(2).waitFor();
+    line.hold(true);
+    // More than waits for a watcher, and than the buffers of the line take in.
+    const traffic = createClient(Traffic, createGrpcWebTransport({ baseUrl: server.url }));
+    const role = { case: "source", value: {} } as const;
+    const side = { case: "connecting", value: {} } as const;
+    const limits = { octets: 300_000_000n };
+    const told = traffic.run({ stack: "lab/a", side, role, peer: { stack: "lab/b" }, limits });
+    for await (const _ of told);
+    line.hold(false);
+
+    await page.locator(".row.gap", { hasText: "this page was too slow" }).first().waitFor();
+    await page.getByRole("contentinfo").getByText("this page was too slow").waitFor();
+    // Behind it comes what happens then.
+    const { client } = await driver.pair(listener);
+    await page
+      .locator(".row", { hasText: "segment_sent" })
+      .filter({ hasText: `${client}` })
+      .first()
+      .waitFor();
+    const seqs = (await shown(page)).filter((seq) => seq !== "gap").map(Number);
+    expect(seqs).toEqual([...new Set(seqs)].sort((one, two) => one - two));
+    expect(complaints.filter((complaint) => !complaint.includes("RESOURCE_EXHAUSTED"))).toEqual([]);
   });
 });
 

@@ -55,6 +55,11 @@ export class CuttableLine {
     this.#cut = false;
   }
 
+  /** Carries nothing more to whoever is on it, or goes on: as for somebody who does not read. */
+  hold(held: boolean): void {
+    for (const socket of this.#open) held ? socket.pause() : socket.resume();
+  }
+
   close(): void {
     this.cut();
     this.#relay.close();

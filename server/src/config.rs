@@ -56,6 +56,18 @@ pub struct Limits {
     /// Octets of the recent packets that all labs and attached stacks together keep. Who asks for more than is left is refused
     /// with RESOURCE_EXHAUSTED.
     pub record_bytes: usize,
+    /// Traces at a time, those that ended and were not fetched included. One more is refused with RESOURCE_EXHAUSTED.
+    pub traces: usize,
+    /// Octets of the events of one trace; what comes then is not in it.
+    pub trace_event_bytes: u64,
+    /// Octets of the packets of one trace, likewise.
+    pub trace_packet_bytes: u64,
+    /// Octets of the calls of one trace, likewise.
+    pub trace_call_bytes: u64,
+    /// Octets of the log of one trace, likewise.
+    pub trace_log_bytes: u64,
+    /// How long a trace that ended waits to be fetched, unless it is one that ends by being fetched.
+    pub trace_linger: Duration,
     /// Ports that one attached stack takes from the host's kernel. Each costs a file descriptor.
     pub guarded_ports: usize,
     /// Calls under way on one HTTP/2 connection; more wait at the client.
@@ -89,6 +101,12 @@ impl Default for Limits {
             captures: 16,
             capture_bytes: 16 << 20,
             record_bytes: 256 << 20,
+            traces: 16,
+            trace_event_bytes: 64 << 20,
+            trace_packet_bytes: 64 << 20,
+            trace_call_bytes: 16 << 20,
+            trace_log_bytes: 4 << 20,
+            trace_linger: Duration::from_secs(60),
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
             message_bytes: 1 << 20,

@@ -9,6 +9,7 @@
 //! | [`hub`] | the one stream of events, and everyone who reads it |
 //! | [`telemetry`] | log lines, and spans for OpenTelemetry |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
+//! | [`traces`] | what is kept of a session, as one file |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
@@ -32,3 +33,4 @@ pub mod services;
 mod sessions;
 mod stack;
 pub mod telemetry;
+pub mod traces;

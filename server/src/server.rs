@@ -20,6 +20,7 @@ use std::time::Duration;
 use sockwright_proto::v1::networks_server::NetworksServer;
 use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
+use sockwright_proto::v1::traces_server::TracesServer;
 use sockwright_proto::v1::traffic_server::TrafficServer;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio_stream::{StreamExt, StreamMap};
@@ -30,15 +31,17 @@ use tonic_web::GrpcWebLayer;
 
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Deadlines, Deliveries, Names, Pages, Panics, Scrapes, measures, traces};
+use crate::layers::{Deadlines, Deliveries, Names, Pages, Panics, Scrapes, Witnesses, measures, traces};
 use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
 use crate::services::networks::NetworksService;
 use crate::services::sessions::SessionsService;
 use crate::services::sockets::SocketsService;
+use crate::services::traces::TracesService;
 use crate::services::traffic::TrafficService;
 use crate::sessions::Sessions;
+use crate::traces::Traces;
 
 /// A server that has its address.
 pub struct Server {
@@ -57,6 +60,8 @@ pub(crate) struct Parts {
     pub(crate) labs: Arc<NetworksService>,
     pub(crate) sessions: Arc<SessionsService>,
     pub(crate) traffic: Arc<TrafficService>,
+    traces: Arc<Traces>,
+    tracing: Arc<TracesService>,
     metrics: Arc<Metrics>,
 }
 
@@ -65,13 +70,16 @@ impl Parts {
         let limits = &config.limits;
         let hub = Hub::new(config.hub.clone());
         let networks = Networks::new(config.clone(), Arc::clone(&hub));
-        let sessions = Sessions::new(Arc::clone(&networks), hub.epoch());
+        let traces = Traces::new(Arc::clone(&hub), Arc::clone(&networks));
+        let sessions = Sessions::new(Arc::clone(&networks), Arc::clone(&traces), hub.epoch());
         let keys = limits.idempotency_keys;
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let sockets = Arc::new(SocketsService::new(n, s, h, keys));
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let labs = Arc::new(NetworksService::new(n, s, h, keys));
         let traffic = Arc::new(TrafficService::new(Arc::clone(&networks), Arc::clone(&sessions)));
+        let (t, s, h) = (Arc::clone(&traces), Arc::clone(&sessions), Arc::clone(&hub));
+        let tracing = Arc::new(TracesService::new(t, s, h, limits));
         let calls = Arc::new(Calls::of(&[
             sockwright_proto::v1::FILE_DESCRIPTOR_SET,
             tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -81,7 +89,7 @@ impl Parts {
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let metrics = Arc::new(Metrics::new(calls, h, n, s));
         let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
-        Parts { hub, networks, sockets, labs, sessions, traffic, metrics }
+        Parts { hub, networks, sockets, labs, sessions, traffic, traces, tracing, metrics }
     }
 }
 
@@ -158,6 +166,7 @@ impl Server {
             .layer(GrpcWebLayer::new())
             .layer(traces(Arc::clone(parts.metrics.calls())))
             .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)
             .layer(Panics)
@@ -168,6 +177,7 @@ impl Server {
             .add_service(EventsService::new(Arc::clone(&parts.hub)))
             .add_service(SessionsServer::from_arc(Arc::clone(&parts.sessions)))
             .add_service(NetworksServer::from_arc(Arc::clone(&parts.labs)))
+            .add_service(TracesServer::from_arc(Arc::clone(&parts.tracing)))
             .add_service(TrafficServer::from_arc(Arc::clone(&parts.traffic)))
             .serve_with_incoming_shutdown(accepted, async {
                 // The sender is never dropped before it has sent.
@@ -182,6 +192,7 @@ impl Server {
         _ = drain.send(());
         let finish = async {
             set_health(&health, false).await;
+            parts.traces.shut_down();
             parts.hub.shutdown();
             parts.networks.shut_down().await;
         };
@@ -205,6 +216,7 @@ async fn set_health(health: &HealthReporter, serving: bool) {
         EventsService::NAME,
         SessionsServer::<SessionsService>::NAME,
         NetworksServer::<NetworksService>::NAME,
+        TracesServer::<TracesService>::NAME,
         TrafficServer::<TrafficService>::NAME,
     ] {
         health.set_service_status(name, status).await;

@@ -20,12 +20,14 @@ use crate::convert::{parse_session, session_name};
 use crate::error::status_saying;
 use crate::networks::Networks;
 use crate::stack::command::{At, Policy};
+use crate::traces::Traces;
 
 /// The sessions of a server.
 pub(crate) struct Sessions {
     table: Mutex<HashMap<SessionId, Session>>,
     next: AtomicU64,
     networks: Arc<Networks>,
+    traces: Arc<Traces>,
 }
 
 struct Session {
@@ -50,9 +52,9 @@ pub(crate) struct Owner {
 impl Sessions {
     /// None yet. Numbers begin somewhere that depends on the epoch, so that the sessions of a server that was restarted
     /// are not taken for those of the one before.
-    pub(crate) fn new(networks: Arc<Networks>, epoch: u64) -> Arc<Self> {
+    pub(crate) fn new(networks: Arc<Networks>, traces: Arc<Traces>, epoch: u64) -> Arc<Self> {
         let first = epoch % 1_000_000 * 1_000_000 + 1;
-        Arc::new(Sessions { table: Mutex::default(), next: AtomicU64::new(first), networks })
+        Arc::new(Sessions { table: Mutex::default(), next: AtomicU64::new(first), networks, traces })
     }
 
     /// How many there are.
@@ -161,7 +163,9 @@ impl Sessions {
         // What is being made for it is made by now, and can be treated.
         drop(session.making.write().await);
         let policy = policy.unwrap_or(session.on_expiry);
+        self.traces.session_ends(id).await;
         let treated = self.networks.end_session(id, policy).await;
+        self.traces.session_ended(id);
         tracing::info!(session = session_name(id), ?policy, sockets = treated.value, "session ended");
         treated
     }

@@ -21,6 +21,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::traces::log_layer;
+
 /// The target of the spans and lines of RPCs.
 pub(crate) const RPC: &str = "sockwright_server::rpc";
 
@@ -54,7 +56,7 @@ impl Telemetry {
             LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         };
         // Somebody who embeds us may have set one already.
-        _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+        _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(log_layer()).try_init();
         Ok(Telemetry { spans })
     }
 }

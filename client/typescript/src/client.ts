@@ -8,6 +8,7 @@ import { Events } from "./gen/sockwright/v1/events_pb.ts";
 import { type AttachRequestSchema, type Lab as LabMessage, Networks } from "./gen/sockwright/v1/networks_pb.ts";
 import { Sessions } from "./gen/sockwright/v1/sessions_pb.ts";
 import { type SocketOptionsSchema, Sockets } from "./gen/sockwright/v1/sockets_pb.ts";
+import { Traces } from "./gen/sockwright/v1/traces_pb.ts";
 import { Traffic } from "./gen/sockwright/v1/traffic_pb.ts";
 import { Connection, DatagramSocket, Listener, type Wait } from "./socket.ts";
 import { type Update, watch } from "./watch.ts";
@@ -55,6 +56,7 @@ export class Client {
   readonly events: ServiceClient<typeof Events>;
   readonly networks: ServiceClient<typeof Networks>;
   readonly sessions: ServiceClient<typeof Sessions>;
+  readonly traces: ServiceClient<typeof Traces>;
   readonly traffic: ServiceClient<typeof Traffic>;
 
   /** Over a transport of connect-es. `connect` makes one. */
@@ -63,6 +65,7 @@ export class Client {
     this.events = createClient(Events, transport);
     this.networks = createClient(Networks, transport);
     this.sessions = createClient(Sessions, transport);
+    this.traces = createClient(Traces, transport);
     this.traffic = createClient(Traffic, transport);
   }
 

@@ -299,6 +299,8 @@ pub(super) fn emit(
     flags_and_offset: u16,
     out: &mut Vec<u8>,
 ) {
+    // A buffer without room gets it once for the whole packet.
+    out.reserve(header.len() + payload_len);
     let start = out.len();
     let total_len = u16::try_from(header.len() + payload_len).unwrap_or(u16::MAX);
     out.extend_from_slice(&[0x40 | (header.len() / 4) as u8, header.traffic_class()]);

@@ -405,6 +405,8 @@ pub(super) fn emit(
     payload_len: usize,
     out: &mut Vec<u8>,
 ) {
+    // A buffer without room gets it once for the whole packet.
+    out.reserve(header.len() + payload_len);
     let payload_len = u16::try_from(payload_len).unwrap_or(u16::MAX);
     let class = header.traffic_class();
     out.extend_from_slice(&[0x60 | class >> 4, class << 4, 0, 0]);

@@ -30,6 +30,8 @@ use super::record::{Direction, Interface, Record};
 pub(super) struct Blocks {
     writer: PcapNgWriter<Vec<u8>>,
     interfaces: HashMap<Arc<Interface>, Told>,
+    packets: u64,
+    missed: u64,
 }
 
 /// What was told of an interface.
@@ -47,7 +49,7 @@ impl Blocks {
     /// With the header of the first section.
     pub(super) fn begin() -> PcapResult<Self> {
         let writer = PcapNgWriter::with_section_header(Vec::new(), section())?;
-        Ok(Blocks { writer, interfaces: HashMap::new() })
+        Ok(Blocks { writer, interfaces: HashMap::new(), packets: 0, missed: 0 })
     }
 
     /// The octets of the blocks since it was asked last.
@@ -71,7 +73,13 @@ impl Blocks {
         interfaces.iter().try_for_each(|told| self.statistics_of(told, None))
     }
 
+    /// How many packets were written, and how many were missed.
+    pub(super) fn figures(&self) -> (u64, u64) {
+        (self.packets, self.missed)
+    }
+
     fn packet(&mut self, record: &Record) -> PcapResult<()> {
+        self.packets += 1;
         let told = self.interface(&record.interface)?;
         let timestamp = time(&record.interface, record.at);
         told.packets += 1;
@@ -97,6 +105,7 @@ impl Blocks {
 
     fn missed(&mut self, interface: &Arc<Interface>, packets: u64, at: Instant) -> PcapResult<()> {
         let last = time(interface, at).as_nanos() as u64;
+        self.missed += packets;
         let told = self.interface(interface)?;
         told.missed += packets;
         told.missed_before += packets;

@@ -80,6 +80,11 @@ impl Selection {
         Ok(Selection { link, filter, since, follows: !request.no_follow })
     }
 
+    /// What a trace wants: what this filter admits, whatever state its socket is in.
+    pub(crate) fn of_trace(filter: CompiledFilter) -> Self {
+        Selection { link: None, filter, since: None, follows: true }
+    }
+
     /// From when on it wants the recent past, if it does.
     pub(crate) fn since(&self) -> Option<Since> {
         self.since

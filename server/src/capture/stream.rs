@@ -30,6 +30,11 @@ impl CaptureStream {
         Ok(CaptureStream { captures, key, capture, blocks, begins: true, ended: false })
     }
 
+    /// How many packets it gave, and how many were missed.
+    pub(crate) fn figures(&self) -> (u64, u64) {
+        self.blocks.figures()
+    }
+
     /// Ends it behind what is there.
     pub(crate) fn end(&self) {
         self.capture.queue.end(End::Gone);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::tcp::state::State;
@@ -10,6 +11,7 @@ use sockwright_proto::v1 as pb;
 
 use super::interest::Kinds;
 use super::mirror::Row;
+use super::places::Places;
 use super::ring::Record;
 use crate::convert::{Invalid, ip, parse_session, tcp_state_to_proto, unknown};
 
@@ -29,6 +31,8 @@ pub struct CompiledFilter {
     /// A bit for each number of the contract's enum; 0 admits all.
     tcp_states: u32,
     kinds: Option<Kinds>,
+    /// And whatever is on these stacks.
+    places: Option<Arc<Places>>,
 }
 
 /// The most values in one field of a filter.
@@ -64,6 +68,7 @@ impl TryFrom<&pb::Filter> for CompiledFilter {
             })?,
             tcp_states,
             kinds,
+            places: None,
         })
     }
 }
@@ -74,6 +79,11 @@ impl CompiledFilter {
         filter.map_or_else(|| Ok(CompiledFilter::default()), CompiledFilter::try_from)
     }
 
+    /// Admits of the same kinds whatever is on these stacks as well.
+    pub(crate) fn or_on(self, places: Arc<Places>) -> Self {
+        CompiledFilter { places: Some(places), ..self }
+    }
+
     /// The kinds it admits: those of [`Kinds::DEFAULT`] where it names none.
     pub(super) fn kinds(&self) -> Kinds {
         self.kinds.unwrap_or(Kinds::DEFAULT)
@@ -81,14 +91,21 @@ impl CompiledFilter {
 
     /// Whether a list or snapshot shows this socket.
     pub(super) fn admits_row(&self, row: &Row) -> bool {
-        self.admits_stack(&row.stack)
-            && self.admits_socket(row)
-            && self.admits_ends(&[row.local(), row.remote()])
+        self.is_on_place(&row.stack)
+            || (self.admits_stack(&row.stack)
+                && self.admits_socket(row)
+                && self.admits_ends(&[row.local(), row.remote()]))
     }
 
     /// Whether a watcher is told this event.
     pub(super) fn admits_event(&self, record: &Record) -> bool {
-        if !self.kinds().contains(record.kind()) || !self.admits_stack(&record.stack) {
+        if !self.kinds().contains(record.kind()) {
+            return false;
+        }
+        if self.is_on_place(&record.stack) {
+            return true;
+        }
+        if !self.admits_stack(&record.stack) {
             return false;
         }
         let (one, other) = record.event.ends().unzip();
@@ -109,17 +126,48 @@ impl CompiledFilter {
         owner: Option<(SessionId, &str)>,
         ends: &[Option<SocketAddr>],
     ) -> bool {
-        self.admits_stack(stack)
-            && (self.sockets.is_empty() || socket.is_some_and(|socket| self.sockets.contains(&socket.0)))
-            && (self.sessions.is_empty()
-                || owner.is_some_and(|(session, _)| self.sessions.contains(&session)))
-            && (self.labels.is_empty() || owner.is_some_and(|(_, label)| self.labels.contains(label)))
-            && self.admits_ends(ends)
+        self.is_on_place(stack)
+            || (self.admits_stack(stack)
+                && (self.sockets.is_empty() || socket.is_some_and(|socket| self.sockets.contains(&socket.0)))
+                && (self.sessions.is_empty()
+                    || owner.is_some_and(|(session, _)| self.sessions.contains(&session)))
+                && (self.labels.is_empty() || owner.is_some_and(|(_, label)| self.labels.contains(label)))
+                && self.admits_ends(ends))
     }
 
     /// Whether it asks for a socket's session or label.
     pub(crate) fn asks_owner(&self) -> bool {
         !self.sessions.is_empty() || !self.labels.is_empty()
+    }
+
+    /// Whether a call that names these, sockets aside, is one of what it admits.
+    pub(crate) fn admits_names(&self, session: Option<SessionId>, label: &str, stack: &str) -> bool {
+        session.is_some_and(|session| self.sessions.contains(&session))
+            || (!label.is_empty() && self.labels.contains(label))
+            || (!stack.is_empty() && (self.stacks.contains(stack) || self.is_on_place(stack)))
+    }
+
+    /// Whether everything is admitted.
+    pub(crate) fn admits_all(&self) -> bool {
+        self.asks_no_socket() && self.stacks.is_empty() && self.addresses.is_empty() && self.ports.is_empty()
+    }
+
+    /// Whether a stack of this lab is named.
+    pub(crate) fn names_lab(&self, lab: &str) -> bool {
+        let of = |stack: &String| stack.split_once('/').is_some_and(|(of, _)| of == lab);
+        self.stacks.iter().any(of) || self.places.as_ref().is_some_and(|places| places.contains_lab(lab))
+    }
+
+    /// Whether a stack is to be looked at: of a session, those that it has; of others, those that are named, or all.
+    pub(crate) fn may_be_on(&self, stack: &str) -> bool {
+        match &self.places {
+            Some(places) => places.contains(stack),
+            None => self.admits_stack(stack),
+        }
+    }
+
+    fn is_on_place(&self, stack: &str) -> bool {
+        self.places.as_ref().is_some_and(|places| places.contains(stack))
     }
 
     /// Whether it admits what happens on this stack.

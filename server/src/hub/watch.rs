@@ -118,7 +118,7 @@ impl Hub {
     }
 
     /// The block with the record after `cursor`. Where there is none, has `waker` woken when there is.
-    fn read_after(&self, key: u64, cursor: u64, waker: &Waker) -> Read {
+    pub(super) fn read_after(&self, key: u64, cursor: u64, waker: &Waker) -> Read {
         let mut inner = self.lock();
         if !inner.ring.remembers_after(cursor) {
             return Read::Forgotten;
@@ -136,10 +136,15 @@ impl Hub {
     }
 }
 
-enum Read {
+/// What there is after a place in the ring.
+pub(super) enum Read {
+    /// This.
     Some(Arc<Block>),
+    /// Nothing yet.
     Nothing,
+    /// The place is forgotten.
     Forgotten,
+    /// Nothing any more.
     Stopping,
 }
 

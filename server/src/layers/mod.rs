@@ -8,6 +8,7 @@
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
 //! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
 //! | [`measures`] | counts the call: its status, its time, its messages |
+//! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
@@ -21,6 +22,7 @@ mod page;
 mod panic;
 mod scrape;
 mod trace;
+mod witness;
 
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
@@ -30,3 +32,4 @@ pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
 pub(crate) use trace::traces;
+pub(crate) use witness::Witnesses;

@@ -24,7 +24,7 @@ use registry::{AttachedEntry, LabEntry, Registry};
 use crate::capture::{CaptureStream, Captures, Room, Selection};
 use crate::config::Config;
 use crate::error::{no_such_socket, status_saying};
-use crate::hub::Hub;
+use crate::hub::{Hub, Places};
 use crate::metrics::{AccountId, Ledger, Totals};
 use crate::stack::attached::{Attached, ONLY};
 use crate::stack::clock::Clock;
@@ -39,6 +39,15 @@ pub(crate) enum Recorded {
     Lab(String),
     /// This attached stack.
     Stack(String),
+}
+
+/// Labs and stacks, as they were at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// The labs.
+    pub(crate) labs: Vec<pb::Lab>,
+    /// The stacks, with their interfaces.
+    pub(crate) stacks: Vec<(pb::Stack, Vec<Interface>)>,
 }
 
 /// The labs and stacks of a server.
@@ -356,6 +365,32 @@ impl Networks {
         names.iter().filter_map(told).collect()
     }
 
+    /// The stacks of a session, or all that there are, and those that come.
+    pub(crate) fn follow(&self, session: Option<SessionId>) -> Arc<Places> {
+        self.registry().follow(session)
+    }
+
+    /// Labs and stacks of which `wanted` names a stack, as they are.
+    pub(crate) async fn survey(&self, wanted: impl Fn(&str) -> bool) -> Survey {
+        let mut hosts = self.registry().hosts();
+        hosts.retain(|host| host.stacks.iter().any(|(_, name)| wanted(name)));
+        let mut survey = Survey::default();
+        for host in hosts {
+            // One that goes meanwhile is not there any more.
+            let Ok(description) = host.thread.describe().await else { continue };
+            let description = description.value;
+            let lab = host.stacks.first().and_then(|(_, name)| name.split_once('/'));
+            if let Some((lab, _)) = lab {
+                let recorded = description.recorded_at_most as u64;
+                survey.labs.extend(self.lab_to_proto(lab, description.now, recorded));
+            }
+            let stacks = self.stacks_of(&host.stacks, &host.link, host.session, &description);
+            let interfaces = description.stacks.into_iter().map(|stack| stack.interfaces);
+            survey.stacks.extend(stacks.into_iter().zip(interfaces));
+        }
+        survey
+    }
+
     // ---- sessions and the end
 
     /// Treats everything that a session owns. How many sockets there were, and where it took effect.
@@ -460,6 +495,11 @@ impl Networks {
             stream.end();
         }
         Ok(stream)
+    }
+
+    /// Begins the capture of a trace.
+    pub(crate) fn capture_of_trace(&self, selection: Selection) -> Result<CaptureStream, Status> {
+        self.captures.begin(selection, None, 0)
     }
 
     // ---- inside

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::{SessionId, SocketId};
@@ -14,6 +14,7 @@ use super::{Host, LinkKind, VIRTUAL, no_such_lab};
 use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
+use crate::hub::Places;
 use crate::metrics::AccountId;
 use crate::stack::attached::ONLY;
 use crate::stack::clock::Clock;
@@ -48,6 +49,8 @@ pub(super) struct Registry {
     /// In the order in which they went.
     gone_in_order: VecDeque<SocketId>,
     gone_limit: usize,
+    /// Who wants to know of stacks as they come: of this session, or of any.
+    followed: Vec<(Option<SessionId>, Weak<Places>)>,
 }
 
 impl Registry {
@@ -59,6 +62,29 @@ impl Registry {
             gone: BTreeSet::new(),
             gone_in_order: VecDeque::new(),
             gone_limit,
+            followed: Vec::new(),
+        }
+    }
+
+    // ---- whose
+
+    /// The stacks of a session, or all that there are, and as long as somebody holds the result those that come.
+    pub(super) fn follow(&mut self, session: Option<SessionId>) -> Arc<Places> {
+        let places = Arc::<Places>::default();
+        let hosts = self.hosts().into_iter().filter(|host| session.is_none_or(|of| host.session == of));
+        places.add(hosts.flat_map(|host| host.stacks).map(|(_, name)| name));
+        self.followed.retain(|(_, places)| places.strong_count() > 0);
+        self.followed.push((session, Arc::downgrade(&places)));
+        places
+    }
+
+    fn came(&self, session: SessionId, names: &[Name]) {
+        for (of, places) in &self.followed {
+            match places.upgrade() {
+                Some(places) if of.is_none_or(|of| of == session) => places.add(names.iter().cloned()),
+                Some(places) => places.remove(names),
+                None => {}
+            }
         }
     }
 
@@ -192,11 +218,14 @@ impl Registry {
         for (stack, name) in &lab.stacks {
             self.stacks.insert(Arc::clone(name), lab.thread.stack(*stack));
         }
+        let names: Vec<_> = lab.stacks.iter().map(|(_, name)| Arc::clone(name)).collect();
+        self.came(lab.session, &names);
         self.labs.insert(name, lab);
     }
 
     pub(super) fn add_attached(&mut self, name: Name, stack: AttachedEntry) {
         self.stacks.insert(Arc::clone(&name), stack.thread.stack(ONLY));
+        self.came(stack.session, std::slice::from_ref(&name));
         self.attached.insert(name, stack);
     }
 

@@ -5,6 +5,7 @@ pub mod events;
 pub(crate) mod networks;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
+pub(crate) mod traces;
 pub(crate) mod traffic;
 
 use sockwright_engine::host::Errno;

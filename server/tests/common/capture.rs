@@ -94,9 +94,21 @@ impl Capture {
 
     /// What was read so far.
     pub(crate) fn contents(&self) -> Contents {
+        Contents::of(&self.octets)
+    }
+
+    /// What tshark prints of these fields, a line for each packet; `None` where there is no tshark.
+    pub(crate) fn tshark(&self, fields: &[&str]) -> Option<Vec<Vec<String>>> {
+        tshark(&self.octets, fields)
+    }
+}
+
+impl Contents {
+    /// Of a file.
+    pub(crate) fn of(octets: &[u8]) -> Contents {
         let mut contents = Contents::default();
         let mut interfaces = Vec::new();
-        let mut reader = PcapNgReader::new(&*self.octets).unwrap();
+        let mut reader = PcapNgReader::new(octets).unwrap();
         while let Some(block) = reader.next_block() {
             match block.unwrap() {
                 Block::SectionHeader(_) => interfaces.clear(),
@@ -146,28 +158,27 @@ impl Capture {
         }
         contents
     }
+}
 
-    /// What tshark prints of these fields, a line for each packet; `None` where there is no tshark.
-    pub(crate) fn tshark(&self, fields: &[&str]) -> Option<Vec<Vec<String>>> {
-        let file = Scratch::new(&self.octets);
-        let mut tshark = Command::new("tshark");
-        tshark.args(["-r", file.0.to_str()?, "-T", "fields", "-E", "occurrence=a"]);
-        tshark.args(["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]);
-        tshark.args(fields.iter().flat_map(|field| ["-e", field]));
-        let output = match tshark.output() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                eprintln!("SKIPPED: there is no tshark");
-                return None;
-            }
-            output => output.unwrap(),
-        };
-        let said = String::from_utf8_lossy(&output.stderr);
-        let complaints: Vec<&str> =
-            said.lines().filter(|line| !line.starts_with("Running as user")).collect();
-        assert!(output.status.success() && complaints.is_empty(), "tshark: {said}");
-        let lines = String::from_utf8(output.stdout).unwrap();
-        Some(lines.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
-    }
+/// What tshark prints of these fields of a file, a line for each packet; `None` where there is no tshark.
+pub(crate) fn tshark(octets: &[u8], fields: &[&str]) -> Option<Vec<Vec<String>>> {
+    let file = Scratch::new(octets);
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-r", file.0.to_str()?, "-T", "fields", "-E", "occurrence=a"]);
+    tshark.args(["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]);
+    tshark.args(fields.iter().flat_map(|field| ["-e", field]));
+    let output = match tshark.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("SKIPPED: there is no tshark");
+            return None;
+        }
+        output => output.unwrap(),
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let complaints: Vec<&str> = said.lines().filter(|line| !line.starts_with("Running as user")).collect();
+    assert!(output.status.success() && complaints.is_empty(), "tshark: {said}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    Some(lines.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
 }
 
 impl Packet {

@@ -3,6 +3,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod metrics;
+pub(crate) mod trace;
 pub(crate) mod watch;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::traces_client::TracesClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, Clock, Position, TcpState, wait_for_request::Condition};
 use sockwright_server::config::Config;
@@ -28,6 +30,7 @@ pub(crate) struct World {
     pub(crate) sessions: SessionsClient<Channel>,
     pub(crate) events: EventsClient<Channel>,
     pub(crate) traffic: TrafficClient<Channel>,
+    pub(crate) traces: TracesClient<Channel>,
     pub(crate) channel: Channel,
     pub(crate) address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -54,6 +57,7 @@ impl World {
             sessions: SessionsClient::new(channel.clone()),
             events: EventsClient::new(channel.clone()),
             traffic: TrafficClient::new(channel.clone()),
+            traces: TracesClient::new(channel.clone()),
             channel,
             address,
             stop: Some(stop),

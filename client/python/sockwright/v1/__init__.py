@@ -17,6 +17,8 @@ from .sessions_pb2 import *  # noqa: F403
 from .sessions_pb2_grpc import SessionsStub
 from .sockets_pb2 import *  # noqa: F403
 from .sockets_pb2_grpc import SocketsStub
+from .traces_pb2 import *  # noqa: F403
+from .traces_pb2_grpc import TracesStub
 from .traffic_pb2 import *  # noqa: F403
 from .traffic_pb2_grpc import TrafficStub
 
@@ -25,5 +27,6 @@ __all__ = [name for name in globals() if not name.startswith("_")] + [
     "NetworksStub",
     "SessionsStub",
     "SocketsStub",
+    "TracesStub",
     "TrafficStub",
 ]

@@ -110,6 +110,21 @@ impl Stage {
         self.terminal.backend_mut().resize(width, height);
     }
 
+    /// A socket at 10.0.0.1:49152, whose segments have no timestamps: nothing on the screen is the engine's free choice.
+    async fn opener(&self, label: &str) -> u64 {
+        let create = v1::CreateRequest {
+            stack: "lab/a".to_owned(),
+            label: label.to_owned(),
+            options: Some(v1::SocketOptions { timestamps: Some(false), ..Default::default() }),
+            ..Default::default()
+        };
+        let mut sockets = self.client.sockets.clone();
+        let socket = sockets.create(create).await.expect("a socket").into_inner().socket;
+        let local = Some(address(([10, 0, 0, 1], 49152)));
+        sockets.bind(v1::BindRequest { socket, local }).await.expect("bound");
+        socket
+    }
+
     /// Opens a connection to 10.0.0.2:80 in 30 ms: who accepted it.
     async fn connect(&mut self, opener: u64, listener: u64) -> u64 {
         let remote = Some(address(([10, 0, 0, 2], 80)));

@@ -8,7 +8,7 @@ use super::*;
 async fn a_connection(stage: &mut Stage) -> (u64, u64, u64) {
     lab_by_hand(&stage.client).await;
     let listener = listener(&stage.client).await;
-    let opener = socket(&stage.client, "lab/a", "client").await;
+    let opener = stage.opener("client").await;
     let accepted = stage.connect(opener, listener).await;
     (listener, opener, accepted)
 }
@@ -120,7 +120,7 @@ async fn a_ladder_shows_what_was_lost_what_was_sent_again_and_every_state() {
     let mut stage = Stage::of(&world, PLAIN).await;
     lab_by_hand(&stage.client).await;
     let listener = listener(&stage.client).await;
-    let opener = socket(&stage.client, "lab/a", "").await;
+    let opener = stage.opener("").await;
     stage.app.open(opener, Tab::Ladder);
     stage.until("CLOSED for").await;
     let accepted = stage.connect(opener, listener).await;

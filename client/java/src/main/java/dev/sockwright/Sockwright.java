@@ -10,6 +10,7 @@ import dev.sockwright.v1.OnExpiry;
 import dev.sockwright.v1.OpenRequest;
 import dev.sockwright.v1.SessionsGrpc;
 import dev.sockwright.v1.SocketsGrpc;
+import dev.sockwright.v1.TracesGrpc;
 import dev.sockwright.v1.TrafficGrpc;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
@@ -77,6 +78,15 @@ public final class Sockwright implements AutoCloseable {
      */
     public SessionsGrpc.SessionsBlockingStub sessions() {
         return SessionsGrpc.newBlockingStub(channel);
+    }
+
+    /**
+     * What the server knows of a session, as one file, as the contract has it.
+     *
+     * @return a stub
+     */
+    public TracesGrpc.TracesBlockingStub traces() {
+        return TracesGrpc.newBlockingStub(channel);
     }
 
     /**

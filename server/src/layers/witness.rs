@@ -1,0 +1,135 @@
+//! Calls, seen as they pass, for the traces that want them: their octets are shared, not copied, and nothing is held up.
+//!
+//! The observers of figures and spans hear of numbers alone; this one is for the octets. Outside of deadlines and receipts: what is told is what the client was told.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as HttpBody, Frame};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::traces::{Call, Traces, Way};
+
+/// Shows calls to traces.
+#[derive(Clone)]
+pub(crate) struct Witnesses(pub(crate) Arc<Traces>);
+
+impl<S> Layer<S> for Witnesses {
+    type Service = Witnessed<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Witnessed { inner, traces: Arc::clone(&self.0) }
+    }
+}
+
+/// A service whose calls are seen.
+#[derive(Clone)]
+pub(crate) struct Witnessed<S> {
+    inner: S,
+    traces: Arc<Traces>,
+}
+
+impl<S> Service<Request<Body>> for Witnessed<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = WitnessedCall<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let begun = || Call::begin(&self.traces, request.uri().path(), request.headers());
+        let Some(call) = self.traces.hear().then(begun).flatten() else {
+            return WitnessedCall { call: Box::pin(self.inner.call(request)), seen: None };
+        };
+        let seen = Seen(call);
+        let passing = Arc::clone(&seen.0);
+        let request =
+            request.map(|body| Body::new(Passing { body, way: Way::Request, call: passing, _seen: None }));
+        WitnessedCall { call: Box::pin(self.inner.call(request)), seen: Some(seen) }
+    }
+}
+
+/// A call that is under way.
+pub(crate) struct WitnessedCall<F> {
+    call: Pin<Box<F>>,
+    seen: Option<Seen>,
+}
+
+impl<F, E> Future for WitnessedCall<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.call.as_mut().poll(cx).map_ok(|response| {
+            let Some(seen) = this.seen.take() else { return response };
+            // A call that failed at once has its status here, and no body.
+            end(&seen.0, response.headers());
+            let call = Arc::clone(&seen.0);
+            response.map(|body| Body::new(Passing { body, way: Way::Response, call, _seen: Some(seen) }))
+        })
+    }
+}
+
+/// Octets on their way.
+struct Passing {
+    body: Body,
+    way: Way,
+    call: Arc<Call>,
+    _seen: Option<Seen>,
+}
+
+impl HttpBody for Passing {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            if let Some(octets) = frame.data_ref() {
+                self.call.pass(self.way, octets);
+            } else if let (Way::Response, Some(trailers)) = (self.way, frame.trailers_ref()) {
+                // Before the client has them: when it goes on, the call is told.
+                end(&self.call, trailers);
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn end(call: &Call, headers: &HeaderMap) {
+    if let Some(status) = Status::from_header_map(headers) {
+        call.end(&status);
+    }
+}
+
+/// Ends a call that nobody waits for any more.
+struct Seen(Arc<Call>);
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        self.0.end(&Status::cancelled("the client went away"));
+    }
+}
