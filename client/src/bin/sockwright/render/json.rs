@@ -176,6 +176,7 @@ mod tests {
         message(&v1::AttachResponse::default());
         message(&v1::DetachResponse::default());
         message(&v1::AdvanceTimeResponse::default());
+        message(&v1::SetClockResponse::default());
         message(&v1::RecordResponse::default());
         message(&v1::OpenResponse::default());
         message(&v1::KeepAliveResponse::default());
