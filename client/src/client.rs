@@ -11,6 +11,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::traces_client::TracesClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -35,6 +36,8 @@ pub struct Client {
     pub networks: NetworksClient<Transport>,
     /// Leases.
     pub sessions: SessionsClient<Transport>,
+    /// Traces; [`Client::trace`] is their comfortable form.
+    pub traces: TracesClient<Transport>,
     /// Workloads.
     pub traffic: TrafficClient<Transport>,
     channel: Channel,
@@ -149,6 +152,7 @@ impl Client {
             events: EventsClient::new(transport.clone()),
             networks: NetworksClient::new(transport.clone()),
             sessions: SessionsClient::new(transport.clone()),
+            traces: TracesClient::new(transport.clone()),
             traffic: TrafficClient::new(transport),
             channel,
         }

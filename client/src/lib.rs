@@ -30,6 +30,7 @@ mod client;
 pub mod connection;
 mod error;
 pub mod mirror;
+mod tracing;
 pub mod watching;
 
 pub use client::{Client, Deadline, Transport, address};
@@ -37,3 +38,4 @@ pub use error::{Error, code_name};
 pub use mirror::StateMirror;
 /// The contract: messages, and the clients that [`Client`] holds.
 pub use sockwright_proto::v1;
+pub use tracing::RunningTrace;

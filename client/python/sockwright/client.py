@@ -13,11 +13,14 @@ What is made ends with its `with`.
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from os import PathLike
 from typing import Any
 
 import grpc
 
 import sockwright.v1 as v1
+from sockwright import tracing
 from sockwright.errors import call
 from sockwright.sockets import Socket
 from sockwright.watch import Watch
@@ -58,6 +61,7 @@ class Client:
         self.events = v1.EventsStub(channel)
         self.networks = v1.NetworksStub(channel)
         self.sessions = v1.SessionsStub(channel)
+        self.traces = v1.TracesStub(channel)
         self.traffic = v1.TrafficStub(channel)
 
     def __enter__(self) -> "Client":
@@ -113,6 +117,27 @@ class Client:
         Without `kinds` it tells states and errors, which cost nothing. From the return on, nothing is missed.
         """
         return Watch(self, watch_filter(**filter))
+
+    def trace(
+        self,
+        path: "str | PathLike[str]",
+        *,
+        mode: str = "on",
+        session: "Session | None" = None,
+        title: str = "",
+        no_packets: bool = False,
+        **filter: Any,
+    ) -> "AbstractContextManager[str]":
+        """Traces what happens while a `with` runs, into a `.zip` file at `path`; gives the trace's name.
+
+        `mode`: `on`, or `retain-on-failure`, which keeps the file if the block raises and writes none otherwise. The trace
+        is of what the filter admits (as of `watch`), or else of the session, or else of everything. It ends with its
+        session at the latest, and what was recorded by then is kept.
+        """
+        asked = v1.TracesStartRequest(title=title, no_packets=no_packets, session=session.id if session else "")
+        if filter or not session:
+            asked.filter.CopyFrom(watch_filter(**filter))
+        return tracing.trace(self.traces, asked, path, mode)
 
 
 class Lab:

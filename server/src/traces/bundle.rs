@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use sockwright_proto::v1::{self as pb, TraceSummary, TracesStopResponse, traces_stop_response::Part};
-use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::Status;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::manifest::Manifest;
-use super::recorder::Command;
 use super::spool::{Figures, Spool};
 
 /// A file that was made.
@@ -59,18 +57,20 @@ pub(super) fn write(
     Ok(Bundle { file, summary })
 }
 
+type Fetched = Box<dyn FnOnce() + Send>;
+
 /// What one who fetches a trace reads.
 pub(crate) struct BundleStream {
-    bundle: Option<(Arc<Bundle>, mpsc::UnboundedSender<Command>)>,
+    bundle: Option<(Arc<Bundle>, Fetched)>,
     told: bool,
     /// Octets that were read.
     read: u64,
 }
 
 impl BundleStream {
-    /// Of this file; its recorder hears when all of it was read.
-    pub(super) fn new(bundle: Arc<Bundle>, recorder: mpsc::UnboundedSender<Command>) -> Self {
-        BundleStream { bundle: Some((bundle, recorder)), told: false, read: 0 }
+    /// Of this file; `fetched` is called when all of it was read, before the reader hears that it was.
+    pub(super) fn new(bundle: Arc<Bundle>, fetched: impl FnOnce() + Send + 'static) -> Self {
+        BundleStream { bundle: Some((bundle, Box::new(fetched))), told: false, read: 0 }
     }
 
     /// Of nothing.
@@ -85,9 +85,8 @@ impl BundleStream {
         }
         let left = usize::try_from(summary.bytes - self.read).unwrap_or(usize::MAX);
         let Some((bundle, _)) = self.bundle.as_ref().filter(|_| left > 0) else {
-            if let Some((_, recorder)) = self.bundle.take() {
-                // One that waits no more has forgotten it already.
-                _ = recorder.send(Command::Fetched);
+            if let Some((_, fetched)) = self.bundle.take() {
+                fetched();
             }
             return None;
         };

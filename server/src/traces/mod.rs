@@ -156,7 +156,12 @@ impl Traces {
         recorder.send(Command::Fetch(answer)).map_err(|_| no_such_trace(trace))?;
         let bundle = answered.await.map_err(|_| self.gone(trace))?;
         let bundle = bundle.map_err(|problem| status_saying(Errno::ENOBUFS, problem.to_string(), None))?;
-        Ok(BundleStream::new(bundle, recorder))
+        let (traces, number) = (Arc::downgrade(self), parse_name(trace));
+        Ok(BundleStream::new(bundle, move || {
+            if let (Some(traces), Some(number)) = (traces.upgrade(), number) {
+                traces.forget(number);
+            }
+        }))
     }
 
     /// Ends a trace of which nobody wants anything.

@@ -60,8 +60,6 @@ pub(super) enum Command {
     End(EndedBy),
     /// Somebody wants the file: end, unless that has happened.
     Fetch(oneshot::Sender<Result<Arc<Bundle>, Arc<io::Error>>>),
-    /// All of the file was read.
-    Fetched,
 }
 
 /// What ended a trace.
@@ -132,7 +130,6 @@ impl Recorder {
                         fetching = Some(answer);
                         break EndedBy::Stop;
                     }
-                    Some(Command::Fetched) => {}
                     None => return,
                 },
                 () = self.places.changed() => self.look(&mut seen).await,
@@ -160,7 +157,6 @@ impl Recorder {
         while let Ok(Some(command)) = tokio::time::timeout(self.linger, inbox.recv()).await {
             match command {
                 Command::Fetch(answer) => _ = answer.send(bundle.clone()),
-                Command::Fetched => break,
                 Command::Look(_) | Command::End(_) => {}
             }
         }

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The output has said it already.
     Said,
+    /// A program that was run ended with this status.
+    Ended(u8),
     /// Nobody reads the output any more.
     ReaderGone,
 }

@@ -1,13 +1,13 @@
 //! `sockwright`: every call of the contract as a verb of the command line.
 //!
 //! Owns: exit codes and what goes to standard error. 0: done; 1: the call failed; 2: the command line was wrong (clap's
-//! own), or there is no terminal for it. An interrupt ends it as it ends any program (130 in a shell); so does, without a word, a reader of its output
+//! own), there is no terminal for it, or a file is no trace; of a program that is traced, its own. An interrupt ends it as it ends any program (130 in a shell); so does, without a word, a reader of its output
 //! that has gone away.
 //!
 //! ```text
 //! args     what can be typed          parse    words to the contract's types
 //! verbs    the calls                  render   the contract's types to text and JSON
-//! top      the calls, looked at
+//! top      the calls, looked at   trace    the files of traces
 //! ```
 
 mod args;
@@ -16,6 +16,7 @@ mod names;
 mod parse;
 mod render;
 mod top;
+mod trace;
 mod verbs;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ fn report(verb: &str, json: bool, failure: &Failure) -> ExitCode {
     match failure {
         Failure::ReaderGone => return ExitCode::SUCCESS,
         Failure::Said => {}
+        Failure::Ended(code) => return ExitCode::from(*code),
         Failure::Usage(message) => {
             eprintln!("sockwright: {verb}: {message}");
             return ExitCode::from(2);

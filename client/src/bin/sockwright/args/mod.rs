@@ -9,6 +9,7 @@ pub(crate) mod networks;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
 pub(crate) mod top;
+pub(crate) mod trace;
 pub(crate) mod traffic;
 
 use std::time::Duration;
@@ -77,6 +78,9 @@ pub(crate) enum Verb {
     /// Leases: what belongs to a session goes when its client does
     #[command(subcommand)]
     Session(sessions::SessionVerb),
+    /// Keep what the server knows of a session, or of what a filter admits, as one file
+    #[command(subcommand, long_about = trace::ABOUT)]
+    Trace(trace::TraceVerb),
     /// Workloads that run inside of the server: bulk, ping-pong, churn, idle connections
     #[command(subcommand, long_about = traffic::ABOUT, after_help = traffic::EXAMPLES)]
     Traffic(traffic::TrafficVerb),
@@ -104,6 +108,7 @@ impl Verb {
             Self::Lab(verb) => verb.name(),
             Self::Stack(verb) => verb.name(),
             Self::Session(verb) => verb.name(),
+            Self::Trace(verb) => verb.name(),
             Self::Traffic(verb) => verb.name(),
             Self::Health { .. } => "health",
             Self::Completions { .. } => "completions",
@@ -127,6 +132,9 @@ Examples:
     sockwright wait $client --state FIN-WAIT-2 --after 0
     sockwright close $child
     sockwright lab advance lab --until-idle
+
+  All of it in a terminal: states, curves, timers, ladders:
+    sockwright top
 
   Every segment of one port, with lab time:
     sockwright watch --port 80 --segments
@@ -164,6 +172,11 @@ mod tests {
             "capture --last 10s --no-follow -w x",
             "capture --last all -w x",
             "lab record lab 64M",
+            "trace start --session s-1 --title x",
+            "trace stop t-1 -o x.zip",
+            "trace run --mode retain-on-failure -o x.zip -- false",
+            "trace show x.zip",
+            "trace export --format qlog x.zip",
             "stack record lo 0",
             "top 3 --sort sent --interval 1s",
         ] {
@@ -190,6 +203,11 @@ mod tests {
             "capture -w x --last 10",
             "capture -w x --no-follow",
             "lab record lab",
+            "trace stop t-1",
+            "trace stop t-1 -o x --discard",
+            "trace run -o x",
+            "trace run --mode maybe -- true",
+            "trace export --format pcap x",
             "capture -w x --state LISTEN",
             "top --sort speed",
             "top 3 --once",

@@ -11,7 +11,7 @@
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, SerializeOptions};
 use serde_json::{Value, json};
 use sockwright_client::{Error, code_name, v1};
 
@@ -19,17 +19,28 @@ use crate::names::Worded;
 
 /// A message as JSON.
 pub(crate) fn message<M: prost::Message>(message: &M) -> Value {
-    // The generated types do not carry their names, but have those of the contract.
-    let name = std::any::type_name::<M>().rsplit("::").next().unwrap_or_default();
-    let descriptor =
-        POOL.get_message_by_name(&format!("sockwright.v1.{name}")).expect("a message of the contract");
-    let message =
-        DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).expect("the same contract");
-    let mut value = message
+    let mut value = dynamic(message)
         .serialize_with_options(serde_json::value::Serializer, &OPTIONS)
         .expect("JSON has room for all");
     add_text(&mut value);
     value
+}
+
+/// What kind an event is of, as `Event.kind` names it: `segment_sent`.
+pub(crate) fn kind_of(event: &v1::Event) -> String {
+    kind_field(&dynamic(event)).map_or_else(|| "unknown".to_owned(), |field| field.name().to_owned())
+}
+
+/// What an event tells beside when and where: the message of its kind.
+pub(crate) fn kind(event: &v1::Event) -> Value {
+    let event = dynamic(event);
+    let told = kind_field(&event).map(|field| event.get_field(&field).into_owned());
+    let Some(prost_reflect::Value::Message(told)) = told else { return json!({}) };
+    told.serialize_with_options(serde_json::value::Serializer, &OPTIONS).expect("JSON has room for all")
+}
+
+fn kind_field(event: &DynamicMessage) -> Option<FieldDescriptor> {
+    event.fields().map(|(field, _)| field).find(|field| field.containing_oneof().is_some())
 }
 
 /// An event, with the epoch that its `seq` belongs to.
@@ -58,6 +69,14 @@ pub(crate) fn error(verb: &str, error: &Error) -> Value {
 /// What went wrong on this side, as it goes to standard error.
 pub(crate) fn failure(verb: &str, message: &str) -> Value {
     json!({ "error": { "verb": verb, "message": message } })
+}
+
+fn dynamic<M: prost::Message>(message: &M) -> DynamicMessage {
+    // The generated types do not carry their names, but have those of the contract.
+    let name = std::any::type_name::<M>().rsplit("::").next().unwrap_or_default();
+    let descriptor =
+        POOL.get_message_by_name(&format!("sockwright.v1.{name}")).expect("a message of the contract");
+    DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).expect("the same contract")
 }
 
 /// Puts `utf8` beside `data`, where that is text.
@@ -176,7 +195,11 @@ mod tests {
         message(&v1::AttachResponse::default());
         message(&v1::DetachResponse::default());
         message(&v1::AdvanceTimeResponse::default());
+        message(&v1::SetClockResponse::default());
         message(&v1::RecordResponse::default());
+        message(&v1::TracesStartResponse::default());
+        message(&v1::TraceSummary::default());
+        message(&v1::Trace::default());
         message(&v1::OpenResponse::default());
         message(&v1::KeepAliveResponse::default());
         message(&v1::SessionsCloseResponse::default());

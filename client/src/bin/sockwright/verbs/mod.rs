@@ -7,6 +7,7 @@ mod health;
 mod networks;
 mod sessions;
 mod sockets;
+mod trace;
 mod traffic;
 mod transfer;
 mod wait;
@@ -35,8 +36,16 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     if let Verb::Top(args) = &cli.verb {
         top::check(args, cli.json)?;
     }
-    let mut cx = Context::connect(&cli).await?;
-    match cli.verb {
+    let mut out = Output::new(cli.json);
+    let verb = match cli.verb {
+        Verb::Trace(verb) => match trace::of_file(&mut out, verb)? {
+            Some(verb) => Verb::Trace(verb),
+            None => return Ok(()),
+        },
+        verb => verb,
+    };
+    let mut cx = Context::connect(&cli.server, cli.timeout, out).await?;
+    match verb {
         Verb::Socket(verb) => sockets::run(&mut cx, verb).await,
         Verb::Watch(watch) => events::watch(&mut cx, watch).await,
         Verb::Top(args) => top::run(cx.client, &cli.server, args, &mut cx.out).await,
@@ -44,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Lab(verb) => networks::lab(&mut cx, verb).await,
         Verb::Stack(verb) => networks::stack(&mut cx, verb).await,
         Verb::Session(verb) => sessions::run(&mut cx, verb).await,
+        Verb::Trace(verb) => trace::run(&mut cx, &cli.server, verb).await,
         Verb::Traffic(verb) => traffic::run(&mut cx, verb).await,
         Verb::Health { service } => health::check(&mut cx, service).await,
         Verb::Completions { .. } => Ok(()),
@@ -51,16 +61,16 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 impl Context {
-    async fn connect(cli: &Cli) -> Result<Self, Failure> {
-        let connecting = Client::connect(&cli.server);
-        let client = match cli.timeout {
+    async fn connect(server: &str, timeout: Option<Duration>, out: Output) -> Result<Self, Failure> {
+        let connecting = Client::connect(server);
+        let client = match timeout {
             None => connecting.await?,
             Some(timeout) => match tokio::time::timeout(timeout, connecting).await {
                 Ok(client) => client?.with_timeout(timeout),
-                Err(_) => return Err(Failure::Other(format!("no server at {}: no answer", cli.server))),
+                Err(_) => return Err(Failure::Other(format!("no server at {server}: no answer"))),
             },
         };
-        Ok(Self { client, out: Output::new(cli.json), timeout: cli.timeout })
+        Ok(Self { client, out, timeout })
     }
 
     /// Completes a position with the epoch of the server's present run.

@@ -149,6 +149,17 @@ async fn a_ladder_shows_what_was_lost_what_was_sent_again_and_every_state() {
     let text = stage.text();
     assert!(text.is_ascii(), "{text}");
     hold("ladder-ascii", &text);
+    // Every view has its place in every terminal.
+    for action in [Action::Ladder, Action::Details, Action::Events, Action::Help, Action::Back, Action::Back]
+    {
+        stage.press([action]);
+        for (width, height) in
+            (1..=140).step_by(3).flat_map(|width| [9, 10, 24].map(|height| (width, height)))
+        {
+            stage.resize(width, height);
+            stage.screen();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
