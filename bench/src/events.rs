@@ -12,6 +12,7 @@ use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::{self as pb, advance_time_request, run_request, watch_response};
 use sockwright_server::config::Config;
 use tonic::Streaming;
+use tonic::transport::Channel;
 
 use crate::bare::with_bare;
 use crate::figure::{Better, Bounds, Case, Figure, Round, Sample};
@@ -40,32 +41,37 @@ fn measure(round: &Round) -> anyhow::Result<Vec<Sample>> {
 fn ours(length: Duration) -> anyhow::Result<f64> {
     with_server(Config::default(), async |channel| {
         let lab = TwoStacks::create(&channel, pb::Clock::Manual, 1500).await?;
-        let role = pb::TrafficRequestResponse { request_bytes: 1, response_bytes: 1, part: 0 };
-        let _traffic = lab.between(run_request::Role::RequestResponse(role), CONNECTIONS).await?;
-        let kinds = (1..).map_while(|kind| pb::EventKind::try_from(kind).ok()).map(i32::from).collect();
-        let filter = pb::Filter { kinds, ..Default::default() };
-        let watch = pb::WatchRequest {
-            filter: Some(filter),
-            delivery: pb::Delivery::Lossless.into(),
-            ..Default::default()
-        };
-        let mut events =
-            Watch::begin(EventsClient::new(channel.clone()).watch(watch).await?.into_inner()).await?;
-        let mut networks = NetworksClient::new(channel);
-        let mut advance = async || {
-            let how = Some(advance_time_request::How::Steps(STEPS));
-            let request = pb::AdvanceTimeRequest { lab: "bench".into(), how };
-            let at = networks.advance_time(request).await?.into_inner().at;
-            anyhow::Ok(at.map_or(0, |at| at.seq))
-        };
-        let mut told = advance().await?;
-        let (began, first) = (Instant::now(), events.last);
-        while began.elapsed() < length {
-            let (next, received) = tokio::join!(advance(), events.up_to(told));
-            (told, _) = (next?, received?);
-        }
-        Ok((events.last - first) as f64 / began.elapsed().as_secs_f64())
+        told_to_one(channel, &lab, length).await
     })
+}
+
+/// Events a second that one LOSSLESS watcher of everything is told. A number that is missing is an error.
+pub(crate) async fn told_to_one(channel: Channel, lab: &TwoStacks, length: Duration) -> anyhow::Result<f64> {
+    let role = pb::TrafficRequestResponse { request_bytes: 1, response_bytes: 1, part: 0 };
+    let _traffic = lab.between(run_request::Role::RequestResponse(role), CONNECTIONS).await?;
+    let watch = EventsClient::new(channel.clone()).watch(everything(pb::Delivery::Lossless)).await?;
+    let mut events = Watch::begin(watch.into_inner()).await?;
+    let mut networks = NetworksClient::new(channel);
+    let mut advance = async || {
+        let how = Some(advance_time_request::How::Steps(STEPS));
+        let request = pb::AdvanceTimeRequest { lab: "bench".into(), how };
+        let at = networks.advance_time(request).await?.into_inner().at;
+        anyhow::Ok(at.map_or(0, |at| at.seq))
+    };
+    let mut told = advance().await?;
+    let (began, first) = (Instant::now(), events.last);
+    while began.elapsed() < length {
+        let (next, received) = tokio::join!(advance(), events.up_to(told));
+        (told, _) = (next?, received?);
+    }
+    Ok((events.last - first) as f64 / began.elapsed().as_secs_f64())
+}
+
+/// A watch of every kind of event.
+pub(crate) fn everything(delivery: pb::Delivery) -> pb::WatchRequest {
+    let kinds = (1..).map_while(|kind| pb::EventKind::try_from(kind).ok()).map(i32::from).collect();
+    let filter = pb::Filter { kinds, ..Default::default() };
+    pb::WatchRequest { filter: Some(filter), delivery: delivery.into(), ..Default::default() }
 }
 
 /// A watch that looks at each number.

@@ -32,6 +32,7 @@ mod transfer;
 mod turn;
 mod two_stacks;
 mod unary;
+mod watchers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,7 +47,7 @@ use crate::figure::{Case, Row};
 #[command(after_help = cases_in_words())]
 struct Arguments {
     /// What is measured: names of the list below, or "all".
-    #[arg(required_unless_present = "hold", value_name = "CASE")]
+    #[arg(required_unless_present_any = ["hold", "serve"], value_name = "CASE")]
     cases: Vec<String>,
     /// Write the figures here, as a list of {figure, peer, unit, better, ours, theirs, ratio, bound, at_least, aim, meets, ...}.
     #[arg(long, value_name = "FILE")]
@@ -63,6 +64,9 @@ struct Arguments {
     /// What the case "idle" runs in a process of its own.
     #[arg(long, hide = true, exclusive = true, value_name = "CONNECTIONS")]
     hold: Option<u32>,
+    /// The server of the case "watchers", in a process of its own.
+    #[arg(long, hide = true, exclusive = true)]
+    serve: bool,
 }
 
 /// Everything that can be measured.
@@ -79,6 +83,7 @@ const CASES: &[Case] = &[
     control::CASE,
     unary::CASE,
     events::CASE,
+    watchers::CASE,
     transfer::CASE,
     instrumentation::CASE,
     recovery::CASE,
@@ -88,6 +93,9 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if let Some(connections) = arguments.hold {
         return idle::hold(connections);
+    }
+    if arguments.serve {
+        return watchers::serve();
     }
     let cases = chosen(&arguments.cases)?;
     let mut rows: Vec<Row> = Vec::new();

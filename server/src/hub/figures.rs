@@ -184,7 +184,7 @@ impl Hub {
             (delivery_name(delivery), count)
         };
         let places = inner.watchers.values().map(|watcher| &watcher.place);
-        let lags = places.clone().map(|place| last.saturating_sub(place.cursor.load(Ordering::Relaxed)));
+        let lags = places.map(|place| last.saturating_sub(place.cursor.load(Ordering::Relaxed)));
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
         HubFigures {
             published: last,
@@ -192,7 +192,7 @@ impl Hub {
             remembered_limit: self.config.remember,
             watchers: [of(Delivery::Lossless), of(Delivery::Conflate)],
             lag: lags.max().unwrap_or(0),
-            waiting_bytes: places.map(|place| place.waiting.load(Ordering::Relaxed)).sum(),
+            waiting_bytes: self.crowd.waiting(),
             told: [
                 (delivery_name(Delivery::Lossless), count(&self.tally.told_lossless)),
                 (delivery_name(Delivery::Conflate), count(&self.tally.told_conflated)),

@@ -12,6 +12,7 @@
 //! ```
 
 mod conflate;
+mod crowd;
 mod figures;
 mod filter;
 mod follow;
@@ -50,6 +51,7 @@ pub use told::{Batch, Told};
 pub use wait::Current;
 pub use watch::WatchStream;
 
+use crowd::Crowd;
 use figures::{Tally, Watcher};
 use interest::Wanted;
 use mirror::{Mirror, changes};
@@ -67,6 +69,9 @@ pub struct HubConfig {
     pub watchers: usize,
     /// The most events that may wait for one watcher, and the default of `WatchRequest.queue_limit`.
     pub watcher_queue: usize,
+    /// Octets that may wait for all watchers together, what the ring has for all of them aside. Beyond that, whoever has more
+    /// than its share of them has fallen behind.
+    pub watcher_bytes: usize,
     /// `WaitFor` calls at a time. One more is refused with RESOURCE_EXHAUSTED.
     pub waiters: usize,
 }
@@ -76,8 +81,9 @@ impl Default for HubConfig {
         HubConfig {
             remember: 262_144,
             remember_released: 65_536,
-            watchers: 256,
+            watchers: 4096,
             watcher_queue: 65_536,
+            watcher_bytes: 256 << 20,
             waiters: 65_536,
         }
     }
@@ -103,6 +109,7 @@ pub struct Hub {
     last: AtomicU64,
     wanted: Arc<Wanted>,
     tally: Tally,
+    crowd: Crowd,
     inner: Mutex<Inner>,
 }
 
@@ -135,6 +142,7 @@ impl Hub {
             last: AtomicU64::new(0),
             wanted: Arc::new(Wanted::default()),
             tally: Tally::default(),
+            crowd: Crowd::default(),
             inner: Mutex::new(inner),
         })
     }

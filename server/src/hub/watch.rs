@@ -11,12 +11,14 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::SocketId;
 use sockwright_proto::v1::watch_response::Part;
 use sockwright_proto::v1::{self as pb, Delivery, GapReason, Position, WatchResponse};
+use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
 use tonic::Status;
 
@@ -24,6 +26,7 @@ use super::conflate::Conflater;
 use super::figures::{Place, Watcher};
 use super::filter::CompiledFilter;
 use super::interest::Want;
+use super::mirror::Row;
 use super::page::Page;
 use super::ring::{Block, Record};
 use super::told::{Batch, Told};
@@ -76,6 +79,7 @@ impl Hub {
         let place = Arc::new(Place { cursor: cursor.into(), waiting: 0.into() });
         inner.watchers.insert(key, Watcher { waker: None, delivery, place: Arc::clone(&place) });
         drop(inner);
+        self.crowd.came(delivery == Delivery::Conflate);
 
         let through = self.position_at(last);
         let ready = gap.map(|(after, reason)| Ok(self.gap_response(after, through, reason)));
@@ -97,6 +101,7 @@ impl Hub {
             catching_up_to: last,
             ready: ready.into_iter().collect(),
             snapshot,
+            rest: None,
             over: false,
         })
     }
@@ -104,6 +109,12 @@ impl Hub {
     fn gap_response(&self, after: Position, through: Position, reason: GapReason) -> Told {
         self.tally.gap(reason);
         told(Part::Gap(pb::Gap { after: Some(after), through: Some(through), reason: reason.into() }))
+    }
+
+    /// The block with the record after `cursor`, if that has happened and is remembered.
+    fn block_after(&self, cursor: u64) -> Option<Arc<Block>> {
+        let inner = self.lock();
+        inner.ring.block_after(cursor).filter(|_| inner.ring.remembers_after(cursor)).cloned()
     }
 
     /// The block with the record after `cursor`. Where there is none, has `waker` woken when there is.
@@ -158,13 +169,17 @@ pub struct WatchStream {
     ready: VecDeque<Result<Told, Status>>,
     /// To be sent before any event.
     snapshot: Option<Snapshot>,
+    /// Others have their turn until this is over.
+    rest: Option<Pin<Box<Sleep>>>,
     over: bool,
 }
 
+/// What an event takes that may be merged: itself, the row that only it may still hold, its place among the others.
+const MERGED_OCTETS: usize = size_of::<Record>() + size_of::<Row>() + 64;
 /// Responses hold at most so many sockets or events.
 const BATCH: usize = 256;
 /// A call reads at most so many blocks, so that the runtime's other tasks have their turn.
-const READS_PER_POLL: usize = 64;
+const READS_PER_POLL: usize = 16;
 /// A call looks at most at so many pages of the mirror.
 const PAGES_PER_POLL: usize = 64;
 
@@ -173,41 +188,63 @@ impl Stream for WatchStream {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if let Some(rest) = &mut this.rest {
+            ready!(rest.as_mut().poll(cx));
+            this.rest = None;
+        }
+        let began = Instant::now();
+        let next = this.look(cx);
+        if this.delivery == Delivery::Conflate {
+            this.rest = this.hub.crowd.rest(began.elapsed()).map(|rest| Box::pin(sleep(rest)));
+            if next.is_pending()
+                && let Some(rest) = &mut this.rest
+            {
+                // Whoever wakes it does so in vain until then.
+                _ = rest.as_mut().poll(cx);
+            }
+        }
+        next
+    }
+}
+
+impl WatchStream {
+    /// What is to be sent next.
+    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Told, Status>>> {
         loop {
-            if let Some(item) = this.ready.pop_front() {
+            if let Some(item) = self.ready.pop_front() {
                 return Poll::Ready(Some(item));
             }
-            if this.over {
+            if self.over {
                 return Poll::Ready(None);
             }
-            if let Some(snapshot) = &mut this.snapshot {
-                let chunk = snapshot.chunk(&this.filter);
+            if let Some(snapshot) = &mut self.snapshot {
+                let chunk = snapshot.chunk(&self.filter);
                 if chunk.is_empty() && !snapshot.is_over() {
                     return again(cx);
                 }
                 let last = snapshot.is_over();
-                let at = Some(this.hub.position_at(snapshot.at));
+                let at = Some(self.hub.position_at(snapshot.at));
                 if last {
-                    this.snapshot = None;
+                    self.snapshot = None;
                 }
                 let part = Part::Snapshot(pb::Snapshot { sockets: chunk, last, at });
                 return Poll::Ready(Some(Ok(told(part))));
             }
-            let pulled = this.pull(cx.waker());
-            this.tell_place();
+            let pulled = self.pull(cx.waker());
+            self.tell_place();
             match pulled {
                 Pulled::Events => {
-                    let batch = this.queue.pop(this.hub.epoch);
-                    this.tell_place();
+                    let batch = self.queue.pop(self.hub.epoch);
+                    self.tell_place();
                     if let Some(batch) = batch {
-                        this.hub.tally.told(this.delivery, batch.len());
+                        self.hub.tally.told(self.delivery, batch.len());
                         return Poll::Ready(Some(Ok(Told::Events(batch))));
                     }
                 }
                 Pulled::Nothing => return Poll::Pending,
                 Pulled::MoreLater => return again(cx),
-                Pulled::TooSlow => this.fall_behind(),
-                Pulled::Stopping => this.end(stopping()),
+                Pulled::TooSlow => self.fall_behind(),
+                Pulled::Stopping => self.end(stopping()),
             }
         }
     }
@@ -228,6 +265,9 @@ impl WatchStream {
     /// Reads what there is in the ring: all of it where something may be merged, or where there may be more than may wait,
     /// and otherwise no more than is sent next.
     fn pull(&mut self, waker: &Waker) -> Pulled {
+        if self.is_doomed() {
+            return Pulled::TooSlow;
+        }
         for _ in 0..READS_PER_POLL {
             let next = self.queue.first().unwrap_or(self.cursor + 1);
             let catching_up = next <= self.catching_up_to;
@@ -248,16 +288,40 @@ impl WatchStream {
                 }
             }
             self.cursor += records.len() as u64;
-            if !catching_up && self.queue.len() > self.limit {
+            self.tell_place();
+            if !catching_up && (self.queue.len() > self.limit || self.is_too_much()) {
                 return Pulled::TooSlow;
             }
         }
         if self.queue.len() > 0 { Pulled::Events } else { Pulled::MoreLater }
     }
 
+    /// Whether what is unread has more for it than may wait: found out by looking, which costs far less than to encode it first.
+    fn is_doomed(&self) -> bool {
+        let next = self.queue.first().unwrap_or(self.cursor + 1);
+        if matches!(self.queue, Queue::Conflate(_)) || next <= self.catching_up_to || self.may_read_later() {
+            return false;
+        }
+        let (mut cursor, mut waiting) = (self.cursor, self.queue.len());
+        while waiting <= self.limit {
+            let Some(block) = self.hub.block_after(cursor) else { return false };
+            let records = block.after(cursor);
+            waiting += records.iter().filter(|record| self.filter.admits_event(record)).count();
+            cursor += records.len() as u64;
+        }
+        true
+    }
+
+    /// Tells the hub how far it is, and what waits for it.
     fn tell_place(&self) {
+        let waiting = self.queue.octets();
         self.place.cursor.store(self.cursor, Ordering::Relaxed);
-        self.place.waiting.store(self.queue.octets(), Ordering::Relaxed);
+        self.hub.crowd.waits(self.place.waiting.swap(waiting, Ordering::Relaxed), waiting);
+    }
+
+    /// Whether it has more of the memory of all watchers than it may.
+    fn is_too_much(&self) -> bool {
+        self.hub.crowd.is_too_much(self.queue.octets(), self.hub.config.watcher_bytes)
     }
 
     /// Whether the limit is not reached even if all that is unread were admitted.
@@ -301,6 +365,8 @@ impl WatchStream {
 impl Drop for WatchStream {
     fn drop(&mut self) {
         self.hub.lock().watchers.remove(&self.key);
+        let waiting = self.place.waiting.load(Ordering::Relaxed);
+        self.hub.crowd.went(self.delivery == Delivery::Conflate, waiting);
     }
 }
 
@@ -362,7 +428,7 @@ impl Queue {
     fn octets(&self) -> usize {
         match self {
             Queue::Lossless { octets, .. } => *octets,
-            Queue::Conflate(conflater) => conflater.len() * size_of::<Record>(),
+            Queue::Conflate(conflater) => conflater.len() * MERGED_OCTETS,
         }
     }
 

@@ -387,3 +387,31 @@ async fn what_the_sender_goes_through_is_told_to_those_who_ask_for_it() {
         assert_eq!(kinds, [Some(told)]);
     }
 }
+
+/// Events that are told as they are, however often they come.
+fn hits(count: u64) -> impl Iterator<Item = HubEvent> {
+    (0..count).map(|_| event(1, EventKind::LimitHit(sockwright_engine::limits::Limit::Sockets)))
+}
+
+#[tokio::test]
+async fn where_too_much_waits_for_all_who_has_more_than_its_share_has_fallen_behind() {
+    let (hub, stack) = hub(HubConfig { watcher_bytes: 40_000, ..HubConfig::default() });
+    let mut whole = hub.watch(conflated()).unwrap();
+    let mut quick = hub.watch(pb::WatchRequest::default()).unwrap();
+    for stream in [&mut whole, &mut quick] {
+        snapshot(stream).await;
+    }
+    // One that conflates looks at all that there is.
+    let last = hub.publish(&stack, hits(5000)).seq;
+    assert_eq!(gap(&mut whole).await, (0, last, pb::GapReason::WatcherTooSlow));
+    assert_eq!(snapshot(&mut whole).await, (vec![], true, last));
+    // One that sees each takes what it is sent next, and loses nothing.
+    let mut seen = Vec::new();
+    while seen.len() < 5000 {
+        seen.extend(numbers(&mut quick).await);
+        assert!(hub.figures().waiting_bytes < 40_000);
+    }
+    assert_eq!(seen, (1..=last).collect::<Vec<_>>());
+    drop((whole, quick));
+    assert_eq!(hub.figures().waiting_bytes, 0);
+}

@@ -31,6 +31,18 @@ pub(crate) enum LabVerb {
         #[command(flatten)]
         how: HowFar,
     },
+    /// Change how time passes in a lab from now on, and print its time
+    #[command(after_help = CLOCK_EXAMPLES)]
+    Clock {
+        /// The lab
+        name: String,
+        /// How time is to pass
+        #[arg(value_name = "CLOCK", value_parser = Words::<Clock>::parser())]
+        clock: Clock,
+        /// Of a real clock, how many seconds are to pass in the lab while one passes outside [default: 1]
+        #[arg(long, value_name = "FACTOR", default_value = "0", hide_default_value = true)]
+        speed: f64,
+    },
     /// Have a lab keep its most recent packets, for `capture --last`
     Record {
         /// The lab
@@ -219,6 +231,7 @@ impl LabVerb {
             Self::List => "lab list",
             Self::Delete { .. } => "lab delete",
             Self::Advance { .. } => "lab advance",
+            Self::Clock { .. } => "lab clock",
             Self::Record { .. } => "lab record",
         }
     }
@@ -250,6 +263,12 @@ Examples:
   sockwright stack attach eth --af-packet 192.0.2.7/24 --interface eth0 --gateway 192.0.2.1
   sockwright stack attach tun --tun 10.9.0.2/24 --host 10.9.0.1/24
   sockwright stack attach tap --tap 10.9.0.2/24,fd09::2/64 --host 10.9.0.1/24,fd09::1/64 --interface tap7";
+
+const CLOCK_EXAMPLES: &str = "\
+Examples:
+  sockwright lab clock lab real --speed 0.01
+  sockwright lab clock lab manual
+  sockwright lab clock lab virtual";
 
 const ADVANCE_EXAMPLES: &str = "\
 Examples:

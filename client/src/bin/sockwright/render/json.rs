@@ -195,6 +195,7 @@ mod tests {
         message(&v1::AttachResponse::default());
         message(&v1::DetachResponse::default());
         message(&v1::AdvanceTimeResponse::default());
+        message(&v1::SetClockResponse::default());
         message(&v1::RecordResponse::default());
         message(&v1::TracesStartResponse::default());
         message(&v1::TraceSummary::default());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use sockwright_client::v1::{
-    AdvanceTimeResponse, Clock, Impairments, Lab, LabLink, Medium, Route, Stack, StackCounters,
+    AdvanceTimeResponse, Clock, Impairments, Lab, LabLink, Medium, Route, SetClockResponse, Stack,
+    StackCounters,
 };
 
 use super::socket::duration;
@@ -118,6 +119,11 @@ fn counters(counters: &StackCounters) -> [(&'static str, u64); 13] {
 
 /// Where the clock of a lab is.
 pub(crate) fn advanced(response: &AdvanceTimeResponse) -> String {
+    time(response.time_ns)
+}
+
+/// What time it was in a lab as its clock was changed.
+pub(crate) fn clock_set(response: &SetClockResponse) -> String {
     time(response.time_ns)
 }
 

@@ -40,6 +40,11 @@ pub(super) async fn lab(cx: &mut Context, verb: LabVerb) -> Result<(), Failure> 
             let response = cx.client.networks.advance_time(request).await?;
             Ok(cx.out.message(response.get_ref(), network::advanced)?)
         }
+        LabVerb::Clock { name, clock, speed } => {
+            let request = v1::SetClockRequest { lab: name, clock: clock.into(), speed };
+            let response = cx.client.networks.set_clock(request).await?;
+            Ok(cx.out.message(response.get_ref(), network::clock_set)?)
+        }
         LabVerb::Record { name, size } => record(cx, What::Lab(name), size).await,
     }
 }
@@ -189,6 +194,22 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(link("--tap 10.0.0.2/24 --interface t0 --gateway 10.0.0.1"), Ok(Link::Tap(tap)));
+    }
+
+    #[test]
+    fn a_clock_may_have_a_speed() {
+        let asked = |arguments: &str| {
+            let words = ["sockwright", "lab", "clock"].into_iter().chain(arguments.split(' '));
+            match Cli::try_parse_from(words).map_err(|error| error.kind())?.verb {
+                Verb::Lab(LabVerb::Clock { name, clock, speed }) => Ok((name, clock, speed)),
+                verb => panic!("{verb:?}"),
+            }
+        };
+        use clap::error::ErrorKind::{InvalidValue, MissingRequiredArgument};
+        assert_eq!(asked("lab real --speed 0.01"), Ok(("lab".into(), v1::Clock::Real, 0.01)));
+        assert_eq!(asked("lab manual"), Ok(("lab".into(), v1::Clock::Manual, 0.0)));
+        assert_eq!(asked("lab backwards"), Err(InvalidValue));
+        assert_eq!(asked("lab"), Err(MissingRequiredArgument));
     }
 
     #[test]
