@@ -43,6 +43,8 @@ pub(crate) struct Captures {
     changes: AtomicU64,
     /// Octets that are left for the recent past of all threads.
     room: Arc<AtomicUsize>,
+    /// And for what waits of it for the readers of all captures.
+    past: Arc<AtomicUsize>,
     counted: Arc<Counted>,
     inner: Mutex<Inner>,
 }
@@ -91,6 +93,7 @@ impl Captures {
             changes: AtomicU64::new(0),
             counted: Arc::default(),
             room: Arc::new(AtomicUsize::new(limits.record_bytes)),
+            past: Arc::new(AtomicUsize::new(limits.record_bytes)),
             inner: Mutex::default(),
         })
     }
@@ -118,10 +121,11 @@ impl Captures {
             let message = format!("there are {} captures already", self.at_most);
             return Err(status_saying(Errno::ENOBUFS, message, None));
         }
-        let queue = Queue::new(match queue_octets {
+        let octets = match queue_octets {
             0 => self.octets,
             octets => octets.min(self.octets),
-        });
+        };
+        let queue = Queue::new(octets, &self.past);
         let key = inner.next_key;
         inner.next_key += 1;
         let capture = Arc::new(Capture {

@@ -2,14 +2,16 @@
 //!
 //! Engine threads put records in and wait for nobody. Where there is no room, records are counted in place of being kept,
 //! until the reader has made room for a while to come: what it missed is told where it was missed. Of the recent past a thread
-//! gives what it kept, all at once: that is bounded where it is kept.
+//! gives what it kept, all at once: what waits of it in all queues together takes no more than a server keeps of it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use sockwright_engine::time::Instant;
 
+use super::recent::Room;
 use super::record::{Interface, Record};
 
 /// The queue of a capture.
@@ -17,6 +19,8 @@ use super::record::{Interface, Record};
 pub(super) struct Queue {
     /// In octets.
     limit: usize,
+    /// Octets that are left for the past in the queues of all captures.
+    past: Arc<AtomicUsize>,
     inner: Mutex<Inner>,
 }
 
@@ -24,6 +28,8 @@ pub(super) struct Queue {
 struct Inner {
     entries: VecDeque<Entry>,
     octets: usize,
+    /// Of the past, and what was taken for it out of what all captures have: given back when the last of it is read.
+    past: (usize, Vec<Room>),
     /// There was no room, and there is not half of it yet.
     full: bool,
     /// By interface, since the last entry; and when that was.
@@ -37,7 +43,7 @@ struct Inner {
 pub(super) enum Entry {
     /// A packet.
     Packet(Arc<Record>),
-    /// A packet of the recent past, which takes no room of the queue's.
+    /// A packet of the recent past, which takes no room of this queue's own.
     Past(Arc<Record>),
     /// Packets of this interface that passed in the time that is asked for are not kept any more.
     Forgotten {
@@ -69,8 +75,8 @@ pub(super) enum End {
 }
 
 impl Queue {
-    pub(super) fn new(limit: usize) -> Self {
-        Queue { limit, inner: Mutex::default() }
+    pub(super) fn new(limit: usize, past: &Arc<AtomicUsize>) -> Self {
+        Queue { limit, past: Arc::clone(past), inner: Mutex::default() }
     }
 
     /// Puts a record in, or counts it where there is no room: then it is missed.
@@ -94,10 +100,21 @@ impl Queue {
         kept
     }
 
-    /// Puts in what was kept.
+    /// Puts in what was kept, or as much of the end of it as there is room for; the rest is missed.
     pub(super) fn push_past(&self, past: impl Iterator<Item = Entry>) {
         let mut inner = self.lock();
         if inner.end.is_none() {
+            let mut past: VecDeque<Entry> = past.collect();
+            let mut octets = past.iter().map(Entry::past_cost).sum::<usize>();
+            let room = loop {
+                match Room::of(&self.past, octets as u64) {
+                    Ok(room) => break room,
+                    Err(left) => octets -= inner.miss_past(&mut past, octets - left),
+                }
+            };
+            inner.tell_missed();
+            inner.past.0 += octets;
+            inner.past.1.push(room);
             inner.entries.extend(past);
         }
         let reader = inner.reader.take();
@@ -125,7 +142,13 @@ impl Queue {
                     taken += record.cost();
                     inner.octets -= record.cost();
                 }
-                Entry::Past(record) => taken += record.cost(),
+                Entry::Past(record) => {
+                    taken += record.cost();
+                    inner.past.0 -= record.cost();
+                    if inner.past.0 == 0 {
+                        inner.past.1.clear();
+                    }
+                }
                 Entry::Missed { .. } | Entry::Forgotten { .. } => {}
             }
             entries.push(entry);
@@ -151,7 +174,30 @@ impl Queue {
     }
 }
 
+impl Entry {
+    fn past_cost(&self) -> usize {
+        match self {
+            Entry::Past(record) => record.cost(),
+            _ => 0,
+        }
+    }
+}
+
 impl Inner {
+    /// Takes the oldest out of a past until it is smaller by so many octets, and says by how many it is.
+    fn miss_past(&mut self, past: &mut VecDeque<Entry>, octets: usize) -> usize {
+        let mut taken = 0;
+        past.retain(|entry| match entry {
+            Entry::Past(record) if taken < octets => {
+                taken += record.cost();
+                self.miss(record);
+                false
+            }
+            _ => true,
+        });
+        taken
+    }
+
     fn miss(&mut self, record: &Record) {
         let interface = match self.missed.len() {
             // Of too many to be told apart, one stands for the rest.
@@ -177,6 +223,7 @@ const MISSED_INTERFACES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     use sockwright_link::virtual_link::Medium;
@@ -197,6 +244,10 @@ mod tests {
         })
     }
 
+    fn at(number: u64) -> Instant {
+        Instant::from_nanos(number)
+    }
+
     /// What is there, without waiting: when each packet was, and how many are missing.
     fn take(queue: &Queue) -> (Vec<u64>, u64) {
         let mut cx = Context::from_waker(Waker::noop());
@@ -215,7 +266,7 @@ mod tests {
 
     #[test]
     fn it_never_holds_more_than_its_limit_and_counts_the_rest() {
-        let queue = Queue::new(100_000);
+        let queue = Queue::new(100_000, &Arc::default());
         for number in 0..10_000 {
             queue.push(&record(if number % 2 == 0 { "a" } else { "b" }, number));
             let inner = queue.lock();
@@ -239,7 +290,7 @@ mod tests {
 
     #[test]
     fn interfaces_that_come_and_go_do_not_grow_what_is_counted() {
-        let queue = Queue::new(1000);
+        let queue = Queue::new(1000, &Arc::default());
         for number in 0..5000 {
             queue.push(&record(&format!("lab{number}/a"), number));
         }
@@ -248,8 +299,29 @@ mod tests {
     }
 
     #[test]
+    fn the_past_in_all_queues_together_takes_no_more_than_there_is_for_it() {
+        let cost = record("a", 0).cost();
+        let room = Arc::new(AtomicUsize::new(10 * cost));
+        let (first, second) = (Queue::new(1, &room), Queue::new(1, &room));
+        let past = |from| (from..from + 8).map(|number| Entry::Past(record("a", number)));
+        first.push_past(past(0));
+        second.push_past(past(0));
+        assert_eq!(room.load(Ordering::Relaxed), 0);
+        // The last two of it, and what is missing comes first.
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(entries)) = second.poll_take(&mut cx, usize::MAX) else { panic!("nothing") };
+        assert!(matches!(entries[0], Entry::Missed { packets: 6, .. }), "{entries:?}");
+        assert!(
+            matches!(&entries[1..], [Entry::Past(one), Entry::Past(two)] if (one.at, two.at) == (at(6), at(7)))
+        );
+        assert_eq!(room.load(Ordering::Relaxed), 2 * cost, "read, it takes no room");
+        drop(first);
+        assert_eq!(room.load(Ordering::Relaxed), 10 * cost, "nor does what nobody reads any more");
+    }
+
+    #[test]
     fn what_waits_comes_before_the_end() {
-        let queue = Queue::new(100_000);
+        let queue = Queue::new(100_000, &Arc::default());
         queue.push(&record("a", 1));
         queue.end(End::Gone);
         queue.end(End::Stopping);
