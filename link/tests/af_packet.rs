@@ -242,7 +242,8 @@ fn an_interface_that_comes_under_the_name_of_one_that_was_removed_is_taken_up() 
         far.ip("link set wire up");
         near.ip("link set wire up");
         assert_eq!(link.status(), None, "another one under its name");
-        assert_eq!(link.recv().expect("nothing comes"), None);
+        // What its host had to say on the one that is gone may still be there.
+        while link.recv().expect("no error comes").is_some() {}
         link.take_up().expect("there is one");
         wait_for_carrier(&link);
         resolve(&mut link, &far);
