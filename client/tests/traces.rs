@@ -118,7 +118,9 @@ async fn an_interrupt_is_the_programs_and_its_trace_is_kept() {
     let scratch = Scratch::new("interrupted");
     let (file, ready) = (scratch.file("trace.zip"), scratch.file("ready"));
     let script = format!("trap 'exit 7' INT; touch {ready}; while :; do sleep 0.01; done");
-    let words = ["trace", "run", "--mode", "retain-on-failure", "-o", &file, "--", "sh", "-c", &script];
+    // A shell cannot trap what was ignored before it began, as it is in the background of another.
+    let sh = ["env", "--default-signal=INT", "sh", "-c", &script];
+    let words = [&["trace", "run", "--mode", "retain-on-failure", "-o", &file, "--"], &sh[..]].concat();
     let mut child = command(&world, &words).process_group(0).spawn().expect("it runs");
     until(async || Path::new(&ready).exists()).await;
     let group = format!("-{}", child.id());
