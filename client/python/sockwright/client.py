@@ -130,9 +130,9 @@ class Client:
     ) -> "AbstractContextManager[str]":
         """Traces what happens while a `with` runs, into a `.zip` file at `path`; gives the trace's name.
 
-        `mode`: `on`, or `retain-on-failure`, which keeps the file if the block raises and writes none otherwise. The trace
-        is of what the filter admits (as of `watch`), or else of the session, or else of everything. It ends with its
-        session at the latest, and what was recorded by then is kept.
+        `mode`: `on`, or `retain-on-failure`, which keeps the file if the block raises and writes none otherwise. The
+        trace is of what the filter admits (as of `watch`), or else of the session, or else of everything. It ends with
+        its session at the latest, and what was recorded by then is kept.
         """
         asked = v1.TracesStartRequest(title=title, no_packets=no_packets, session=session.id if session else "")
         if filter or not session:

@@ -21,8 +21,8 @@ MODES = ("on", "retain-on-failure")
 def trace(stub: v1.TracesStub, asked: v1.TracesStartRequest, path: "str | PathLike[str]", mode: str) -> Iterator[str]:
     """What `Client.trace` gives.
 
-    What the block raises is raised. A trace that cannot be fetched is raised if the block did not raise, and noted at its
-    exception if it did.
+    What the block raises is raised. A trace that cannot be fetched is raised if the block did not raise, and noted at
+    its exception if it did.
     """
     if mode not in MODES:
         raise ValueError(f"mode is {' or '.join(MODES)}, and not {mode!r}")
