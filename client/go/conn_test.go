@@ -184,6 +184,9 @@ func TestErrorsAreThoseOfPackageNet(t *testing.T) {
 	case op.Op != "dial", op.Net != "tcp", op.Addr.String() != web:
 		t.Errorf("%+v", op)
 	}
+	if _, ok := err.(net.Error); !ok {
+		t.Errorf("callers of package net look for a net.Error: %T", err)
+	}
 	for address, want := range map[string]error{
 		"192.0.2.1:80": syscall.ENETUNREACH, "10.0.0.9:0": syscall.EADDRNOTAVAIL,
 	} {

@@ -2,7 +2,6 @@ package sockwright
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 
@@ -72,17 +71,18 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
-	var failed error
+	var first error
 	for _, remote := range remotes {
 		conn, err := d.dial(ctx, kind, remote)
 		if err == nil {
 			return conn, nil
 		}
-		failed = errors.Join(failed, &net.OpError{
-			Op: "dial", Net: network, Source: d.source(kind), Addr: addrOf(kind, Address(remote)), Err: err,
-		})
+		// As package net: what the first address said is what is told.
+		if first == nil {
+			first = &net.OpError{Op: "dial", Net: network, Source: d.source(kind), Addr: addrOf(kind, Address(remote)), Err: err}
+		}
 	}
-	return nil, failed
+	return nil, first
 }
 
 func (d *Dialer) dial(ctx context.Context, kind v1.SocketKind, remote netip.AddrPort) (net.Conn, error) {

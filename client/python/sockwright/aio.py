@@ -486,6 +486,8 @@ class Watch:
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
                     raise os_error(error) from error
             await asyncio.sleep(wait)
+            if self._ended:
+                return
             wait = min(2 * wait, RETRY_MOST)
             self._fresh = True
             self._open()

@@ -1,6 +1,6 @@
 """The stream of events, over lost connections and restarts of the server."""
 
-import time
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ class Watch:
         self.sockets: dict[int, v1.SocketSummary] = {}
         self.position: v1.Position | None = None
         self._client, self._filter = client, filter
-        self._ended = False
+        self._ended = threading.Event()
         self._fresh = True
         self._parts: Iterator[v1.Event | v1.Gap] = self._follow()
         self._open()
@@ -53,12 +53,14 @@ class Watch:
 
     def close(self) -> None:
         """Ends the watch. Whoever waits for its next event, in another thread, gets StopIteration."""
-        self._ended = True
+        self._ended.set()
         self._stream.cancel()
 
     def _open(self) -> None:
         request = v1.WatchRequest(filter=self._filter, delivery=v1.DELIVERY_LOSSLESS, resume=self.position)
         self._stream = self._client.events.Watch(request)
+        if self._ended.is_set():
+            self._stream.cancel()
 
     def _snapshot(self, part: v1.Snapshot) -> None:
         if self._fresh:
@@ -70,17 +72,18 @@ class Watch:
 
     def _follow(self) -> Iterator["v1.Event | v1.Gap"]:
         wait = RETRY_FIRST
-        while not self._ended:
+        while not self._ended.is_set():
             try:
                 for response in self._stream:
                     wait = RETRY_FIRST
                     yield from self._part(response)
             except grpc.RpcError as error:
-                if self._ended:
+                if self._ended.is_set():
                     return
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
                     raise os_error(error) from error
-            time.sleep(wait)
+            if self._ended.wait(wait):
+                return
             wait = min(2 * wait, RETRY_MOST)
             self._fresh = True
             self._open()

@@ -1,5 +1,7 @@
 """The stream of events: in order, and over the end of its server."""
 
+import threading
+
 import pytest
 
 import sockwright
@@ -51,4 +53,17 @@ def test_it_outlives_its_server(binary: str) -> None:
         assert next(event for event in watch if event.label == "after").stack == "new/a"
         assert before.id not in watch.sockets or watch.sockets[before.id].stack != "old/a"
     watch.close()
+    client.close()
+
+
+def test_closed_while_its_server_is_away_it_waits_for_nobody(binary: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockwright.watch.RETRY_FIRST", 3600)
+    with Server(binary=binary) as server:
+        client = sockwright.connect(server.address)
+        watch = client.watch()
+        reader = threading.Thread(target=lambda: list(watch), daemon=True)
+        reader.start()
+    watch.close()
+    reader.join(timeout=30)
+    assert not reader.is_alive()
     client.close()
