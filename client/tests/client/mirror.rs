@@ -147,11 +147,8 @@ async fn a_mirror_has_what_happened_while_its_line_was_lost() {
     assert_eq!(summaries(&mirror), before);
     wire.mend();
     let mut told = Vec::new();
-    while !mirror
-        .sockets()
-        .get(accepted)
-        .is_some_and(|one| one.summary.tcp_state() == v1::TcpState::CloseWait)
-    {
+    let mut half_closed = state(accepted, v1::TcpState::CloseWait);
+    while !half_closed(mirror.sockets()) {
         told.push(mirror.next().await.unwrap());
     }
     mirror.until(state(later, v1::TcpState::Established)).await.unwrap();
