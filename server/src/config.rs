@@ -1,5 +1,6 @@
 //! How the server is set up: every limit, by name.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sockwright_engine::host;
@@ -19,9 +20,58 @@ pub struct Config {
     pub keep_alive: Http2KeepAlive,
     /// Names by which browsers may call the server on a loopback address, besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// Who may call.
+    pub access: AccessConfig,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,
+}
+
+/// Who may call, and where that is written. Without anything said, whoever reaches the server is `local`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// TLS, for everything that comes over TCP.
+    pub tls: Option<TlsFiles>,
+    /// The file of the bearer tokens.
+    pub tokens: Option<PathBuf>,
+    /// Listen anywhere, whoever may come there.
+    pub insecure: bool,
+    /// How often the files of [`AccessConfig::tls`] are looked at, for a change.
+    pub poll: Duration,
+}
+
+impl AccessConfig {
+    /// Whether who comes over TCP has to prove who they are.
+    pub fn asks(&self) -> bool {
+        self.tokens.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
+}
+
+impl Default for AccessConfig {
+    fn default() -> Self {
+        AccessConfig { tls: None, tokens: None, insecure: false, poll: Duration::from_secs(2) }
+    }
+}
+
+/// The files of TLS, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Our certificate, and those between it and a root.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who is believed about the certificates of clients.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
 }
 
 /// The longest that the thread of a stack looks for packets before it sleeps.
@@ -44,6 +94,12 @@ pub struct Limits {
     pub routes_per_stack: usize,
     /// Names that callers go by, over the life of the server: at most 2^24. One more is refused with RESOURCE_EXHAUSTED.
     pub identities: usize,
+    /// Connections of clients. One more is closed as it comes.
+    pub connections: usize,
+    /// TLS handshakes under way at one listener. For one more, the oldest is ended.
+    pub handshakes: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
     /// Sessions.
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
@@ -98,6 +154,9 @@ impl Default for Limits {
             addresses_per_stack: 64,
             routes_per_stack: 64,
             identities: 65_536,
+            connections: 16_384,
+            handshakes: 256,
+            handshake_time: Duration::from_secs(10),
             sessions: 65_536,
             commands_queued: 1024,
             workloads: 64,

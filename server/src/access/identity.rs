@@ -1,12 +1,12 @@
 //! Who is calling.
 //!
-//! Owns [`Identity`], which the layer of authentication puts into the extensions of every call and services read with
+//! Owns [`Identity`], which is in the extensions of every call, in its [`Peer`], where services read it with
 //! [`caller`], and [`Identities`], which gives each name its number. Never decides what an identity may do.
 //!
 //! A name says how it was proved: `local` (nobody asked), `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`. A number belongs to
 //! its name for as long as the server runs, so that it may be part of the numbers of sessions.
 
-#![allow(dead_code, reason = "policies and proofs are on their way")]
+#![allow(dead_code, reason = "policies read it, which are on their way")]
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,6 +14,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use http::Extensions;
 use tonic::{Request, Status};
+
+use crate::listen::Peer;
 
 /// The number of an identity: 0 is the server itself and, where nobody is asked who they are, everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +48,12 @@ pub(crate) enum Proof {
     Server,
     /// Not at all: nobody is asked where the call came in.
     None,
+    /// By the kernel, of a process on this machine.
+    User,
+    /// By a certificate, over TLS.
+    Certificate,
+    /// By a bearer token.
+    Token,
 }
 
 impl Identity {
@@ -91,13 +99,14 @@ impl fmt::Display for Identity {
 ///
 /// Errors: UNAUTHENTICATED where nobody has been put there, which no call that came through the layers is.
 pub(crate) fn caller(extensions: &Extensions) -> Result<Identity, Status> {
-    extensions.get().cloned().ok_or_else(|| Status::unauthenticated("nobody is known to make this call"))
+    let known = extensions.get().and_then(Peer::identity).cloned();
+    known.ok_or_else(|| Status::unauthenticated("nobody is known to make this call"))
 }
 
 /// A request of the server itself, which goes through no layer.
 pub(crate) fn by_server<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Identity::server());
+    request.extensions_mut().insert(Peer::server());
     request
 }
 
@@ -119,9 +128,9 @@ struct Names {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyIdentities(pub(crate) usize);
 
-impl From<TooManyIdentities> for Status {
-    fn from(TooManyIdentities(limit): TooManyIdentities) -> Status {
-        Status::resource_exhausted(format!("the server's limit of {limit} identities is reached"))
+impl fmt::Display for TooManyIdentities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server's limit of {} identities is reached", self.0)
     }
 }
 
