@@ -1,5 +1,6 @@
 //! How the server is set up: every limit, by name.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -130,6 +131,13 @@ pub struct Limits {
     pub guarded_ports: usize,
     /// Calls under way on one HTTP/2 connection; more wait at the client.
     pub calls_per_connection: u32,
+    /// Calls under way at all. One more is refused with UNAVAILABLE.
+    pub calls: usize,
+    /// Calls under way of one identity, unless its policy says less. One more is refused with RESOURCE_EXHAUSTED.
+    pub calls_per_identity: usize,
+    /// Calls that one identity may begin in a second, as many at once; none: as many as it likes. One more is refused with
+    /// RESOURCE_EXHAUSTED.
+    pub call_rate_per_identity: Option<NonZeroU32>,
     /// Octets of data in one call.
     pub message_bytes: usize,
     /// Idempotency keys remembered, for each kind of call. The oldest is forgotten for a new one.
@@ -171,6 +179,9 @@ impl Default for Limits {
             trace_linger: Duration::from_secs(60),
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
+            calls: 262_144,
+            calls_per_identity: 262_144,
+            call_rate_per_identity: None,
             message_bytes: 1 << 20,
             idempotency_keys: 65_536,
             gone_sockets: 65_536,

@@ -29,12 +29,12 @@ use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
 use crate::access::identity::Identities;
-use crate::access::{Access, address};
+use crate::access::{Credentials, address};
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
-    Authentication, Authorisation, Deadlines, Deliveries, Names, Pages, Panics, Scrapes, Witnesses, measures,
-    traces,
+    Admission, Authentication, Authorisation, Deadlines, Deliveries, Names, Pages, Panics, Scrapes,
+    Witnesses, measures, traces,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -52,7 +52,7 @@ use crate::traces::Traces;
 pub struct Server {
     listeners: Vec<Listener>,
     config: Config,
-    access: Access,
+    access: Credentials,
     parts: Parts,
 }
 
@@ -116,7 +116,8 @@ impl Server {
             address::admit(at.ip(), &config.access).map_err(io::Error::other)?;
         }
         let parts = Parts::new(&config);
-        let access = Access::open(&config.access, Arc::clone(&parts.identities)).map_err(io::Error::other)?;
+        let access =
+            Credentials::open(&config.access, Arc::clone(&parts.identities)).map_err(io::Error::other)?;
         Ok(Server { listeners, config, access, parts })
     }
 
@@ -137,7 +138,7 @@ impl Server {
     }
 
     /// Who may call it; also to have that read again.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &Credentials {
         &self.access
     }
 
@@ -188,6 +189,7 @@ impl Server {
             .layer(traces(Arc::clone(parts.metrics.calls())))
             .layer(measures(Arc::clone(parts.metrics.calls())))
             .layer(Authorisation(access.clone()))
+            .layer(Admission::new(Arc::clone(parts.metrics.calls()), &config.limits))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)

@@ -3,15 +3,17 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`identity`] | who a caller is: a name, a number, how it was proved |
+//! | [`load`] | what an identity has under way, and how fast it calls |
 //! | [`tokens`] | the file of bearer tokens |
 //! | [`certificates`] | TLS: our certificate, and the names in those of clients |
 //! | [`address`] | which addresses may be listened on |
 //!
-//! [`Access`] is what all of it comes to for a server: read from files, and read again when it is asked to, all or nothing.
+//! [`Credentials`] is what all of it comes to for a server: read from files, and read again when it is asked to, all or nothing.
 
 pub mod address;
 mod certificates;
 pub(crate) mod identity;
+pub(crate) mod load;
 pub mod tokens;
 
 use std::fs;
@@ -32,7 +34,7 @@ use crate::config::AccessConfig;
 
 /// Who may call a server. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Access(Arc<State>);
+pub struct Credentials(Arc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -58,11 +60,11 @@ pub(crate) enum Said {
     Wrong,
 }
 
-impl Access {
+impl Credentials {
     /// Reads the files. An error is a sentence.
-    pub(crate) fn open(config: &AccessConfig, identities: Arc<Identities>) -> Result<Access, String> {
+    pub(crate) fn open(config: &AccessConfig, identities: Arc<Identities>) -> Result<Credentials, String> {
         let read = RwLock::new(Arc::new(Read::all(config, &identities)?));
-        Ok(Access(Arc::new(State { config: config.clone(), identities, read })))
+        Ok(Credentials(Arc::new(State { config: config.clone(), identities, read })))
     }
 
     /// Reads the files again. What cannot be used changes nothing, and is an error: a sentence. Connections and calls under way go

@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::program::Program;
 use crate::access::identity::by_server;
-use crate::access::{Access, address, tokens};
+use crate::access::{Credentials, address, tokens};
 use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, TlsFiles};
 use crate::demo::{self, Ladder};
 use crate::listen::{ListenAddress, Listener, UnixDoor};
@@ -328,7 +328,7 @@ fn open(at: &ListenAddress, access: &AccessConfig) -> Result<Listener, String> {
 }
 
 /// Has what says who may call read again, each time that the process is hung up on. Never ends.
-async fn reload_on_hangup(mut hangups: Signal, access: Access) {
+async fn reload_on_hangup(mut hangups: Signal, access: Credentials) {
     while hangups.recv().await.is_some() {
         let access = access.clone();
         match tokio::task::spawn_blocking(move || access.reload()).await {

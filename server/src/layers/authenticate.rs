@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 use http::Request;
 use tower::{Layer, Service};
 
-use crate::access::{Access, Said};
+use crate::access::{Credentials, Said};
 use crate::listen::Peer;
 
 /// Says of every call whose it is.
 #[derive(Clone)]
-pub(crate) struct Authentication(pub(crate) Access);
+pub(crate) struct Authentication(pub(crate) Credentials);
 
 impl<S> Layer<S> for Authentication {
     type Service = Authenticated<S>;
@@ -26,7 +26,7 @@ impl<S> Layer<S> for Authentication {
 #[derive(Clone)]
 pub(crate) struct Authenticated<S> {
     inner: S,
-    access: Access,
+    access: Credentials,
 }
 
 impl<S, B> Service<Request<B>> for Authenticated<S>

@@ -12,12 +12,12 @@ use tower::{Layer, Service};
 use tracing::field::display;
 
 use super::refusal::RefusedOrCall;
-use crate::access::Access;
+use crate::access::Credentials;
 use crate::access::identity::caller;
 
 /// Refuses the calls of nobody.
 #[derive(Clone)]
-pub(crate) struct Authorisation(pub(crate) Access);
+pub(crate) struct Authorisation(pub(crate) Credentials);
 
 impl<S> Layer<S> for Authorisation {
     type Service = Authorised<S>;
@@ -31,7 +31,7 @@ impl<S> Layer<S> for Authorisation {
 #[derive(Clone)]
 pub(crate) struct Authorised<S> {
     inner: S,
-    access: Access,
+    access: Credentials,
 }
 
 impl<S, B> Service<Request<B>> for Authorised<S>

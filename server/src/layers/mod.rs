@@ -10,11 +10,13 @@
 //! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
 //! | [`measures`] | counts the call: its status, its time, its messages |
 //! | [`Authorisation`] | refuses the calls of nobody, but for health and reflection |
+//! | [`Admission`] | refuses what is more, or comes faster, than the server takes, at all or of one caller; streams count for their life |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
+mod admit;
 mod authenticate;
 mod authorize;
 mod deadline;
@@ -29,6 +31,7 @@ mod scrape;
 mod trace;
 mod witness;
 
+pub(crate) use admit::Admission;
 pub(crate) use authenticate::Authentication;
 pub(crate) use authorize::Authorisation;
 pub(crate) use deadline::Deadlines;

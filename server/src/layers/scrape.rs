@@ -12,13 +12,13 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::refusal;
-use crate::access::Access;
+use crate::access::Credentials;
 use crate::access::identity::caller;
 use crate::metrics::Metrics;
 
 /// Answers GET `/metrics` with the figures of the server, which tell of everybody's work: only to somebody.
 #[derive(Clone)]
-pub(crate) struct Scrapes(pub(crate) Arc<Metrics>, pub(crate) Access);
+pub(crate) struct Scrapes(pub(crate) Arc<Metrics>, pub(crate) Credentials);
 
 impl<S> Layer<S> for Scrapes {
     type Service = WithScrapes<S>;
@@ -33,7 +33,7 @@ impl<S> Layer<S> for Scrapes {
 pub(crate) struct WithScrapes<S> {
     inner: S,
     metrics: Arc<Metrics>,
-    access: Access,
+    access: Credentials,
 }
 
 impl<S, B> Service<Request<B>> for WithScrapes<S>

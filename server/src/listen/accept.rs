@@ -21,7 +21,7 @@ use tokio_stream::Stream;
 use super::Listener;
 use super::connection::{Connection, Peer};
 use super::unix::SocketFile;
-use crate::access::Access;
+use crate::access::Credentials;
 use crate::config::Limits;
 
 /// The connections that come in. Dropped, it closes the listeners and ends the handshakes under way.
@@ -40,7 +40,11 @@ impl Stream for Accepting {
 }
 
 /// Accepts what comes to these listeners.
-pub(crate) fn accept(listeners: Vec<Listener>, access: &Access, limits: &Limits) -> io::Result<Accepting> {
+pub(crate) fn accept(
+    listeners: Vec<Listener>,
+    access: &Credentials,
+    limits: &Limits,
+) -> io::Result<Accepting> {
     let (sender, ready) = mpsc::channel(READY);
     let places = Arc::new(Semaphore::new(limits.connections));
     let hall = Hall {
@@ -72,7 +76,7 @@ pub(crate) fn accept(listeners: Vec<Listener>, access: &Access, limits: &Limits)
 /// What every door leads to.
 #[derive(Clone)]
 struct Hall {
-    access: Access,
+    access: Credentials,
     ready: mpsc::Sender<Connection>,
     places: Arc<Semaphore>,
     handshakes: usize,

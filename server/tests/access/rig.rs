@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sockwright_proto::v1::ListRequest;
 use sockwright_proto::v1::sockets_client::SocketsClient;
-use sockwright_server::access::{Access, tokens};
+use sockwright_server::access::{Credentials, tokens};
 use sockwright_server::config::{AccessConfig, Config, Limits, TlsFiles};
 use sockwright_server::server::Server;
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ pub(crate) struct Rig {
     pub(crate) files: TempDir,
     pub(crate) authority: Authority,
     pub(crate) address: SocketAddr,
-    pub(crate) access: Access,
+    pub(crate) access: Credentials,
     _stop: oneshot::Sender<()>,
 }
 
