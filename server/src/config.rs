@@ -1,9 +1,11 @@
 //! How the server is set up: every limit, by name.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sockwright_engine::host;
 
+use crate::access::Allow;
 use crate::hub::HubConfig;
 
 /// The configuration of a server.
@@ -19,6 +21,10 @@ pub struct Config {
     pub keep_alive: Http2KeepAlive,
     /// Names by which browsers may call the server on a loopback address, besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// What may be reached on real wires, where there is no policy: nothing, unless it is here.
+    pub allow: Vec<Allow>,
+    /// The file that says what callers may do.
+    pub policy: Option<PathBuf>,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,

@@ -7,6 +7,7 @@
 //! | [`config`] | every limit, by name |
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
+//! | [`access`] | who calls, and what they may do |
 //! | [`telemetry`] | log lines, and spans for OpenTelemetry |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
 //! | [`traces`] | what is kept of a session, as one file |
@@ -17,7 +18,7 @@
 //! between HTTP and the services: the page of `dashboard/` among them), `metrics` (what Prometheus reads).
 #![forbid(unsafe_code)]
 
-mod access;
+pub mod access;
 mod capture;
 pub mod cli;
 pub mod config;
