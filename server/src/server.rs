@@ -67,8 +67,8 @@ pub(crate) struct Parts {
     pub(crate) labs: Arc<NetworksService>,
     pub(crate) sessions: Arc<SessionsService>,
     pub(crate) traffic: Arc<TrafficService>,
-    traces: Arc<Traces>,
-    tracing: Arc<TracesService>,
+    pub(crate) traces: Arc<Traces>,
+    pub(crate) tracing: Arc<TracesService>,
     metrics: Arc<Metrics>,
 }
 

@@ -5,6 +5,8 @@ pub(crate) mod events;
 pub(crate) mod networks;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
+#[cfg(test)]
+mod tests;
 pub(crate) mod traces;
 pub(crate) mod traffic;
 

@@ -48,7 +48,7 @@ impl Policy {
     pub(super) fn parse(text: &str, name: &str) -> Result<Policy, PolicyError> {
         let wrong = |error: toml::de::Error| PolicyError(format!("the policy {name} is wrong: {error}"));
         let file: File = toml::from_str(text).map_err(wrong)?;
-        for (_, roles) in &file.identities {
+        for roles in file.identities.values() {
             for role in roles {
                 if !file.roles.contains_key(role.as_ref()) {
                     let (line, column) = place(text, role.span().start);
