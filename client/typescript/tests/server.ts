@@ -15,7 +15,8 @@ export interface Server {
 export async function serve(listen = "127.0.0.1:0"): Promise<Server> {
   const binary = process.env.SOCKWRIGHTD;
   if (!binary) throw new Error("SOCKWRIGHTD has to name the server's program");
-  const child: ChildProcess = spawn(binary, ["--listen", listen], { stdio: ["ignore", "pipe", "inherit"] });
+  const options = ["--listen", listen, "--allow", "127.0.0.0/8"];
+  const child: ChildProcess = spawn(binary, options, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   if (!child.stdout) throw new Error("it is a pipe");
   for await (const line of createInterface(child.stdout)) {

@@ -48,7 +48,9 @@ public final class Server implements AutoCloseable {
         if (program == null) {
             return Optional.empty();
         }
-        ProcessBuilder builder = new ProcessBuilder(program, "--listen", listen);
+        // Kernel peers on loopback, and nobody else.
+        ProcessBuilder builder =
+                new ProcessBuilder(program, "--listen", listen, "--allow", "127.0.0.0/8", "--allow", "::1");
         builder.redirectError(ProcessBuilder.Redirect.INHERIT);
         try {
             return Optional.of(new Server(builder.start()));
