@@ -12,7 +12,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use crate::access::identity::Identity;
+use crate::access::identity::caller;
 use crate::traces::{Call, Traces, Way};
 
 /// Shows calls to traces.
@@ -48,7 +48,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let begun = || {
-            let caller = request.extensions().get().map(Identity::id);
+            let caller = caller(request.extensions()).ok().map(|identity| identity.id());
             Call::begin(&self.traces, caller, request.uri().path(), request.headers())
         };
         let Some(call) = self.traces.hear().then(begun).flatten() else {

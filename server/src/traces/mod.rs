@@ -127,9 +127,7 @@ impl Traces {
             Some(filter) => filter,
             None => everything_of(session)?.or_on(Arc::clone(&places)),
         };
-        // What belongs to the session is its owner's, whoever asks for it.
-        let sight = if asked.filter.is_some() { caller.sight() } else { Sight::Own(owner_of(session)) };
-        let filter = filter.seen_by(sight);
+        let filter = filter.seen_by(caller.sight());
         // Begun in this order, frames and calls of all that is told are there.
         let ear = Arc::new(Ear::new(session, filter.clone()));
         let capture = match asked.no_packets {

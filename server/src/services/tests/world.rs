@@ -27,6 +27,7 @@ use tonic::{Request, Status};
 use crate::access::identity::{Identities, Proof};
 use crate::config::Config;
 use crate::layers::{Deliveries, Witnesses};
+use crate::listen::Peer;
 use crate::server::Parts;
 use crate::services::events::EventsService;
 
@@ -73,8 +74,10 @@ impl World {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let who = move |mut request: HttpRequest<Body>| {
             let name = request.headers()[WHO].to_str().unwrap().to_owned();
-            let identity = identities.known(&name, Proof::None, Box::default()).unwrap();
-            request.extensions_mut().insert(identity);
+            let identity = identities.known(&name, Proof::Token, Box::default()).unwrap();
+            let mut peer = Peer::server();
+            peer.is(Some(identity));
+            request.extensions_mut().insert(peer);
             request
         };
         let serving = Server::builder()
