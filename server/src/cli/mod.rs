@@ -346,7 +346,7 @@ async fn reload_on_hangup(mut hangups: Signal, access: Credentials) {
     while hangups.recv().await.is_some() {
         let access = access.clone();
         match tokio::task::spawn_blocking(move || access.reload()).await {
-            Ok(Ok(())) => tracing::info!("tokens and certificates were read again"),
+            Ok(Ok(())) => tracing::info!("tokens, certificates and policy were read again"),
             Ok(Err(problem)) => tracing::error!("nothing was read again, all stays as it was: {problem}"),
             Err(lost) => tracing::error!("nothing was read again: {lost}"),
         }
