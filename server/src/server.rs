@@ -33,7 +33,7 @@ use crate::access::identity::Identities;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
-    Authentication, Deadlines, Deliveries, Names, Pages, Panics, Scrapes, Witnesses, measures, traces,
+    Authentication, Deadlines, Deliveries, Names, Pages, Panics, Scrapes, Witnesses, observers,
 };
 use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
@@ -169,8 +169,7 @@ impl Server {
             .layer(Scrapes(Arc::clone(&parts.metrics)))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
-            .layer(traces(Arc::clone(parts.metrics.calls())))
-            .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
             .layer(Authentication(Arc::clone(&parts.identities)))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)

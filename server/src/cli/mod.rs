@@ -98,7 +98,7 @@ impl Cli {
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
-        let code = runtime.block_on(self.serve(listeners));
+        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans()));
         drop(telemetry);
         // Whatever is still under way after draining is not waited for.
         runtime.shutdown_background();
@@ -126,13 +126,13 @@ impl Cli {
         Ok((listeners, !given.iter().any(IpAddr::is_ipv6)))
     }
 
-    async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
+    async fn serve(self, listeners: Vec<TcpListener>, spans: bool) -> ExitCode {
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
             Err(error) => return fail(&format!("signals cannot be handled: {error}")),
         };
         let inside = listeners.last().and_then(|listener| listener.local_addr().ok());
-        let server = match self.server(listeners).await {
+        let server = match self.server(listeners, spans).await {
             Ok(server) => server,
             Err(problem) => return fail(&problem),
         };
@@ -169,8 +169,9 @@ impl Cli {
     }
 
     /// A server that has what it is to begin with.
-    async fn server(&self, listeners: Vec<TcpListener>) -> Result<Server, String> {
-        let config = Config { busy_poll: self.busy_poll, hosts: self.host.clone(), ..Config::default() };
+    async fn server(&self, listeners: Vec<TcpListener>, spans: bool) -> Result<Server, String> {
+        let config =
+            Config { busy_poll: self.busy_poll, hosts: self.host.clone(), spans, ..Config::default() };
         let server = Server::on(listeners, config)
             .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
         self.begin(&server).await.map_err(|status| status.message().to_owned())?;

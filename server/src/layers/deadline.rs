@@ -34,6 +34,7 @@ pub(crate) struct WithDeadline<S>(S);
 impl<S, B> Service<Request<B>> for WithDeadline<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
+    S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -49,25 +50,25 @@ where
             let deadline = Instant::now() + timeout.min(FOREVER);
             Box::pin(sleep_until(deadline))
         });
-        CallWithDeadline { call: Box::pin(self.0.call(request)), deadline }
+        CallWithDeadline { call: self.0.call(request), deadline }
     }
 }
 
 /// A call, and when it ends at the latest.
 pub(crate) struct CallWithDeadline<F> {
-    call: Pin<Box<F>>,
+    call: F,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<F, E> Future for CallWithDeadline<F>
 where
-    F: Future<Output = Result<Response<Body>, E>>,
+    F: Future<Output = Result<Response<Body>, E>> + Unpin,
 {
     type Output = Result<Response<Body>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Poll::Ready(result) = this.call.as_mut().poll(cx) {
+        if let Poll::Ready(result) = Pin::new(&mut this.call).poll(cx) {
             let deadline = this.deadline.take();
             return Poll::Ready(result.map(|response| match deadline {
                 Some(deadline) => {

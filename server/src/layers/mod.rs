@@ -6,14 +6,14 @@
 //! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
-//! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
-//! | [`measures`] | counts the call: its status, its time, its messages |
+//! | [`observers`] | [tell](trace) of the call, by a span in the trace of its caller and a line when it is over, and [count](measure) it: its status, its time, its messages |
 //! | [`Authentication`] | says of the call whose it is, in its extensions |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
+mod answered;
 mod authenticate;
 mod deadline;
 mod delivery;
@@ -29,10 +29,9 @@ mod witness;
 pub(crate) use authenticate::Authentication;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
-pub(crate) use measure::measures;
 pub(crate) use names::Names;
+pub(crate) use observe::observers;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
-pub(crate) use trace::traces;
 pub(crate) use witness::Witnesses;

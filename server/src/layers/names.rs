@@ -13,7 +13,6 @@
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -25,6 +24,8 @@ use http_body_util::Full;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
+
+use super::answered::Answered;
 
 /// Refuses what browsers ask of a loopback address in another name than ours.
 #[derive(Clone, Debug)]
@@ -93,7 +94,7 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = RefusedOrCall<S::Future>;
+    type Future = Answered<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -106,31 +107,9 @@ where
                 *response.status_mut() = status;
                 let plain = HeaderValue::from_static("text/plain; charset=utf-8");
                 response.headers_mut().insert(header::CONTENT_TYPE, plain);
-                RefusedOrCall::Refused(Some(response))
+                Answered::now(response)
             }
-            None => RefusedOrCall::Call(self.inner.call(request)),
-        }
-    }
-}
-
-/// What is answered: here at once, by a service when it is done.
-pub(crate) enum RefusedOrCall<F> {
-    Refused(Option<Response<Body>>),
-    Call(F),
-}
-
-impl<F, E> Future for RefusedOrCall<F>
-where
-    F: Future<Output = Result<Response<Body>, E>> + Unpin,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match &mut *self {
-            RefusedOrCall::Refused(response) => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-            RefusedOrCall::Call(call) => Pin::new(call).poll(cx),
+            None => Answered::ByService(self.inner.call(request)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! `/metrics`: what a Prometheus server gets at the address of the services.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,6 +10,7 @@ use http_body_util::Full;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::answered::Answered;
 use crate::metrics::Metrics;
 
 /// Answers GET `/metrics` with the figures of the server.
@@ -35,12 +35,11 @@ pub(crate) struct WithScrapes<S> {
 impl<S, B> Service<Request<B>> for WithScrapes<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+    type Future = Answered<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -49,9 +48,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.method() == Method::GET && request.uri().path() == "/metrics" {
             let metrics = Arc::clone(&self.metrics);
-            return Box::pin(async move { Ok(answer(metrics.scrape().await)) });
+            return Answered::Later(Box::pin(async move { answer(metrics.scrape().await) }));
         }
-        Box::pin(self.inner.call(request))
+        Answered::ByService(self.inner.call(request))
     }
 }
 
