@@ -50,7 +50,9 @@ impl Caller {
             Ok::<_, Status>(())
         };
         let ended = tokio::time::timeout(HANGS, called).await;
-        let ended = ended.unwrap_or_else(|_| panic!("{} hangs for {requests:?}", method.full_name()));
+        let ended = ended.unwrap_or_else(|_| {
+            panic!("{} hangs for {}", method.full_name(), serde_json::to_string(requests).unwrap_or_default())
+        });
         let (code, message) = ended.map_or_else(
             |status| (status.code(), status.message().to_owned()),
             |()| (Code::Ok, String::new()),

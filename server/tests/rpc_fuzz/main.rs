@@ -53,8 +53,13 @@ async fn whatever_is_sent_is_answered() {
         println!("  {method}: {codes:?}");
     }
     for method in &methods {
-        let codes = told.get(method.full_name()).unwrap_or_else(|| panic!("never called: {method:?}"));
-        assert!(time < LONG_ENOUGH || codes.contains_key("Ok"), "never well: {method:?} {codes:?}");
+        let codes =
+            told.get(method.full_name()).unwrap_or_else(|| panic!("never called: {}", method.full_name()));
+        assert!(
+            time < LONG_ENOUGH || codes.contains_key("Ok"),
+            "never well: {} {codes:?}",
+            method.full_name()
+        );
     }
 
     // It serves on, and ends when it is asked to.
@@ -75,20 +80,28 @@ async fn call_at_random(
 ) -> Vec<(String, Code)> {
     let mut told = Vec::new();
     while Instant::now() < until {
+        if rng.below(32) == 0 {
+            connect(&mut caller, &methods, &known, &mut rng).await;
+        }
         let method = &methods[rng.below(methods.len() as u32) as usize];
+        // What ends much is called less, so that something is there for the others.
+        if ["DeleteLab", "Detach", "Abort", "Close"].contains(&method.name()) && rng.below(8) > 0 {
+            continue;
+        }
         let requests: Vec<DynamicMessage> = {
             let known = known.lock().unwrap();
             let count = if method.is_client_streaming() { 1 + rng.below(4) } else { 1 };
             (0..count).map(|_| known.request(method, &mut rng)).collect()
         };
         let outcome = caller.call(method, &requests).await;
-        let wrong = [Code::Internal, Code::Unknown, Code::DataLoss, Code::Unimplemented];
+        let wrong = [Code::Internal, Code::Unknown, Code::DataLoss];
         assert!(
             !wrong.contains(&outcome.code),
-            "{} is {:?}: {:?}\nfor {requests:?}",
+            "{} is {:?}: {:?}\nfor {}",
             method.full_name(),
             outcome.code,
-            outcome.message
+            outcome.message,
+            serde_json::to_string(&requests).unwrap_or_default()
         );
         let mut known = known.lock().unwrap();
         if outcome.code == Code::Ok {
@@ -98,6 +111,27 @@ async fn call_at_random(
         told.push((method.full_name().to_owned(), outcome.code));
     }
     told
+}
+
+/// Makes a connection, where nobody comes between: chance alone would hardly ever have one.
+async fn connect(caller: &mut Caller, methods: &[MethodDescriptor], known: &Mutex<Known>, rng: &mut Rng) {
+    let (mut sockets, mut port) = (Vec::new(), 0);
+    for (name, json) in messages::CONNECTION {
+        let method = methods.iter().find(|method| method.name() == name).unwrap();
+        let socket = |back: usize| sockets.len().checked_sub(back).map_or(0, |place| sockets[place]);
+        let json =
+            json.replace("$1", &format!("\"{}\"", socket(1))).replace("$2", &format!("\"{}\"", socket(2)));
+        let request = messages::read(method, &json.replace("$port", &port.to_string()));
+        let outcome = caller.call(method, &[request]).await;
+        let Some(response) = outcome.responses.first() else { continue };
+        sockets.extend(response.get_field_by_name("socket").and_then(|socket| socket.as_u64()));
+        if let Some(local) = response.get_field_by_name("local")
+            && let Some(local) = local.as_message()
+        {
+            port = local.get_field_by_name("port").and_then(|port| port.as_u32()).unwrap_or(0);
+        }
+        known.lock().unwrap().learn(response, rng);
+    }
 }
 
 /// `sockwrightd`, ended with the test.
@@ -150,4 +184,4 @@ fn variable(name: &str) -> Option<u64> {
 /// Who call at once.
 const TASKS: u64 = 8;
 /// After so much time every method has been called well at least once.
-const LONG_ENOUGH: Duration = Duration::from_secs(60);
+const LONG_ENOUGH: Duration = Duration::from_secs(300);

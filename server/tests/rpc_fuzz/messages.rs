@@ -22,7 +22,7 @@ impl Known {
     pub(crate) fn request(&self, method: &MethodDescriptor, rng: &mut Rng) -> DynamicMessage {
         let before = self.requests.get(method.full_name());
         if let Some(before) = before.filter(|_| rng.below(4) > 0) {
-            let mut message = before[rng.below(before.len() as u32) as usize].clone();
+            let mut message = pick(before, rng).clone();
             for _ in 0..rng.below(3) {
                 self.change(&mut message, rng);
             }
@@ -31,9 +31,7 @@ impl Known {
         if rng.below(2) == 0
             && let Some(example) = example(method.full_name())
         {
-            let mut json = serde_json::Deserializer::from_str(example);
-            let mut message = DynamicMessage::deserialize(method.input(), &mut json)
-                .unwrap_or_else(|error| panic!("{}: {error}", method.full_name()));
+            let mut message = read(method, example);
             if rng.below(2) == 0 {
                 self.change(&mut message, rng);
             }
@@ -108,9 +106,12 @@ impl Known {
     }
 
     fn value(&self, field: &FieldDescriptor, rng: &mut Rng, depth: u32) -> Value {
-        let known = self.values.get(field.name()).filter(|_| rng.below(4) > 0);
-        if let Some(known) = known {
-            return known[rng.below(known.len() as u32) as usize].clone();
+        if let Some(known) = self.values.get(field.name()).filter(|_| rng.below(4) > 0) {
+            let value = pick(known, rng);
+            // Fields of one name need not be of one kind.
+            if value.is_valid(&field.kind()) {
+                return value.clone();
+            }
         }
         match field.kind() {
             Kind::Double => Value::F64(real(rng)),
@@ -139,17 +140,23 @@ impl Known {
 
 /// Keeps a value; where there are many, in the place of another.
 fn keep<T>(values: &mut Vec<T>, value: T, rng: &mut Rng) {
-    match values.len() < KEPT {
-        true => values.push(value),
-        false => values[rng.below(KEPT as u32) as usize] = value,
+    if values.len() == KEPT {
+        values.remove(rng.below(KEPT as u32) as usize);
     }
+    values.push(value);
+}
+
+/// One of some values, at least one: often of the last, for what they name is still there.
+fn pick<'v, T>(values: &'v [T], rng: &mut Rng) -> &'v T {
+    let last = if rng.below(4) > 0 { values.len().min(8) } else { values.len() };
+    &values[values.len() - 1 - rng.below(last as u32) as usize]
 }
 
 /// Numbers at which something may change.
 fn number(rng: &mut Rng) -> u64 {
     match rng.below(4) {
         0 => rng.below(5).into(),
-        1 => (1 << rng.below(64)) as u64,
+        1 => 1u64 << rng.below(64),
         2 => (1u64 << rng.below(64)).wrapping_sub(1),
         _ => rng.next_u64() >> rng.below(64),
     }
@@ -201,13 +208,31 @@ const TEXTS: [&str; 28] = [
     "../../etc/passwd",
 ];
 
+/// A request in canonical JSON.
+pub(crate) fn read(method: &MethodDescriptor, json: &str) -> DynamicMessage {
+    let mut json = serde_json::Deserializer::from_str(json);
+    DynamicMessage::deserialize(method.input(), &mut json)
+        .unwrap_or_else(|error| panic!("{}: {error}", method.full_name()))
+}
+
+/// The calls that make a connection; `$1` is the socket that was made last, `$2` the one before, `$port` where one was bound last.
+pub(crate) const CONNECTION: [(&str, &str); 7] = [
+    ("CreateLab", LAB),
+    ("Create", r#"{"stack": "fuzz/b"}"#),
+    ("Bind", r#"{"socket": $1, "local": {"ip": "10.0.0.2"}}"#),
+    ("Listen", r#"{"socket": $1}"#),
+    ("Create", r#"{"stack": "fuzz/a"}"#),
+    ("Connect", r#"{"socket": $1, "remote": {"ip": "10.0.0.2", "port": $port}}"#),
+    ("Accept", r#"{"socket": $2}"#),
+];
+
+const LAB: &str = r#"{"name": "fuzz", "stacks": [{"name": "a", "addresses": ["10.0.0.1/24"]}, {"name": "b", "addresses": ["10.0.0.2/24"]}],
+    "links": [{"name": "wire", "stacks": ["a", "b"]}], "clock": "CLOCK_VIRTUAL"}"#;
+
 /// A request that is right, in canonical JSON: chance alone would not find it.
 fn example(method: &str) -> Option<&'static str> {
     Some(match method.strip_prefix("sockwright.v1.")? {
-        "Networks.CreateLab" => {
-            r#"{"name": "fuzz", "stacks": [{"name": "a", "addresses": ["10.0.0.1/24"]}, {"name": "b", "addresses": ["10.0.0.2/24"]}],
-                "links": [{"name": "wire", "stacks": ["a", "b"]}], "clock": "CLOCK_REAL"}"#
-        }
+        "Networks.CreateLab" => LAB,
         "Networks.Attach" => r#"{"name": "lo", "rawIp": {"addresses": ["127.0.0.1"]}}"#,
         "Sockets.Create" => r#"{"stack": "fuzz/a", "kind": "SOCKET_KIND_STREAM"}"#,
         "Sockets.Bind" => r#"{"socket": "1", "local": {"ip": "10.0.0.2", "port": 80}}"#,
@@ -216,6 +241,7 @@ fn example(method: &str) -> Option<&'static str> {
         "Networks.Capture" => r#"{"link": "fuzz/wire"}"#,
         "Networks.Record" => r#"{"lab": "fuzz", "bytes": "65536"}"#,
         "Sockets.WaitFor" => r#"{"socket": "1", "tcpStates": {"states": ["TCP_STATE_ESTABLISHED"]}}"#,
+        "Networks.SetImpairments" => r#"{"lab": "fuzz", "link": "wire", "impairments": {}}"#,
         "Networks.AdvanceTime" => r#"{"lab": "fuzz", "by": "1s"}"#,
         "Traffic.Run" => {
             r#"{"stack": "fuzz/a", "connecting": {"remotes": [{"ip": "10.0.0.2", "port": 80}]}, "source": {}, "limits": {"octets": "100000"}}"#
