@@ -3,7 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Response;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
 use tonic::body::Body;
 
 /// The future of a layer that answers some requests itself.
@@ -38,4 +41,13 @@ where
             Answered::ByService(call) => Pin::new(call).poll(cx),
         }
     }
+}
+
+/// An answer in plain text, for people and their browsers.
+pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::new(Bytes::from(text))));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
 }

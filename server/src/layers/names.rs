@@ -16,16 +16,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
-use super::answered::Answered;
+use super::answered::{self, Answered};
+use crate::listen::Peer;
 
 /// Refuses what browsers ask of a loopback address in another name than ours.
 #[derive(Clone, Debug)]
@@ -42,8 +40,7 @@ impl Names {
 
     /// Why a request is refused, if it is.
     fn refusal<B>(&self, request: &Request<B>) -> Option<(StatusCode, String)> {
-        let connection = request.extensions().get::<TcpConnectInfo>();
-        let local = connection.and_then(TcpConnectInfo::local_addr);
+        let local = request.extensions().get().and_then(Peer::local_addr);
         let origin = request.headers().get(header::ORIGIN);
         // Browsers tell it with everything but these.
         let may_be_a_page = origin.is_some() || [Method::GET, Method::HEAD].contains(request.method());
@@ -102,13 +99,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.names.refusal(&request) {
-            Some((status, text)) => {
-                let mut response = Response::new(Body::new(Full::new(Bytes::from(text))));
-                *response.status_mut() = status;
-                let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-                response.headers_mut().insert(header::CONTENT_TYPE, plain);
-                Answered::now(response)
-            }
+            Some((status, text)) => Answered::now(answered::plain(status, text)),
             None => Answered::ByService(self.inner.call(request)),
         }
     }
@@ -164,8 +155,8 @@ mod tests {
         names.refusal(&request).map_or(200, |(status, _)| status.as_u16())
     }
 
-    fn info(local: &str) -> TcpConnectInfo {
-        TcpConnectInfo { local_addr: Some(local.parse().unwrap()), remote_addr: None }
+    fn info(local: &str) -> Peer {
+        Peer::at(local.parse().unwrap())
     }
 
     #[test]

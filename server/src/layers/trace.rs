@@ -15,10 +15,10 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::Code;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tracing::field::{Empty, display};
 
 use super::observe::Observer;
+use crate::listen::Peer;
 use crate::metrics::code_name;
 use crate::telemetry::RPC;
 
@@ -39,8 +39,7 @@ impl Trace {
         let mut span = None;
         if tracer.is_some() || !lines.is_disabled() {
             let caller = PROPAGATOR.extract(&Metadata(request.headers()));
-            let connection = request.extensions().get::<TcpConnectInfo>();
-            let peer = connection.and_then(TcpConnectInfo::remote_addr);
+            let peer = request.extensions().get().and_then(Peer::remote_addr);
             span = tracer.map(|tracer| span_of(tracer, method, peer, &caller));
             peer.inspect(|peer| _ = lines.record("peer", display(peer)));
             // Without a collector the trace has no span of ours, and its caller may look for its lines all the same.
