@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
     Admission, Authentication, Authorisation, Deadlines, Deliveries, Names, Pages, Panics, Scrapes,
-    Witnesses, measures, traces,
+    Witnesses, observers,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -210,8 +210,7 @@ impl Server {
             .layer(Scrapes(Arc::clone(&parts.metrics), access.clone()))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
-            .layer(traces(Arc::clone(parts.metrics.calls())))
-            .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
             .layer(Authorisation(access.clone()))
             .layer(Admission::new(
                 Arc::clone(parts.metrics.calls()),
