@@ -5,6 +5,7 @@
 //! | [`server`] | a server: bound, serving, draining |
 //! | [`cli`] | what the command line says |
 //! | [`config`] | every limit, by name |
+//! | [`confine`] | what the process may do to the machine, once it has begun |
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
 //! | [`telemetry`] | log lines, and spans for OpenTelemetry |
@@ -20,6 +21,7 @@
 mod capture;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod convert;
 pub mod demo;
 pub mod error;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 use sockwright_link::isolation;
+use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::program::Program;
 use crate::config::{BUSY_POLL_MAX, Config};
+use crate::confine::{Confined, Confinement, Keep, Mode, User};
 use crate::demo::{self, Ladder};
 use crate::server::Server;
 use crate::telemetry::{LogFormat, Telemetry};
@@ -55,6 +57,18 @@ pub struct Cli {
     /// can say it for one stack.
     #[arg(long, value_name = "MICROSECONDS", default_value = "0", value_parser = busy_poll)]
     pub busy_poll: Duration,
+    /// Whether to give away what a server does not need, before it serves anybody: every capability but CAP_NET_RAW and
+    /// those of --keep, new privileges, most system calls, files and connections of the kernel's. `auto` does what the
+    /// machine allows and logs the rest; `on` refuses to start without any of it. A PROGRAM is never confined, nor its server.
+    #[arg(long, value_name = "WHETHER", default_value = "auto")]
+    pub confine: Mode,
+    /// A capability to keep besides CAP_NET_RAW. More than once for more. --attach tun and tap keep net-admin by themselves,
+    /// --isolated keeps both, which are good for its own network alone.
+    #[arg(long, value_name = "CAPABILITY")]
+    pub keep: Vec<Keep>,
+    /// Who to be once it listens, where it is started as root: a name, UID or UID:GID.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<User>,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -82,6 +96,11 @@ impl Cli {
             Ok(listening) => listening,
             Err(problem) => return fail(&problem),
         };
+        // Threads have what the one that starts them has: there is only one yet.
+        let confined = match self.confined() {
+            Ok(confined) => confined,
+            Err(problem) => return fail(&problem),
+        };
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("no threads to run on: {error}")),
@@ -94,6 +113,7 @@ impl Cli {
             Ok(telemetry) => telemetry,
             Err(problem) => return fail(&problem),
         };
+        confined.tell();
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
@@ -123,6 +143,35 @@ impl Cli {
         }
         let listeners = vec![outside, TcpListener::bind(inside).map_err(refused(&inside))?];
         Ok((listeners, !given.iter().any(IpAddr::is_ipv6)))
+    }
+
+    /// Gives away what is not needed from here on.
+    fn confined(&self) -> Result<Confined, String> {
+        let mode = match (self.program.is_empty(), self.confine) {
+            (true, mode) => mode,
+            (false, Mode::On) => return Err("--confine on would confine the program with its server".to_owned()),
+            (false, _) => Mode::Off,
+        };
+        if self.user.is_some() && mode == Mode::Off {
+            return Err("--user is a part of --confine, which is off".to_owned());
+        }
+        let has_interfaces = |request: &AttachRequest| matches!(request.link, Some(Link::Tun(_) | Link::Tap(_)));
+        let mut keep = self.keep.clone();
+        if self.isolated || self.attach.iter().any(has_interfaces) {
+            keep.push(Keep::NetAdmin);
+        }
+        if self.isolated {
+            keep.push(Keep::NetBindService);
+        }
+        let confinement = Confinement {
+            user: self.user,
+            keep,
+            isolated: self.isolated,
+            calls_out: crate::telemetry::is_asked_for(),
+            reads: Vec::new(),
+            writes: Vec::new(),
+        };
+        confinement.begin(mode)
     }
 
     async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
