@@ -42,6 +42,8 @@ pub struct Limits {
     pub addresses_per_stack: usize,
     /// Routes of one stack.
     pub routes_per_stack: usize,
+    /// Names that callers go by, over the life of the server: at most 2^24. One more is refused with RESOURCE_EXHAUSTED.
+    pub identities: usize,
     /// Sessions.
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
@@ -95,6 +97,7 @@ impl Default for Limits {
             links_per_lab: 256,
             addresses_per_stack: 64,
             routes_per_stack: 64,
+            identities: 65_536,
             sessions: 65_536,
             commands_queued: 1024,
             workloads: 64,

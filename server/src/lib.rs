@@ -13,11 +13,12 @@
 //! | [`traces`] | what is kept of a session, as one file |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
-//! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
+//! Behind them, not public: `access` (who calls), `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
 //! threads), `capture` (frames with what the engines knew of them, as pcapng), `idempotency`, `layers` (what stands
 //! between HTTP and the services: the page of `dashboard/` among them), `metrics` (what Prometheus reads).
 #![forbid(unsafe_code)]
 
+mod access;
 mod capture;
 pub mod cli;
 pub mod config;

@@ -29,9 +29,12 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
+use crate::access::identity::Identities;
 use crate::config::Config;
 use crate::hub::Hub;
-use crate::layers::{Deadlines, Deliveries, Names, Pages, Panics, Scrapes, Witnesses, measures, traces};
+use crate::layers::{
+    Authentication, Deadlines, Deliveries, Names, Pages, Panics, Scrapes, Witnesses, measures, traces,
+};
 use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
@@ -54,6 +57,7 @@ pub struct Server {
 /// What a server is made of. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Parts {
+    pub(crate) identities: Arc<Identities>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) networks: Arc<Networks>,
     pub(crate) sockets: Arc<SocketsService>,
@@ -68,6 +72,7 @@ pub(crate) struct Parts {
 impl Parts {
     pub(crate) fn new(config: &Config) -> Self {
         let limits = &config.limits;
+        let identities = Arc::new(Identities::new(limits.identities));
         let hub = Hub::new(config.hub.clone());
         let networks = Networks::new(config.clone(), Arc::clone(&hub));
         let traces = Traces::new(Arc::clone(&hub), Arc::clone(&networks));
@@ -89,7 +94,7 @@ impl Parts {
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let metrics = Arc::new(Metrics::new(calls, h, n, s));
         let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
-        Parts { hub, networks, sockets, labs, sessions, traffic, traces, tracing, metrics }
+        Parts { identities, hub, networks, sockets, labs, sessions, traffic, traces, tracing, metrics }
     }
 }
 
@@ -166,6 +171,7 @@ impl Server {
             .layer(GrpcWebLayer::new())
             .layer(traces(Arc::clone(parts.metrics.calls())))
             .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(Authentication(Arc::clone(&parts.identities)))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)

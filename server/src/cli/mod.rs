@@ -18,10 +18,11 @@ use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tonic::{Request, Status};
+use tonic::Status;
 use tracing_subscriber::EnvFilter;
 
 use self::program::Program;
+use crate::access::identity::by_server;
 use crate::config::{BUSY_POLL_MAX, Config};
 use crate::confine::{Confined, Confinement, Keep, Mode, User};
 use crate::demo::{self, Ladder};
@@ -234,10 +235,10 @@ impl Cli {
     async fn begin(&self, server: &Server) -> Result<(), Status> {
         let networks = &server.parts().labs;
         for lab in &self.lab {
-            networks.create_lab(Request::new(lab.clone())).await?;
+            networks.create_lab(by_server(lab.clone())).await?;
         }
         for stack in &self.attach {
-            networks.attach(Request::new(stack.clone())).await?;
+            networks.attach(by_server(stack.clone())).await?;
         }
         Ok(())
     }

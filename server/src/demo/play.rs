@@ -6,9 +6,10 @@ use sockwright_proto::v1::{
     self as pb, Event, EventKind, Position, ShutdownHow, SocketAddress, WatchRequest, watch_response,
 };
 use tokio_stream::StreamExt;
-use tonic::{Request, Response, Status};
+use tonic::{Response, Status};
 
 use super::story::{CallPart, Moment, Party, Side, Story};
+use crate::access::identity::by_server;
 use crate::hub::WatchStream;
 use crate::server::{Parts, Server};
 
@@ -26,7 +27,7 @@ pub async fn play(server: &Server) -> Result<Story, Status> {
     let end = parts.hub.position();
     let calls = scene.calls;
     let events = take_until(&mut watch, end).await?;
-    parts.sockets.close(Request::new(pb::CloseRequest { socket: listener })).await?;
+    parts.sockets.close(by_server(pb::CloseRequest { socket: listener })).await?;
     let party = |stack: &str, title: &str| Party { stack: stack.to_owned(), title: title.to_owned() };
     Ok(Story::tell(party(CLIENT, "client 10.0.0.1"), party(SERVER, "server 10.0.0.2"), events, calls))
 }
@@ -41,9 +42,9 @@ impl Scene<'_> {
     async fn listen(&mut self) -> Result<u64, Status> {
         let socket = self.socket(SERVER).await?;
         let local = Some(SocketAddress { ip: String::new(), port: PORT });
-        self.parts.sockets.bind(Request::new(pb::BindRequest { socket, local })).await?;
+        self.parts.sockets.bind(by_server(pb::BindRequest { socket, local })).await?;
         self.note(Side::Right, "listen()", CallPart::AtOnce);
-        self.parts.sockets.listen(Request::new(pb::ListenRequest { socket, backlog: 0 })).await?;
+        self.parts.sockets.listen(by_server(pb::ListenRequest { socket, backlog: 0 })).await?;
         Ok(socket)
     }
 
@@ -58,8 +59,8 @@ impl Scene<'_> {
             pb::ConnectRequest { socket: client, remote, dont_wait: false, data: Default::default() };
         // Each is in the queue of the lab's thread as soon as it was polled once, in this order.
         let (accepted, connected) = tokio::join!(
-            self.parts.sockets.accept(Request::new(accept)),
-            self.parts.sockets.connect(Request::new(connect)),
+            self.parts.sockets.accept(by_server(accept)),
+            self.parts.sockets.connect(by_server(connect)),
         );
         let (accepted, connected) = (taken(accepted?), taken(connected?));
         self.returned(Side::Left, "connect() = 0", connected.at);
@@ -81,8 +82,8 @@ impl Scene<'_> {
         let how = ShutdownHow::Write.into();
         let shutdown = pb::ShutdownRequest { socket: client, how };
         let (end, shut) = tokio::join!(
-            self.parts.sockets.recv(Request::new(recv(server, 0))),
-            self.parts.sockets.shutdown(Request::new(shutdown)),
+            self.parts.sockets.recv(by_server(recv(server, 0))),
+            self.parts.sockets.shutdown(by_server(shutdown)),
         );
         shut?;
         self.returned(Side::Right, "recv() = end", taken(end?).at);
@@ -97,13 +98,13 @@ impl Scene<'_> {
         self.note(Side::Left, "recv()", CallPart::Begins);
         self.note(Side::Right, "close()", CallPart::AtOnce);
         let (end, closed) = tokio::join!(
-            self.parts.sockets.recv(Request::new(recv(client, 0))),
-            self.parts.sockets.close(Request::new(pb::CloseRequest { socket: server })),
+            self.parts.sockets.recv(by_server(recv(client, 0))),
+            self.parts.sockets.close(by_server(pb::CloseRequest { socket: server })),
         );
         closed?;
         self.returned(Side::Left, "recv() = end", taken(end?).at);
         self.note(Side::Left, "close()", CallPart::AtOnce);
-        self.parts.sockets.close(Request::new(pb::CloseRequest { socket: client })).await?;
+        self.parts.sockets.close(by_server(pb::CloseRequest { socket: client })).await?;
         Ok(())
     }
 
@@ -114,8 +115,8 @@ impl Scene<'_> {
         let data = vec![b'.'; length as usize].into();
         let send = pb::SendRequest { socket: from, data, dont_wait: false, urgent: false };
         let (received, sent) = tokio::join!(
-            self.parts.sockets.recv(Request::new(recv(to, length))),
-            self.parts.sockets.send(Request::new(send)),
+            self.parts.sockets.recv(by_server(recv(to, length))),
+            self.parts.sockets.send(by_server(send)),
         );
         sent?;
         let received = taken(received?);
@@ -135,7 +136,7 @@ impl Scene<'_> {
         };
         let create =
             pb::CreateRequest { stack: stack.to_owned(), options: Some(options), ..Default::default() };
-        Ok(taken(self.parts.sockets.create(Request::new(create)).await?).socket)
+        Ok(taken(self.parts.sockets.create(by_server(create)).await?).socket)
     }
 
     fn act(&mut self, title: &str) {
@@ -171,7 +172,7 @@ async fn make_lab(parts: &Parts) -> Result<(), Status> {
         links: vec![link],
         ..Default::default()
     };
-    parts.labs.create_lab(Request::new(lab)).await.map(drop)
+    parts.labs.create_lab(by_server(lab)).await.map(drop)
 }
 
 fn watch(parts: &Parts) -> Result<WatchStream, Status> {

@@ -8,11 +8,13 @@
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
 //! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
 //! | [`measures`] | counts the call: its status, its time, its messages |
+//! | [`Authentication`] | says of the call whose it is, in its extensions |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
+mod authenticate;
 mod deadline;
 mod delivery;
 mod measure;
@@ -24,6 +26,7 @@ mod scrape;
 mod trace;
 mod witness;
 
+pub(crate) use authenticate::Authentication;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
 pub(crate) use measure::measures;

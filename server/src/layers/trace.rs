@@ -56,8 +56,7 @@ impl Trace {
             }
         }
 
-        let lines =
-            tracing::info_span!(target: RPC, "rpc", method, peer = Empty, session = Empty, trace_id = Empty);
+        let lines = tracing::info_span!(target: RPC, "rpc", method, peer = Empty, identity = Empty, session = Empty, trace_id = Empty);
         if !lines.is_disabled() {
             peer.inspect(|peer| _ = lines.record("peer", display(peer)));
             // Without a collector the trace has no span of ours, and its caller may look for its lines all the same.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use sockwright_proto::v1::networks_server::Networks as _;
 use sockwright_proto::v1::sockets_server::Sockets;
 use sockwright_proto::v1::{self as pb, Clock};
-use tonic::{Request, Response, Status};
+use tonic::{Response, Status};
 
+use crate::access::identity::by_server;
 use crate::config::Config;
 use crate::layers::delivered;
 use crate::server::Parts;
@@ -34,20 +35,20 @@ async fn parts() -> Parts {
         clock: Clock::Real.into(),
         ..Default::default()
     };
-    parts.labs.create_lab(Request::new(lab)).await.unwrap();
+    parts.labs.create_lab(by_server(lab)).await.unwrap();
     parts
 }
 
 async fn socket(parts: &Parts, stack: &str) -> u64 {
     let create = pb::CreateRequest { stack: stack.to_owned(), ..Default::default() };
-    delivered(parts.sockets.create(Request::new(create)).await.unwrap()).socket
+    delivered(parts.sockets.create(by_server(create)).await.unwrap()).socket
 }
 
 async fn listener(parts: &Parts) -> u64 {
     let socket = socket(parts, "lab/b").await;
     let local = Some(pb::SocketAddress { ip: String::new(), port: 80 });
-    parts.sockets.bind(Request::new(pb::BindRequest { socket, local })).await.unwrap();
-    parts.sockets.listen(Request::new(pb::ListenRequest { socket, backlog: 4096 })).await.unwrap();
+    parts.sockets.bind(by_server(pb::BindRequest { socket, local })).await.unwrap();
+    parts.sockets.listen(by_server(pb::ListenRequest { socket, backlog: 4096 })).await.unwrap();
     socket
 }
 
@@ -55,7 +56,7 @@ async fn connect(parts: &Parts) -> u64 {
     let socket = socket(parts, "lab/a").await;
     let remote = Some(pb::SocketAddress { ip: "10.0.0.2".to_owned(), port: 80 });
     let request = pb::ConnectRequest { socket, remote, dont_wait: false, data: Default::default() };
-    parts.sockets.connect(Request::new(request)).await.unwrap();
+    parts.sockets.connect(by_server(request)).await.unwrap();
     socket
 }
 
@@ -78,7 +79,7 @@ async fn a_cancelled_recv_loses_no_byte_and_no_order() {
     let listener = listener(&parts).await;
     let client = connect(&parts).await;
     let accept = pb::AcceptRequest { socket: listener, ..Default::default() };
-    let server = delivered(parts.sockets.accept(Request::new(accept)).await.unwrap()).socket;
+    let server = delivered(parts.sockets.accept(by_server(accept)).await.unwrap()).socket;
 
     const TOTAL: usize = 400_000;
     let sockets = Arc::clone(&parts.sockets);
@@ -94,10 +95,10 @@ async fn a_cancelled_recv_loses_no_byte_and_no_order() {
                 dont_wait: false,
                 urgent: false,
             };
-            sent += sockets.send(Request::new(request)).await.unwrap().into_inner().accepted as usize;
+            sent += sockets.send(by_server(request)).await.unwrap().into_inner().accepted as usize;
         }
         let shutdown = pb::ShutdownRequest { socket: client, how: pb::ShutdownHow::Write.into() };
-        sockets.shutdown(Request::new(shutdown)).await.unwrap();
+        sockets.shutdown(by_server(shutdown)).await.unwrap();
     });
 
     let mut dice = Dice(42);
@@ -110,7 +111,7 @@ async fn a_cancelled_recv_loses_no_byte_and_no_order() {
             ..Default::default()
         };
         let peeked = request.peek;
-        match at_random(&mut dice, parts.sockets.recv(Request::new(request))).await {
+        match at_random(&mut dice, parts.sockets.recv(by_server(request))).await {
             None => cancelled += 1,
             Some(response) if response.end_of_stream => break,
             Some(response) => {
@@ -143,13 +144,13 @@ async fn a_cancelled_accept_loses_no_connection() {
     let mut accepted = std::collections::BTreeSet::new();
     while accepted.len() < TOTAL {
         let accept = pb::AcceptRequest { socket: listener, ..Default::default() };
-        if let Some(response) = at_random(&mut dice, parts.sockets.accept(Request::new(accept))).await {
+        if let Some(response) = at_random(&mut dice, parts.sockets.accept(by_server(accept))).await {
             assert!(accepted.insert(response.socket), "{} was accepted twice", response.socket);
         }
     }
     connecting.await.unwrap();
     let none = pb::AcceptRequest { socket: listener, dont_wait: true, ..Default::default() };
-    parts.sockets.accept(Request::new(none)).await.unwrap_err();
+    parts.sockets.accept(by_server(none)).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -160,12 +161,12 @@ async fn a_created_socket_that_nobody_hears_of_is_closed() {
     for _ in 0..300 {
         let create = pb::CreateRequest { stack: "lab/a".to_owned(), ..Default::default() };
         delivered +=
-            usize::from(at_random(&mut dice, parts.sockets.create(Request::new(create))).await.is_some());
+            usize::from(at_random(&mut dice, parts.sockets.create(by_server(create))).await.is_some());
     }
     // The thread carries messages out in order, those that give back first.
     let last = socket(&parts, "lab/a").await;
     let list = pb::ListRequest { page_size: 1000, ..Default::default() };
-    let mut listed = parts.sockets.list(Request::new(list)).await.unwrap().into_inner().sockets;
+    let mut listed = parts.sockets.list(by_server(list)).await.unwrap().into_inner().sockets;
     listed.retain(|summary| summary.socket != last);
     assert_eq!(listed.len(), delivered);
 }

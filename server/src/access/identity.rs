@@ -1,0 +1,216 @@
+//! Who is calling.
+//!
+//! Owns [`Identity`], which the layer of authentication puts into the extensions of every call and services read with
+//! [`caller`], and [`Identities`], which gives each name its number. Never decides what an identity may do.
+//!
+//! A name says how it was proved: `local` (nobody asked), `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`. A number belongs to
+//! its name for as long as the server runs, so that it may be part of the numbers of sessions.
+
+#![allow(dead_code, reason = "policies and proofs are on their way")]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use http::Extensions;
+use tonic::{Request, Status};
+
+/// The number of an identity: 0 is the server itself and, where nobody is asked who they are, everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct IdentityId(pub(crate) u32);
+
+impl IdentityId {
+    /// The server itself, and everyone where nobody is asked.
+    pub(crate) const LOCAL: IdentityId = IdentityId(0);
+    /// The largest there can be: 24 bits, which the numbers of sessions have room for.
+    pub(crate) const MAX: IdentityId = IdentityId((1 << 24) - 1);
+}
+
+/// Who is calling. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity(Arc<Known>);
+
+/// What is known of a caller.
+#[derive(Debug)]
+struct Known {
+    id: IdentityId,
+    name: Arc<str>,
+    proof: Proof,
+    roles: Box<[Box<str>]>,
+}
+
+/// How an identity was proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It is the server itself.
+    Server,
+    /// Not at all: nobody is asked where the call came in.
+    None,
+}
+
+impl Identity {
+    /// The server itself, for the calls that it makes by itself.
+    pub(crate) fn server() -> Identity {
+        static SERVER: LazyLock<Identity> =
+            LazyLock::new(|| Identity::new(IdentityId::LOCAL, LOCAL.into(), Proof::Server, Box::default()));
+        SERVER.clone()
+    }
+
+    fn new(id: IdentityId, name: Arc<str>, proof: Proof, roles: Box<[Box<str>]>) -> Identity {
+        Identity(Arc::new(Known { id, name, proof, roles }))
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> IdentityId {
+        self.0.id
+    }
+
+    /// Its name: `local`, `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How it was proved.
+    pub(crate) fn proof(&self) -> Proof {
+        self.0.proof
+    }
+
+    /// The names of the roles that its proof gave it; a policy may give it more.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
+        self.0.roles.iter().map(|role| &**role)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Who makes the call that these extensions belong to: `caller(request.extensions())?`.
+///
+/// Errors: UNAUTHENTICATED where nobody has been put there, which no call that came through the layers is.
+pub(crate) fn caller(extensions: &Extensions) -> Result<Identity, Status> {
+    extensions.get().cloned().ok_or_else(|| Status::unauthenticated("nobody is known to make this call"))
+}
+
+/// A request of the server itself, which goes through no layer.
+pub(crate) fn by_server<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Identity::server());
+    request
+}
+
+/// The identities that a server has met: each name has one number, for good.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    numbers: Mutex<Names>,
+    limit: usize,
+    local: Identity,
+}
+
+#[derive(Debug)]
+struct Names {
+    ids: HashMap<Arc<str>, IdentityId>,
+    names: Vec<Arc<str>>,
+}
+
+/// There are as many identities as the server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyIdentities(pub(crate) usize);
+
+impl From<TooManyIdentities> for Status {
+    fn from(TooManyIdentities(limit): TooManyIdentities) -> Status {
+        Status::resource_exhausted(format!("the server's limit of {limit} identities is reached"))
+    }
+}
+
+impl Identities {
+    /// `local` alone, and room for `limit` names with it.
+    pub(crate) fn new(limit: usize) -> Self {
+        let name: Arc<str> = LOCAL.into();
+        let ids = HashMap::from([(Arc::clone(&name), IdentityId::LOCAL)]);
+        let names = vec![Arc::clone(&name)];
+        let local = Identity::new(IdentityId::LOCAL, name, Proof::None, Box::default());
+        Identities { numbers: Mutex::new(Names { ids, names }), limit, local }
+    }
+
+    /// Who everyone is where nobody is asked.
+    pub(crate) fn local(&self) -> Identity {
+        self.local.clone()
+    }
+
+    /// Who goes by this name, proved so; the same number for the same name.
+    pub(crate) fn known(
+        &self,
+        name: &str,
+        proof: Proof,
+        roles: Box<[Box<str>]>,
+    ) -> Result<Identity, TooManyIdentities> {
+        let (id, name) = self.intern(name)?;
+        Ok(Identity::new(id, name, proof, roles))
+    }
+
+    /// The name of a number, if there is one.
+    pub(crate) fn name_of(&self, id: IdentityId) -> Option<Arc<str>> {
+        self.numbers().names.get(id.0 as usize).cloned()
+    }
+
+    fn intern(&self, name: &str) -> Result<(IdentityId, Arc<str>), TooManyIdentities> {
+        let mut numbers = self.numbers();
+        if let Some((name, id)) = numbers.ids.get_key_value(name) {
+            return Ok((*id, Arc::clone(name)));
+        }
+        let next = u32::try_from(numbers.names.len()).ok().filter(|next| *next <= IdentityId::MAX.0);
+        let Some(next) = next.filter(|next| (*next as usize) < self.limit) else {
+            return Err(TooManyIdentities(self.limit));
+        };
+        let (id, name) = (IdentityId(next), Arc::<str>::from(name));
+        numbers.names.push(Arc::clone(&name));
+        numbers.ids.insert(Arc::clone(&name), id);
+        Ok((id, name))
+    }
+
+    fn numbers(&self) -> std::sync::MutexGuard<'_, Names> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name of identity 0.
+const LOCAL: &str = "local";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(identities: &Identities, name: &str) -> Result<IdentityId, TooManyIdentities> {
+        identities.known(name, Proof::None, Box::default()).map(|identity| identity.id())
+    }
+
+    #[test]
+    fn a_name_keeps_its_number_and_one_too_many_has_none() {
+        let identities = Identities::new(3);
+        assert_eq!(known(&identities, "token:a"), Ok(IdentityId(1)));
+        assert_eq!(known(&identities, "token:b"), Ok(IdentityId(2)));
+        assert_eq!(known(&identities, "token:c"), Err(TooManyIdentities(3)));
+        assert_eq!(known(&identities, "token:a"), Ok(IdentityId(1)), "whoever is known stays known");
+        assert_eq!(identities.name_of(IdentityId(2)).as_deref(), Some("token:b"));
+        assert_eq!(identities.name_of(IdentityId(3)), None);
+    }
+
+    #[test]
+    fn zero_is_everyone_where_nobody_is_asked_and_the_server_itself() {
+        let identities = Identities::new(1);
+        assert_eq!(known(&identities, "local"), Ok(IdentityId::LOCAL));
+        assert_eq!(identities.local().name(), Identity::server().name());
+        assert_eq!(Identity::server().id(), IdentityId::LOCAL);
+        assert_eq!((identities.local().proof(), Identity::server().proof()), (Proof::None, Proof::Server));
+    }
+
+    #[test]
+    fn a_call_that_nobody_makes_is_refused() {
+        let nobody = caller(Request::new(()).extensions()).unwrap_err();
+        assert_eq!(nobody.code(), tonic::Code::Unauthenticated);
+        assert_eq!(caller(by_server(()).extensions()).unwrap().id(), IdentityId::LOCAL);
+    }
+}
