@@ -11,6 +11,7 @@
 //! | [`telemetry`] | log lines, and spans for OpenTelemetry |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
 //! | [`traces`] | what is kept of a session, as one file |
+//! | [`doctor`] | what a machine allows a server |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `access` (who calls), `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
@@ -25,6 +26,7 @@ pub mod config;
 pub mod confine;
 pub mod convert;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod hub;
 mod idempotency;

@@ -3,6 +3,7 @@
 //! Owns the order in which a server begins: it listens where it was started, moves into namespaces of its own if it is to,
 //! and only then has threads; it serves once its first stacks are there.
 
+mod confining;
 mod program;
 mod stacks;
 
@@ -12,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, Subcommand};
 use sockwright_link::isolation;
 use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
@@ -21,18 +22,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::Status;
 use tracing_subscriber::EnvFilter;
 
+pub use self::confining::Confining;
+use self::confining::Serving;
 use self::program::Program;
 use crate::access::identity::by_server;
 use crate::config::{BUSY_POLL_MAX, Config};
-use crate::confine::{Confined, Confinement, Keep, Mode, User};
+use crate::confine::Confined;
 use crate::demo::{self, Ladder};
+use crate::doctor::Doctor;
 use crate::server::Server;
 use crate::telemetry::{LogFormat, Telemetry};
 
 /// A gRPC server that owns TCP peers of its own.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "sockwrightd", version, about, after_help = EXAMPLES)]
+#[command(name = "sockwrightd", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub instead: Option<Instead>,
     /// Where to listen; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     pub listen: String,
@@ -58,18 +65,9 @@ pub struct Cli {
     /// can say it for one stack.
     #[arg(long, value_name = "MICROSECONDS", default_value = "0", value_parser = busy_poll)]
     pub busy_poll: Duration,
-    /// Whether to give away what a server does not need, before it serves anybody: every capability but CAP_NET_RAW and
-    /// those of --keep, new privileges, most system calls, files and connections of the kernel's. `auto` does what the
-    /// machine allows and logs the rest; `on` refuses to start without any of it. A PROGRAM is never confined, nor its server.
-    #[arg(long, value_name = "WHETHER", default_value = "auto")]
-    pub confine: Mode,
-    /// A capability to keep besides CAP_NET_RAW. More than once for more. --attach tun and tap keep net-admin by themselves,
-    /// --isolated keeps both, which are good for its own network alone.
-    #[arg(long, value_name = "CAPABILITY")]
-    pub keep: Vec<Keep>,
-    /// Who to be once it listens, where it is started as root: a name, UID or UID:GID.
-    #[arg(long, value_name = "USER")]
-    pub user: Option<User>,
+    /// What it may do to the machine.
+    #[command(flatten)]
+    pub confining: Confining,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -90,9 +88,19 @@ pub struct Cli {
     pub program: Vec<OsString>,
 }
 
+/// What it does in place of serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Instead {
+    /// Say what this machine allows a server, and how to mend what it does not. Ends with 1 where real wires are not to be had.
+    Doctor(Doctor),
+}
+
 impl Cli {
     /// Does what the command line says, until SIGINT or SIGTERM, or until its program has ended.
     pub fn run(self) -> ExitCode {
+        if let Some(Instead::Doctor(doctor)) = &self.instead {
+            return doctor.run();
+        }
         let (listeners, without_ipv6) = match self.listeners() {
             Ok(listening) => listening,
             Err(problem) => return fail(&problem),
@@ -148,31 +156,16 @@ impl Cli {
 
     /// Gives away what is not needed from here on.
     fn confined(&self) -> Result<Confined, String> {
-        let mode = match (self.program.is_empty(), self.confine) {
-            (true, mode) => mode,
-            (false, Mode::On) => return Err("--confine on would confine the program with its server".to_owned()),
-            (false, _) => Mode::Off,
-        };
-        if self.user.is_some() && mode == Mode::Off {
-            return Err("--user is a part of --confine, which is off".to_owned());
-        }
-        let has_interfaces = |request: &AttachRequest| matches!(request.link, Some(Link::Tun(_) | Link::Tap(_)));
-        let mut keep = self.keep.clone();
-        if self.isolated || self.attach.iter().any(has_interfaces) {
-            keep.push(Keep::NetAdmin);
-        }
-        if self.isolated {
-            keep.push(Keep::NetBindService);
-        }
-        let confinement = Confinement {
-            user: self.user,
-            keep,
+        let has_interfaces =
+            |request: &AttachRequest| matches!(request.link, Some(Link::Tun(_) | Link::Tap(_)));
+        let serving = Serving {
             isolated: self.isolated,
-            calls_out: crate::telemetry::is_asked_for(),
+            interfaces: self.attach.iter().any(has_interfaces),
+            program: !self.program.is_empty(),
             reads: Vec::new(),
             writes: Vec::new(),
         };
-        confinement.begin(mode)
+        self.confining.begin(serving)
     }
 
     async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
@@ -310,7 +303,7 @@ fn busy_poll(text: &str) -> Result<Duration, String> {
 }
 
 /// Written at once, and nobody may be there to read it.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let mut stdout = io::stdout().lock();
     _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
@@ -327,6 +320,8 @@ Examples:
   sockwrightd --attach tun,name=tun,address=10.9.0.2/24,host=10.9.0.1/24
   sockwrightd --isolated --attach af-packet,name=wire,interface=wire,address=10.0.0.7/24
   sockwrightd --isolated -- pytest
+  sockwrightd --confine on --user nobody
+  sockwrightd doctor
 
 Isolated, there are lo and a veth pair: `host`, with the kernel's addresses 10.0.0.1/24 and fd00::1/64, and `wire`, for
 stations of this server. Further programs come in by: nsenter --preserve-credentials -U -n -t PID PROGRAM";

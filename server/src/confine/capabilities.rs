@@ -3,10 +3,13 @@
 //! A process that was started as root loses what it may with its user, unless it says beforehand that it keeps its
 //! capabilities; and it can make the bounding set smaller only as long as it has `CAP_SETPCAP`. Hence the order here.
 
+use std::net::Ipv4Addr;
+
 use caps::{CapSet, Capability, CapsHashSet};
 use clap::ValueEnum;
 use rustix::process::geteuid;
 use rustix::thread::{set_keep_capabilities, set_no_new_privs};
+use sockwright_link::{LinkError, PortGuard, Protocol};
 
 use super::{Confined, User};
 
@@ -26,6 +29,19 @@ impl Keep {
             Keep::NetBindService => Capability::CAP_NET_BIND_SERVICE,
         }
     }
+}
+
+/// Whether this kernel lets nobody have a port guarded without `CAP_NET_ADMIN`, which the process has: some keep the
+/// filters of TCP sockets to it.
+pub(crate) fn guards_need_net_admin() -> bool {
+    let admin = Capability::CAP_NET_ADMIN;
+    if caps::drop(None, CapSet::Effective, admin).is_err() {
+        return false;
+    }
+    let tried = PortGuard::claim(Protocol::Tcp, (Ipv4Addr::LOCALHOST, 0).into());
+    let needed = matches!(tried, Err(LinkError::NotPermitted { .. }));
+    // It cannot be raised where it is not permitted: then it makes no difference.
+    caps::raise(None, CapSet::Effective, admin).is_ok() && needed
 }
 
 /// Gives away every other capability for good, and root with them where there is another user to be.

@@ -8,8 +8,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
 use super::{Confined, Confinement};
@@ -24,9 +24,9 @@ pub(super) fn restrict(confinement: &Confinement, confined: &mut Confined) {
                 "Landlock {abi} knows less than it is asked for ({WANTED_ABI:?}): Linux 6.12 has all of it"
             ));
         }
-        Ok((RulesetStatus::NotEnforced, _)) => confined
-            .missing
-            .push("Landlock: the kernel has none (CONFIG_SECURITY_LANDLOCK, and `landlock` in lsm=)".to_owned()),
+        Ok((RulesetStatus::NotEnforced, _)) => confined.missing.push(
+            "Landlock: the kernel has none (CONFIG_SECURITY_LANDLOCK, and `landlock` in lsm=)".to_owned(),
+        ),
         Err(error) => confined.missing.push(format!("Landlock: {error}")),
     }
 }

@@ -12,7 +12,7 @@
 //! So it is either, and [`Mode::Auto`] leaves such a server as it is.
 
 mod calls;
-mod capabilities;
+pub(crate) mod capabilities;
 mod files;
 mod user;
 
@@ -27,7 +27,8 @@ pub use user::User;
 /// Whether a server is confined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// As far as the machine allows; what it does not allow is told.
+    /// As far as the machine allows; what it does not allow is told. Where the kernel lets nobody guard a port without
+    /// CAP_NET_ADMIN, that is kept.
     #[default]
     Auto,
     /// Wholly, or it does not start.
@@ -72,12 +73,18 @@ impl Confinement {
             confined.missing.push("nothing is confined, as asked for".to_owned());
             return Ok(confined);
         }
+        let mut keep = self.keep.clone();
+        if mode == Mode::Auto && capabilities::guards_need_net_admin() {
+            keep.push(Keep::NetAdmin);
+        }
         // A user that is asked for and cannot be had is no matter of taste.
-        capabilities::keep_alone(&self.keep, self.user.as_ref(), self.isolated, &mut confined)?;
+        capabilities::keep_alone(&keep, self.user.as_ref(), self.isolated, &mut confined)?;
         files::restrict(self, &mut confined);
         calls::restrict(&mut confined);
         match mode {
-            Mode::On if !confined.missing.is_empty() => Err(format!("not confined: {}", confined.missing.join("; "))),
+            Mode::On if !confined.missing.is_empty() => {
+                Err(format!("not confined: {}", confined.missing.join("; ")))
+            }
             _ => Ok(confined),
         }
     }

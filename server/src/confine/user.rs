@@ -23,10 +23,13 @@ impl FromStr for User {
             Some(User { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
         };
         let named = || fs::read_to_string("/etc/passwd").ok().and_then(|users| find(&users, text));
-        let user = numbers().or_else(named).ok_or_else(|| format!("there is no user {text:?} in /etc/passwd"))?;
+        let user =
+            numbers().or_else(named).ok_or_else(|| format!("there is no user {text:?} in /etc/passwd"))?;
         match user {
             User { uid: 0, .. } | User { gid: 0, .. } => Err("root is who it is not to be".to_owned()),
-            User { uid: u32::MAX, .. } | User { gid: u32::MAX, .. } => Err("the number is nobody's".to_owned()),
+            User { uid: u32::MAX, .. } | User { gid: u32::MAX, .. } => {
+                Err("the number is nobody's".to_owned())
+            }
             user => Ok(user),
         }
     }

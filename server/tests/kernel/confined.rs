@@ -66,7 +66,8 @@ fn a_confined_server_does_all_that_it_is_there_for() {
         let process = Process::start(&ours, &CONFINED);
         at(&ours, async || {
             let mut rig = process.rig(&ours, &theirs).await;
-            let request = pb::TracesStartRequest { name: "confined".into(), ..Default::default() };
+            let filter = pb::Filter { stacks: vec!["wire".to_owned()], ..Default::default() };
+            let request = pb::TracesStartRequest { filter: Some(filter), ..Default::default() };
             let traced = trace::start(&rig.traces, request).await.expect("it has where to write");
 
             // A lab, which needs nothing, and a raw stack with a guard.
@@ -122,19 +123,38 @@ fn a_confined_server_does_all_that_it_is_there_for() {
 fn without_being_told_to_a_server_keeps_no_more_than_raw_sockets() {
     let Some(world) = World::new() else { return };
     let [ours, theirs] = { world.wire_pairs()[0].clone().into() };
-    let process = Process::start(&ours, &[]);
+    let process = Process::start(&ours, &CONFINED[..4]);
     for field in ["CapPrm", "CapEff", "CapBnd"] {
         assert!(process.status(field).iter().all(|set| set == "0000000000002000"), "{field}");
     }
     at(&ours, async || {
         let rig = process.rig(&ours, &theirs).await;
         rig.attach("wire").await.expect("raw sockets");
-        talks_to_the_kernel(&rig).await;
+        let host = at_station(rig.clone(), vec![]).await;
+        talks_to_the_kernel(&host).await;
         detach(&rig).await;
         if tunnels() {
             let refused = Tunnel::new(&rig, false).attach(&rig, "wire").await.expect_err("no interfaces");
             assert!(refused.message().contains("--keep net-admin"), "{refused}");
         }
+    });
+}
+
+#[test]
+fn what_is_not_said_is_found_out_and_root_has_its_raw_sockets_with_guards() {
+    let Some(world) = World::new() else { return };
+    let [ours, theirs] = { world.wire_pairs()[0].clone().into() };
+    let process = Process::start(&ours, &[]);
+    for field in ["CapPrm", "CapEff", "CapBnd"] {
+        let sets = process.status(field);
+        // The second where the kernel keeps the filters of TCP sockets to CAP_NET_ADMIN.
+        let known = |set: &String| ["0000000000002000", "0000000000003000"].contains(&set.as_str());
+        assert!(sets.iter().all(known), "{field}: {sets:?}");
+    }
+    at(&ours, async || {
+        let rig = process.rig(&ours, &theirs).await;
+        rig.attach("wire").await.expect("raw sockets");
+        talks_to_the_kernel(&rig).await;
     });
 }
 
