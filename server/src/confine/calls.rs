@@ -80,6 +80,7 @@ const LIMITED: usize = 6;
 const FAMILIES: [i32; 5] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET];
 
 /// Of terminals, for the log; of descriptors; of interfaces; of TUN and TAP devices.
+#[allow(clippy::unnecessary_cast, reason = "musl has other types for them")]
 const REQUESTS: [u64; 15] = [
     libc::TCGETS as u64,
     libc::TIOCGWINSZ as u64,
