@@ -2,9 +2,11 @@
 // made: no dates, no absolute paths, no source maps.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { stubs } from "./stubs.ts";
 
 export default defineConfig({
   plugins: [svelte()],
+  resolve: stubs,
   base: "./",
   build: {
     target: "es2023",

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
+import { stubs } from "./stubs.ts";
 
 /** Puts scripts and styles into the page, with a policy that admits these and nothing else. */
 function oneFile(): Plugin {
@@ -40,6 +41,7 @@ function oneFile(): Plugin {
 
 export default defineConfig({
   plugins: [svelte(), oneFile()],
+  resolve: stubs,
   base: "./",
   // The icon of the other page.
   publicDir: false,

@@ -1,7 +1,9 @@
 // The tests that drive the page in a browser, against a real server: `npm run test:browser`.
 import { defineConfig } from "vitest/config";
+import { stubs } from "./stubs.ts";
 
 export default defineConfig({
+  resolve: stubs,
   test: {
     // `npm run pictures` takes those of docs/ with the same means.
     include: process.env.PICTURES ? ["tests/pictures.ts"] : ["tests/**/*.test.ts"],

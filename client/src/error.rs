@@ -56,6 +56,12 @@ impl Error {
         self.errno_name.as_deref().unwrap_or(code_name(self.code))
     }
 
+    /// The one that an `io::Error` was made of, if it was: with the errno, which `io::Error::raw_os_error` cannot have beside
+    /// a message.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref().and_then(|inner| inner.downcast_ref())
+    }
+
     /// The kind of `std::io::Error` that stands for it.
     pub fn kind(&self) -> io::ErrorKind {
         self.errno_name.as_deref().and_then(errno_kind).unwrap_or_else(|| code_kind(self.code))

@@ -1,6 +1,7 @@
 //! The Rust client of Sockwright: a thin layer over the generated clients of `sockwright.v1`.
 //!
-//! Owns: how to reach a server, deadlines, errors in the words of POSIX, and watching that survives the line to the server.
+//! Owns: how to reach a server, deadlines, errors in the words of POSIX, connections as `AsyncRead` and `AsyncWrite` ([`net`]),
+//! and watching that survives the line to the server.
 //! The calls themselves are the contract's; their documentation is in `proto/`.
 //!
 //! ```no_run
@@ -30,6 +31,7 @@ mod client;
 pub mod connection;
 mod error;
 pub mod mirror;
+pub mod net;
 mod tracing;
 pub mod watching;
 

@@ -1,6 +1,6 @@
 // The page's one server, and what it is known to be doing: shown in the status line by whoever watches.
 
-import type { Gap } from "./gen/sockwright/v1/events_pb";
+import type { Gap } from "@v1/events_pb";
 import { clients } from "./lib/client";
 import type { Line } from "./lib/stream";
 

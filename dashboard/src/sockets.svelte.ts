@@ -3,8 +3,8 @@
 // Owns: the one watch of the table, the rounds of `GetInfo` for the rows that are looked at, and when the page is drawn again.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { FilterSchema, Position } from "./gen/sockwright/v1/common_pb";
-import { Delivery } from "./gen/sockwright/v1/events_pb";
+import type { FilterSchema, Position } from "@v1/common_pb";
+import { Delivery } from "@v1/events_pb";
 import { filterText } from "./lib/query";
 import { type Row, SocketTable } from "./lib/store";
 import { watch } from "./lib/stream";

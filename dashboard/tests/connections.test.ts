@@ -1,9 +1,9 @@
 // The table of connections in a browser, against a real server.
 
+import { Clock } from "@v1/networks_pb";
+import { ShutdownHow } from "@v1/sockets_pb";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
-import { Clock } from "../src/gen/sockwright/v1/networks_pb";
-import { ShutdownHow } from "../src/gen/sockwright/v1/sockets_pb";
 import { worldOfEach } from "./world";
 
 const world = worldOfEach();

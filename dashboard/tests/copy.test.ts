@@ -9,9 +9,9 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fromJsonString } from "@bufbuild/protobuf";
+import { WatchRequestSchema } from "@v1/events_pb";
 import type { Page } from "playwright-core";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { WatchRequestSchema } from "../src/gen/sockwright/v1/events_pb";
 import { worldOfEach } from "./world";
 
 const ROOT = resolve(import.meta.dirname, "../..");

@@ -1,7 +1,7 @@
 // Labs in a browser, against a real server.
 
+import { Clock } from "@v1/networks_pb";
 import { expect, it } from "vitest";
-import { Clock } from "../src/gen/sockwright/v1/networks_pb";
 import { worldOfEach } from "./world";
 
 const world = worldOfEach();

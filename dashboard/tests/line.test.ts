@@ -2,11 +2,11 @@
 
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { EventKind } from "@v1/common_pb";
+import { Delivery } from "@v1/events_pb";
+import { Traffic } from "@v1/traffic_pb";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { EventKind } from "../src/gen/sockwright/v1/common_pb";
-import { Delivery } from "../src/gen/sockwright/v1/events_pb";
-import { Traffic } from "../src/gen/sockwright/v1/traffic_pb";
 import { STATES } from "../src/lib/kinds";
 import { CuttableLine } from "./line";
 import { Driver, launch, open, Server } from "./world";

@@ -2,9 +2,9 @@
 
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { Traffic } from "@v1/traffic_pb";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Traffic } from "../src/gen/sockwright/v1/traffic_pb";
 import { Driver, launch, open, Server } from "./world";
 
 const CONNECTIONS = 5000;

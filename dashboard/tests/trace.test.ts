@@ -5,9 +5,9 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { Traces } from "@v1/traces_pb";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { Traces } from "../src/gen/sockwright/v1/traces_pb";
 import { complaintsOf, Driver, launch, open, Server, seriousComplaints } from "./world";
 
 const ALONE = pathToFileURL(resolve(import.meta.dirname, "../dist/trace.html")).href;

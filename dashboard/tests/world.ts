@@ -7,10 +7,10 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { Clock } from "@v1/networks_pb";
 import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import { Clock } from "../src/gen/sockwright/v1/networks_pb";
 import { clients } from "../src/lib/client";
 
 const BINARY = process.env.SOCKWRIGHTD ?? resolve(import.meta.dirname, "../../target/debug/sockwrightd");

@@ -10,16 +10,19 @@
 | `sockwright_client` | a connection to it |
 | `lab` | a lab of the test's own with the stacks `a` and `b`; `@pytest.mark.lab("a", "b", clock="manual", seed=7)` |
 | `peer` | a stack on a real link; `@pytest.mark.peer(raw_ip={"addresses": ["127.0.0.1"]})` |
+| `trace` | the evidence of a failure, as files: the trace, its packets, its ladders |
 """
 
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 import sockwright.v1 as v1
 from sockwright.client import Client, Lab, Stack, connect
+from sockwright.evidence import Evidence
 from sockwright.ladder import KINDS, ladders
 from sockwright.server import Server, find
 
@@ -30,12 +33,19 @@ PATIENCE = 10.0
 END = "end of the test"
 """The label of the socket whose opening ends what is kept."""
 
-_EVIDENCE = pytest.StashKey[list["_Recording"]]()
+_RECORDINGS = pytest.StashKey[list["_Recording"]]()
+_EVIDENCE = pytest.StashKey[Evidence]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sockwright")
     group.addoption("--sockwright-server", metavar="ADDRESS", help="use the server that listens there, and start none")
+    group.addoption(
+        "--sockwright-traces",
+        metavar="DIR",
+        help="trace each test with a `lab` or a `peer`, and keep what failed ones leave there "
+        "(tests that ask for `trace` keep it in `test-results` otherwise)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,15 +96,43 @@ def peer(request: pytest.FixtureRequest, sockwright_client: Client) -> Iterator[
         yield attached
 
 
+@pytest.fixture
+def trace(request: pytest.FixtureRequest, sockwright_client: Client) -> Iterator[Path]:
+    """The directory of this test's evidence, for files of its own too. If the test fails it is kept, with the trace of
+    its `lab` or `peer`, or of all that the server did where it has neither; it goes if the test passes.
+    """
+    given = request.config.getoption("--sockwright-traces")
+    base = request.config.invocation_params.dir / given if given else request.config.rootpath / "test-results"
+    stacks: list[str] = []
+    if "lab" in request.fixturenames:
+        stacks += [stack.name for stack in request.getfixturevalue("lab").stacks]
+    if "peer" in request.fixturenames:
+        stacks.append(request.getfixturevalue("peer").name)
+    evidence = Evidence(sockwright_client, base, request.node.nodeid, stacks)
+    request.node.stash[_EVIDENCE] = evidence
+    yield evidence.directory
+    evidence.close()
+
+
+@pytest.fixture(autouse=True)
+def _traced(request: pytest.FixtureRequest) -> None:
+    """`trace`, for who names a directory."""
+    if request.config.getoption("--sockwright-traces") and {"lab", "peer"} & set(request.fixturenames):
+        request.getfixturevalue("trace")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call" and report.failed:
-        for recording in item.stash.get(_EVIDENCE, []):
+        for recording in item.stash.get(_RECORDINGS, []):
             if drawn := recording.ladders():
                 report.sections.append(("Sockwright: ladders", drawn))
+    # What is set up after it may fail as well.
+    if report.when in ("setup", "call") and report.failed and (evidence := item.stash.get(_EVIDENCE, None)):
+        report.sections.append(("Sockwright: evidence", evidence.keep()))
     return report
 
 
@@ -105,7 +143,7 @@ class _Recording:
         self._stacks = stacks
         self._events: deque[v1.Event] = deque(maxlen=KEPT)
         self._ends = threading.Semaphore(0)
-        node.stash.setdefault(_EVIDENCE, []).append(self)
+        node.stash.setdefault(_RECORDINGS, []).append(self)
 
     def __enter__(self) -> None:
         self._watch = self._stacks[0].client.watch(stacks=[stack.name for stack in self._stacks], kinds=KINDS)

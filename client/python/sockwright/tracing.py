@@ -31,22 +31,26 @@ def trace(stub: v1.TracesStub, asked: v1.TracesStartRequest, path: "str | PathLi
         yield name
     except BaseException as raised:
         try:
-            _fetch(stub, name, Path(path))
+            fetch(stub, name, Path(path))
         except OSError as error:
             # Python 3.10 has no notes.
             if hasattr(raised, "add_note"):
                 raised.add_note(f"there is no trace of it: {error}")
         raise
     if mode == "on":
-        _fetch(stub, name, Path(path))
+        fetch(stub, name, Path(path))
     else:
-        # One that its session or its server took with it is gone already.
-        with suppress(grpc.RpcError):
-            list(stub.Stop(v1.TracesStopRequest(trace=name, discard=True)))
+        discard(stub, name)
 
 
-def _fetch(stub: v1.TracesStub, name: str, path: Path) -> None:
-    """Writes the file of a trace, which is there when it is whole and not before."""
+def discard(stub: v1.TracesStub, name: str) -> None:
+    """Ends a trace and throws away what it has. One that its session or its server took with it is gone already."""
+    with suppress(grpc.RpcError):
+        list(stub.Stop(v1.TracesStopRequest(trace=name, discard=True)))
+
+
+def fetch(stub: v1.TracesStub, name: str, path: Path) -> None:
+    """Ends a trace and writes its file, which is there when it is whole and not before."""
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
         try:
             for response in stub.Stop(v1.TracesStopRequest(trace=name)):

@@ -19,10 +19,12 @@ def test_the_readmes_ten_lines_drive_a_peer(sockwright_server: str, capsys: pyte
     assert capsys.readouterr().out == "b'hello'\n"
 
 
-def test_the_clients_own_page_runs_as_it_stands(sockwright_server: str, lab: Lab) -> None:
+def test_the_clients_own_page_runs_as_it_stands(sockwright_server: str, lab: Lab, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     exec(compile(blocks[0].replace("127.0.0.1:50051", sockwright_server), "README.md", "exec"), {})
     test: dict = {}
     exec(compile(blocks[1], "README.md", "exec"), test)
     test["test_a_reset_ends_both_sides"](lab)
+    exec(compile(blocks[2], "README.md", "exec"), test)
+    test["test_the_window_opens_again"](lab, tmp_path)

@@ -1,13 +1,11 @@
-//! A real server in process, which can go away and come back, and a wire to it that can be cut.
-#![allow(dead_code, reason = "each program of tests uses its part")]
+//! A real server in process, which can go away and come back, and a lab with a listener on it.
 
 use std::net::SocketAddr;
 
 use sockwright_client::{Client, address, v1};
 use sockwright_server::config::Config;
 use sockwright_server::server::Server;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A server.
@@ -45,30 +43,8 @@ impl World {
     }
 }
 
-/// Two stacks, `lab/a` at 10.0.0.1 and `lab/b` at 10.0.0.2, 10 ms apart in virtual time.
-pub(crate) async fn lab(client: &Client) {
-    lab_with(client, v1::Impairments::default()).await;
-}
-
-/// The same, on a link that does this as well.
-pub(crate) async fn lab_with(client: &Client, impairments: v1::Impairments) {
-    lab_of(client, v1::Clock::Virtual, impairments).await;
-}
-
-/// The same, with time that passes only as [`advance`] says.
-pub(crate) async fn lab_by_hand(client: &Client) {
-    lab_of(client, v1::Clock::Manual, v1::Impairments::default()).await;
-}
-
-/// Lets so many milliseconds pass in a lab that was made by hand.
-pub(crate) async fn advance(client: &Client, ms: i32) {
-    let by = prost_types::Duration { seconds: (ms / 1000).into(), nanos: ms % 1000 * 1_000_000 };
-    let how = Some(v1::advance_time_request::How::By(by));
-    let request = v1::AdvanceTimeRequest { lab: "lab".to_owned(), how };
-    client.networks.clone().advance_time(request).await.expect("advanced");
-}
-
-async fn lab_of(client: &Client, clock: v1::Clock, impairments: v1::Impairments) {
+/// Two stacks, `lab/a` at 10.0.0.1 and `lab/b` at 10.0.0.2, 10 ms apart on this clock.
+pub(crate) async fn lab_of(client: &Client, clock: v1::Clock, impairments: v1::Impairments) {
     let stack = |name: &str| v1::LabStack { name: name.to_owned(), ..Default::default() };
     let delay = Some(prost_types::Duration { seconds: 0, nanos: 10_000_000 });
     let link = v1::LabLink {
@@ -101,73 +77,4 @@ pub(crate) async fn listener(client: &Client) -> u64 {
     sockets.bind(v1::BindRequest { socket, local }).await.expect("bound");
     sockets.listen(v1::ListenRequest { socket, backlog: 0 }).await.expect("listening");
     socket
-}
-
-/// A connection to that listener: who opened it, and who accepted it.
-pub(crate) async fn connection(client: &Client, listener: u64) -> (u64, u64) {
-    let opener = socket(client, "lab/a", "").await;
-    let remote = Some(address(([10, 0, 0, 2], 80)));
-    let connect = v1::ConnectRequest { socket: opener, remote, dont_wait: false, data: Default::default() };
-    let mut sockets = client.sockets.clone();
-    sockets.connect(connect).await.expect("connected");
-    let accept = v1::AcceptRequest { socket: listener, ..Default::default() };
-    let accepted = sockets.accept(accept).await.expect("accepted").into_inner().socket;
-    (opener, accepted)
-}
-
-pub(crate) async fn close(client: &Client, socket: u64) {
-    client.sockets.clone().close(v1::CloseRequest { socket }).await.expect("closed");
-}
-
-/// A wire to a server. While it is cut, nobody gets through.
-pub(crate) struct Wire {
-    pub(crate) address: SocketAddr,
-    whole: watch::Sender<bool>,
-}
-
-impl Wire {
-    pub(crate) async fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
-        let address = listener.local_addr().expect("an address");
-        let (whole, is_whole) = watch::channel(true);
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let mut is_whole = is_whole.clone();
-                tokio::spawn(async move {
-                    if !*is_whole.borrow() {
-                        return;
-                    }
-                    let Ok(mut far) = TcpStream::connect(server).await else { return };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = is_whole.wait_for(|whole| !whole) => {}
-                    }
-                });
-            }
-        });
-        Self { address, whole }
-    }
-
-    pub(crate) fn cut(&self) {
-        self.whole.send_replace(false);
-    }
-
-    pub(crate) fn mend(&self) {
-        self.whole.send_replace(true);
-    }
-}
-
-/// Sends so much from one end, while the other takes it.
-pub(crate) async fn transfer(client: &Client, from: u64, to: u64, octets: usize) {
-    let mut sending = client.clone();
-    let send = async move { sending.send_all(from, vec![7; octets]).await.expect("sent") };
-    let receive = async {
-        let mut sockets = client.sockets.clone();
-        let mut left = octets;
-        while left > 0 {
-            let recv = v1::RecvRequest { socket: to, ..Default::default() };
-            left -= sockets.recv(recv).await.expect("received").into_inner().data.len();
-        }
-    };
-    tokio::join!(send, receive);
 }

@@ -5,4 +5,5 @@ export * from "./gen/sockwright/v1/events_pb.ts";
 export * from "./gen/sockwright/v1/networks_pb.ts";
 export * from "./gen/sockwright/v1/sessions_pb.ts";
 export * from "./gen/sockwright/v1/sockets_pb.ts";
+export * from "./gen/sockwright/v1/traces_pb.ts";
 export * from "./gen/sockwright/v1/traffic_pb.ts";

@@ -2,7 +2,7 @@
 //
 //   captions(flights, steps, "left") -> [{ atNs: 0n, side: "left", text: "`Connect`: the client sends a SYN ..." }, ...]
 
-import { TcpState } from "../gen/sockwright/v1/common_pb";
+import { TcpState } from "@v1/common_pb";
 import { meaning } from "./diagram";
 import type { Flight, Side } from "./flights";
 import { other } from "./flights";

@@ -2,9 +2,9 @@
 
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { Events } from "../gen/sockwright/v1/events_pb";
-import { Networks } from "../gen/sockwright/v1/networks_pb";
-import { Sockets } from "../gen/sockwright/v1/sockets_pb";
+import { Events } from "@v1/events_pb";
+import { Networks } from "@v1/networks_pb";
+import { Sockets } from "@v1/sockets_pb";
 
 /** Clients of the services that the page uses, at this address. */
 export function clients(baseUrl: string) {

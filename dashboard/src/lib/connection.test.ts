@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { TcpState } from "@v1/common_pb";
+import { EventSchema, GapSchema } from "@v1/events_pb";
 import { expect, it } from "vitest";
-import { TcpState } from "../gen/sockwright/v1/common_pb";
-import { EventSchema, GapSchema } from "../gen/sockwright/v1/events_pb";
 import { ConnectionModel } from "./connection";
 
 const event = (seq: bigint, socket = 1n, kind?: MessageInitShape<typeof EventSchema>["kind"]) =>

@@ -7,9 +7,9 @@
 //   model.summarise(sockets); model.push(events); model.gap(gap);
 //   model.events; model.near?.tcpState; model.holes;
 
-import type { SocketAddress, SocketSummary } from "../gen/sockwright/v1/common_pb";
-import { SocketState, TcpState } from "../gen/sockwright/v1/common_pb";
-import type { Event, Gap } from "../gen/sockwright/v1/events_pb";
+import type { SocketAddress, SocketSummary } from "@v1/common_pb";
+import { SocketState, TcpState } from "@v1/common_pb";
+import type { Event, Gap } from "@v1/events_pb";
 
 /** What is known of one end of a connection: as the last event or snapshot tells it. */
 export interface End {

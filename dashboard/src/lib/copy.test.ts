@@ -1,5 +1,5 @@
+import { EventKind } from "@v1/common_pb";
 import { describe, expect, it } from "vitest";
-import { EventKind } from "../gen/sockwright/v1/common_pb";
 import { asGrpcurl, asPython } from "./copy";
 import { parseQuery } from "./query";
 

@@ -1,6 +1,6 @@
 // What is watched here, as a command and as a program that watch the same: to go on with elsewhere.
 
-import { EventKind } from "../gen/sockwright/v1/common_pb";
+import { EventKind } from "@v1/common_pb";
 import type { Query } from "./query";
 
 /** Which events are watched. */

@@ -3,7 +3,7 @@
 // Owns: the columns that the curves are drawn from. A column has a number for each time, or null where nothing was told; a value
 // holds until the next one. Times are seconds since `originNs`, windows are octets, round trips are milliseconds.
 
-import type { Event } from "../gen/sockwright/v1/events_pb";
+import type { Event } from "@v1/events_pb";
 import type { Flight, Side } from "./flights";
 import { ACK, segmentLength, sequenceDistance } from "./tcp";
 

@@ -1,8 +1,8 @@
 // Finds what `sockwrightd --demo` played: a page that is opened beside it begins there.
 
 import { create } from "@bufbuild/protobuf";
-import { EventKind, PositionSchema, TcpState } from "../gen/sockwright/v1/common_pb";
-import { Delivery } from "../gen/sockwright/v1/events_pb";
+import { EventKind, PositionSchema, TcpState } from "@v1/common_pb";
+import { Delivery } from "@v1/events_pb";
 import type { Clients } from "./client";
 
 /** The stack of the demo's client. */

@@ -5,9 +5,9 @@
 //
 //   flights(events, ends) -> [{ from: "left", sentNs: 0n, arrivedNs: 10000000n, fate: "arrived", text: "S 0:0(0) ..." }, ...]
 
-import type { SocketAddress } from "../gen/sockwright/v1/common_pb";
-import type { Event, Segment } from "../gen/sockwright/v1/events_pb";
-import { RetransmissionReason } from "../gen/sockwright/v1/events_pb";
+import type { SocketAddress } from "@v1/common_pb";
+import type { Event, Segment } from "@v1/events_pb";
+import { RetransmissionReason } from "@v1/events_pb";
 import { type Printed, read } from "./sequence";
 import { addressText, segmentLength, sequenceDistance } from "./tcp";
 

@@ -1,16 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { EventKind, TcpState } from "@v1/common_pb";
+import { Events, GapReason, GapSchema, type WatchRequest, type WatchResponseSchema } from "@v1/events_pb";
+import { Networks } from "@v1/networks_pb";
+import { Sockets } from "@v1/sockets_pb";
 import { expect, it } from "vitest";
-import { EventKind, TcpState } from "../gen/sockwright/v1/common_pb";
-import {
-  Events,
-  GapReason,
-  GapSchema,
-  type WatchRequest,
-  type WatchResponseSchema,
-} from "../gen/sockwright/v1/events_pb";
-import { Networks } from "../gen/sockwright/v1/networks_pb";
-import { Sockets } from "../gen/sockwright/v1/sockets_pb";
 import { ConnectionModel } from "./connection";
 import { follow } from "./follow";
 import { demo } from "./recorded";

@@ -6,8 +6,8 @@
 // lose, which belong to no socket. Never more than two at once. Draws nothing.
 
 import { create } from "@bufbuild/protobuf";
-import { EventKind, type Position, PositionSchema } from "../gen/sockwright/v1/common_pb";
-import { Delivery, type Event, type Gap, GapReason } from "../gen/sockwright/v1/events_pb";
+import { EventKind, type Position, PositionSchema } from "@v1/common_pb";
+import { Delivery, type Event, type Gap, GapReason } from "@v1/events_pb";
 import type { Clients } from "./client";
 import type { ConnectionModel } from "./connection";
 import { Pair } from "./pair";

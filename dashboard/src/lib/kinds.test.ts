@@ -1,5 +1,5 @@
+import { EventKind, EventKindSchema } from "@v1/common_pb";
 import { expect, it } from "vitest";
-import { EventKind, EventKindSchema } from "../gen/sockwright/v1/common_pb";
 import { GROUPS, isRemembered, kindsOf } from "./kinds";
 
 it("every kind of event is in one group", () => {

@@ -1,7 +1,7 @@
 // The kinds of events in the groups in which people ask for them.
 
-import { EventKind } from "../gen/sockwright/v1/common_pb";
-import type { Event } from "../gen/sockwright/v1/events_pb";
+import { EventKind } from "@v1/common_pb";
+import type { Event } from "@v1/events_pb";
 import { kindName } from "./tcp";
 
 export interface Group {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
+import { ImpairmentsSchema, LabSchema } from "@v1/networks_pb";
 import { describe, expect, it } from "vitest";
-import { ImpairmentsSchema, LabSchema } from "../gen/sockwright/v1/networks_pb";
 import { impairmentsText, KNOBS, knobValue, mapOf, speedText, withKnob } from "./labs";
 
 const line = create(ImpairmentsSchema, {

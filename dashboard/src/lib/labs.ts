@@ -4,7 +4,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { Impairments, ImpairmentsSchema, Lab, LabLink } from "../gen/sockwright/v1/networks_pb";
+import type { Impairments, ImpairmentsSchema, Lab, LabLink } from "@v1/networks_pb";
 import { span } from "./format";
 
 /** Something that a line does to frames, as a control shows it. */

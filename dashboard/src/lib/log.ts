@@ -1,6 +1,6 @@
 // A bounded log of what a watch told, with its gaps where they were.
 
-import type { Event, Gap } from "../gen/sockwright/v1/events_pb";
+import type { Event, Gap } from "@v1/events_pb";
 
 /** A line of the log. */
 export type Entry =

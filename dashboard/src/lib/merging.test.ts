@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
+import { TcpState } from "@v1/common_pb";
+import { type Event, GapSchema } from "@v1/events_pb";
 import { describe, expect, test } from "vitest";
-import { TcpState } from "../gen/sockwright/v1/common_pb";
-import { type Event, GapSchema } from "../gen/sockwright/v1/events_pb";
 import { ConnectionModel } from "./connection";
 import { demo, loss } from "./recorded";
 

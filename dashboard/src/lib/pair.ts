@@ -1,7 +1,7 @@
 // Which events belong to a connection between two sockets of one lab, of all that have one of its addresses and ports.
 
-import type { SocketAddress } from "../gen/sockwright/v1/common_pb";
-import type { Event } from "../gen/sockwright/v1/events_pb";
+import type { SocketAddress } from "@v1/common_pb";
+import type { Event } from "@v1/events_pb";
 import { addressText } from "./tcp";
 
 export class Pair {

@@ -4,7 +4,7 @@
 //   which "10.0.0.1" stands somewhere.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { FilterSchema } from "../gen/sockwright/v1/common_pb";
+import type { FilterSchema } from "@v1/common_pb";
 
 /** What is asked of the server, and what is looked for in what it tells. */
 export interface Query {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
+import { SocketSummarySchema, TcpState } from "@v1/common_pb";
 import { expect, it } from "vitest";
-import { SocketSummarySchema, TcpState } from "../gen/sockwright/v1/common_pb";
 import { ConnectionModel } from "./connection";
 import { demo, loss } from "./recorded";
 import { retell } from "./retell";

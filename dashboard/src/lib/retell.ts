@@ -1,7 +1,7 @@
 // Tells a model of a connection what a file has of it: what `follow` does with a server.
 
-import type { SocketSummary } from "../gen/sockwright/v1/common_pb";
-import type { Event } from "../gen/sockwright/v1/events_pb";
+import type { SocketSummary } from "@v1/common_pb";
+import type { Event } from "@v1/events_pb";
 import type { ConnectionModel } from "./connection";
 import { Pair } from "./pair";
 

@@ -1,5 +1,5 @@
+import { TimerKind } from "@v1/events_pb";
 import { expect, test } from "vitest";
-import { TimerKind } from "../gen/sockwright/v1/events_pb";
 import transitions from "../gen/transitions.json";
 import { captions } from "./captions";
 import { BOX, diagram } from "./diagram";

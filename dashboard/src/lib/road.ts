@@ -2,8 +2,8 @@
 //
 //   road(events, socket) -> [{ step: 1, from: CLOSED, to: SYN_SENT, cause: "Connect", atNs: 0n, dwellNs: 20000000n }, ...]
 
-import type { TcpState } from "../gen/sockwright/v1/common_pb";
-import type { Cause, Event } from "../gen/sockwright/v1/events_pb";
+import type { TcpState } from "@v1/common_pb";
+import type { Cause, Event } from "@v1/events_pb";
 import { causeText } from "./tcp";
 
 /** One transition. */

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
+import { TcpInfoSchema } from "@v1/sockets_pb";
 import { expect, test } from "vitest";
-import { TcpInfoSchema } from "../gen/sockwright/v1/sockets_pb";
 import { outstanding, reassembly } from "./scoreboard";
 
 test("the scoreboard is counted from the oldest octet that is not acknowledged, across the end of the numbers", () => {

@@ -2,7 +2,7 @@
 //
 //   outstanding(info) -> [{ start: 0, end: 1448, fate: "sacked", again: 0 }, ...], counted from SND.UNA
 
-import type { TcpInfo } from "../gen/sockwright/v1/sockets_pb";
+import type { TcpInfo } from "@v1/sockets_pb";
 import { sequenceDistance } from "./tcp";
 
 /** What is known of octets that were sent. */

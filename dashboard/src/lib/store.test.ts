@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { SocketKind, SocketState, SocketSummarySchema, TcpState } from "@v1/common_pb";
+import { EventSchema } from "@v1/events_pb";
+import { GetInfoResponseSchema } from "@v1/sockets_pb";
 import { describe, expect, it } from "vitest";
-import { SocketKind, SocketState, SocketSummarySchema, TcpState } from "../gen/sockwright/v1/common_pb";
-import { EventSchema } from "../gen/sockwright/v1/events_pb";
-import { GetInfoResponseSchema } from "../gen/sockwright/v1/sockets_pb";
 import { arrange, countStates, GONE_FOR_MS, type Order, SocketTable, SPARK } from "./store";
 
 const summary = (socket: bigint, tcpState: TcpState, more: { label?: string; kind?: SocketKind } = {}) =>

@@ -3,15 +3,9 @@
 // Owns: one row for each socket, kept true by snapshots, events and samples; which rows are shown, and in which order. Never
 // touches the server or a page.
 
-import {
-  type SocketAddress,
-  SocketKind,
-  SocketState,
-  type SocketSummary,
-  TcpState,
-} from "../gen/sockwright/v1/common_pb";
-import type { Event } from "../gen/sockwright/v1/events_pb";
-import type { GetInfoResponse } from "../gen/sockwright/v1/sockets_pb";
+import { type SocketAddress, SocketKind, SocketState, type SocketSummary, TcpState } from "@v1/common_pb";
+import type { Event } from "@v1/events_pb";
+import type { GetInfoResponse } from "@v1/sockets_pb";
 import { addressText, socketStateName, TCP_STATES, tcpStateName } from "./tcp";
 
 /** What `GetInfo` told of a connection last. */

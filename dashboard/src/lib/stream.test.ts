@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { PositionSchema } from "@v1/common_pb";
+import { Delivery, Events, GapReason, type WatchRequest, WatchResponseSchema } from "@v1/events_pb";
 import { describe, expect, it } from "vitest";
-import { PositionSchema } from "../gen/sockwright/v1/common_pb";
-import { Delivery, Events, GapReason, type WatchRequest, WatchResponseSchema } from "../gen/sockwright/v1/events_pb";
 import { type Line, Place, type Watcher, watch } from "./stream";
 
 type Part = MessageInitShape<typeof WatchResponseSchema>["part"];

@@ -10,10 +10,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { type Client, ConnectError } from "@connectrpc/connect";
-import type { FilterSchema, Position, SocketSummary } from "../gen/sockwright/v1/common_pb";
-import { PositionSchema } from "../gen/sockwright/v1/common_pb";
-import type { Event, Events, Gap, WatchResponse } from "../gen/sockwright/v1/events_pb";
-import { Delivery, GapReason } from "../gen/sockwright/v1/events_pb";
+import type { FilterSchema, Position, SocketSummary } from "@v1/common_pb";
+import { PositionSchema } from "@v1/common_pb";
+import type { Event, Events, Gap, WatchResponse } from "@v1/events_pb";
+import { Delivery, GapReason } from "@v1/events_pb";
 
 /** What is watched. */
 export interface WatchOptions {

@@ -1,8 +1,8 @@
 // The words of TCP: names of states, flags, timers and reasons as RFC 9293, Wireshark and the contract have them. Owns no data.
 
-import type { SocketAddress } from "../gen/sockwright/v1/common_pb";
-import { SocketState, TcpState } from "../gen/sockwright/v1/common_pb";
-import type { Cause, Event, Segment } from "../gen/sockwright/v1/events_pb";
+import type { SocketAddress } from "@v1/common_pb";
+import { SocketState, TcpState } from "@v1/common_pb";
+import type { Cause, Event, Segment } from "@v1/events_pb";
 import {
   CongestionPhase,
   RecoveryCause,
@@ -10,7 +10,7 @@ import {
   RetransmissionReason,
   TimerAction,
   TimerKind,
-} from "../gen/sockwright/v1/events_pb";
+} from "@v1/events_pb";
 
 /** The states of RFC 9293 in the order of a connection's life. */
 export const TCP_STATES: readonly TcpState[] = [

@@ -1,7 +1,7 @@
 // The timers that run at a moment, from the events that started, stopped and fired them.
 
-import type { Event, TimerKind } from "../gen/sockwright/v1/events_pb";
-import { TimerAction } from "../gen/sockwright/v1/events_pb";
+import type { Event, TimerKind } from "@v1/events_pb";
+import { TimerAction } from "@v1/events_pb";
 
 /** A timer that runs. */
 export interface Running {

@@ -1,5 +1,5 @@
+import { RetransmissionReason } from "@v1/events_pb";
 import { expect, test } from "vitest";
-import { RetransmissionReason } from "../gen/sockwright/v1/events_pb";
 import { roundTrips, windows } from "./curves";
 import { flights } from "./flights";
 import { demo, loss } from "./recorded";

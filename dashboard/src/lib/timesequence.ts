@@ -5,7 +5,7 @@
 //
 //   timeSequence(flights, "left", ends, 0n) -> { sent: [{ at: 0.03, start: 1, end: 101, again: UNSPECIFIED }], ack: [...], ... }
 
-import type { RetransmissionReason } from "../gen/sockwright/v1/events_pb";
+import type { RetransmissionReason } from "@v1/events_pb";
 import type { Ends, Fate, Flight, Side } from "./flights";
 import { type Range, Unwrapped } from "./sequence";
 import { FIN, RST, SYN, segmentLength } from "./tcp";

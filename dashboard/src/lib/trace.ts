@@ -5,9 +5,9 @@
 
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { sizeDelimitedPeek } from "@bufbuild/protobuf/wire";
+import { type SocketSummary, SocketSummarySchema } from "@v1/common_pb";
+import { type Event, EventSchema } from "@v1/events_pb";
 import { strFromU8, unzipSync } from "fflate";
-import { type SocketSummary, SocketSummarySchema } from "../gen/sockwright/v1/common_pb";
-import { type Event, EventSchema } from "../gen/sockwright/v1/events_pb";
 import { count, octets } from "./format";
 
 /** What a bundle says of itself, as far as the page uses it. */

@@ -4,8 +4,8 @@
 // `seq` of the last event until then.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { FilterSchema } from "../gen/sockwright/v1/common_pb";
-import type { Event } from "../gen/sockwright/v1/events_pb";
+import type { FilterSchema } from "@v1/common_pb";
+import type { Event } from "@v1/events_pb";
 import { read } from "./sequence";
 import { type Row, type Sample, SocketTable, SPARK } from "./store";
 import { FIN } from "./tcp";

@@ -2,7 +2,7 @@
 // 10 Mbit/s, 20 ms away, on a link that loses every fifth frame.
 
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { type Event, EventSchema } from "../../gen/sockwright/v1/events_pb";
+import { type Event, EventSchema } from "@v1/events_pb";
 import type { Ends } from "../flights";
 import demoJson from "./demo.json";
 import lossJson from "./loss.json";

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{World, advance, lab_by_hand, listener, socket};
+use common::{World, lab_of, listener, socket};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -152,6 +152,19 @@ impl Stage {
         let request = v1::ShutdownRequest { socket, how };
         self.client.sockets.clone().shutdown(request).await.expect("shut down");
     }
+}
+
+/// A lab with time that passes only as [`advance`] says.
+async fn lab_by_hand(client: &Client) {
+    lab_of(client, v1::Clock::Manual, v1::Impairments::default()).await;
+}
+
+/// Lets so many milliseconds pass in a lab that was made by hand.
+async fn advance(client: &Client, ms: i32) {
+    let by = prost_types::Duration { seconds: (ms / 1000).into(), nanos: ms % 1000 * 1_000_000 };
+    let how = Some(v1::advance_time_request::How::By(by));
+    let request = v1::AdvanceTimeRequest { lab: "lab".to_owned(), how };
+    client.networks.clone().advance_time(request).await.expect("advanced");
 }
 
 /// A screen is what it was.

@@ -1,8 +1,8 @@
 //! The mirror of a server's sockets, beside a real server.
 
-mod common;
-
-use common::{Wire, World, close, connection, lab, listener, socket};
+use crate::common::{World, listener, socket};
+use crate::labs::{close, connection, lab};
+use crate::wire::Wire;
 use sockwright_client::mirror::Update;
 use sockwright_client::watching::{Line, Told, Watching};
 use sockwright_client::{Client, StateMirror, v1};
@@ -122,6 +122,42 @@ async fn a_line_that_breaks_costs_no_event_and_repeats_none() {
         }
     }
     assert_eq!(seqs, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_has_what_happened_while_its_line_was_lost() {
+    let world = World::start().await;
+    let wire = Wire::to(world.address).await;
+    let client = world.client().await;
+    lab(&client).await;
+    let listener = listener(&client).await;
+    let (opener, accepted) = connection(&client, listener).await;
+    let over_the_wire = Client::connect(&wire.address.to_string()).await.unwrap();
+    let mut mirror = StateMirror::new(&over_the_wire, v1::Filter::default());
+    mirror.until(state(accepted, v1::TcpState::Established)).await.unwrap();
+    let before = summaries(&mirror);
+
+    wire.cut();
+    while !matches!(mirror.line(), Line::Lost { .. }) {
+        mirror.next().await.unwrap();
+    }
+    close(&client, opener).await;
+    let (later, _) = connection(&client, listener).await;
+    // What is known stays, until more is.
+    assert_eq!(summaries(&mirror), before);
+    wire.mend();
+    let mut told = Vec::new();
+    let mut half_closed = state(accepted, v1::TcpState::CloseWait);
+    while !half_closed(mirror.sockets()) {
+        told.push(mirror.next().await.unwrap());
+    }
+    mirror.until(state(later, v1::TcpState::Established)).await.unwrap();
+    assert_eq!(mirror.line(), &Line::Live);
+    assert_eq!(summaries(&mirror), client.clone().list_sockets(v1::Filter::default()).await.unwrap());
+    assert!(
+        !told.iter().any(|update| matches!(update, Update::Snapshot | Update::Gap(_))),
+        "it went on where it was"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,10 +1,9 @@
 //! Connections as their events tell them, beside a real server.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{World, close, connection, lab, lab_with, listener, socket, transfer};
+use crate::common::{World, listener, socket};
+use crate::labs::{close, connection, lab, lab_with, transfer};
 use sockwright_client::connection::curves::{round_trips, windows};
 use sockwright_client::connection::flights::{Fate, flights};
 use sockwright_client::connection::following::Moved;

@@ -1,14 +1,13 @@
 //! The verb `trace`: programs that are traced, files that are kept or not, and files that are no traces.
 
-mod common;
-
 use std::io::{Cursor, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{World, lab};
+use crate::common::World;
+use crate::labs::lab;
 use sockwright_client::{Client, v1};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};

@@ -1,7 +1,5 @@
 //! `sockwright top` as a process in a terminal: what a person sees, and how the terminal is left.
 
-mod common;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -10,7 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use common::{World, close, connection, lab, listener};
+use crate::common::{World, listener};
+use crate::labs::{close, connection, lab};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};

@@ -1,11 +1,8 @@
 //! The story that the clients of all languages tell: see `client/STORY.md`.
-#![cfg(feature = "cli")]
-
-mod common;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use common::World;
+use crate::common::World;
 use prost::Message as _;
 use prost::bytes::{Buf as _, BufMut as _, Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
@@ -18,7 +15,7 @@ type Kept = BTreeMap<String, Value>;
 
 #[tokio::test]
 async fn the_story() {
-    let text = include_str!("../story.json");
+    let text = include_str!("../../story.json");
     let story: Value = serde_json::from_str(text).expect("JSON");
     let pool = DescriptorPool::decode(v1::FILE_DESCRIPTOR_SET).expect("the contract");
     let message = |name: &str| pool.get_message_by_name(&format!("sockwright.v1.{name}")).expect(name);
