@@ -7,7 +7,7 @@ use sockwright_engine::host;
 use crate::hub::HubConfig;
 
 /// The configuration of a server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The limits of the server.
     pub limits: Limits,
@@ -19,10 +19,29 @@ pub struct Config {
     pub keep_alive: Http2KeepAlive,
     /// Names by which browsers may call the server on a loopback address, besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// How long draining may take: see [`Server::serve`](crate::server::Server::serve). Up to [`DRAIN_MAX`].
+    pub drain: Duration,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,
 }
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            limits: Limits::default(),
+            hub: HubConfig::default(),
+            engine: host::Config::default(),
+            keep_alive: Http2KeepAlive::default(),
+            hosts: Vec::new(),
+            drain: Duration::from_secs(3),
+            busy_poll: Duration::ZERO,
+        }
+    }
+}
+
+/// The longest that draining may take.
+pub const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
 /// The longest that the thread of a stack looks for packets before it sleeps.
 pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);

@@ -26,7 +26,7 @@ pub use self::confining::Confining;
 use self::confining::Serving;
 use self::program::Program;
 use crate::access::identity::by_server;
-use crate::config::{BUSY_POLL_MAX, Config};
+use crate::config::{BUSY_POLL_MAX, Config, DRAIN_MAX};
 use crate::confine::Confined;
 use crate::demo::{self, Ladder};
 use crate::doctor::Doctor;
@@ -68,6 +68,10 @@ pub struct Cli {
     /// What it may do to the machine.
     #[command(flatten)]
     pub confining: Confining,
+    /// How long it may take to end when it is asked to: sessions end by their policies, and peers close their ends. A second
+    /// signal ends it at once.
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = drain)]
+    pub drain: Duration,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -212,7 +216,12 @@ impl Cli {
 
     /// A server that has what it is to begin with.
     async fn server(&self, listeners: Vec<TcpListener>) -> Result<Server, String> {
-        let config = Config { busy_poll: self.busy_poll, hosts: self.host.clone(), ..Config::default() };
+        let config = Config {
+            busy_poll: self.busy_poll,
+            drain: self.drain,
+            hosts: self.host.clone(),
+            ..Config::default()
+        };
         let server = Server::on(listeners, config)
             .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
         self.begin(&server).await.map_err(|status| status.message().to_owned())?;
@@ -295,6 +304,14 @@ async fn attend(program: &mut Program, signals: &mut Signals) -> ExitCode {
 
 fn log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn drain(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time <= DRAIN_MAX => Ok(time),
+        _ => Err("not between 0 and an hour".into()),
+    }
 }
 
 fn busy_poll(text: &str) -> Result<Duration, String> {

@@ -12,7 +12,7 @@ use sockwright_proto::v1 as pb;
 use super::interest::Kinds;
 use super::mirror::Row;
 use super::places::Places;
-use super::ring::Record;
+use super::ring::{HubEvent, Record};
 use crate::convert::{Invalid, ip, parse_session, tcp_state_to_proto, unknown};
 
 /// A filter that was understood.
@@ -101,6 +101,10 @@ impl CompiledFilter {
     pub(super) fn admits_event(&self, record: &Record) -> bool {
         if !self.kinds().contains(record.kind()) {
             return false;
+        }
+        // Of no stack and no socket: it is everybody's.
+        if matches!(record.event, HubEvent::Draining { .. }) {
+            return true;
         }
         if self.is_on_place(&record.stack) {
             return true;

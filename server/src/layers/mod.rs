@@ -10,6 +10,7 @@
 //! | [`measures`] | counts the call: its status, its time, its messages |
 //! | [`Authentication`] | says of the call whose it is, in its extensions |
 //! | [`Witnesses`] | shows the call to the traces that want it |
+//! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
@@ -17,6 +18,7 @@
 mod authenticate;
 mod deadline;
 mod delivery;
+mod drain;
 mod measure;
 mod names;
 mod observe;
@@ -29,6 +31,7 @@ mod witness;
 pub(crate) use authenticate::Authentication;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
+pub(crate) use drain::Drains;
 pub(crate) use measure::measures;
 pub(crate) use names::Names;
 pub(crate) use page::Pages;

@@ -1,6 +1,6 @@
 //! The tables behind [`Networks`](super::Networks): labs, attached stacks, and sockets whose stack is gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 
@@ -148,6 +148,11 @@ impl Registry {
 
     pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {
         Some(self.attached.get(name)?.thread.clone())
+    }
+
+    /// The names of all attached stacks.
+    pub(super) fn attached_names(&self) -> HashSet<Name> {
+        self.attached.keys().cloned().collect()
     }
 
     /// The name asked for, if it is free, or one that is.

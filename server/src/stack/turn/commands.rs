@@ -106,6 +106,8 @@ impl<S: Site> Thread<S> {
                 self.traffic.end_session(session, policy, NOBODY);
                 self.answer(answer, treated);
             }
+            #[cfg(test)]
+            Command::Panic => panic!("as the test asked"),
             Command::Stop { how, answer } => self.stop(how, answer),
         }
         self.collect();

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
 
 use super::Rig;
 use crate::net::Host;
@@ -11,7 +14,9 @@ use crate::net::Host;
 /// A server that serves. Whatever a test finds, it does not stay.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    url: String,
+    pub(crate) url: String,
+    /// Where it may write.
+    pub(crate) temporary: TempDir,
     /// What is printed later has somebody to go to.
     _stdout: BufReader<ChildStdout>,
 }
@@ -19,8 +24,15 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one where the host is.
     pub(crate) fn start(host: &Host, arguments: &[&str]) -> Process {
+        let temporary = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o777)).expect("set");
         let mut command = Command::new(env!("CARGO_BIN_EXE_sockwrightd"));
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(arguments);
+        // What it leaves there is seen.
+        command.env("TMPDIR", temporary.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = host.run(|| command.spawn()).expect("started");
         let mut stdout = BufReader::new(child.stdout.take().expect("an output"));
@@ -29,7 +41,7 @@ impl Process {
         let Some(address) = line.trim_end().strip_prefix("listening on ") else {
             panic!("it does not serve: {:?}", child.wait());
         };
-        Process { url: format!("http://{address}"), child, _stdout: stdout }
+        Process { url: format!("http://{address}"), temporary, child, _stdout: stdout }
     }
 
     /// A client of it.

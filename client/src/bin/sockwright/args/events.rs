@@ -68,7 +68,7 @@ impl Watch {
 }
 
 /// What a filter without kinds means; see `WatchRequest.filter`.
-const DEFAULT_KINDS: [EventKind; 10] = [
+const DEFAULT_KINDS: [EventKind; 12] = [
     EventKind::Opened,
     EventKind::Named,
     EventKind::SocketStateChanged,
@@ -79,6 +79,8 @@ const DEFAULT_KINDS: [EventKind; 10] = [
     EventKind::Released,
     EventKind::AddressConflict,
     EventKind::LinkChanged,
+    EventKind::StackFailed,
+    EventKind::Draining,
 ];
 
 const SEGMENT_KINDS: [EventKind; 6] = [
