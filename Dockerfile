@@ -9,4 +9,4 @@ COPY --from=build /src/target/release/sockwrightd /src/target/release/sockwright
 EXPOSE 50051
 # Inside a container the address is the container's own; who may reach it is the network's business.
 ENTRYPOINT ["sockwrightd"]
-CMD ["--listen", "0.0.0.0:50051"]
+CMD ["--listen", "0.0.0.0:50051", "--insecure"]

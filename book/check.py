@@ -1,4 +1,4 @@
-"""Runs every code block of the book, compares what it prints, and follows every link.
+"""Runs every code block of the book, compares what it prints, follows every link, and looks up every quotation.
 
     python book/check.py                  # all pages
     python book/check.py docs/faq/rst.md  # these
@@ -31,6 +31,7 @@ from pathlib import Path
 
 import blocks
 import links
+import quotes
 import shell
 from pages import ROOT, Page, pages_of_the_book, read
 from world import World, namespaced, programs
@@ -52,6 +53,8 @@ def main() -> int:
 
     pages = [read(path) for path in [path.resolve() for path in asked.pages] or pages_of_the_book()]
     faults = [fault for page in pages for fault in page.faults] + links.broken(pages)
+    quoted, misquoted = quotes.wrong(pages)
+    faults += misquoted
     command = namespaced()
     have = programs()
     outcomes: list[blocks.Outcome] = []
@@ -86,7 +89,8 @@ def main() -> int:
     counts = Counter((outcome.how, outcome.language) for outcome in outcomes)
     for (how, language), count in sorted(counts.items()):
         print(f"{count:5} {language:8} {how}")
-    print(f"{len(pages)} pages, {sum(len(page.links) for page in pages)} links, {len(outcomes)} blocks, {len(faults)} faults")
+    links_followed = sum(len(page.links) for page in pages)
+    print(f"{len(pages)} pages, {links_followed} links, {quoted} quotations, {len(outcomes)} blocks, {len(faults)} faults")
     return 1 if faults else 0
 
 

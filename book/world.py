@@ -73,7 +73,7 @@ class World:
             "HOME": self._directory.name,
             "LC_ALL": "C.UTF-8",
             "NO_COLOR": "1",
-            "COLUMNS": "132",
+            "COLUMNS": "100",
         }
         self._terminals: dict[str, Terminal] = {}
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -1,5 +1,7 @@
 //! How the server is set up: every limit, by name.
 
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sockwright_engine::host;
@@ -19,6 +21,8 @@ pub struct Config {
     pub keep_alive: Http2KeepAlive,
     /// Names by which browsers may call the server on a loopback address, besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// Who may call.
+    pub access: AccessConfig,
     /// How long draining may take: see [`Server::serve`](crate::server::Server::serve). Up to [`DRAIN_MAX`].
     pub drain: Duration,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
@@ -34,6 +38,7 @@ impl Default for Config {
             engine: host::Config::default(),
             keep_alive: Http2KeepAlive::default(),
             hosts: Vec::new(),
+            access: AccessConfig::default(),
             drain: Duration::from_secs(3),
             busy_poll: Duration::ZERO,
         }
@@ -42,6 +47,53 @@ impl Default for Config {
 
 /// The longest that draining may take.
 pub const DRAIN_MAX: Duration = Duration::from_secs(3600);
+
+/// Who may call, and where that is written. Without anything said, whoever reaches the server is `local`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// TLS, for everything that comes over TCP.
+    pub tls: Option<TlsFiles>,
+    /// The file of the bearer tokens.
+    pub tokens: Option<PathBuf>,
+    /// Listen anywhere, whoever may come there.
+    pub insecure: bool,
+    /// How often the files of [`AccessConfig::tls`] are looked at, for a change.
+    pub poll: Duration,
+}
+
+impl AccessConfig {
+    /// Whether who comes over TCP has to prove who they are.
+    pub fn asks(&self) -> bool {
+        self.tokens.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
+}
+
+impl Default for AccessConfig {
+    fn default() -> Self {
+        AccessConfig { tls: None, tokens: None, insecure: false, poll: Duration::from_secs(2) }
+    }
+}
+
+/// The files of TLS, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Our certificate, and those between it and a root.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who is believed about the certificates of clients.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
+}
 
 /// The longest that the thread of a stack looks for packets before it sleeps.
 pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
@@ -63,6 +115,12 @@ pub struct Limits {
     pub routes_per_stack: usize,
     /// Names that callers go by, over the life of the server: at most 2^24. One more is refused with RESOURCE_EXHAUSTED.
     pub identities: usize,
+    /// Connections of clients. One more is closed as it comes.
+    pub connections: usize,
+    /// TLS handshakes under way at one listener. For one more, the oldest is ended.
+    pub handshakes: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
     /// Sessions.
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
@@ -93,6 +151,13 @@ pub struct Limits {
     pub guarded_ports: usize,
     /// Calls under way on one HTTP/2 connection; more wait at the client.
     pub calls_per_connection: u32,
+    /// Calls under way at all. One more is refused with UNAVAILABLE.
+    pub calls: usize,
+    /// Calls under way of one identity, unless its policy says less. One more is refused with RESOURCE_EXHAUSTED.
+    pub calls_per_identity: usize,
+    /// Calls that one identity may begin in a second, as many at once; none: as many as it likes. One more is refused with
+    /// RESOURCE_EXHAUSTED.
+    pub call_rate_per_identity: Option<NonZeroU32>,
     /// Octets of data in one call.
     pub message_bytes: usize,
     /// Idempotency keys remembered, for each kind of call. The oldest is forgotten for a new one.
@@ -117,6 +182,9 @@ impl Default for Limits {
             addresses_per_stack: 64,
             routes_per_stack: 64,
             identities: 65_536,
+            connections: 16_384,
+            handshakes: 256,
+            handshake_time: Duration::from_secs(10),
             sessions: 65_536,
             commands_queued: 1024,
             workloads: 64,
@@ -131,6 +199,9 @@ impl Default for Limits {
             trace_linger: Duration::from_secs(60),
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
+            calls: 262_144,
+            calls_per_identity: 262_144,
+            call_rate_per_identity: None,
             message_bytes: 1 << 20,
             idempotency_keys: 65_536,
             gone_sockets: 65_536,

@@ -5,6 +5,8 @@
 //! | [`server`] | a server: bound, serving, draining |
 //! | [`cli`] | what the command line says |
 //! | [`config`] | every limit, by name |
+//! | [`access`] | who calls, and how that is proved |
+//! | [`listen`] | where clients come in |
 //! | [`confine`] | what the process may do to the machine, once it has begun |
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
@@ -14,12 +16,12 @@
 //! | [`doctor`] | what a machine allows a server |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
-//! Behind them, not public: `access` (who calls), `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
+//! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
 //! threads), `capture` (frames with what the engines knew of them, as pcapng), `idempotency`, `layers` (what stands
 //! between HTTP and the services: the page of `dashboard/` among them), `metrics` (what Prometheus reads).
 #![forbid(unsafe_code)]
 
-mod access;
+pub mod access;
 mod capture;
 pub mod cli;
 pub mod config;
@@ -31,6 +33,7 @@ pub mod error;
 pub mod hub;
 mod idempotency;
 mod layers;
+pub mod listen;
 mod metrics;
 mod networks;
 pub mod server;

@@ -24,19 +24,21 @@ use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
 use sockwright_proto::v1::traces_server::TracesServer;
 use sockwright_proto::v1::traffic_server::TrafficServer;
-use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio_stream::{StreamExt, StreamMap};
+use tokio::net::ToSocketAddrs;
+use tokio::task::AbortHandle;
 use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
 use crate::access::identity::Identities;
+use crate::access::{Credentials, address};
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
-    Authentication, Deadlines, Deliveries, Drains, Names, Pages, Panics, Scrapes, Witnesses, measures, traces,
+    Admission, Authentication, Authorisation, Deadlines, Deliveries, Drains, Names, Pages, Panics, Scrapes,
+    Witnesses, measures, traces,
 };
+use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
 use crate::networks::Networks;
 use crate::services::events::EventsService;
@@ -50,9 +52,9 @@ use crate::traces::Traces;
 
 /// A server that has its address.
 pub struct Server {
-    listeners: Vec<TcpListener>,
-    address: SocketAddr,
+    listeners: Vec<Listener>,
     config: Config,
+    access: Credentials,
     parts: Parts,
 }
 
@@ -117,28 +119,43 @@ impl Parts {
 impl Server {
     /// Takes an address to listen on; port 0 is any free one.
     pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
-        Self::serving(vec![TcpListener::bind(address).await?], config)
+        let listener = tokio::net::TcpListener::bind(address).await?.into_std()?;
+        Self::on(vec![listener.into()], config)
     }
 
     /// Takes sockets that listen already, each wherever it is: a socket keeps the network namespace that it was made in.
-    pub fn on(listeners: Vec<std::net::TcpListener>, config: Config) -> io::Result<Self> {
-        let listener = |listener: std::net::TcpListener| {
-            listener.set_nonblocking(true)?;
-            TcpListener::from_std(listener)
-        };
-        Self::serving(listeners.into_iter().map(listener).collect::<io::Result<_>>()?, config)
-    }
-
-    fn serving(listeners: Vec<TcpListener>, config: Config) -> io::Result<Self> {
-        let first = listeners.first().ok_or(io::ErrorKind::InvalidInput)?;
-        let address = first.local_addr()?;
+    ///
+    /// Refuses addresses beyond loopback where callers would not have to say who they are, and files of [`Config::access`] that
+    /// cannot be used.
+    pub fn on(listeners: Vec<Listener>, config: Config) -> io::Result<Self> {
+        for at in listeners.iter().filter_map(Listener::ip_address) {
+            address::admit(at.ip(), &config.access).map_err(io::Error::other)?;
+        }
         let parts = Parts::new(&config);
-        Ok(Server { listeners, address, config, parts })
+        let access =
+            Credentials::open(&config.access, Arc::clone(&parts.identities)).map_err(io::Error::other)?;
+        Ok(Server { listeners, config, access, parts })
     }
 
-    /// Where it listens, or does first.
+    /// The first address of IP that it listens on, or the unspecified one where there is none.
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        let unspecified = || SocketAddr::from(([0; 4], 0));
+        self.listeners.iter().find_map(Listener::ip_address).unwrap_or_else(unspecified)
+    }
+
+    /// Where it listens, everywhere.
+    pub fn addresses(&self) -> io::Result<Vec<ListenAddress>> {
+        self.listeners.iter().map(Listener::address).collect()
+    }
+
+    /// The last of the sockets that it was given.
+    pub(crate) fn last_door(&self) -> Option<&Listener> {
+        self.listeners.last()
+    }
+
+    /// Who may call it; also to have that read again.
+    pub fn access(&self) -> &Credentials {
+        &self.access
     }
 
     pub(crate) fn parts(&self) -> &Parts {
@@ -164,15 +181,14 @@ impl Server {
     }
 
     async fn serve_and_drain(self, stop: Pin<Box<dyn Future<Output = ()> + Send + '_>>) -> io::Result<()> {
-        let Server { listeners, config, parts, .. } = self;
+        let Server { listeners, config, access, parts } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
         set_health(&health, true).await;
         let keep_alive = config.keep_alive;
         let drains = Drains::default();
         let calls = config.limits.calls_per_connection;
 
-        let listeners = listeners.into_iter().map(|at| TcpIncoming::from(at).with_nodelay(Some(true)));
-        let accepted = StreamMap::from_iter(listeners.enumerate()).map(|(_, accepted)| accepted);
+        let accepted = listen::accept(listeners, &access, &config.limits)?;
         let (drain, draining) = tokio::sync::oneshot::channel::<()>();
         let serving = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(keep_alive.interval))
@@ -187,12 +203,14 @@ impl Server {
             .accept_http1(true)
             // Outermost first.
             .layer(Names::new(&config.hosts))
-            .layer(Scrapes(Arc::clone(&parts.metrics)))
+            .layer(Authentication(access.clone()))
+            .layer(Scrapes(Arc::clone(&parts.metrics), access.clone()))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
             .layer(traces(Arc::clone(parts.metrics.calls())))
             .layer(measures(Arc::clone(parts.metrics.calls())))
-            .layer(Authentication(Arc::clone(&parts.identities)))
+            .layer(Authorisation(access.clone()))
+            .layer(Admission::new(Arc::clone(parts.metrics.calls()), &config.limits))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(drains.clone())
             .layer(Deadlines)
@@ -212,6 +230,8 @@ impl Server {
                 _ = draining.await;
             });
         tokio::pin!(serving);
+        let following = tokio::spawn(access.follow_certificates());
+        let _following = AbortOnDrop(following.abort_handle());
         tokio::select! {
             ended = &mut serving => return ended.map_err(io::Error::other),
             () = stop => {}
@@ -254,6 +274,15 @@ impl Parts {
         while self.networks.has_peers(&closing) {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+}
+
+/// Ends a task with whoever has it.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

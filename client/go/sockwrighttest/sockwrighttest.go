@@ -21,6 +21,7 @@ import (
 	"time"
 
 	sockwright "sockwright.dev/go"
+	v1 "sockwright.dev/go/sockwrightv1"
 )
 
 const (
@@ -86,6 +87,30 @@ func LabOf(t testing.TB, config sockwright.LabConfig) *sockwright.Lab {
 		}
 	})
 	return lab
+}
+
+// Peer attaches a stack to a real link, nil being raw IP on 127.0.0.1, where the kernel is the other end. It is detached with the
+// test, which is skipped where the server may not attach one.
+func Peer(t testing.TB, request *v1.AttachRequest) *sockwright.Stack {
+	t.Helper()
+	if request == nil {
+		loopback := &v1.RawIp{Addresses: []string{"127.0.0.1"}}
+		request = &v1.AttachRequest{Link: &v1.AttachRequest_RawIp{RawIp: loopback}}
+	}
+	client := Client(t)
+	peer, err := client.Attach(context.Background(), request)
+	if errors.Is(err, os.ErrPermission) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := client.Networks.Detach(context.Background(), &v1.DetachRequest{Name: peer.Name()}); err != nil {
+			t.Errorf("the peer does not end: %v", err)
+		}
+	})
+	return peer
 }
 
 // start starts a server on a free port and reads which one it is.

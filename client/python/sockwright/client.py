@@ -22,6 +22,7 @@ import grpc
 import sockwright.v1 as v1
 from sockwright import tracing
 from sockwright.errors import call
+from sockwright.recording import Ladders
 from sockwright.sockets import Socket
 from sockwright.watch import Watch
 from sockwright.words import (
@@ -183,6 +184,10 @@ class Lab:
         wanted = message(v1.Impairments, impairments)
         request = v1.SetImpairmentsRequest(lab=self.name, link=link or self.links[0], impairments=wanted)
         call(self.client.networks.SetImpairments, request)
+
+    def ladders(self) -> Ladders:
+        """Draws its connections: `with lab.ladders() as drawn: ...; print(drawn)`."""
+        return Ladders(self.stacks)
 
     def delete(self) -> None:
         """Deletes the lab, its stacks and their sockets, without a segment."""

@@ -26,6 +26,8 @@ KINDS = (
 )
 """The kinds of event that a ladder is drawn from."""
 
+GONE = ("LOST", "QUEUE_FULL", "TOO_BIG", "NO_SUCH_HOST")
+"""Of what a link does to frames, that after which they do not arrive."""
 ARROW = 30
 """Columns between the two ends, at least."""
 SIDE = 13
@@ -50,7 +52,7 @@ def ladders(events: Iterable[v1.Event]) -> str:
         what: Any = getattr(event, kind, None)
         if kind == "retransmission":
             again[event.socket, what.seq] = name_of(v1.RetransmissionReason, "RETRANSMISSION_REASON_", what.reason)
-        elif kind == "frame_lost" and (lost := _LOST.match(what.text)):
+        elif kind == "frame_lost" and what.what in GONE and (lost := _LOST.match(what.text)):
             source, destination = _end(lost["source"]), _end(lost["destination"])
             if ladder := drawn.get(frozenset((source, destination))):
                 ladder.lost(source, int(lost["seq"]))

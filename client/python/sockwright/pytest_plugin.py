@@ -13,27 +13,17 @@
 | `trace` | the evidence of a failure, as files: the trace, its packets, its ladders |
 """
 
-import threading
-from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-import sockwright.v1 as v1
 from sockwright.client import Client, Lab, Stack, connect
 from sockwright.evidence import Evidence
-from sockwright.ladder import KINDS, ladders
+from sockwright.recording import Ladders
 from sockwright.server import Server, find
 
-KEPT = 2000
-"""The most events of a test that are kept; the last ones are."""
-PATIENCE = 10.0
-"""Seconds for the last events of a test to come."""
-END = "end of the test"
-"""The label of the socket whose opening ends what is kept."""
-
-_RECORDINGS = pytest.StashKey[list["_Recording"]]()
+_RECORDINGS = pytest.StashKey[list[Ladders]]()
 _EVIDENCE = pytest.StashKey[Evidence]()
 
 
@@ -79,7 +69,7 @@ def lab(request: pytest.FixtureRequest, sockwright_client: Client) -> Iterator[L
     mark = request.node.get_closest_marker("lab")
     stacks = mark.args if mark and mark.args else ("a", "b")
     with sockwright_client.lab(*stacks, **(mark.kwargs if mark else {})) as made:
-        with _Recording(request.node, made.stacks):
+        with _drawn(request.node, made.stacks):
             yield made
 
 
@@ -92,7 +82,7 @@ def peer(request: pytest.FixtureRequest, sockwright_client: Client) -> Iterator[
         attached = sockwright_client.attach("", **link)
     except PermissionError as error:
         pytest.skip(f"no peer on a real link: {error}")
-    with attached, _Recording(request.node, [attached]):
+    with attached, _drawn(request.node, [attached]):
         yield attached
 
 
@@ -128,7 +118,7 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "call" and report.failed:
         for recording in item.stash.get(_RECORDINGS, []):
-            if drawn := recording.ladders():
+            if drawn := str(recording):
                 report.sections.append(("Sockwright: ladders", drawn))
     # What is set up after it may fail as well.
     if report.when in ("setup", "call") and report.failed and (evidence := item.stash.get(_EVIDENCE, None)):
@@ -136,39 +126,7 @@ def pytest_runtest_makereport(
     return report
 
 
-class _Recording:
-    """The events of some stacks while a test runs."""
-
-    def __init__(self, node: pytest.Item, stacks: list[Stack]) -> None:
-        self._stacks = stacks
-        self._events: deque[v1.Event] = deque(maxlen=KEPT)
-        self._ends = threading.Semaphore(0)
-        node.stash.setdefault(_RECORDINGS, []).append(self)
-
-    def __enter__(self) -> None:
-        self._watch = self._stacks[0].client.watch(stacks=[stack.name for stack in self._stacks], kinds=KINDS)
-        threading.Thread(target=self._record, daemon=True).start()
-
-    def __exit__(self, *failure: object) -> None:
-        self._watch.close()
-
-    def _record(self) -> None:
-        try:
-            for event in self._watch:
-                if not isinstance(event, v1.Event):
-                    continue
-                if event.label == END:
-                    self._ends.release()
-                else:
-                    self._events.append(event)
-        except OSError:
-            self._ends.release()  # It fell behind, or the server is gone: what there is has to do.
-
-    def ladders(self) -> str:
-        """Everything until now: events come in order, and that of a socket made now comes last."""
-        try:
-            self._stacks[0].socket(label=END).abort()
-        except OSError as error:
-            return f"the server does not answer: {error}\n\n{ladders(self._events)}"
-        self._ends.acquire(timeout=PATIENCE)
-        return ladders(self._events)
+def _drawn(node: pytest.Item, stacks: list[Stack]) -> Ladders:
+    made = Ladders(stacks)
+    node.stash.setdefault(_RECORDINGS, []).append(made)
+    return made

@@ -1,30 +1,8 @@
-"""The page docs/traffic.md, run as it stands; and a workload from Python."""
-
-import os
-import re
-import subprocess
-from pathlib import Path
+"""A workload from Python."""
 
 import grpc
-import pytest
 
 import sockwright.v1 as sw
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "traffic.md"
-
-
-def test_the_pages_commands_run(sockwright_server: str) -> None:
-    cli = Path(os.environ.get("SOCKWRIGHTD", "sockwrightd")).with_name("sockwright")
-    if not cli.exists():
-        pytest.skip("no sockwright beside the server")
-    commands = re.findall(r"^\$ sockwright (.*)$", PAGE.read_text(), re.MULTILINE)
-    assert len(commands) > 5
-    for command in commands:
-        words = [str(cli), "--server", f"http://{sockwright_server}", "--timeout", "60s", *command.split()]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        if "traffic" in command and "--json" not in command:
-            assert "ended by" in done.stdout and "failed" not in done.stdout, f"{command}: {done.stdout}"
 
 
 def test_a_workload_is_told_from_its_beginning_to_its_report(sockwright_server: str) -> None:

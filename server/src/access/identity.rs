@@ -1,19 +1,22 @@
 //! Who is calling.
 //!
-//! Owns [`Identity`], which the layer of authentication puts into the extensions of every call and services read with
+//! Owns [`Identity`], which is in the extensions of every call, in its [`Peer`], where services read it with
 //! [`caller`], and [`Identities`], which gives each name its number. Never decides what an identity may do.
 //!
 //! A name says how it was proved: `local` (nobody asked), `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`. A number belongs to
 //! its name for as long as the server runs, so that it may be part of the numbers of sessions.
 
-#![allow(dead_code, reason = "policies and proofs are on their way")]
+#![allow(dead_code, reason = "policies read it, which are on their way")]
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use http::Extensions;
 use tonic::{Request, Status};
+
+use super::load::Load;
+use crate::listen::Peer;
 
 /// The number of an identity: 0 is the server itself and, where nobody is asked who they are, everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,10 +36,23 @@ pub(crate) struct Identity(Arc<Known>);
 /// What is known of a caller.
 #[derive(Debug)]
 struct Known {
-    id: IdentityId,
-    name: Arc<str>,
+    account: Arc<Account>,
     proof: Proof,
     roles: Box<[Box<str>]>,
+}
+
+/// A name, its number, and the calls that are made in it.
+#[derive(Debug)]
+pub(crate) struct Account {
+    id: IdentityId,
+    name: Box<str>,
+    pub(crate) load: Load,
+}
+
+impl Account {
+    pub(crate) fn new(id: IdentityId, name: &str) -> Arc<Account> {
+        Arc::new(Account { id, name: name.into(), load: Load::default() })
+    }
 }
 
 /// How an identity was proved.
@@ -46,28 +62,41 @@ pub(crate) enum Proof {
     Server,
     /// Not at all: nobody is asked where the call came in.
     None,
+    /// By the kernel, of a process on this machine.
+    User,
+    /// By a certificate, over TLS.
+    Certificate,
+    /// By a bearer token.
+    Token,
 }
 
 impl Identity {
     /// The server itself, for the calls that it makes by itself.
     pub(crate) fn server() -> Identity {
-        static SERVER: LazyLock<Identity> =
-            LazyLock::new(|| Identity::new(IdentityId::LOCAL, LOCAL.into(), Proof::Server, Box::default()));
+        static SERVER: LazyLock<Identity> = LazyLock::new(|| {
+            let account = Account::new(IdentityId::LOCAL, LOCAL);
+            Identity::new(account, Proof::Server, Box::default())
+        });
         SERVER.clone()
     }
 
-    fn new(id: IdentityId, name: Arc<str>, proof: Proof, roles: Box<[Box<str>]>) -> Identity {
-        Identity(Arc::new(Known { id, name, proof, roles }))
+    fn new(account: Arc<Account>, proof: Proof, roles: Box<[Box<str>]>) -> Identity {
+        Identity(Arc::new(Known { account, proof, roles }))
     }
 
     /// Its number.
     pub(crate) fn id(&self) -> IdentityId {
-        self.0.id
+        self.0.account.id
     }
 
     /// Its name: `local`, `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`.
     pub(crate) fn name(&self) -> &str {
-        &self.0.name
+        &self.0.account.name
+    }
+
+    /// What is under way in its name, however it was proved.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.0.account
     }
 
     /// How it was proved.
@@ -91,48 +120,48 @@ impl fmt::Display for Identity {
 ///
 /// Errors: UNAUTHENTICATED where nobody has been put there, which no call that came through the layers is.
 pub(crate) fn caller(extensions: &Extensions) -> Result<Identity, Status> {
-    extensions.get().cloned().ok_or_else(|| Status::unauthenticated("nobody is known to make this call"))
+    let known = extensions.get().and_then(Peer::identity).cloned();
+    known.ok_or_else(|| Status::unauthenticated("nobody is known to make this call"))
 }
 
 /// A request of the server itself, which goes through no layer.
 pub(crate) fn by_server<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Identity::server());
+    request.extensions_mut().insert(Peer::server());
     request
 }
 
 /// The identities that a server has met: each name has one number, for good.
 #[derive(Debug)]
 pub(crate) struct Identities {
-    numbers: Mutex<Names>,
+    accounts: Mutex<Accounts>,
     limit: usize,
     local: Identity,
 }
 
 #[derive(Debug)]
-struct Names {
-    ids: HashMap<Arc<str>, IdentityId>,
-    names: Vec<Arc<str>>,
+struct Accounts {
+    by_name: HashMap<Box<str>, Arc<Account>>,
+    by_number: Vec<Arc<Account>>,
 }
 
 /// There are as many identities as the server takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyIdentities(pub(crate) usize);
 
-impl From<TooManyIdentities> for Status {
-    fn from(TooManyIdentities(limit): TooManyIdentities) -> Status {
-        Status::resource_exhausted(format!("the server's limit of {limit} identities is reached"))
+impl fmt::Display for TooManyIdentities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server's limit of {} identities is reached", self.0)
     }
 }
 
 impl Identities {
     /// `local` alone, and room for `limit` names with it.
     pub(crate) fn new(limit: usize) -> Self {
-        let name: Arc<str> = LOCAL.into();
-        let ids = HashMap::from([(Arc::clone(&name), IdentityId::LOCAL)]);
-        let names = vec![Arc::clone(&name)];
-        let local = Identity::new(IdentityId::LOCAL, name, Proof::None, Box::default());
-        Identities { numbers: Mutex::new(Names { ids, names }), limit, local }
+        let account = Account::new(IdentityId::LOCAL, LOCAL);
+        let by_name = HashMap::from([(account.name.clone(), Arc::clone(&account))]);
+        let accounts = Mutex::new(Accounts { by_name, by_number: vec![Arc::clone(&account)] });
+        Identities { accounts, limit, local: Identity::new(account, Proof::None, Box::default()) }
     }
 
     /// Who everyone is where nobody is asked.
@@ -147,32 +176,31 @@ impl Identities {
         proof: Proof,
         roles: Box<[Box<str>]>,
     ) -> Result<Identity, TooManyIdentities> {
-        let (id, name) = self.intern(name)?;
-        Ok(Identity::new(id, name, proof, roles))
+        Ok(Identity::new(self.account(name)?, proof, roles))
     }
 
     /// The name of a number, if there is one.
-    pub(crate) fn name_of(&self, id: IdentityId) -> Option<Arc<str>> {
-        self.numbers().names.get(id.0 as usize).cloned()
+    pub(crate) fn name_of(&self, id: IdentityId) -> Option<Box<str>> {
+        self.accounts().by_number.get(id.0 as usize).map(|account| account.name.clone())
     }
 
-    fn intern(&self, name: &str) -> Result<(IdentityId, Arc<str>), TooManyIdentities> {
-        let mut numbers = self.numbers();
-        if let Some((name, id)) = numbers.ids.get_key_value(name) {
-            return Ok((*id, Arc::clone(name)));
+    fn account(&self, name: &str) -> Result<Arc<Account>, TooManyIdentities> {
+        let mut accounts = self.accounts();
+        if let Some(account) = accounts.by_name.get(name) {
+            return Ok(Arc::clone(account));
         }
-        let next = u32::try_from(numbers.names.len()).ok().filter(|next| *next <= IdentityId::MAX.0);
+        let next = u32::try_from(accounts.by_number.len()).ok().filter(|next| *next <= IdentityId::MAX.0);
         let Some(next) = next.filter(|next| (*next as usize) < self.limit) else {
             return Err(TooManyIdentities(self.limit));
         };
-        let (id, name) = (IdentityId(next), Arc::<str>::from(name));
-        numbers.names.push(Arc::clone(&name));
-        numbers.ids.insert(Arc::clone(&name), id);
-        Ok((id, name))
+        let account = Account::new(IdentityId(next), name);
+        accounts.by_number.push(Arc::clone(&account));
+        accounts.by_name.insert(name.into(), Arc::clone(&account));
+        Ok(account)
     }
 
-    fn numbers(&self) -> std::sync::MutexGuard<'_, Names> {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,7 +9,8 @@ mod stacks;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use sockwright_link::isolation;
 use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
+use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::Status;
 use tracing_subscriber::EnvFilter;
@@ -26,23 +28,44 @@ pub use self::confining::Confining;
 use self::confining::Serving;
 use self::program::Program;
 use crate::access::identity::by_server;
-use crate::config::{BUSY_POLL_MAX, Config, DRAIN_MAX};
+use crate::access::{Credentials, address, tokens};
+use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, DRAIN_MAX, TlsFiles};
 use crate::confine::Confined;
 use crate::demo::{self, Ladder};
 use crate::doctor::Doctor;
+use crate::listen::{ListenAddress, Listener, UnixDoor};
 use crate::server::Server;
 use crate::telemetry::{LogFormat, Telemetry};
 
 /// A gRPC server that owns TCP peers of its own.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "sockwrightd", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "sockwrightd", version, about, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub struct Cli {
-    /// Something else than to serve.
+    /// Something to do in place of serving.
     #[command(subcommand)]
-    pub instead: Option<Instead>,
-    /// Where to listen; port 0 takes any free one.
+    pub command: Option<Command>,
+    /// Where to listen: HOST:PORT, where port 0 takes any free one, or unix:/PATH[,mode=600]. More than once for more. Beyond
+    /// loopback it needs --tls-cert and --tls-key, with --tls-client-ca or --tokens, or --insecure.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
-    pub listen: String,
+    pub listen: Vec<ListenAddress>,
+    /// Speak TLS over TCP, with this certificate and those between it and a root, in PEM. It is read again when the file changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Know clients by their certificates, those that these authorities signed, in PEM. Without --tokens nobody comes in without
+    /// one.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Know clients by bearer tokens, whose digests are in this file: `sockwrightd token NAME` makes one. It is read again on
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// Listen wherever --listen says, though callers need not say who they are, or do so in the clear.
+    #[arg(long)]
+    pub insecure: bool,
     /// A name by which browsers may call the server on a loopback address, besides localhost and addresses: that of a proxy in
     /// front of it, for instance. More than once for more.
     #[arg(long, value_name = "NAME")]
@@ -92,18 +115,41 @@ pub struct Cli {
     pub program: Vec<OsString>,
 }
 
-/// What it does in place of serving.
+/// What there is to do besides serving.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Instead {
+pub enum Command {
     /// Say what this machine allows a server, and how to mend what it does not. Ends with 1 where real wires are not to be had.
     Doctor(Doctor),
+    /// Make a bearer token: it is printed once, on the first line; the lines after it are for the file of --tokens.
+    Token {
+        /// Whose it is: its identity is token:NAME.
+        name: String,
+        /// A role that it gives. More than once for more.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Command::Doctor(doctor) => doctor.run(),
+            Command::Token { name, roles } => match tokens::make(&name, &roles) {
+                Ok((token, lines)) => {
+                    print(&format!("{token}\n{lines}"));
+                    ExitCode::SUCCESS
+                }
+                Err(problem) => fail(&problem),
+            },
+        }
+    }
 }
 
 impl Cli {
-    /// Does what the command line says, until SIGINT or SIGTERM, or until its program has ended.
+    /// Does what the command line says: its command, or to serve until SIGINT or SIGTERM, or until its program has ended.
     pub fn run(self) -> ExitCode {
-        if let Some(Instead::Doctor(doctor)) = &self.instead {
-            return doctor.run();
+        if let Some(command) = self.command {
+            return command.run();
         }
         let (listeners, without_ipv6) = match self.listeners() {
             Ok(listening) => listening,
@@ -139,22 +185,22 @@ impl Cli {
 
     /// What is listened on: where the process was started, and where it is by now if that is elsewhere. And whether it
     /// is so without IPv6.
-    fn listeners(&self) -> Result<(Vec<TcpListener>, bool), String> {
-        let refused = |address: &dyn std::fmt::Display| {
-            let address = address.to_string();
-            move |error: io::Error| format!("cannot listen on {address}: {error}")
-        };
-        let outside = TcpListener::bind(&self.listen).map_err(refused(&self.listen))?;
+    fn listeners(&self) -> Result<(Vec<Listener>, bool), String> {
+        let access = self.access();
+        let outside = self.listen.iter().map(|at| open(at, &access)).collect::<Result<Vec<_>, _>>()?;
         if !self.isolated {
-            return Ok((vec![outside], false));
+            return Ok((outside, false));
         }
-        let mut inside = outside.local_addr().map_err(refused(&self.listen))?;
         let given = isolation::isolate().map_err(|error| error.to_string())?;
-        if !inside.ip().is_loopback() && !inside.ip().is_unspecified() {
-            // Outside it is an address of the host, which nobody has in here.
-            inside = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inside.port());
+        let mut listeners = outside;
+        let there: Vec<SocketAddr> = listeners.iter().filter_map(Listener::ip_address).collect();
+        for mut inside in there {
+            if !inside.ip().is_loopback() && !inside.ip().is_unspecified() {
+                // Outside it is an address of the host, which nobody has in here.
+                inside = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inside.port());
+            }
+            listeners.push(open(&ListenAddress::Tcp(inside.to_string()), &access)?);
         }
-        let listeners = vec![outside, TcpListener::bind(inside).map_err(refused(&inside))?];
         Ok((listeners, !given.iter().any(IpAddr::is_ipv6)))
     }
 
@@ -162,22 +208,58 @@ impl Cli {
     fn confined(&self) -> Result<Confined, String> {
         let has_interfaces =
             |request: &AttachRequest| matches!(request.link, Some(Link::Tun(_) | Link::Tap(_)));
+        let access = self.access();
+        // A socket of the file system goes with its server.
+        let doors = self.listen.iter().filter_map(|door| match door {
+            ListenAddress::Unix { path, .. } => Some(path.clone()),
+            ListenAddress::Tcp(_) => None,
+        });
         let serving = Serving {
             isolated: self.isolated,
             interfaces: self.attach.iter().any(has_interfaces),
             program: !self.program.is_empty(),
-            reads: Vec::new(),
-            writes: Vec::new(),
+            reads: access
+                .tls
+                .iter()
+                .flat_map(TlsFiles::all)
+                .map(Path::to_owned)
+                .chain(access.tokens)
+                .collect(),
+            writes: doors.collect(),
         };
         self.confining.begin(serving)
     }
 
-    async fn serve(self, listeners: Vec<TcpListener>) -> ExitCode {
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => return fail(&format!("signals cannot be handled: {error}")),
+    /// A door of its own for the program, where it would have to prove who it is at the others: the kernel says it here.
+    fn private_door(&self) -> Result<Option<(Listener, TempDir)>, String> {
+        let access = self.access();
+        if self.program.is_empty() || !(access.asks() || access.tls.is_some()) {
+            return Ok(None);
+        }
+        let room =
+            tempfile::Builder::new().prefix("sockwrightd.").tempdir().map_err(|error| error.to_string())?;
+        let at = ListenAddress::Unix { path: room.path().join("door"), mode: 0o600 };
+        Ok(Some((open(&at, &access)?, room)))
+    }
+
+    /// Who may call.
+    fn access(&self) -> AccessConfig {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        let tls = tls.map(|(cert, key)| TlsFiles { cert, key, client_ca: self.tls_client_ca.clone() });
+        AccessConfig { tls, tokens: self.tokens.clone(), insecure: self.insecure, ..AccessConfig::default() }
+    }
+
+    async fn serve(self, listeners: Vec<Listener>) -> ExitCode {
+        let (mut signals, hangups) =
+            match Signals::new().and_then(|them| Ok((them, signal(SignalKind::hangup())?))) {
+                Ok(signals) => signals,
+                Err(error) => return fail(&format!("signals cannot be handled: {error}")),
+            };
+        let (private, _room) = match self.private_door() {
+            Ok(door) => door.unzip(),
+            Err(problem) => return fail(&problem),
         };
-        let inside = listeners.last().and_then(|listener| listener.local_addr().ok());
+        let listeners = listeners.into_iter().chain(private).collect();
         let server = match self.server(listeners).await {
             Ok(server) => server,
             Err(problem) => return fail(&problem),
@@ -189,7 +271,8 @@ impl Cli {
         if self.program.is_empty() {
             print(&self.ready(&server));
         } else {
-            match Program::start(&self.program, inside.unwrap_or(server.local_addr())) {
+            let started = server.last_door().map(|door| Program::start(&self.program, door));
+            match started.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into())) {
                 Ok(started) => program = Some(started),
                 Err(error) => {
                     fail(&format!("cannot run {}: {error}", self.program[0].display()));
@@ -198,10 +281,16 @@ impl Cli {
             }
         }
         let mut code = ExitCode::SUCCESS;
+        let access = server.access().clone();
         let stop = async {
-            match &mut program {
-                None => signals.any().await,
-                Some(program) => code = attend(program, &mut signals).await,
+            tokio::select! {
+                () = reload_on_hangup(hangups, access) => {}
+                () = async {
+                    match &mut program {
+                        None => signals.any().await,
+                        Some(program) => code = attend(program, &mut signals).await,
+                    }
+                } => {}
             }
             tokio::spawn(async move {
                 signals.any().await;
@@ -215,15 +304,15 @@ impl Cli {
     }
 
     /// A server that has what it is to begin with.
-    async fn server(&self, listeners: Vec<TcpListener>) -> Result<Server, String> {
+    async fn server(&self, listeners: Vec<Listener>) -> Result<Server, String> {
         let config = Config {
             busy_poll: self.busy_poll,
             drain: self.drain,
             hosts: self.host.clone(),
+            access: self.access(),
             ..Config::default()
         };
-        let server = Server::on(listeners, config)
-            .map_err(|error| format!("cannot listen on {}: {error}", self.listen))?;
+        let server = Server::on(listeners, config).map_err(|error| error.to_string())?;
         self.begin(&server).await.map_err(|status| status.message().to_owned())?;
         if self.demo {
             let played = demo::play(&server).await;
@@ -247,7 +336,10 @@ impl Cli {
 
     /// What there is to know of a server that is ready.
     fn ready(&self, server: &Server) -> String {
-        let mut text = format!("listening on {}\n", server.local_addr());
+        let addresses = server.addresses().unwrap_or_default();
+        // Those inside are the same again.
+        let mut text: String =
+            addresses.iter().take(self.listen.len()).map(|at| format!("listening on {at}\n")).collect();
         if self.isolated {
             let id = std::process::id();
             text += &format!("isolated: nsenter --preserve-credentials -U -n -t {id} PROGRAM runs inside\n");
@@ -265,6 +357,37 @@ impl Cli {
         };
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(told))
     }
+}
+
+/// Listens at an address that may be listened on.
+fn open(at: &ListenAddress, access: &AccessConfig) -> Result<Listener, String> {
+    let refused = |error: io::Error| format!("cannot listen on {at}: {error}");
+    match at {
+        ListenAddress::Unix { path, mode } => {
+            UnixDoor::open(path, *mode).map(Listener::from).map_err(refused)
+        }
+        ListenAddress::Tcp(name) => {
+            let resolved: Vec<SocketAddr> = name.to_socket_addrs().map_err(refused)?.collect();
+            for address in &resolved {
+                address::admit(address.ip(), access)
+                    .map_err(|problem| format!("will not listen on {at}: {problem}"))?;
+            }
+            TcpListener::bind(&*resolved).map(Listener::from).map_err(refused)
+        }
+    }
+}
+
+/// Has what says who may call read again, each time that the process is hung up on. Never ends.
+async fn reload_on_hangup(mut hangups: Signal, access: Credentials) {
+    while hangups.recv().await.is_some() {
+        let access = access.clone();
+        match tokio::task::spawn_blocking(move || access.reload()).await {
+            Ok(Ok(())) => tracing::info!("tokens and certificates were read again"),
+            Ok(Err(problem)) => tracing::error!("nothing was read again, all stays as it was: {problem}"),
+            Err(lost) => tracing::error!("nothing was read again: {lost}"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// What asks a process to end.

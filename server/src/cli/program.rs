@@ -9,21 +9,28 @@ use std::process::{ExitCode, ExitStatus};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use crate::listen::Listener;
+
 /// A program that was started.
 pub(super) struct Program {
     child: Child,
 }
 
 impl Program {
-    /// Starts it where this process is, telling it where the server is, as `sockwright` wants to know it.
-    pub(super) fn start(command: &[OsString], server: SocketAddr) -> io::Result<Program> {
+    /// Starts it where this process is, telling it where it comes in to the server, as `sockwright` wants to know it.
+    pub(super) fn start(command: &[OsString], door: &Listener) -> io::Result<Program> {
         let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let server = match server.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, server.port()).into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, server.port()).into(),
-            _ => server,
+        let server = match door.ip_address() {
+            None => door.address()?.to_string(),
+            Some(server) => {
+                let here: IpAddr = match server.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                    IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                    ip => ip,
+                };
+                format!("http://{}", SocketAddr::new(here, server.port()))
+            }
         };
-        let server = format!("http://{server}");
         let child = Command::new(program).args(arguments).env("SOCKWRIGHT_SERVER", server).spawn()?;
         Ok(Program { child })
     }

@@ -77,6 +77,9 @@ impl Confinement {
         if mode == Mode::Auto && capabilities::guards_need_net_admin() {
             keep.push(Keep::NetAdmin);
         }
+        if let Some(user) = self.user {
+            self.writes.iter().for_each(|path| user.own(path));
+        }
         // A user that is asked for and cannot be had is no matter of taste.
         capabilities::keep_alone(&keep, self.user.as_ref(), self.isolated, &mut confined)?;
         files::restrict(self, &mut confined);

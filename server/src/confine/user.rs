@@ -1,6 +1,7 @@
 //! Who the server is to be.
 
 use std::fs;
+use std::path::Path;
 use std::str::FromStr;
 
 use rustix::process::{Gid, Uid};
@@ -43,6 +44,12 @@ fn find(users: &str, name: &str) -> Option<User> {
 }
 
 impl User {
+    /// Gives it a file that was made for it, where that may be.
+    pub(super) fn own(self, path: &Path) {
+        // Whose it is matters to who comes in by it; it is there in any case.
+        _ = std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid));
+    }
+
     /// Makes the calling thread, which is root's, this user's, in no other group.
     pub(super) fn take_over(self) -> rustix::io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));

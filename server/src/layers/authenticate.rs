@@ -1,23 +1,24 @@
-//! Who makes a call: every request that goes on from here carries its [`Identity`].
+//! Who makes a call: what its connection proved, or the token that it carries.
+//!
+//! Refuses nobody: a call of somebody unknown goes on as one of nobody, and whatever it reaches asks who it is.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Request;
 use tower::{Layer, Service};
-use tracing::field::display;
 
-use crate::access::identity::Identities;
+use crate::access::{Credentials, Said};
+use crate::listen::Peer;
 
 /// Says of every call whose it is.
 #[derive(Clone)]
-pub(crate) struct Authentication(pub(crate) Arc<Identities>);
+pub(crate) struct Authentication(pub(crate) Credentials);
 
 impl<S> Layer<S> for Authentication {
     type Service = Authenticated<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticated { inner, identities: Arc::clone(&self.0) }
+        Authenticated { inner, access: self.0.clone() }
     }
 }
 
@@ -25,7 +26,7 @@ impl<S> Layer<S> for Authentication {
 #[derive(Clone)]
 pub(crate) struct Authenticated<S> {
     inner: S,
-    identities: Arc<Identities>,
+    access: Credentials,
 }
 
 impl<S, B> Service<Request<B>> for Authenticated<S>
@@ -41,9 +42,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let identity = self.identities.local();
-        tracing::Span::current().record("identity", display(&identity));
-        request.extensions_mut().insert(identity);
+        let said = self.access.said(request.headers());
+        if let Some(peer) = request.extensions_mut().get_mut::<Peer>() {
+            match said {
+                Said::Nothing => {}
+                Said::Proved(identity) => peer.is(Some(identity)),
+                // Whoever gives a token means to be who it says, and not whoever the connection says.
+                Said::Wrong => peer.is(None),
+            }
+        }
         self.inner.call(request)
     }
 }

@@ -3,19 +3,23 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`Names`] | refuses what browsers ask of a loopback address in a name that is not ours |
+//! | [`Authentication`] | says of the request whose it is, by its token if it has one: in its extensions |
 //! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
 //! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
 //! | [`measures`] | counts the call: its status, its time, its messages |
-//! | [`Authentication`] | says of the call whose it is, in its extensions |
+//! | [`Authorisation`] | refuses the calls of nobody, but for health and reflection |
+//! | [`Admission`] | refuses what is more, or comes faster, than the server takes, at all or of one caller; streams count for their life |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
+mod admit;
 mod authenticate;
+mod authorize;
 mod deadline;
 mod delivery;
 mod drain;
@@ -24,11 +28,14 @@ mod names;
 mod observe;
 mod page;
 mod panic;
+mod refusal;
 mod scrape;
 mod trace;
 mod witness;
 
+pub(crate) use admit::Admission;
 pub(crate) use authenticate::Authentication;
+pub(crate) use authorize::Authorisation;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
 pub(crate) use drain::Drains;

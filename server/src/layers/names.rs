@@ -13,18 +13,17 @@
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
+
+use super::refusal::{self, RefusedOrCall};
+use crate::listen::Peer;
 
 /// Refuses what browsers ask of a loopback address in another name than ours.
 #[derive(Clone, Debug)]
@@ -41,8 +40,7 @@ impl Names {
 
     /// Why a request is refused, if it is.
     fn refusal<B>(&self, request: &Request<B>) -> Option<(StatusCode, String)> {
-        let connection = request.extensions().get::<TcpConnectInfo>();
-        let local = connection.and_then(TcpConnectInfo::local_addr);
+        let local = request.extensions().get().and_then(Peer::local_addr);
         let origin = request.headers().get(header::ORIGIN);
         // Browsers tell it with everything but these.
         let may_be_a_page = origin.is_some() || [Method::GET, Method::HEAD].contains(request.method());
@@ -101,36 +99,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.names.refusal(&request) {
-            Some((status, text)) => {
-                let mut response = Response::new(Body::new(Full::new(Bytes::from(text))));
-                *response.status_mut() = status;
-                let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-                response.headers_mut().insert(header::CONTENT_TYPE, plain);
-                RefusedOrCall::Refused(Some(response))
-            }
+            Some((status, text)) => RefusedOrCall::refused(refusal::plain(status, text)),
             None => RefusedOrCall::Call(self.inner.call(request)),
-        }
-    }
-}
-
-/// What is answered: here at once, by a service when it is done.
-pub(crate) enum RefusedOrCall<F> {
-    Refused(Option<Response<Body>>),
-    Call(F),
-}
-
-impl<F, E> Future for RefusedOrCall<F>
-where
-    F: Future<Output = Result<Response<Body>, E>> + Unpin,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match &mut *self {
-            RefusedOrCall::Refused(response) => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-            RefusedOrCall::Call(call) => Pin::new(call).poll(cx),
         }
     }
 }
@@ -185,8 +155,8 @@ mod tests {
         names.refusal(&request).map_or(200, |(status, _)| status.as_u16())
     }
 
-    fn info(local: &str) -> TcpConnectInfo {
-        TcpConnectInfo { local_addr: Some(local.parse().unwrap()), remote_addr: None }
+    fn info(local: &str) -> Peer {
+        Peer::at(local.parse().unwrap())
     }
 
     #[test]

@@ -11,17 +11,20 @@ use http_body_util::Full;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::refusal;
+use crate::access::Credentials;
+use crate::access::identity::caller;
 use crate::metrics::Metrics;
 
-/// Answers GET `/metrics` with the figures of the server.
+/// Answers GET `/metrics` with the figures of the server, which tell of everybody's work: only to somebody.
 #[derive(Clone)]
-pub(crate) struct Scrapes(pub(crate) Arc<Metrics>);
+pub(crate) struct Scrapes(pub(crate) Arc<Metrics>, pub(crate) Credentials);
 
 impl<S> Layer<S> for Scrapes {
     type Service = WithScrapes<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WithScrapes { inner, metrics: Arc::clone(&self.0) }
+        WithScrapes { inner, metrics: Arc::clone(&self.0), access: self.1.clone() }
     }
 }
 
@@ -30,6 +33,7 @@ impl<S> Layer<S> for Scrapes {
 pub(crate) struct WithScrapes<S> {
     inner: S,
     metrics: Arc<Metrics>,
+    access: Credentials,
 }
 
 impl<S, B> Service<Request<B>> for WithScrapes<S>
@@ -48,6 +52,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.method() == Method::GET && request.uri().path() == "/metrics" {
+            if caller(request.extensions()).is_err() {
+                let refused = unknown(self.access.how());
+                return Box::pin(async move { Ok(refused) });
+            }
             let metrics = Arc::clone(&self.metrics);
             return Box::pin(async move { Ok(answer(metrics.scrape().await)) });
         }
@@ -65,6 +73,12 @@ fn answer(text: Result<String, std::fmt::Error>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn unknown(how: &str) -> Response<Body> {
+    let mut response = refusal::plain(StatusCode::UNAUTHORIZED, format!("{how}\n"));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 

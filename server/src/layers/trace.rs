@@ -14,10 +14,10 @@ use opentelemetry::trace::{Span, SpanKind, Status, TraceContextExt, TraceId, Tra
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::Code;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tracing::field::{Empty, display};
 
 use super::observe::{Observed, Observer};
+use crate::listen::Peer;
 use crate::metrics::{Calls, code_name};
 use crate::telemetry::RPC;
 
@@ -42,8 +42,7 @@ pub(crate) struct Trace {
 impl Trace {
     fn begin(tracer: &BoxedTracer, method: &str, request: &Request<Body>) -> Trace {
         let caller = PROPAGATOR.extract(&Metadata(request.headers()));
-        let connection = request.extensions().get::<TcpConnectInfo>();
-        let peer = connection.and_then(TcpConnectInfo::remote_addr);
+        let peer = request.extensions().get().and_then(Peer::remote_addr);
 
         let builder = tracer.span_builder(method.to_owned()).with_kind(SpanKind::Server);
         let mut span = builder.start_with_context(tracer, &caller);

@@ -154,8 +154,8 @@ fn tcpdump(host: &Host) -> Option<Child> {
     Some(child)
 }
 
-/// The flags of the segments that a host sent between two datagrams of its own, which mark the time.
-fn sent_between_marks(tcpdump: &mut Child, ours: &Host) -> Vec<Flags> {
+/// The flags of the segments that a host sent to a port between two datagrams of its own, which mark the time.
+fn sent_between_marks(tcpdump: &mut Child, ours: &Host, port: u16) -> Vec<Flags> {
     let mut reader = PcapReader::new(tcpdump.stdout.take().expect("piped")).expect("a pcap file");
     let (mut marks, mut sent) = (0, Vec::new());
     while marks < 2 {
@@ -167,7 +167,7 @@ fn sent_between_marks(tcpdump: &mut Child, ours: &Host) -> Vec<Flags> {
         }
         match TcpSegment::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Ignore) {
             _ if packet.protocol == Protocol::Udp => marks += 1,
-            Ok(segment) if marks == 1 => sent.push(segment.flags),
+            Ok(segment) if marks == 1 && segment.dst_port == port => sent.push(segment.flags),
             _ => {}
         }
     }
@@ -183,14 +183,15 @@ fn after_a_kill(ours: &Host, theirs: &Host, policy: OnExpiry) -> Option<Vec<Flag
         let sent = ours.run(|| UdpSocket::bind(ours.port(0))?.send_to(b"mark", theirs.port(9)));
         sent.expect("sent");
     };
+    let listener = theirs.run(|| TcpListener::bind(theirs.port(0))).expect("the kernel listens");
+    let listening = listener.local_addr().expect("an address");
     at(ours, async || {
         let rig = server.rig(ours, theirs).await;
         rig.attach("wire").await.expect("raw sockets");
-        let listener = theirs.run(|| TcpListener::bind(theirs.port(0))).expect("the kernel listens");
         let mut client = Command::new(std::env::current_exe().expect("its name"));
         client.args(["--exact", "killed::a_client_that_is_going_to_be_killed", "--ignored", "--nocapture"]);
         client.env("KILLED_SERVER", &server.url).env("KILLED_POLICY", i32::from(policy).to_string());
-        client.env("KILLED_REMOTE", listener.local_addr().expect("an address").to_string());
+        client.env("KILLED_REMOTE", listening.to_string());
         let mut client = ours.run(|| client.stdout(Stdio::piped()).spawn()).expect("a client");
         let mut said = BufReader::new(client.stdout.take().expect("piped")).lines();
         let socket = loop {
@@ -224,7 +225,7 @@ fn after_a_kill(ours: &Host, theirs: &Host, policy: OnExpiry) -> Option<Vec<Flag
         }
         mark();
     });
-    let sent = sent_between_marks(&mut tcpdump, ours);
+    let sent = sent_between_marks(&mut tcpdump, ours, listening.port());
     tcpdump.kill().expect("it ran");
     tcpdump.wait().expect("it ended");
     Some(sent)

@@ -1,11 +1,16 @@
 package dev.sockwright.junit;
 
+import dev.sockwright.Failure;
 import dev.sockwright.Lab;
 import dev.sockwright.Sockwright;
+import dev.sockwright.Stack;
+import dev.sockwright.v1.AttachRequest;
 import dev.sockwright.v1.CreateLabRequest;
 import dev.sockwright.v1.Impairments;
 import dev.sockwright.v1.LabLink;
 import dev.sockwright.v1.LabStack;
+import dev.sockwright.v1.RawIp;
+import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -18,8 +23,9 @@ import org.junit.platform.commons.support.AnnotationSupport;
 import org.opentest4j.TestAbortedException;
 
 /**
- * Gives tests a {@link Sockwright} and a {@link Lab} of their own as parameters, on the server that the variable
+ * Gives tests a {@link Sockwright}, a {@link Lab} and a peer of their own as parameters, on the server that the variable
  * {@code SOCKWRIGHT_ADDRESS} names, or on one that is started from {@code SOCKWRIGHTD} for all tests. Without either, the tests are skipped.
+ * The peer is a {@link Stack} on 127.0.0.1, where the kernel is the other end; who may not attach one is skipped.
  *
  * <pre>
  * &#64;ExtendWith(SockwrightExtension.class)
@@ -39,7 +45,7 @@ public final class SockwrightExtension implements ParameterResolver {
     @Override
     public boolean supportsParameter(ParameterContext parameter, ExtensionContext test) {
         Class<?> type = parameter.getParameter().getType();
-        return type == Sockwright.class || type == Lab.class;
+        return type == Sockwright.class || type == Lab.class || type == Stack.class;
     }
 
     @Override
@@ -48,6 +54,9 @@ public final class SockwrightExtension implements ParameterResolver {
                 test.getStore(NAMESPACE).computeIfAbsent("client", key -> connect(test), Sockwright.class);
         if (parameter.getParameter().getType() == Sockwright.class) {
             return client;
+        }
+        if (parameter.getParameter().getType() == Stack.class) {
+            return test.getStore(NAMESPACE).computeIfAbsent("peer", key -> peer(client), Stack.class);
         }
         return test.getStore(NAMESPACE).computeIfAbsent("lab", key -> lab(client, parameter, test), Lab.class);
     }
@@ -64,6 +73,18 @@ public final class SockwrightExtension implements ParameterResolver {
             throw new TestAbortedException("no server: set SOCKWRIGHT_ADDRESS or SOCKWRIGHTD");
         }
         return Sockwright.connect(server.address());
+    }
+
+    private static Stack peer(Sockwright client) {
+        RawIp loopback = RawIp.newBuilder().addAddresses("127.0.0.1").build();
+        try {
+            return client.attach(AttachRequest.newBuilder().setRawIp(loopback).build());
+        } catch (IOException failed) {
+            boolean forbidden = Failure.behind(failed)
+                    .filter(failure -> failure.code() == Status.Code.PERMISSION_DENIED)
+                    .isPresent();
+            throw forbidden ? new TestAbortedException(failed.getMessage()) : new IllegalStateException(failed);
+        }
     }
 
     private static Lab lab(Sockwright client, ParameterContext parameter, ExtensionContext test) {

@@ -1,6 +1,6 @@
 """Makes the site of the pages: gathers them, has mdBook build it, and follows every link of what it built.
 
-    python book/site.py      # target/book/html/index.html
+    python book/build.py      # target/book/html/index.html
 
 The pages lie in the checkout where they belong (`README.md`, `docs`, `client`), with links from one to another that hold there.
 `target/book/src` gets a copy with the same layout, so that they hold in the site as well, and with them the files that the pages lead

@@ -1,0 +1,205 @@
+//! Connections, accepted and shaken hands with.
+//!
+//! Each listener has a task of its own, which only accepts; each handshake has one, which ends in time. Where there are too many
+//! handshakes the oldest gives way, as who is slow on purpose would otherwise keep everyone else out. Dropping [`Accepting`]
+//! closes the listeners.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::Stream;
+
+use super::Listener;
+use super::connection::{Connection, Peer};
+use super::unix::SocketFile;
+use crate::access::Credentials;
+use crate::config::Limits;
+
+/// The connections that come in. Dropped, it closes the listeners and ends the handshakes under way.
+pub(crate) struct Accepting {
+    ready: mpsc::Receiver<Connection>,
+    _doors: JoinSet<()>,
+    _files: Vec<SocketFile>,
+}
+
+impl Stream for Accepting {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.ready.poll_recv(cx).map(|connection| connection.map(Ok))
+    }
+}
+
+/// Accepts what comes to these listeners.
+pub(crate) fn accept(
+    listeners: Vec<Listener>,
+    access: &Credentials,
+    limits: &Limits,
+) -> io::Result<Accepting> {
+    let (sender, ready) = mpsc::channel(READY);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let hall = Hall {
+        access: access.clone(),
+        ready: sender,
+        places,
+        handshakes: limits.handshakes,
+        handshake_time: limits.handshake_time,
+    };
+    let (mut doors, mut files) = (JoinSet::new(), Vec::new());
+    for listener in listeners {
+        let hall = hall.clone();
+        match listener {
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                doors.spawn(hall.tcp(TcpListener::from_std(listener)?));
+            }
+            Listener::Unix(door) => {
+                let (listener, file) = door.into_parts();
+                listener.set_nonblocking(true)?;
+                doors.spawn(hall.unix(UnixListener::from_std(listener)?));
+                files.push(file);
+            }
+        }
+    }
+    Ok(Accepting { ready, _doors: doors, _files: files })
+}
+
+/// What every door leads to.
+#[derive(Clone)]
+struct Hall {
+    access: Credentials,
+    ready: mpsc::Sender<Connection>,
+    places: Arc<Semaphore>,
+    handshakes: usize,
+    handshake_time: Duration,
+}
+
+impl Hall {
+    async fn tcp(self, listener: TcpListener) {
+        let mut handshakes = Handshakes { tasks: JoinSet::new(), oldest: VecDeque::new() };
+        loop {
+            let (socket, remote) = tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        pause(&error).await;
+                        continue;
+                    }
+                },
+                Some(_) = handshakes.tasks.join_next() => continue,
+            };
+            let Some(place) = self.place() else { continue };
+            _ = socket.set_nodelay(true);
+            let Ok(local) = socket.local_addr() else { continue };
+            match self.access.acceptor() {
+                Some(acceptor) => {
+                    let shaking = self.clone().shake_hands(acceptor, socket, (local, remote), place);
+                    handshakes.begin(shaking, self.handshakes);
+                }
+                None => {
+                    let peer = Peer::new(Some((local, remote)), self.access.of_nobody());
+                    self.hand_over(Connection::tcp(socket, peer, place)).await;
+                }
+            }
+        }
+    }
+
+    async fn unix(self, listener: UnixListener) {
+        loop {
+            let socket = match listener.accept().await {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    pause(&error).await;
+                    continue;
+                }
+            };
+            let Some(place) = self.place() else { continue };
+            let Some(peer) = self.unix_peer(&socket) else { continue };
+            self.hand_over(Connection::unix(socket, peer, place)).await;
+        }
+    }
+
+    fn unix_peer(&self, socket: &UnixStream) -> Option<Peer> {
+        match self.access.of_user(socket.peer_cred().ok()?.uid()) {
+            Ok(identity) => Some(Peer::new(None, Some(identity))),
+            Err(problem) => {
+                tracing::warn!("a connection is closed: {problem}");
+                None
+            }
+        }
+    }
+
+    async fn shake_hands(
+        self,
+        acceptor: TlsAcceptor,
+        socket: TcpStream,
+        at: (SocketAddr, SocketAddr),
+        place: OwnedSemaphorePermit,
+    ) {
+        let peer = at.1;
+        let stream = match tokio::time::timeout(self.handshake_time, acceptor.accept(socket)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(%peer, "no TLS handshake: {error}"),
+            Err(_) => return tracing::debug!(%peer, "no TLS handshake in time"),
+        };
+        let certificates = stream.get_ref().1.peer_certificates();
+        match self.access.of_certificates(certificates) {
+            Ok(identity) => {
+                self.hand_over(Connection::tls(stream, Peer::new(Some(at), identity), place)).await;
+            }
+            Err(problem) => tracing::warn!(%peer, "a connection is closed: {problem}"),
+        }
+    }
+
+    /// A place for one connection more; it is closed where there is none.
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        if place.is_none() {
+            tracing::warn!("a connection is closed: there are as many as the server takes");
+        }
+        place
+    }
+
+    async fn hand_over(&self, connection: Connection) {
+        // Nobody takes it when the server ends.
+        _ = self.ready.send(connection).await;
+    }
+}
+
+/// Handshakes under way.
+struct Handshakes {
+    tasks: JoinSet<()>,
+    oldest: VecDeque<AbortHandle>,
+}
+
+impl Handshakes {
+    fn begin(&mut self, handshake: impl Future<Output = ()> + Send + 'static, limit: usize) {
+        self.oldest.retain(|task| !task.is_finished());
+        while self.oldest.len() >= limit {
+            self.oldest.pop_front().inspect(AbortHandle::abort);
+        }
+        self.oldest.push_back(self.tasks.spawn(handshake));
+    }
+}
+
+/// A client that has gone already is nothing; where there are no descriptors left the next try fails as well, until a connection ends.
+async fn pause(error: &io::Error) {
+    if [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset].contains(&error.kind()) {
+        return;
+    }
+    tracing::warn!("a connection was not accepted: {error}");
+    tokio::time::sleep(PAUSE).await;
+}
+
+/// Connections that are ready and not taken yet.
+const READY: usize = 64;
+const PAUSE: Duration = Duration::from_millis(50);
