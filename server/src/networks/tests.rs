@@ -15,6 +15,7 @@ use tonic::Code;
 
 use crate::access::identity::by_server;
 use crate::config::Config;
+use crate::layers::delivered;
 use crate::server::Parts;
 use crate::stack::ThreadHandle;
 
@@ -59,7 +60,7 @@ impl Parts {
 
     async fn listener(&self, stack: &str, ip: &str) -> (u64, u16) {
         let request = pb::CreateRequest { stack: stack.into(), ..Default::default() };
-        let socket = self.sockets.create(by_server(request)).await.expect("created").into_inner().socket;
+        let socket = delivered(self.sockets.create(by_server(request)).await.expect("created")).socket;
         let local = Some(pb::SocketAddress { ip: ip.into(), port: 0 });
         let bound = self.sockets.bind(by_server(pb::BindRequest { socket, local })).await.expect("bound");
         self.sockets.listen(by_server(pb::ListenRequest { socket, backlog: 0 })).await.expect("listening");
