@@ -32,7 +32,7 @@ def pattern_of(expected: str) -> re.Pattern[str]:
 def fits(expected: str, printed: str) -> bool:
     """Whether all that was printed is what was expected."""
     whole = "\n".join(line.rstrip() for line in printed.replace("\t", " ").rstrip("\n").split("\n")) + "\n"
-    return pattern_of(expected).fullmatch(whole) is not None
+    return pattern_of(expected.replace("\t", " ")).fullmatch(whole) is not None
 
 
 class Terminal:
@@ -72,14 +72,18 @@ class Terminal:
         if done and expected and not self.printed().endswith("\n"):
             # The end of the line may be on its way, from a program in the background.
             self._wait(lambda: self.printed().endswith("\n"), WHOLE_LINE)
-        return done, self._status.get(number), self.printed()
+        printed = self.printed()
+        if runs_on:
+            with self._came:
+                self._begun += len(printed)
+        return done, self._status.get(number), printed
 
     def more(self, expected: str) -> tuple[bool, str]:
         """Waits until what is expected has come since the last command, or the last time."""
         came = self._wait(lambda: fits(expected, self.printed()))
         printed = self.printed()
         with self._came:
-            self._begun = len(self._buffer)
+            self._begun += len(printed)
         return came, printed
 
     def printed(self) -> str:

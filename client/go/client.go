@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	v1 "sockwright.dev/go/sockwrightv1"
 )
@@ -34,11 +33,14 @@ const (
 	pingTimeout = 20 * time.Second
 )
 
-// Dial names a server, e.g. "127.0.0.1:50051". It does not wait for it: the first call does, and says so if nobody is
-// there. Without options the connection is in clear text.
-func Dial(target string, options ...grpc.DialOption) (*Client, error) {
+// Dial names a server: "127.0.0.1:50051", "https://host:port", "unix:/path". It does not wait for it: the first call does, and says so
+// if nobody is there. Tokens and certificates come from the environment: [Access] says which, and is the way without it.
+func Dial(server string, options ...grpc.DialOption) (*Client, error) {
+	return Access{Server: server}.Dial(options...)
+}
+
+func dial(target string, options []grpc.DialOption) (*Client, error) {
 	defaults := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}),
 	}
 	channel, err := grpc.NewClient(target, append(defaults, options...)...)

@@ -2,6 +2,7 @@ package sockwright
 
 import (
 	"context"
+	"os"
 	"syscall"
 
 	"google.golang.org/grpc/codes"
@@ -11,7 +12,8 @@ import (
 
 // An Error is why a call failed, in the words of gRPC and of POSIX.
 //
-// [errors.Is] finds its Errno in it, and [context.Canceled] or [context.DeadlineExceeded] where the call's context ended it.
+// [errors.Is] finds its Errno in it, [context.Canceled] or [context.DeadlineExceeded] where the call's context ended it, and
+// [os.ErrPermission] where the caller is not known, or may not.
 type Error struct {
 	// Code is the gRPC status code.
 	Code codes.Code
@@ -45,6 +47,8 @@ func (e *Error) Unwrap() error {
 		return context.Canceled
 	case e.Code == codes.DeadlineExceeded:
 		return context.DeadlineExceeded
+	case e.Code == codes.Unauthenticated, e.Code == codes.PermissionDenied:
+		return os.ErrPermission
 	}
 	return nil
 }
@@ -82,6 +86,7 @@ func callError(err error) error {
 
 // The names that the contract uses. Their numbers differ between platforms.
 var errnos = map[string]syscall.Errno{
+	"EACCES":        syscall.EACCES,
 	"EADDRINUSE":    syscall.EADDRINUSE,
 	"EADDRNOTAVAIL": syscall.EADDRNOTAVAIL,
 	"EAFNOSUPPORT":  syscall.EAFNOSUPPORT,

@@ -1,11 +1,9 @@
 package sockwright_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -119,52 +117,4 @@ func TestASessionEndsItsSocketsByItsPolicy(t *testing.T) {
 	if _, err := peer.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "ECONNRESET") {
 		t.Errorf("what the peer sees: %v", err)
 	}
-}
-
-// A served is a server of one test's own.
-type served struct {
-	address string
-	command *exec.Cmd
-}
-
-func serve(t *testing.T, listen string) *served {
-	t.Helper()
-	binary := os.Getenv(sockwrighttest.Binary)
-	if binary == "" {
-		t.Skipf("%s is not set", sockwrighttest.Binary)
-	}
-	command := exec.Command(binary, "--listen", listen)
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	started := &served{command: command}
-	t.Cleanup(func() {
-		if command.ProcessState == nil {
-			started.kill(t)
-		}
-	})
-	var said bytes.Buffer
-	for buffer := make([]byte, 256); ; {
-		n, err := output.Read(buffer)
-		said.Write(buffer[:n])
-		if _, after, found := strings.Cut(said.String(), "listening on "); found && strings.Contains(after, "\n") {
-			started.address = strings.TrimSpace(strings.SplitN(after, "\n", 2)[0])
-			return started
-		}
-		if err != nil {
-			t.Fatalf("the server said %q and ended: %v", said.String(), err)
-		}
-	}
-}
-
-func (s *served) kill(t *testing.T) {
-	t.Helper()
-	if err := s.command.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = s.command.Wait() // It was killed, and says so.
 }

@@ -26,7 +26,7 @@ import (
 
 const (
 	// Address is the variable of the environment that names a server which runs already.
-	Address = "SOCKWRIGHT_ADDRESS"
+	Address = "SOCKWRIGHT_SERVER"
 	// Binary is the variable that names the program to start where none runs; otherwise it is sockwrightd from PATH.
 	Binary = "SOCKWRIGHTD"
 
@@ -37,7 +37,7 @@ const (
 // One server for all tests of a test binary.
 var shared = sync.OnceValues(start)
 
-// Server is the address of the server that SOCKWRIGHT_ADDRESS names, or of one that this starts and that ends with the test
+// Server is the address of the server that SOCKWRIGHT_SERVER names, or of one that this starts and that ends with the test
 // binary. [exec.ErrNotFound]: there is no program to start.
 func Server() (string, error) {
 	if address := os.Getenv(Address); address != "" {

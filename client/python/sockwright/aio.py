@@ -12,13 +12,14 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from os import PathLike
 from typing import Any
 
 import grpc
 import grpc.aio
 
 import sockwright.v1 as v1
-from sockwright.client import CHANNEL_OPTIONS
+from sockwright.access import Access
 from sockwright.errors import os_error
 from sockwright.sockets import SEND_MAX, SHUTDOWN
 from sockwright.watch import RETRY_FIRST, RETRY_MOST
@@ -40,9 +41,16 @@ from sockwright.words import (
 )
 
 
-def connect(target: str = "127.0.0.1:50051") -> "Client":
-    """Names a server. The first call finds out whether it is there. Needs a running event loop."""
-    return Client(grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS))
+def connect(
+    target: "str | None" = None,
+    *,
+    token: "str | None" = None,
+    ca: "str | PathLike[str] | None" = None,
+    cert: "str | PathLike[str] | None" = None,
+    key: "str | PathLike[str] | None" = None,
+) -> "Client":
+    """See `sockwright.connect`. Needs a running event loop."""
+    return Client(Access.to(target, token=token, ca=ca, cert=cert, key=key).aio_channel())
 
 
 class Client:
@@ -54,6 +62,7 @@ class Client:
         self.events = v1.EventsStub(channel)
         self.networks = v1.NetworksStub(channel)
         self.sessions = v1.SessionsStub(channel)
+        self.traces = v1.TracesStub(channel)
         self.traffic = v1.TrafficStub(channel)
 
     async def __aenter__(self) -> "Client":

@@ -21,6 +21,7 @@ import grpc
 
 import sockwright.v1 as v1
 from sockwright import tracing
+from sockwright.access import Access
 from sockwright.errors import call
 from sockwright.recording import Ladders
 from sockwright.sockets import Socket
@@ -38,16 +39,21 @@ from sockwright.words import (
     watch_filter,
 )
 
-CHANNEL_OPTIONS = (
-    # A call may wait for hours; a server that is gone should not take as long to be missed.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-)
 
+def connect(
+    target: "str | None" = None,
+    *,
+    token: "str | None" = None,
+    ca: "str | PathLike[str] | None" = None,
+    cert: "str | PathLike[str] | None" = None,
+    key: "str | PathLike[str] | None" = None,
+) -> "Client":
+    """Names a server: `127.0.0.1:50051`, `https://host:port`, `unix:/path`. The first call finds out if it is there.
 
-def connect(target: str = "127.0.0.1:50051") -> "Client":
-    """Names a server. The first call finds out whether it is there."""
-    return Client(grpc.insecure_channel(target, options=CHANNEL_OPTIONS))
+    What is not given comes from the environment: see `sockwright.access`. Calls of who is not known, or may not, raise
+    PermissionError.
+    """
+    return Client(Access.to(target, token=token, ca=ca, cert=cert, key=key).channel())
 
 
 class Client:

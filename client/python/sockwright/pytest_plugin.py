@@ -6,13 +6,14 @@
 
 | fixture | gives |
 |---|---|
-| `sockwright_server` | the address of a server: `--sockwright-server`, else one that is started for the tests |
+| `sockwright_server` | the address of a server: `--sockwright-server`, `SOCKWRIGHT_SERVER`, or one that is started |
 | `sockwright_client` | a connection to it |
 | `lab` | a lab of the test's own with the stacks `a` and `b`; `@pytest.mark.lab("a", "b", clock="manual", seed=7)` |
 | `peer` | a stack on a real link; `@pytest.mark.peer(raw_ip={"addresses": ["127.0.0.1"]})` |
 | `trace` | the evidence of a failure, as files: the trace, its packets, its ladders |
 """
 
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def sockwright_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a server. Skips where none is given and there is no program to start."""
-    given = request.config.getoption("--sockwright-server")
+    given = request.config.getoption("--sockwright-server") or os.environ.get("SOCKWRIGHT_SERVER")
     if given:
         yield given
         return

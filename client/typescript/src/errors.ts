@@ -7,7 +7,10 @@ import { type State, stateName } from "./words.ts";
 /** Why a call failed. */
 export class SockwrightError extends Error {
   override readonly name = "SockwrightError";
-  /** The errno's symbol, e.g. `ECONNREFUSED`; or else the name of the gRPC status, e.g. `NOT_FOUND`. */
+  /**
+   * The errno's symbol, e.g. `ECONNREFUSED`, or `EACCES` of a caller that is not known; or else the name of the gRPC status, e.g.
+   * `NOT_FOUND`.
+   */
   readonly code: string;
   /** Linux's number of the errno on x86-64, where there is one. */
   readonly errno: number | undefined;
@@ -21,7 +24,7 @@ export class SockwrightError extends Error {
   /** From what a generated client threw. */
   constructor(cause: ConnectError) {
     const detail = cause.findDetails(SocketErrorSchema)[0];
-    const code = detail?.errnoName || statusName(cause.code);
+    const code = detail?.errnoName || (DENIED.has(cause.code) ? "EACCES" : statusName(cause.code));
     super(`${code}: ${detail?.message || cause.rawMessage}`, { cause });
     this.code = code;
     this.errno = detail?.errno || undefined;
@@ -30,6 +33,8 @@ export class SockwrightError extends Error {
     this.socket = detail?.socket || undefined;
   }
 }
+
+const DENIED = new Set([Code.Unauthenticated, Code.PermissionDenied]);
 
 /** Waits for a call, and throws what it threw as a `SockwrightError`. */
 export async function settled<T>(call: Promise<T>): Promise<T> {

@@ -1,11 +1,15 @@
 // The client in a browser: gRPC-Web to the server's own port. In Node, "sockwright/node" has the same names over HTTP/2.
 
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { bearing } from "./access.ts";
 import { Client } from "./client.ts";
 
-/** Names a server, e.g. `http://127.0.0.1:50051`. The first call finds out whether it is there. */
-export function connect(baseUrl: string): Client {
-  return new Client(createGrpcWebTransport({ baseUrl }));
+/**
+ * Names a server, e.g. `http://127.0.0.1:50051`. The first call finds out whether it is there. The token is carried by each call;
+ * authorities and certificates are the browser's.
+ */
+export function connect(baseUrl: string, { token }: { readonly token?: string } = {}): Client {
+  return new Client(createGrpcWebTransport({ baseUrl, interceptors: bearing(token) }));
 }
 
 export * from "./client.ts";

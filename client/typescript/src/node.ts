@@ -1,17 +1,65 @@
 // The client in Node: gRPC over HTTP/2, and connections as Node's own streams.
 
+import { readFileSync } from "node:fs";
+import net from "node:net";
+import process from "node:process";
 import { Duplex } from "node:stream";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { bearing } from "./access.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./socket.ts";
 
 /** A call may wait for hours; a server that is gone should not take as long to be missed. */
 const PING_INTERVAL_MS = 30_000;
 
-/** Names a server, e.g. `127.0.0.1:50051`. The first call finds out whether it is there. */
-export function connect(address: string): Client {
-  const baseUrl = address.includes("://") ? address : `http://${address}`;
-  return new Client(createGrpcTransport({ baseUrl, pingIntervalMs: PING_INTERVAL_MS }));
+/**
+ * How a server is known to be that one, and who calls it. What is not given comes from the variable of the environment. Files are
+ * PEM, and are read as the connection is made.
+ */
+export interface Access {
+  /** The bearer token that each call carries. `SOCKWRIGHT_TOKEN`, or the file that `SOCKWRIGHT_TOKEN_FILE` names. */
+  readonly token?: string;
+  /** The file of the authorities that are believed, with TLS. `SOCKWRIGHT_CA`; otherwise they are Node's own. */
+  readonly ca?: string;
+  /** The file of a certificate of one's own, with TLS. `SOCKWRIGHT_CERT`. */
+  readonly cert?: string;
+  /** The file of its key. `SOCKWRIGHT_KEY`. */
+  readonly key?: string;
+}
+
+/**
+ * Names a server: `127.0.0.1:50051`, `https://host:port` for TLS, `unix:/path`; without one, what `SOCKWRIGHT_SERVER` names. The
+ * first call finds out whether it is there. Calls of who is not known, or may not, throw `EACCES`.
+ */
+export function connect(address?: string, access: Access = {}): Client {
+  const server = address ?? process.env.SOCKWRIGHT_SERVER ?? "127.0.0.1:50051";
+  const transport = { pingIntervalMs: PING_INTERVAL_MS, interceptors: bearing(access.token ?? tokenOfEnvironment()) };
+  if (server.startsWith("unix:")) {
+    const createConnection = () => net.connect(server.slice("unix:".length));
+    return new Client(
+      createGrpcTransport({ ...transport, baseUrl: "http://localhost", nodeOptions: { createConnection } }),
+    );
+  }
+  const baseUrl = server.includes("://") ? server : `http://${server}`;
+  if (!/^https?:/.test(baseUrl))
+    throw new TypeError(`${server}: neither http:// nor https://, nor unix:/path, nor host:port`);
+  const nodeOptions = baseUrl.startsWith("https:")
+    ? {
+        ca: file(access.ca ?? process.env.SOCKWRIGHT_CA),
+        cert: file(access.cert ?? process.env.SOCKWRIGHT_CERT),
+        key: file(access.key ?? process.env.SOCKWRIGHT_KEY),
+      }
+    : {};
+  return new Client(createGrpcTransport({ ...transport, baseUrl, nodeOptions }));
+}
+
+function tokenOfEnvironment(): string | undefined {
+  const { SOCKWRIGHT_TOKEN, SOCKWRIGHT_TOKEN_FILE } = process.env;
+  return SOCKWRIGHT_TOKEN || file(SOCKWRIGHT_TOKEN_FILE)?.toString("ascii").trim();
+}
+
+function file(name: string | undefined): Buffer | undefined {
+  return name ? readFileSync(name) : undefined;
 }
 
 /**

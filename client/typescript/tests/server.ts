@@ -11,11 +11,18 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts a server; port 0 is any free one. */
-export async function serve(listen = "127.0.0.1:0"): Promise<Server> {
+/** The server's program. */
+export function program(): string {
   const binary = process.env.SOCKWRIGHTD;
   if (!binary) throw new Error("SOCKWRIGHTD has to name the server's program");
-  const child: ChildProcess = spawn(binary, ["--listen", listen], { stdio: ["ignore", "pipe", "inherit"] });
+  return binary;
+}
+
+/** Starts a server; port 0 is any free one. */
+export async function serve(listen = "127.0.0.1:0", ...flags: string[]): Promise<Server> {
+  const child: ChildProcess = spawn(program(), ["--listen", listen, ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const ended = once(child, "exit");
   if (!child.stdout) throw new Error("it is a pipe");
   for await (const line of createInterface(child.stdout)) {

@@ -86,6 +86,15 @@ public final class Failure extends Exception {
         return socket;
     }
 
+    /**
+     * Whether the server does not know the caller, or does not let it.
+     *
+     * @return true of UNAUTHENTICATED and PERMISSION_DENIED
+     */
+    public boolean isDenied() {
+        return code == io.grpc.Status.Code.UNAUTHENTICATED || code == io.grpc.Status.Code.PERMISSION_DENIED;
+    }
+
     static IOException of(StatusRuntimeException thrown) {
         Failure failure = new Failure(thrown.getStatus(), detail(thrown), thrown);
         IOException exception =

@@ -12,18 +12,27 @@ import dev.sockwright.v1.SessionsGrpc;
 import dev.sockwright.v1.SocketsGrpc;
 import dev.sockwright.v1.TracesGrpc;
 import dev.sockwright.v1.TrafficGrpc;
+import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A connection to one server. Threads may share it. */
 public final class Sockwright implements AutoCloseable {
     /** A call may wait for hours; a server that is gone should not take as long to be missed. */
     private static final Duration PING_AFTER = Duration.ofSeconds(30);
     private static final Duration PING_TIMEOUT = Duration.ofSeconds(20);
+
+    private static final Pattern ADDRESS =
+            Pattern.compile("(?<scheme>https?://)?(?<target>unix:/.*|[^/]+?)/?");
 
     private final ManagedChannel channel;
 
@@ -32,16 +41,53 @@ public final class Sockwright implements AutoCloseable {
     }
 
     /**
-     * Names a server. The first call finds out whether it is there.
+     * Names the server of the environment: {@code SOCKWRIGHT_SERVER}, or 127.0.0.1:50051.
      *
-     * @param target such as {@code 127.0.0.1:50051}
      * @return the connection, which is to be closed
      */
-    public static Sockwright connect(String target) {
-        return new Sockwright(Grpc.newChannelBuilder(target, InsecureChannelCredentials.create())
-                .keepAliveTime(PING_AFTER.toSeconds(), TimeUnit.SECONDS)
-                .keepAliveTimeout(PING_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
-                .build());
+    public static Sockwright connect() {
+        return connect(Access.variable("SOCKWRIGHT_SERVER").orElse("127.0.0.1:50051"));
+    }
+
+    /**
+     * Names a server, with what the environment says of who calls it.
+     *
+     * @param server {@code 127.0.0.1:50051}, {@code https://host:port} for TLS, {@code unix:/path}
+     * @return the connection, which is to be closed
+     */
+    public static Sockwright connect(String server) {
+        return connect(server, Access.ofEnvironment());
+    }
+
+    /**
+     * Names a server. The first call finds out whether it is there.
+     *
+     * @param server {@code 127.0.0.1:50051}, {@code https://host:port} for TLS, {@code unix:/path}
+     * @param access who calls it
+     * @return the connection, which is to be closed
+     * @throws UncheckedIOException where a file of the access cannot be read
+     */
+    public static Sockwright connect(String server, Access access) {
+        Matcher address = ADDRESS.matcher(server);
+        if (!address.matches()) {
+            throw new IllegalArgumentException(
+                    server + ": neither http:// nor https://, nor unix:/path, nor host:port");
+        }
+        try {
+            boolean tls = "https://".equals(address.group("scheme"));
+            ChannelCredentials credentials = tls ? access.tls() : InsecureChannelCredentials.create();
+            ManagedChannelBuilder<?> channel = Grpc.newChannelBuilder(address.group("target"), credentials)
+                    .intercept(MetadataUtils.newAttachHeadersInterceptor(access.metadata()))
+                    .keepAliveTime(PING_AFTER.toSeconds(), TimeUnit.SECONDS)
+                    .keepAliveTimeout(PING_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+            if (server.startsWith("unix:")) {
+                // A path is no authority that HTTP knows.
+                channel.overrideAuthority("localhost");
+            }
+            return new Sockwright(channel.build());
+        } catch (IOException unreadable) {
+            throw new UncheckedIOException(unreadable);
+        }
     }
 
     /**

@@ -3,6 +3,8 @@ package dev.sockwright.junit;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** A server that runs for tests, from the program that SOCKWRIGHTD names. It ends as it is closed, or with this program. */
@@ -41,14 +43,17 @@ public final class Server implements AutoCloseable {
      * Starts a server.
      *
      * @param listen where it is to listen
+     * @param flags what else its command line says
      * @return empty where no program is named
      */
-    public static Optional<Server> start(String listen) {
+    public static Optional<Server> start(String listen, String... flags) {
         String program = System.getenv("SOCKWRIGHTD");
         if (program == null) {
             return Optional.empty();
         }
-        ProcessBuilder builder = new ProcessBuilder(program, "--listen", listen);
+        List<String> command = new ArrayList<>(List.of(program, "--listen", listen));
+        command.addAll(List.of(flags));
+        ProcessBuilder builder = new ProcessBuilder(command);
         builder.redirectError(ProcessBuilder.Redirect.INHERIT);
         try {
             return Optional.of(new Server(builder.start()));

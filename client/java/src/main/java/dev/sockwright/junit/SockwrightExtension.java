@@ -10,7 +10,6 @@ import dev.sockwright.v1.Impairments;
 import dev.sockwright.v1.LabLink;
 import dev.sockwright.v1.LabStack;
 import dev.sockwright.v1.RawIp;
-import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -24,7 +23,7 @@ import org.opentest4j.TestAbortedException;
 
 /**
  * Gives tests a {@link Sockwright}, a {@link Lab} and a peer of their own as parameters, on the server that the variable
- * {@code SOCKWRIGHT_ADDRESS} names, or on one that is started from {@code SOCKWRIGHTD} for all tests. Without either, the tests are skipped.
+ * {@code SOCKWRIGHT_SERVER} names, or on one that is started from {@code SOCKWRIGHTD} for all tests. Without either, the tests are skipped.
  * The peer is a {@link Stack} on 127.0.0.1, where the kernel is the other end; who may not attach one is skipped.
  *
  * <pre>
@@ -62,7 +61,7 @@ public final class SockwrightExtension implements ParameterResolver {
     }
 
     private static Sockwright connect(ExtensionContext test) {
-        String given = System.getenv("SOCKWRIGHT_ADDRESS");
+        String given = System.getenv("SOCKWRIGHT_SERVER");
         if (given != null) {
             return Sockwright.connect(given);
         }
@@ -70,7 +69,7 @@ public final class SockwrightExtension implements ParameterResolver {
                 .getStore(NAMESPACE)
                 .computeIfAbsent("server", key -> Server.start().orElse(null), Server.class);
         if (server == null) {
-            throw new TestAbortedException("no server: set SOCKWRIGHT_ADDRESS or SOCKWRIGHTD");
+            throw new TestAbortedException("no server: set SOCKWRIGHT_SERVER or SOCKWRIGHTD");
         }
         return Sockwright.connect(server.address());
     }
@@ -80,9 +79,8 @@ public final class SockwrightExtension implements ParameterResolver {
         try {
             return client.attach(AttachRequest.newBuilder().setRawIp(loopback).build());
         } catch (IOException failed) {
-            boolean forbidden = Failure.behind(failed)
-                    .filter(failure -> failure.code() == Status.Code.PERMISSION_DENIED)
-                    .isPresent();
+            boolean forbidden =
+                    Failure.behind(failed).filter(Failure::isDenied).isPresent();
             throw forbidden ? new TestAbortedException(failed.getMessage()) : new IllegalStateException(failed);
         }
     }
