@@ -13,11 +13,12 @@ use sockwright_proto::v1::{self as pb, attach_request::Link, watch_response::Par
 use tokio_stream::StreamExt;
 use tonic::Code;
 
-use crate::access::identity::by_server;
+use crate::access::Allow;
+use crate::access::identity::{IdentityId, by_server};
 use crate::config::Config;
 use crate::layers::delivered;
 use crate::server::Parts;
-use crate::stack::ThreadHandle;
+use crate::stack::{Name, ThreadHandle};
 
 /// A namespace of the test's own, gone when dropped.
 struct Namespace(String);
@@ -55,7 +56,10 @@ impl Drop for Namespace {
 
 impl Parts {
     fn thread(&self, stack: &str) -> ThreadHandle {
-        self.networks.registry().attached_thread(stack).expect("it is there")
+        let name = Name::new(IdentityId::LOCAL, stack);
+        let hosts = self.networks.registry().hosts();
+        let host = hosts.into_iter().find(|host| host.stacks.iter().any(|(_, stack)| *stack == name));
+        host.expect("it is there").thread
     }
 
     async fn listener(&self, stack: &str, ip: &str) -> (u64, u16) {
@@ -72,7 +76,8 @@ impl Parts {
 fn a_fault_takes_its_stack_down_is_told_and_leaves_nothing_of_it_with_the_host() {
     let Some(namespace) = Namespace::new() else { return };
     let ran = namespace.run(async || {
-        let parts = Parts::new(&Config::default());
+        let config = Config { allow: vec![Allow::everything()], ..Config::default() };
+        let parts = Parts::new(&config).expect("nothing to read");
         let addresses = vec!["127.0.0.1".to_owned()];
         let raw = Link::RawIp(pb::RawIp { addresses, ..Default::default() });
         let tun = Link::Tun(pb::Tun {
