@@ -10,7 +10,7 @@ use crate::access::Allow;
 use crate::hub::HubConfig;
 
 /// The configuration of a server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The limits of the server.
     pub limits: Limits,
@@ -28,8 +28,8 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// Who may call.
     pub access: AccessConfig,
-    /// How long draining may take: see [`Server::serve`](crate::server::Server::serve). Up to [`DRAIN_MAX`].
-    pub drain: Duration,
+    /// How long draining may take, up to [`DRAIN_MAX`]: see [`Server::serve`](crate::server::Server::serve). `None`: [`DRAIN`].
+    pub drain: Option<Duration>,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,
@@ -37,22 +37,8 @@ pub struct Config {
     pub spans: bool,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            limits: Limits::default(),
-            hub: HubConfig::default(),
-            engine: host::Config::default(),
-            keep_alive: Http2KeepAlive::default(),
-            hosts: Vec::new(),
-            access: AccessConfig::default(),
-            allow: Vec::new(),
-            policy: None,
-            drain: Duration::from_secs(3),
-            busy_poll: Duration::ZERO,
-        }
-    }
-}
+/// How long draining may take where nothing else is said.
+pub const DRAIN: Duration = Duration::from_secs(3);
 
 /// The longest that draining may take.
 pub const DRAIN_MAX: Duration = Duration::from_secs(3600);

@@ -34,7 +34,7 @@ use crate::access::caller::Access;
 use crate::access::identity::Identities;
 use crate::access::policy::Policy;
 use crate::access::{Credentials, FollowedPolicy, address};
-use crate::config::Config;
+use crate::config::{Config, DRAIN};
 use crate::hub::Hub;
 use crate::layers::{
     Admission, Authentication, Authorisation, Deadlines, Deliveries, Drains, Names, Pages, Panics, Scrapes,
@@ -252,15 +252,16 @@ impl Server {
             ended = &mut serving => return ended.map_err(io::Error::other),
             () = stop => {}
         }
-        let end = Instant::now() + config.drain;
-        tracing::info!(within = ?config.drain, "draining");
+        let within = config.drain.unwrap_or(DRAIN);
+        let end = Instant::now() + within;
+        tracing::info!(?within, "draining");
         drains.begin();
         set_health(&health, false).await;
-        parts.hub.tell_draining(config.drain);
+        parts.hub.tell_draining(within);
         let leases = parts.end_leases();
         tokio::select! {
             ended = &mut serving => return ended.map_err(io::Error::other),
-            over = timeout_at(end - LAST_WORDS.min(config.drain / 4), leases) => {
+            over = timeout_at(end - LAST_WORDS.min(within / 4), leases) => {
                 if over.is_err() {
                     tracing::warn!("some connections were not closed in time");
                 }

@@ -320,7 +320,7 @@ impl Cli {
         allow.extend(self.isolated.then(Allow::everything));
         let config = Config {
             busy_poll: self.busy_poll,
-            drain: self.drain,
+            drain: Some(self.drain),
             hosts: self.host.clone(),
             access: self.access(),
             allow,

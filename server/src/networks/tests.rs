@@ -11,12 +11,13 @@ use sockwright_proto::v1::networks_server::Networks as _;
 use sockwright_proto::v1::sockets_server::Sockets as _;
 use sockwright_proto::v1::{self as pb, attach_request::Link, watch_response::Part};
 use tokio_stream::StreamExt;
-use tonic::Code;
+use tonic::{Code, Request};
 
 use crate::access::Allow;
-use crate::access::identity::{IdentityId, by_server};
+use crate::access::identity::{Identities, IdentityId};
 use crate::config::Config;
 use crate::layers::delivered;
+use crate::listen::Peer;
 use crate::server::Parts;
 use crate::stack::{Name, ThreadHandle};
 
@@ -54,6 +55,15 @@ impl Drop for Namespace {
     }
 }
 
+/// A request of whoever is asked nothing.
+fn by_local<T>(message: T) -> Request<T> {
+    let mut peer = Peer::server();
+    peer.is(Some(Identities::new(1).local()));
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(peer);
+    request
+}
+
 impl Parts {
     fn thread(&self, stack: &str) -> ThreadHandle {
         let name = Name::new(IdentityId::LOCAL, stack);
@@ -64,10 +74,10 @@ impl Parts {
 
     async fn listener(&self, stack: &str, ip: &str) -> (u64, u16) {
         let request = pb::CreateRequest { stack: stack.into(), ..Default::default() };
-        let socket = delivered(self.sockets.create(by_server(request)).await.expect("created")).socket;
+        let socket = delivered(self.sockets.create(by_local(request)).await.expect("created")).socket;
         let local = Some(pb::SocketAddress { ip: ip.into(), port: 0 });
-        let bound = self.sockets.bind(by_server(pb::BindRequest { socket, local })).await.expect("bound");
-        self.sockets.listen(by_server(pb::ListenRequest { socket, backlog: 0 })).await.expect("listening");
+        let bound = self.sockets.bind(by_local(pb::BindRequest { socket, local })).await.expect("bound");
+        self.sockets.listen(by_local(pb::ListenRequest { socket, backlog: 0 })).await.expect("listening");
         (socket, bound.into_inner().local.expect("an address").port as u16)
     }
 }
@@ -88,7 +98,7 @@ fn a_fault_takes_its_stack_down_is_told_and_leaves_nothing_of_it_with_the_host()
         });
         for (name, link) in [("raw", raw), ("tun", tun)] {
             let request = pb::AttachRequest { name: name.into(), link: Some(link), ..Default::default() };
-            if let Err(status) = parts.labs.attach(by_server(request)).await {
+            if let Err(status) = parts.labs.attach(by_local(request)).await {
                 println!("skipped: {}", status.message());
                 return;
             }
@@ -97,7 +107,7 @@ fn a_fault_takes_its_stack_down_is_told_and_leaves_nothing_of_it_with_the_host()
         let stacks = vec![stack, pb::LabStack { name: "b".into(), ..Default::default() }];
         let links = vec![pb::LabLink { stacks: vec!["a".into(), "b".into()], ..link }];
         let lab = pb::CreateLabRequest { name: "lab".into(), stacks, links, ..Default::default() };
-        parts.labs.create_lab(by_server(lab)).await.expect("a lab");
+        parts.labs.create_lab(by_local(lab)).await.expect("a lab");
 
         let (held, port) = parts.listener("raw", "127.0.0.1").await;
         let (behind, _) = parts.listener("tun", "10.9.0.2").await;
@@ -109,7 +119,7 @@ fn a_fault_takes_its_stack_down_is_told_and_leaves_nothing_of_it_with_the_host()
         let mut watch = parts.hub.watch(pb::WatchRequest::default()).expect("a watch");
         let accepting = Arc::clone(&parts.sockets);
         let waiting = tokio::spawn(async move {
-            accepting.accept(by_server(pb::AcceptRequest { socket: held, ..Default::default() })).await
+            accepting.accept(by_local(pb::AcceptRequest { socket: held, ..Default::default() })).await
         });
         tokio::task::yield_now().await;
         parts.thread("raw").fail();
@@ -129,24 +139,20 @@ fn a_fault_takes_its_stack_down_is_told_and_leaves_nothing_of_it_with_the_host()
         assert_eq!(released, [held]);
         let ended = waiting.await.expect("no panic").expect_err("its stack is gone");
         assert_eq!((ended.code(), errno(&ended)), (Code::Unavailable, "ENETDOWN"));
-        let after = parts.sockets.get_info(by_server(pb::GetInfoRequest { socket: held })).await;
+        let after = parts.sockets.get_info(by_local(pb::GetInfoRequest { socket: held })).await;
         assert_eq!(errno(&after.expect_err("it is gone")), "ENETDOWN");
         until("the port is given back", || TcpListener::bind(at).is_ok()).await;
 
         parts.thread("tun").fail();
         until("the interface is gone", || !interfaces().contains("fault0")).await;
-        let gone = parts.sockets.get_info(by_server(pb::GetInfoRequest { socket: behind })).await;
+        let gone = parts.sockets.get_info(by_local(pb::GetInfoRequest { socket: behind })).await;
         assert_eq!(errno(&gone.expect_err("it is gone")), "ENETDOWN");
 
-        parts
-            .sockets
-            .get_info(by_server(pb::GetInfoRequest { socket: unharmed }))
-            .await
-            .expect("it is there");
+        parts.sockets.get_info(by_local(pb::GetInfoRequest { socket: unharmed })).await.expect("it is there");
         let addresses = vec!["127.0.0.1".to_owned()];
         let link = Some(Link::RawIp(pb::RawIp { addresses, ..Default::default() }));
         let again = pb::AttachRequest { name: "raw".into(), link, ..Default::default() };
-        parts.labs.attach(by_server(again)).await.expect("its name and its address are free");
+        parts.labs.attach(by_local(again)).await.expect("its name and its address are free");
     });
     ran.expect("entered");
 }
