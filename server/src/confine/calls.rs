@@ -99,8 +99,11 @@ const REQUESTS: [u64; 15] = [
     libc::TUNGETFEATURES as u64,
 ];
 
-/// Threads and mappings get names; nothing else of a process is changed any more.
-const NAMING: [i32; 3] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
+/// Threads and mappings get names, and a process may ask what it was started with; nothing of it is changed any more.
+const NAMING: [i32; 4] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, PR_GET_AUXV];
+
+/// Of `linux/prctl.h`.
+const PR_GET_AUXV: i32 = 0x4155_5856;
 
 const NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWUSER

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
-use rustix::process::{Gid, Uid};
+use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 /// A user and its group, as numbers.
@@ -55,7 +55,9 @@ impl User {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         set_thread_groups(&[gid])?;
         set_thread_res_gid(gid, gid, gid)?;
-        set_thread_res_uid(uid, uid, uid)
+        set_thread_res_uid(uid, uid, uid)?;
+        // Otherwise what the kernel tells of the process would be root's to read, and not its own.
+        set_dumpable_behavior(DumpableBehavior::Dumpable)
     }
 }
 

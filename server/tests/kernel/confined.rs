@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use sockwright_proto::v1 as pb;
 
 use crate::common::capture::Capture;
+use crate::common::metrics::Scrape;
 use crate::common::{lab_request, trace};
 use crate::net::{Host, World, tunnels};
 use crate::rig::process::Process;
@@ -104,6 +105,13 @@ fn a_confined_server_does_all_that_it_is_there_for() {
                 }
             }
             assert_confined(&process, &ours);
+
+            // What the kernel tells of a process is its own to read.
+            let address = process.url.trim_start_matches("http://").parse().expect("an address");
+            let scrape = Scrape::of(address).await;
+            for figure in ["process_open_fds", "process_cpu_seconds_total", "process_threads"] {
+                assert!(scrape.value(figure) > 0.0, "{figure}");
+            }
 
             let trace = trace::take(&rig.traces, &traced.trace).await;
             assert!(trace.packets.is_some_and(|packets| !packets.is_empty()));
