@@ -34,7 +34,7 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
     Admission, Authentication, Authorisation, Deadlines, Deliveries, Names, Pages, Panics, Scrapes,
-    Witnesses, measures, traces,
+    WholeRequests, Witnesses, measures, traces,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -193,6 +193,7 @@ impl Server {
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)
+            .layer(WholeRequests)
             .layer(Panics)
             .add_service(health_service)
             .add_service(reflection_v1()?)

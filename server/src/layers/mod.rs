@@ -14,6 +14,7 @@
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
+//! | [`WholeRequests`] | ends a request that is cut short with INVALID_ARGUMENT |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
 mod admit;
@@ -29,6 +30,7 @@ mod panic;
 mod refusal;
 mod scrape;
 mod trace;
+mod whole;
 mod witness;
 
 pub(crate) use admit::Admission;
@@ -42,4 +44,5 @@ pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
 pub(crate) use trace::traces;
+pub(crate) use whole::WholeRequests;
 pub(crate) use witness::Witnesses;
