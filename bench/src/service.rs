@@ -7,6 +7,7 @@ use anyhow::bail;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, attach_request, run_request, run_response};
+use sockwright_server::access::Allow;
 use sockwright_server::config::Config;
 use sockwright_server::server::Server;
 use tokio_stream::StreamExt;
@@ -19,6 +20,8 @@ pub(crate) fn with_server<T>(
 ) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
+        // What is measured is measured on wires of the bench's own.
+        let config = Config { allow: vec![Allow::everything()], ..config };
         let server = Server::bind("127.0.0.1:0", config).await?;
         let url = format!("http://{}", server.local_addr());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

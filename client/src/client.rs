@@ -13,15 +13,16 @@ use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::traces_client::TracesClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::Error;
+use crate::{Credentials, Error};
 
 /// What the service clients of [`Client`] speak over.
-pub type Transport = InterceptedService<Channel, Deadline>;
+pub type Transport = InterceptedService<Channel, PerCall>;
 
 /// A connection to a Sockwright server. Clones share it; each may have a deadline of its own.
 ///
@@ -41,37 +42,48 @@ pub struct Client {
     /// Workloads.
     pub traffic: TrafficClient<Transport>,
     channel: Channel,
+    per_call: PerCall,
 }
 
 impl Client {
-    /// Connects to a server, e.g. `http://127.0.0.1:50051` or `127.0.0.1:50051`.
+    /// Connects to a server, e.g. `127.0.0.1:50051`, `http://127.0.0.1:50051`, `https://peers.example:50051` or
+    /// `unix:/run/sockwright.sock`, with what the environment says of tokens and certificates ([`Credentials::from_env`]).
     ///
-    /// Errors: `INVALID_ARGUMENT` (not a URL), `UNAVAILABLE` (nobody answers there).
+    /// Errors: `INVALID_ARGUMENT` (not a URL, files that cannot be used), `UNAVAILABLE` (nobody answers there, or nobody that
+    /// is believed).
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        if url.starts_with("https:") {
-            let message = format!("{url}: this client and the server speak without TLS: use http://");
-            return Err(Error::new(tonic::Code::InvalidArgument, message));
-        }
+        Self::connect_with(url, &Credentials::from_env()?).await
+    }
+
+    /// The same with these credentials.
+    pub async fn connect_with(url: &str, credentials: &Credentials) -> Result<Self, Error> {
+        let wrong = |error| Error::new(tonic::Code::InvalidArgument, format!("{url}: {error}"));
         // As the server prints its address.
-        let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        let endpoint = Endpoint::from_shared(full)
-            .map_err(|error| Error::new(tonic::Code::InvalidArgument, format!("{url}: {error}")))?
+        let has_scheme = url.contains("://") || url.starts_with("unix:");
+        let full = if has_scheme { url.to_owned() } else { format!("http://{url}") };
+        let endpoint = Endpoint::from_shared(full.clone()).map_err(wrong)?;
+        let endpoint = match full.starts_with("https:") {
+            true => endpoint.tls_config(credentials.tls()).map_err(wrong)?,
+            false => endpoint,
+        };
+        let endpoint = endpoint
             // A call may wait for hours; a server that is gone should not take as long to be missed.
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
         let channel = endpoint.connect().await.map_err(|error| Error::unreachable(url, &error))?;
-        Ok(Self::over(channel))
+        let authorization = credentials.authorization().cloned();
+        Ok(Self::build(channel, PerCall { authorization, timeout: None }))
     }
 
     /// A client over a channel of the caller's own making.
     pub fn over(channel: Channel) -> Self {
-        Self::build(channel, Deadline::default())
+        Self::build(channel, PerCall::default())
     }
 
     /// The same connection with a deadline of so long, from its start, for every call. The server is told of it too.
     /// A stream that has begun is not ended by it.
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self::build(self.channel, Deadline { timeout: Some(timeout) })
+        Self::build(self.channel, PerCall { timeout: Some(timeout), ..self.per_call })
     }
 
     /// The channel, for services that are not Sockwright's own: health, reflection.
@@ -145,8 +157,8 @@ impl Client {
         }
     }
 
-    fn build(channel: Channel, deadline: Deadline) -> Self {
-        let transport = InterceptedService::new(channel.clone(), deadline);
+    fn build(channel: Channel, per_call: PerCall) -> Self {
+        let transport = InterceptedService::new(channel.clone(), per_call.clone());
         Self {
             sockets: SocketsClient::new(transport.clone()),
             events: EventsClient::new(transport.clone()),
@@ -155,20 +167,25 @@ impl Client {
             traces: TracesClient::new(transport.clone()),
             traffic: TrafficClient::new(transport),
             channel,
+            per_call,
         }
     }
 }
 
-/// Puts the deadline of a [`Client`] on each of its calls.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Deadline {
+/// Puts the deadline and the token of a [`Client`] on each of its calls.
+#[derive(Clone, Debug, Default)]
+pub struct PerCall {
     timeout: Option<Duration>,
+    authorization: Option<MetadataValue<Ascii>>,
 }
 
-impl Interceptor for Deadline {
+impl Interceptor for PerCall {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         if let Some(timeout) = self.timeout {
             request.set_timeout(timeout);
+        }
+        if let Some(authorization) = &self.authorization {
+            request.metadata_mut().insert("authorization", authorization.clone());
         }
         Ok(request)
     }

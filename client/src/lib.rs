@@ -29,13 +29,15 @@
 
 mod client;
 pub mod connection;
+mod credentials;
 mod error;
 pub mod mirror;
 pub mod net;
 mod tracing;
 pub mod watching;
 
-pub use client::{Client, Deadline, Transport, address};
+pub use client::{Client, PerCall, Transport, address};
+pub use credentials::Credentials;
 pub use error::{Error, code_name};
 pub use mirror::StateMirror;
 /// The contract: messages, and the clients that [`Client`] holds.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sockwright_engine::host;
 
+use crate::access::Allow;
 use crate::hub::HubConfig;
 
 /// The configuration of a server.
@@ -21,6 +22,10 @@ pub struct Config {
     pub keep_alive: Http2KeepAlive,
     /// Names by which browsers may call the server on a loopback address, besides `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// What may be reached on real wires, where there is no policy: nothing, unless it is here.
+    pub allow: Vec<Allow>,
+    /// The file that says what callers may do.
+    pub policy: Option<PathBuf>,
     /// Who may call.
     pub access: AccessConfig,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tonic::Status;
 
+use crate::access::identity::IdentityId;
 use crate::convert::Invalid;
 
 /// What calls of one kind gave, by their keys.
@@ -26,8 +27,8 @@ struct Table<T> {
     done: VecDeque<Key>,
 }
 
-/// A key, within the scope in which clients have to keep it apart: a stack, a listener.
-type Key = (String, String);
+/// A key, within the scope in which clients have to keep it apart: whose it is, and a stack, a listener.
+type Key = (IdentityId, String, String);
 
 #[derive(Debug)]
 enum Entry<T> {
@@ -45,6 +46,7 @@ impl<T: Clone> Keys<T> {
     /// What the first call with this key gave, or what `call` gives. An empty key is none.
     pub(crate) async fn once(
         &self,
+        owner: IdentityId,
         scope: &str,
         key: &str,
         call: impl Future<Output = Result<T, Status>>,
@@ -52,7 +54,7 @@ impl<T: Clone> Keys<T> {
         if key.is_empty() {
             return call.await;
         }
-        let key = (scope.to_owned(), key.to_owned());
+        let key = (owner, scope.to_owned(), key.to_owned());
         let lead = loop {
             match self.find_or_lead(&key) {
                 Found::Done(value) => return Ok(value),
@@ -138,17 +140,21 @@ mod tests {
     #[tokio::test]
     async fn a_second_call_gives_what_the_first_one_gave() {
         let keys = Keys::new(8);
-        assert_eq!(keys.once("s", "k", async { Ok(1) }).await.unwrap(), 1);
-        assert_eq!(keys.once("s", "k", async { Ok(2) }).await.unwrap(), 1);
-        assert_eq!(keys.once("t", "k", async { Ok(3) }).await.unwrap(), 3);
-        assert_eq!(keys.once("s", "", async { Ok(4) }).await.unwrap(), 4);
+        assert_eq!(keys.once(IdentityId::LOCAL, "s", "k", async { Ok(1) }).await.unwrap(), 1);
+        assert_eq!(keys.once(IdentityId::LOCAL, "s", "k", async { Ok(2) }).await.unwrap(), 1);
+        assert_eq!(keys.once(IdentityId::LOCAL, "t", "k", async { Ok(3) }).await.unwrap(), 3);
+        assert_eq!(keys.once(IdentityId::LOCAL, "s", "", async { Ok(4) }).await.unwrap(), 4);
+        let somebody = keys.once(IdentityId(1), "s", "k", async { Ok(5) });
+        assert_eq!(somebody.await.unwrap(), 5, "what another was given is nobody else's");
     }
 
     #[tokio::test]
     async fn a_failed_call_is_forgotten() {
         let keys = Keys::new(8);
-        keys.once("s", "k", async { Err::<u32, _>(Status::aborted("")) }).await.unwrap_err();
-        assert_eq!(keys.once("s", "k", async { Ok(2) }).await.unwrap(), 2);
+        keys.once(IdentityId::LOCAL, "s", "k", async { Err::<u32, _>(Status::aborted("")) })
+            .await
+            .unwrap_err();
+        assert_eq!(keys.once(IdentityId::LOCAL, "s", "k", async { Ok(2) }).await.unwrap(), 2);
     }
 
     #[tokio::test]
@@ -156,12 +162,12 @@ mod tests {
         let keys = Keys::new(8);
         let calls = AtomicU32::new(0);
         let (go, gone) = oneshot::channel::<()>();
-        let mut first = Box::pin(keys.once("s", "k", async {
+        let mut first = Box::pin(keys.once(IdentityId::LOCAL, "s", "k", async {
             calls.fetch_add(1, Ordering::Relaxed);
             _ = gone.await;
             Ok(1)
         }));
-        let mut second = Box::pin(keys.once("s", "k", async {
+        let mut second = Box::pin(keys.once(IdentityId::LOCAL, "s", "k", async {
             calls.fetch_add(1, Ordering::Relaxed);
             Ok(2)
         }));
@@ -181,9 +187,9 @@ mod tests {
     async fn the_oldest_key_gives_way() {
         let keys = Keys::new(2);
         for (key, value) in [("a", 1), ("b", 2), ("c", 3)] {
-            keys.once("", key, async { Ok(value) }).await.unwrap();
+            keys.once(IdentityId::LOCAL, "", key, async { Ok(value) }).await.unwrap();
         }
-        assert_eq!(keys.once("", "a", async { Ok(9) }).await.unwrap(), 9);
-        assert_eq!(keys.once("", "c", async { Ok(9) }).await.unwrap(), 3);
+        assert_eq!(keys.once(IdentityId::LOCAL, "", "a", async { Ok(9) }).await.unwrap(), 9);
+        assert_eq!(keys.once(IdentityId::LOCAL, "", "c", async { Ok(9) }).await.unwrap(), 3);
     }
 }

@@ -9,6 +9,7 @@
 //! | [`listen`] | where clients come in |
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
+//! | [`access`] | who calls, and what they may do |
 //! | [`telemetry`] | log lines, and spans for OpenTelemetry |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
 //! | [`traces`] | what is kept of a session, as one file |

@@ -28,7 +28,9 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
+use crate::access::caller::Access;
 use crate::access::identity::Identities;
+use crate::access::policy::Policy;
 use crate::access::{Credentials, address};
 use crate::config::Config;
 use crate::hub::Hub;
@@ -60,33 +62,40 @@ pub struct Server {
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) identities: Arc<Identities>,
+    pub(crate) access: Arc<Access>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) networks: Arc<Networks>,
     pub(crate) sockets: Arc<SocketsService>,
     pub(crate) labs: Arc<NetworksService>,
     pub(crate) sessions: Arc<SessionsService>,
     pub(crate) traffic: Arc<TrafficService>,
-    traces: Arc<Traces>,
-    tracing: Arc<TracesService>,
+    pub(crate) traces: Arc<Traces>,
+    pub(crate) tracing: Arc<TracesService>,
     metrics: Arc<Metrics>,
 }
 
 impl Parts {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> io::Result<Self> {
         let limits = &config.limits;
         let identities = Arc::new(Identities::new(limits.identities));
+        let access = Access::new(policy(config)?);
         let hub = Hub::new(config.hub.clone());
         let networks = Networks::new(config.clone(), Arc::clone(&hub));
         let traces = Traces::new(Arc::clone(&hub), Arc::clone(&networks));
         let sessions = Sessions::new(Arc::clone(&networks), Arc::clone(&traces), hub.epoch());
         let keys = limits.idempotency_keys;
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
-        let sockets = Arc::new(SocketsService::new(n, s, h, keys));
+        let sockets = Arc::new(SocketsService::new(Arc::clone(&access), n, s, h, keys));
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
-        let labs = Arc::new(NetworksService::new(n, s, h, keys));
-        let traffic = Arc::new(TrafficService::new(Arc::clone(&networks), Arc::clone(&sessions)));
+        let labs = Arc::new(NetworksService::new(Arc::clone(&access), n, s, h, keys));
+        let traffic = Arc::new(TrafficService::new(
+            Arc::clone(&access),
+            Arc::clone(&networks),
+            Arc::clone(&sessions),
+            Arc::clone(&hub),
+        ));
         let (t, s, h) = (Arc::clone(&traces), Arc::clone(&sessions), Arc::clone(&hub));
-        let tracing = Arc::new(TracesService::new(t, s, h, limits));
+        let tracing = Arc::new(TracesService::new(Arc::clone(&access), t, s, h, limits));
         let calls = Arc::new(Calls::of(&[
             sockwright_proto::v1::FILE_DESCRIPTOR_SET,
             tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -95,8 +104,21 @@ impl Parts {
         ]));
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let metrics = Arc::new(Metrics::new(calls, h, n, s));
-        let sessions = Arc::new(SessionsService::new(sessions, Arc::clone(&hub), keys));
-        Parts { identities, hub, networks, sockets, labs, sessions, traffic, traces, tracing, metrics }
+        let sessions = Arc::new(SessionsService::new(Arc::clone(&access), sessions, Arc::clone(&hub), keys));
+        let parts = Parts {
+            identities,
+            access,
+            hub,
+            networks,
+            sockets,
+            labs,
+            sessions,
+            traffic,
+            traces,
+            tracing,
+            metrics,
+        };
+        Ok(parts)
     }
 }
 
@@ -115,7 +137,7 @@ impl Server {
         for at in listeners.iter().filter_map(Listener::ip_address) {
             address::admit(at.ip(), &config.access).map_err(io::Error::other)?;
         }
-        let parts = Parts::new(&config);
+        let parts = Parts::new(&config)?;
         let access =
             Credentials::open(&config.access, Arc::clone(&parts.identities)).map_err(io::Error::other)?;
         Ok(Server { listeners, config, access, parts })
@@ -199,7 +221,7 @@ impl Server {
             .add_service(reflection_v1()?)
             .add_service(reflection_v1alpha()?)
             .add_service(SocketsServer::from_arc(Arc::clone(&parts.sockets)))
-            .add_service(EventsService::new(Arc::clone(&parts.hub)))
+            .add_service(EventsService::new(Arc::clone(&parts.access), Arc::clone(&parts.hub)))
             .add_service(SessionsServer::from_arc(Arc::clone(&parts.sessions)))
             .add_service(NetworksServer::from_arc(Arc::clone(&parts.labs)))
             .add_service(TracesServer::from_arc(Arc::clone(&parts.tracing)))
@@ -231,6 +253,14 @@ impl Server {
                 Ok(())
             }
         }
+    }
+}
+
+/// What callers may do, to begin with.
+fn policy(config: &Config) -> io::Result<Policy> {
+    match &config.policy {
+        Some(file) => Policy::read(file).map_err(io::Error::other),
+        None => Ok(Policy::allowing(&config.allow)),
     }
 }
 

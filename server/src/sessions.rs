@@ -16,6 +16,9 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tonic::Status;
 
+use crate::access::caller::Caller;
+use crate::access::owner::{is_no_session, owner_of, session_of};
+use crate::access::quota::Quota;
 use crate::convert::{parse_session, session_name};
 use crate::error::status_saying;
 use crate::networks::Networks;
@@ -33,6 +36,8 @@ pub(crate) struct Sessions {
 struct Session {
     lease: Duration,
     deadline: Instant,
+    /// However often it is kept alive, where its owner's sessions have a length.
+    ends: Option<Instant>,
     on_expiry: Policy,
     label: String,
     /// Held for reading while something is made for the session.
@@ -43,7 +48,7 @@ struct Session {
 /// A session that something is being made for. It cannot end as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Owner {
-    /// Who; 0 is nobody.
+    /// Which; of a caller that names none, the one that stands for that.
     pub(crate) session: SessionId,
     /// What keeps it.
     pub(crate) guard: Option<OwnedRwLockReadGuard<()>>,
@@ -65,24 +70,30 @@ impl Sessions {
     /// Opens a session; its lease runs from now.
     pub(crate) fn open(
         self: &Arc<Self>,
+        caller: &Caller,
         lease: Duration,
         on_expiry: Policy,
         label: String,
     ) -> Result<SessionId, Status> {
         let mut table = self.table();
+        let own = table.keys().filter(|session| owner_of(**session) == caller.id());
+        caller.has_room(Quota::Sessions, || own.count())?;
         let limit = self.networks.config().limits.sessions;
         if table.len() >= limit {
             let message = format!("the server's limit of {limit} sessions is reached");
             return Err(status_saying(Errno::ENOBUFS, message, None));
         }
-        let session = SessionId(self.next.fetch_add(1, Ordering::Relaxed));
+        let session = session_of(caller.id(), self.next.fetch_add(1, Ordering::Relaxed));
+        let now = Instant::now();
+        let ends = caller.grants().limits().session_length.map(|length| now + length);
         let timer = tokio::spawn(Arc::clone(self).expire(session)).abort_handle();
         tracing::info!(session = session_name(session), label, "session opened");
         table.insert(
             session,
             Session {
                 lease,
-                deadline: Instant::now() + lease,
+                deadline: ends.map_or(now + lease, |ends| ends.min(now + lease)),
+                ends,
                 on_expiry,
                 label,
                 making: Arc::default(),
@@ -93,21 +104,23 @@ impl Sessions {
     }
 
     /// Starts the lease anew, and says how long it is.
-    pub(crate) fn keep_alive(&self, name: &str) -> Result<Duration, Status> {
-        let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
+    pub(crate) fn keep_alive(&self, caller: &Caller, name: &str) -> Result<Duration, Status> {
+        let id = self.find(caller, name)?;
         let mut table = self.table();
         let session = table.get_mut(&id).ok_or_else(|| no_such_session(name))?;
-        session.deadline = Instant::now() + session.lease;
-        Ok(session.lease)
+        let deadline = Instant::now() + session.lease;
+        session.deadline = session.ends.map_or(deadline, |ends| deadline.min(ends));
+        Ok(session.deadline.saturating_duration_since(Instant::now()).min(session.lease))
     }
 
     /// Ends a session now, by `policy` if one is given. How many sockets it was applied to.
     pub(crate) async fn close(
         self: &Arc<Self>,
+        caller: &Caller,
         name: &str,
         policy: Option<Policy>,
     ) -> Result<At<u32>, Status> {
-        let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
+        let id = self.find(caller, name)?;
         let session = self.table().remove(&id).ok_or_else(|| no_such_session(name))?;
         if let Some(timer) = &session.timer {
             timer.abort();
@@ -120,12 +133,12 @@ impl Sessions {
         })
     }
 
-    /// The session of that name, to make something for; the empty name is nobody.
-    pub(crate) fn owner(&self, name: &str) -> Result<Owner, Status> {
+    /// The session of that name, to make something for; the empty name is none.
+    pub(crate) fn owner(&self, caller: &Caller, name: &str) -> Result<Owner, Status> {
         if name.is_empty() {
-            return Ok(Owner { session: SessionId(0), guard: None });
+            return Ok(Owner { session: caller.no_session(), guard: None });
         }
-        let id = parse_session(name).ok_or_else(|| no_such_session(name))?;
+        let id = self.find(caller, name)?;
         let making = match self.table().get(&id) {
             Some(session) => Arc::clone(&session.making),
             None => return Err(no_such_session(name)),
@@ -137,6 +150,14 @@ impl Sessions {
         }
         tracing::Span::current().record("session", name);
         Ok(Owner { session: id, guard: Some(guard) })
+    }
+
+    /// The session of that name, to do something with: where its caller does not see it, it is not there.
+    fn find(&self, caller: &Caller, name: &str) -> Result<SessionId, Status> {
+        let id = parse_session(name).filter(|id| !is_no_session(*id) && caller.sees(owner_of(*id)));
+        let id = id.filter(|id| self.table().contains_key(id)).ok_or_else(|| no_such_session(name))?;
+        caller.drives(owner_of(id))?;
+        Ok(id)
     }
 
     /// Ends a session when its lease has run out.

@@ -119,7 +119,8 @@ func start() (string, error) {
 	if binary == "" {
 		binary = "sockwrightd"
 	}
-	command := exec.Command(binary, "--listen", "127.0.0.1:0")
+	// Kernel peers on loopback, and nobody else.
+	command := exec.Command(binary, "--listen", "127.0.0.1:0", "--allow", "127.0.0.0/8", "--allow", "::1")
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
 	if err != nil {

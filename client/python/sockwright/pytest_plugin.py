@@ -53,7 +53,8 @@ def sockwright_server(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     if find() is None:
         pytest.skip("no sockwrightd: give --sockwright-server, set SOCKWRIGHTD, or put it into PATH")
-    with Server() as server:
+    # Kernel peers on loopback, and nobody else.
+    with Server("--allow", "127.0.0.0/8", "--allow", "::1") as server:
         yield server.address
 
 

@@ -25,7 +25,7 @@ def binary() -> str:
 @pytest.fixture(scope="session")
 def sockwright_server(binary: str) -> Iterator[str]:
     """The address of a server that lives as long as the tests."""
-    with Server(binary=binary) as server:
+    with Server("--allow", "127.0.0.0/8", binary=binary) as server:
         yield server.address
 
 

@@ -6,6 +6,7 @@ mod labs;
 mod wire;
 
 mod connection;
+mod credentials;
 mod examples;
 mod mirror;
 mod net;

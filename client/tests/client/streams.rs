@@ -12,7 +12,8 @@ use sockwright_server::server::Server;
 
 /// A server in process with a lab of two stacks, `lab/a` and `lab/b`, on `lab/link1`.
 async fn server() -> (String, Client) {
-    let server = Server::bind("127.0.0.1:0", Config::default()).await.expect("bound");
+    let config = Config { allow: vec!["127.0.0.0/8".parse().expect("a prefix")], ..Config::default() };
+    let server = Server::bind("127.0.0.1:0", config).await.expect("bound");
     let address = server.local_addr().to_string();
     tokio::spawn(server.serve(std::future::pending()));
     let client = Client::connect(&address).await.expect("connected");

@@ -21,7 +21,8 @@ impl World {
     }
 
     async fn start_at(at: &str) -> Self {
-        let server = Server::bind(at, Config::default()).await.expect("bound");
+        let allow = vec!["127.0.0.0/8".parse().expect("a prefix")];
+        let server = Server::bind(at, Config { allow, ..Config::default() }).await.expect("bound");
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(server.serve(async {

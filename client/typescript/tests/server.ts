@@ -18,9 +18,9 @@ export function program(): string {
   return binary;
 }
 
-/** Starts a server; port 0 is any free one. */
+/** Starts a server, which may reach kernel peers on loopback; port 0 is any free one. */
 export async function serve(listen = "127.0.0.1:0", ...flags: string[]): Promise<Server> {
-  const child: ChildProcess = spawn(program(), ["--listen", listen, ...flags], {
+  const child: ChildProcess = spawn(program(), ["--listen", listen, "--allow", "127.0.0.0/8", ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = once(child, "exit");

@@ -7,13 +7,23 @@
 //! | [`tokens`] | the file of bearer tokens |
 //! | [`certificates`] | TLS: our certificate, and the names in those of clients |
 //! | [`address`] | which addresses may be listened on |
+//! | [`owner`] | whose something is: the number of a session names an identity |
+//! | [`sight`] | what somebody sees, as filters ask it |
+//! | [`policy`] | what an identity may do, as a file or the command line says it |
+//! | [`quota`] | how much of a thing somebody may have |
+//! | [`caller`] | one who calls, with all that he may do |
 //!
 //! [`Credentials`] is what all of it comes to for a server: read from files, and read again when it is asked to, all or nothing.
 
 pub mod address;
+pub(crate) mod caller;
 mod certificates;
 pub(crate) mod identity;
 pub(crate) mod load;
+pub(crate) mod owner;
+pub(crate) mod policy;
+pub(crate) mod quota;
+pub(crate) mod sight;
 pub mod tokens;
 
 use std::fs;
@@ -29,6 +39,7 @@ use rustls::pki_types::CertificateDer;
 use tokio_rustls::TlsAcceptor;
 
 use self::identity::{Identities, Identity, Proof, TooManyIdentities};
+pub use self::policy::Allow;
 use self::tokens::Tokens;
 use crate::config::AccessConfig;
 

@@ -24,8 +24,12 @@ use sockwright_engine::host::Errno;
 use sockwright_engine::time::Instant;
 use tonic::Status;
 
+use crate::access::caller::Caller;
+use crate::access::identity::IdentityId;
+use crate::access::quota::Quota;
 use crate::config::Limits;
 use crate::error::status_saying;
+use crate::hub::Name;
 use queue::{End, Queue};
 pub(crate) use recent::{Recent, Room};
 pub(crate) use record::{Direction, Fault, Interface, Known, Record};
@@ -77,9 +81,11 @@ struct Inner {
 /// A capture that somebody reads.
 #[derive(Debug)]
 pub(crate) struct Capture {
+    /// Whose it is; `None`: a trace's.
+    owner: Option<IdentityId>,
     selection: Selection,
     /// Stacks without which it has nothing to show; none: whatever stacks there are.
-    stacks: Mutex<Option<Vec<Arc<str>>>>,
+    stacks: Mutex<Option<Vec<Name>>>,
     queue: Queue,
     counted: Arc<Counted>,
 }
@@ -110,8 +116,9 @@ impl Captures {
     pub(crate) fn begin(
         self: &Arc<Self>,
         selection: Selection,
-        stacks: Option<Vec<Arc<str>>>,
+        stacks: Option<Vec<Name>>,
         queue_octets: usize,
+        caller: Option<&Caller>,
     ) -> Result<CaptureStream, Status> {
         let mut inner = self.lock();
         if inner.stopping {
@@ -121,6 +128,10 @@ impl Captures {
             let message = format!("there are {} captures already", self.at_most);
             return Err(status_saying(Errno::ENOBUFS, message, None));
         }
+        if let Some(caller) = caller {
+            let own = inner.running.values().filter(|capture| capture.owner == Some(caller.id()));
+            caller.has_room(Quota::Captures, || own.count())?;
+        }
         let octets = match queue_octets {
             0 => self.octets,
             octets => octets.min(self.octets),
@@ -129,6 +140,7 @@ impl Captures {
         let key = inner.next_key;
         inner.next_key += 1;
         let capture = Arc::new(Capture {
+            owner: caller.map(Caller::id),
             selection,
             stacks: Mutex::new(stacks),
             queue,
@@ -158,7 +170,7 @@ impl Captures {
     }
 
     /// A stack is gone, with all that it had to tell.
-    pub(crate) fn stack_gone(&self, stack: &str) {
+    pub(crate) fn stack_gone(&self, stack: &Name) {
         for capture in self.running() {
             capture.stack_gone(stack);
         }
@@ -203,10 +215,10 @@ impl Capture {
         }
     }
 
-    fn stack_gone(&self, stack: &str) {
+    fn stack_gone(&self, stack: &Name) {
         let mut named = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stacks) = &mut *named {
-            stacks.retain(|other| &**other != stack);
+            stacks.retain(|other| other != stack);
             if stacks.is_empty() {
                 self.queue.end(End::Gone);
             }

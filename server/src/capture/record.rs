@@ -12,12 +12,13 @@ use sockwright_engine::time::Instant;
 use sockwright_link::virtual_link::Medium;
 
 use crate::convert::retransmission_reason;
+use crate::hub::Name;
 
 /// A place where frames pass: a stack's end of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Interface {
     /// The stack.
-    pub(crate) stack: Arc<str>,
+    pub(crate) stack: Name,
     /// The link, as the stack's lab calls it, or the host.
     pub(crate) link: Arc<str>,
     /// What the link carries.

@@ -13,8 +13,9 @@ use sockwright_link::virtual_link::Medium;
 use sockwright_proto::v1 as pb;
 
 use super::record::{Direction, Interface, Record};
+use crate::access::sight::Sight;
 use crate::convert::{Invalid, duration};
-use crate::hub::CompiledFilter;
+use crate::hub::{CompiledFilter, Name};
 
 /// What a capture wants.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ pub(crate) enum Since {
 /// A link of a lab, by the lab's name and its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabLink {
-    pub(crate) lab: String,
+    pub(crate) lab: Name,
     pub(crate) link: String,
 }
 
@@ -60,7 +61,7 @@ impl Selection {
         let link = match request.link.as_str() {
             "" => None,
             name => match name.split_once('/') {
-                Some((lab, link)) => Some(LabLink { lab: lab.to_owned(), link: link.to_owned() }),
+                Some((lab, link)) => Some(LabLink { lab: lab.into(), link: link.to_owned() }),
                 None => return Err(Invalid::new("link", "it is named by its lab and itself: LAB/LINK")),
             },
         };
@@ -85,6 +86,17 @@ impl Selection {
         Selection { link: None, filter, since: None, follows: true }
     }
 
+    /// Of it only what somebody sees.
+    pub(crate) fn seen_by(self, sight: Sight) -> Self {
+        Selection { filter: self.filter.seen_by(sight), ..self }
+    }
+
+    /// With the lab that its link's is.
+    pub(crate) fn in_lab(self, lab: Name) -> Self {
+        let link = self.link.map(|link| LabLink { lab, ..link });
+        Selection { link, ..self }
+    }
+
     /// From when on it wants the recent past, if it does.
     pub(crate) fn since(&self) -> Option<Since> {
         self.since
@@ -97,7 +109,9 @@ impl Selection {
 
     /// Whether it may want frames of this interface.
     pub(super) fn may_want(&self, interface: &Interface) -> bool {
-        self.is_of_link(interface) && self.filter.admits_stack(&interface.stack)
+        self.is_of_link(interface)
+            && self.filter.sight().sees(interface.stack.owner())
+            && self.filter.admits_stack(&interface.stack)
     }
 
     /// The link that was named.
@@ -125,8 +139,7 @@ impl Selection {
 
     fn is_of_link(&self, interface: &Interface) -> bool {
         self.link.as_ref().is_none_or(|LabLink { lab, link }| {
-            let of = interface.stack.split_once('/').map(|(of, _)| of);
-            of == Some(lab) && *interface.link == **link
+            interface.stack.lab().as_ref() == Some(lab) && *interface.link == **link
         })
     }
 }

@@ -23,6 +23,7 @@ use tonic::Status;
 use tracing_subscriber::EnvFilter;
 
 use self::program::Program;
+use crate::access::Allow;
 use crate::access::identity::by_server;
 use crate::access::{Credentials, address, tokens};
 use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, TlsFiles};
@@ -77,6 +78,14 @@ pub struct Cli {
     /// Begin with a lab, under a virtual clock. More than once for more.
     #[arg(long, value_name = "NAME=STACK,STACK...", value_parser = stacks::lab)]
     pub lab: Vec<CreateLabRequest>,
+    /// Allow connections on real wires to peers in a prefix, and from them: 10.0.0.0/24:80,8000-8100, [fd00::/8]:443, all. The
+    /// ports are those of the service, on whichever side it is. More than once for more. Without it nothing is reached there;
+    /// labs are free, and with --isolated all is allowed.
+    #[arg(long, value_name = "PREFIX[:PORTS]", conflicts_with = "policy")]
+    pub allow: Vec<Allow>,
+    /// The file that says what callers may do: docs/policy.md.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// How long the thread of a stack on a real link looks for packets before it sleeps, in microseconds: 20 to 100 spare a
     /// peer on another core the wait for the thread to wake, and cost a processor for as long each time. `Networks.Attach`
     /// can say it for one stack.
@@ -256,10 +265,15 @@ impl Cli {
 
     /// A server that has what it is to begin with.
     async fn server(&self, listeners: Vec<Listener>) -> Result<Server, String> {
+        let mut allow = self.allow.clone();
+        // Its wires are its own, and lead nowhere.
+        allow.extend(self.isolated.then(Allow::everything));
         let config = Config {
             busy_poll: self.busy_poll,
             hosts: self.host.clone(),
             access: self.access(),
+            allow,
+            policy: self.policy.clone(),
             ..Config::default()
         };
         let server = Server::on(listeners, config).map_err(|error| error.to_string())?;
@@ -398,8 +412,8 @@ fn fail(problem: &str) -> ExitCode {
 const EXAMPLES: &str = "\
 Examples:
   sockwrightd --lab lab=a,b
-  sockwrightd --attach raw-ip,name=lo,address=127.0.0.1
-  sockwrightd --attach tun,name=tun,address=10.9.0.2/24,host=10.9.0.1/24
+  sockwrightd --attach raw-ip,name=lo,address=127.0.0.1 --allow 127.0.0.0/8
+  sockwrightd --attach tun,name=tun,address=10.9.0.2/24,host=10.9.0.1/24 --allow 10.9.0.0/24
   sockwrightd --isolated --attach af-packet,name=wire,interface=wire,address=10.0.0.7/24
   sockwrightd --isolated -- pytest
 

@@ -11,6 +11,7 @@ use sockwright_proto::v1::{Delivery, GapReason};
 
 use super::Hub;
 use super::mirror::Row;
+use crate::access::identity::IdentityId;
 use crate::convert::{kind_to_proto, socket_state_to_proto, tcp_state_to_proto};
 
 /// A hub at one moment.
@@ -76,6 +77,8 @@ pub(super) struct Watcher {
     pub(super) waker: Option<Waker>,
     pub(super) delivery: Delivery,
     pub(super) place: Arc<Place>,
+    /// Whose it is; `None`: a trace's.
+    pub(super) owner: Option<IdentityId>,
 }
 
 /// How far a watch is, as it tells itself.

@@ -9,10 +9,13 @@ use sockwright_engine::id::{SessionId, SocketId};
 use sockwright_engine::tcp::state::State;
 use sockwright_proto::v1 as pb;
 
+use super::Name;
 use super::interest::Kinds;
 use super::mirror::Row;
 use super::places::Places;
 use super::ring::Record;
+use crate::access::owner::is_no_session;
+use crate::access::sight::Sight;
 use crate::convert::{Invalid, ip, parse_session, tcp_state_to_proto, unknown};
 
 /// A filter that was understood.
@@ -33,6 +36,8 @@ pub struct CompiledFilter {
     kinds: Option<Kinds>,
     /// And whatever is on these stacks.
     places: Option<Arc<Places>>,
+    /// Of all that, only what somebody sees.
+    sight: Sight,
 }
 
 /// The most values in one field of a filter.
@@ -69,6 +74,7 @@ impl TryFrom<&pb::Filter> for CompiledFilter {
             tcp_states,
             kinds,
             places: None,
+            sight: Sight::All,
         })
     }
 }
@@ -84,6 +90,16 @@ impl CompiledFilter {
         CompiledFilter { places: Some(places), ..self }
     }
 
+    /// Admits of it only what somebody sees.
+    pub(crate) fn seen_by(self, sight: Sight) -> Self {
+        CompiledFilter { sight, ..self }
+    }
+
+    /// Of all that it admits, what somebody sees.
+    pub(crate) fn sight(&self) -> Sight {
+        self.sight
+    }
+
     /// The kinds it admits: those of [`Kinds::DEFAULT`] where it names none.
     pub(super) fn kinds(&self) -> Kinds {
         self.kinds.unwrap_or(Kinds::DEFAULT)
@@ -91,15 +107,24 @@ impl CompiledFilter {
 
     /// Whether a list or snapshot shows this socket.
     pub(super) fn admits_row(&self, row: &Row) -> bool {
-        self.is_on_place(&row.stack)
-            || (self.admits_stack(&row.stack)
-                && self.admits_socket(row)
-                && self.admits_ends(&[row.local(), row.remote()]))
+        self.sight.sees_session(row.session)
+            && (self.is_on_place(&row.stack)
+                || self.admits_stack(&row.stack)
+                    && self.admits_socket(row)
+                    && self.admits_ends(&[row.local(), row.remote()]))
+    }
+
+    /// Whether somebody sees it: what happened at a socket, its owner; at none, the owner of the stack.
+    fn sees(&self, record: &Record) -> bool {
+        match &record.row {
+            Some(row) => self.sight.sees_session(row.session),
+            None => self.sight.sees(record.stack.owner()),
+        }
     }
 
     /// Whether a watcher is told this event.
     pub(super) fn admits_event(&self, record: &Record) -> bool {
-        if !self.kinds().contains(record.kind()) {
+        if !self.kinds().contains(record.kind()) || !self.sees(record) {
             return false;
         }
         if self.is_on_place(&record.stack) {
@@ -121,30 +146,34 @@ impl CompiledFilter {
     /// label are given where the filter [asks for them](CompiledFilter::asks_owner).
     pub(crate) fn admits_frame(
         &self,
-        stack: &str,
+        stack: &Name,
         socket: Option<SocketId>,
         owner: Option<(SessionId, &str)>,
         ends: &[Option<SocketAddr>],
     ) -> bool {
-        self.is_on_place(stack)
-            || (self.admits_stack(stack)
-                && (self.sockets.is_empty() || socket.is_some_and(|socket| self.sockets.contains(&socket.0)))
-                && (self.sessions.is_empty()
-                    || owner.is_some_and(|(session, _)| self.sessions.contains(&session)))
-                && (self.labels.is_empty() || owner.is_some_and(|(_, label)| self.labels.contains(label)))
-                && self.admits_ends(ends))
+        let own = || owner.is_some_and(|(session, _)| self.sight.sees_session(session));
+        (self.sight.sees(stack.owner()) || own())
+            && (self.is_on_place(stack)
+                || self.admits_stack(stack)
+                    && (self.sockets.is_empty()
+                        || socket.is_some_and(|socket| self.sockets.contains(&socket.0)))
+                    && (self.sessions.is_empty()
+                        || owner.is_some_and(|(session, _)| self.sessions.contains(&asked(session))))
+                    && (self.labels.is_empty()
+                        || owner.is_some_and(|(_, label)| self.labels.contains(label)))
+                    && self.admits_ends(ends))
     }
 
     /// Whether it asks for a socket's session or label.
     pub(crate) fn asks_owner(&self) -> bool {
-        !self.sessions.is_empty() || !self.labels.is_empty()
+        !self.sessions.is_empty() || !self.labels.is_empty() || self.sight != Sight::All
     }
 
     /// Whether a call that names these, sockets aside, is one of what it admits.
     pub(crate) fn admits_names(&self, session: Option<SessionId>, label: &str, stack: &str) -> bool {
-        session.is_some_and(|session| self.sessions.contains(&session))
+        session.is_some_and(|session| self.sessions.contains(&asked(session)))
             || (!label.is_empty() && self.labels.contains(label))
-            || (!stack.is_empty() && (self.stacks.contains(stack) || self.is_on_place(stack)))
+            || (!stack.is_empty() && (self.stacks.contains(stack) || self.names_place(stack)))
     }
 
     /// Whether everything is admitted.
@@ -159,15 +188,20 @@ impl CompiledFilter {
     }
 
     /// Whether a stack is to be looked at: of a session, those that it has; of others, those that are named, or all.
-    pub(crate) fn may_be_on(&self, stack: &str) -> bool {
-        match &self.places {
-            Some(places) => places.contains(stack),
-            None => self.admits_stack(stack),
-        }
+    pub(crate) fn may_be_on(&self, stack: &Name) -> bool {
+        self.sight.sees(stack.owner())
+            && match &self.places {
+                Some(places) => places.contains(stack),
+                None => self.admits_stack(stack),
+            }
     }
 
-    fn is_on_place(&self, stack: &str) -> bool {
+    fn is_on_place(&self, stack: &Name) -> bool {
         self.places.as_ref().is_some_and(|places| places.contains(stack))
+    }
+
+    fn names_place(&self, stack: &str) -> bool {
+        self.places.as_ref().is_some_and(|places| places.contains_text(stack))
     }
 
     /// Whether it admits what happens on this stack.
@@ -176,7 +210,7 @@ impl CompiledFilter {
     }
 
     fn admits_socket(&self, row: &Row) -> bool {
-        admits(&self.sessions, &row.session)
+        admits(&self.sessions, &asked(row.session))
             && admits(&self.sockets, &row.socket.0)
             && (self.labels.is_empty() || self.labels.contains(&*row.label))
             && (self.tcp_states == 0 || self.tcp_states & state_bit(row.tcp_state) != 0)
@@ -191,6 +225,11 @@ impl CompiledFilter {
         (self.addresses.is_empty() || known().any(|end| self.addresses.contains(&end.ip())))
             && (self.ports.is_empty() || known().any(|end| self.ports.contains(&end.port())))
     }
+}
+
+/// A session as a filter asks for it: the empty name is no session, whose it may be.
+fn asked(session: SessionId) -> SessionId {
+    if is_no_session(session) { SessionId(0) } else { session }
 }
 
 /// The bit of a state in a set.

@@ -14,6 +14,7 @@ use sockwright_engine::id::SocketId;
 use sockwright_proto::v1::{self as pb, Delivery};
 use tonic::Status;
 
+use super::Name;
 use super::figures::{Place, Watcher};
 use super::filter::CompiledFilter;
 use super::interest::Want;
@@ -57,7 +58,7 @@ pub(crate) struct Events {
     /// How many.
     pub(crate) count: u64,
     /// When the last one was on each stack, on its clock.
-    pub(crate) last_ns: BTreeMap<Arc<str>, u64>,
+    pub(crate) last_ns: BTreeMap<Name, u64>,
 }
 
 impl Hub {
@@ -78,7 +79,8 @@ impl Hub {
         }
         let (cursor, key) = (inner.ring.last(), inner.new_key());
         let place = Arc::new(Place { cursor: AtomicU64::new(cursor), ..Place::default() });
-        let watcher = Watcher { waker: None, delivery: Delivery::Lossless, place: Arc::clone(&place) };
+        let place_of = Arc::clone(&place);
+        let watcher = Watcher { waker: None, delivery: Delivery::Lossless, place: place_of, owner: None };
         inner.watchers.insert(key, watcher);
         let pages = inner.mirror.pages_from(SocketId(0));
         drop(inner);
@@ -143,7 +145,7 @@ impl Follower {
                 encode_varint(message.len() as u64, &mut events.octets);
                 events.octets.extend_from_slice(&message);
                 events.count += 1;
-                events.last_ns.insert(Arc::clone(&record.stack), record.event.at().as_nanos());
+                events.last_ns.insert(record.stack.clone(), record.event.at().as_nanos());
             }
             self.cursor += records.len() as u64;
             if events.octets.len() >= AT_ONCE {

@@ -16,9 +16,12 @@ use sockwright_engine::tcp::state::State;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 
+use super::Name;
 use super::figures::{Census, Standing};
 use super::page::{Page, page_of};
 use super::ring::HubEvent;
+use crate::access::identity::IdentityId;
+use crate::access::owner::owner_of;
 use crate::convert::{
     address_to_proto, family_to_proto, kind_to_proto, session_name, socket_state_to_proto, tcp_state_to_proto,
 };
@@ -27,7 +30,7 @@ use crate::convert::{
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub(super) socket: SocketId,
-    pub(super) stack: Arc<str>,
+    pub(super) stack: Name,
     pub(super) session: SessionId,
     pub(super) label: Arc<str>,
     pub(super) kind: SocketKind,
@@ -109,7 +112,7 @@ impl Row {
 
     /// The row of a new socket. `before`, where it is of the same label, shares that with it.
     fn opened(
-        stack: &Arc<str>,
+        stack: &Name,
         socket: SocketId,
         at: Instant,
         kind: &EventKind,
@@ -118,7 +121,7 @@ impl Row {
         let EventKind::Opened { kind, family, session, label, listener } = kind else { return None };
         Some(Row {
             socket,
-            stack: Arc::clone(stack),
+            stack: stack.clone(),
             session: *session,
             label: before
                 .filter(|before| ***before == **label)
@@ -171,6 +174,8 @@ pub(super) struct Mirror {
     ended_order: VecDeque<SocketId>,
     capacity: usize,
     census: Census,
+    /// How many are whose.
+    owned: HashMap<IdentityId, usize>,
     /// Of the socket that was opened last: the next one is likely to have the same.
     last_label: Option<Arc<str>>,
 }
@@ -179,11 +184,11 @@ impl Mirror {
     pub(super) fn new(capacity: usize) -> Self {
         let (pages, ended, ended_order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
         let census = Census::default();
-        Mirror { pages, ended, ended_order, capacity, census, last_label: None }
+        Mirror { pages, ended, ended_order, capacity, census, owned: HashMap::new(), last_label: None }
     }
 
     /// Takes in the event with number `seq`. Gives the socket as it is after it (once released: as it last was).
-    pub(super) fn apply(&mut self, stack: &Arc<str>, seq: u64, event: &HubEvent) -> Option<Arc<Row>> {
+    pub(super) fn apply(&mut self, stack: &Name, seq: u64, event: &HubEvent) -> Option<Arc<Row>> {
         let HubEvent::Engine(Event { at, socket: Some(socket), kind }) = event else { return None };
         match kind {
             EventKind::Opened { .. } => {
@@ -226,15 +231,20 @@ impl Mirror {
         &self.census
     }
 
+    /// How many sockets somebody has.
+    pub(super) fn count_of(&self, owner: IdentityId) -> usize {
+        self.owned.get(&owner).copied().unwrap_or(0)
+    }
+
     /// The pages that hold `from` and everything after it.
     pub(super) fn pages_from(&self, from: SocketId) -> Vec<Arc<Page>> {
         self.pages.range(page_of(from)..).map(|(_, page)| Arc::clone(page)).collect()
     }
 
     /// The sockets of a stack, ascending.
-    pub(super) fn sockets_of(&self, stack: &str) -> Vec<SocketId> {
+    pub(super) fn sockets_of(&self, stack: &Name) -> Vec<SocketId> {
         let rows = self.pages.values().flat_map(|page| page.rows());
-        rows.filter(|row| &*row.stack == stack).map(|row| row.socket).collect()
+        rows.filter(|row| row.stack == *stack).map(|row| row.socket).collect()
     }
 
     /// Changes a socket's row, if it is there, and gives it.
@@ -248,6 +258,7 @@ impl Mirror {
 
     fn insert(&mut self, row: Arc<Row>) {
         self.census.came(Standing::of(&row));
+        *self.owned.entry(owner_of(row.session)).or_default() += 1;
         Arc::make_mut(self.pages.entry(page_of(row.socket)).or_default()).insert(row);
     }
 
@@ -255,6 +266,11 @@ impl Mirror {
         let page = self.pages.get_mut(&page_of(socket))?;
         let row = Arc::make_mut(page).remove(socket)?;
         self.census.went(Standing::of(&row));
+        let owner = owner_of(row.session);
+        match self.owned.get_mut(&owner) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => _ = self.owned.remove(&owner),
+        }
         if page.rows().is_empty() {
             self.pages.remove(&page_of(socket));
         }

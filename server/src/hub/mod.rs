@@ -18,6 +18,7 @@ mod filter;
 mod follow;
 mod interest;
 mod mirror;
+mod name;
 mod page;
 mod places;
 mod ring;
@@ -30,6 +31,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -45,12 +47,14 @@ pub(crate) use figures::HubFigures;
 pub use filter::CompiledFilter;
 pub(crate) use follow::{Followed, Follower};
 pub use interest::InterestHook;
+pub use name::Name;
 pub use places::Places;
 pub use ring::HubEvent;
 pub use told::{Batch, Told};
 pub use wait::Current;
 pub use watch::WatchStream;
 
+use crate::access::identity::IdentityId;
 use crowd::Crowd;
 use figures::{Tally, Watcher};
 use interest::Wanted;
@@ -165,12 +169,12 @@ impl Hub {
     /// Publishes what happened on a stack, in order.
     ///
     /// The result is the last event of the batch: where the calls of that turn took effect.
-    pub fn publish(&self, stack: &Arc<str>, events: impl IntoIterator<Item = HubEvent>) -> Position {
-        self.publish_of_many(events.into_iter().map(|event| (Arc::clone(stack), event)))
+    pub fn publish(&self, stack: &Name, events: impl IntoIterator<Item = HubEvent>) -> Position {
+        self.publish_of_many(events.into_iter().map(|event| (stack.clone(), event)))
     }
 
     /// [`Hub::publish`] of several stacks at once. Engine threads call this once a turn; it waits for nobody.
-    pub fn publish_of_many(&self, events: impl IntoIterator<Item = (Arc<str>, HubEvent)>) -> Position {
+    pub fn publish_of_many(&self, events: impl IntoIterator<Item = (Name, HubEvent)>) -> Position {
         let mut events = events.into_iter();
         let mut at = self.position();
         // Taken from the caller before the mutex is.
@@ -181,12 +185,11 @@ impl Hub {
     }
 
     /// A stack is gone: publishes `Released` for each of its sockets that is left.
-    pub fn remove_stack(&self, stack: &str, at: Instant) -> Position {
-        let name: Arc<str> = Arc::from(stack);
+    pub fn remove_stack(&self, stack: &Name, at: Instant) -> Position {
         self.publish_with(|inner| {
             let released = |socket| Event { at, socket: Some(socket), kind: EventKind::Released };
             let sockets = inner.mirror.sockets_of(stack).into_iter();
-            let mut events = sockets.map(|socket| (Arc::clone(&name), released(socket).into()));
+            let mut events = sockets.map(|socket| (stack.clone(), released(socket).into()));
             while let Some(block) = Block::of_next(&mut events) {
                 inner.publish(block);
             }
@@ -230,9 +233,33 @@ impl Hub {
         Some(Ended { summary: last.row.summary(), error: last.row.failed, at })
     }
 
-    /// The stack of a socket that is there.
-    pub fn stack_of(&self, socket: SocketId) -> Option<Arc<str>> {
-        self.lock().mirror.get(socket).map(|row| Arc::clone(&row.stack))
+    /// The stack of a socket that is there, and the session that it belongs to.
+    pub fn place_of(&self, socket: SocketId) -> Option<(Name, SessionId)> {
+        self.lock().mirror.get(socket).map(|row| (row.stack.clone(), row.session))
+    }
+
+    /// The addresses of a socket that is there, as far as it has any: its own and its peer's.
+    pub(crate) fn ends_of(&self, socket: SocketId) -> Option<(Option<SocketAddr>, Option<SocketAddr>)> {
+        self.lock().mirror.get(socket).map(|row| (row.local(), row.remote()))
+    }
+
+    /// The session of a socket, as it is or as it ended.
+    pub fn session_of(&self, socket: SocketId) -> Option<SessionId> {
+        let inner = self.lock();
+        let ended = || inner.mirror.ended(socket).map(|last| &last.row);
+        inner.mirror.get(socket).or_else(ended).map(|row| row.session)
+    }
+
+    /// How many sockets somebody has.
+    pub(crate) fn sockets_of(&self, owner: IdentityId) -> usize {
+        self.lock().mirror.count_of(owner)
+    }
+
+    /// The sockets of a stack, and whose they are: at most `limit`.
+    pub(crate) fn sockets_on(&self, stack: &Name, limit: usize) -> Vec<(SocketId, SessionId)> {
+        let inner = self.lock();
+        let sockets = inner.mirror.sockets_of(stack).into_iter().take(limit);
+        sockets.filter_map(|socket| Some((socket, inner.mirror.get(socket)?.session))).collect()
     }
 
     /// At most `limit` of the sockets after `after_socket` that the filter admits, ascending, and when that was true.

@@ -18,6 +18,7 @@ use sockwright_engine::time::Instant;
 use sockwright_proto::v1 as pb;
 use std::net::SocketAddr;
 
+use super::Name;
 use super::mirror::Row;
 use crate::convert::{Envelope, event_kind, tcp_state_to_proto, write_event};
 
@@ -95,7 +96,7 @@ pub(super) struct Record {
     /// Its number.
     pub(super) seq: u64,
     /// Where it happened.
-    pub(super) stack: Arc<str>,
+    pub(super) stack: Name,
     /// What happened.
     pub(super) event: HubEvent,
     /// The socket as it was after the event.
@@ -131,7 +132,7 @@ pub(super) struct Block {
 
 impl Block {
     /// The next events that have happened, not yet numbered: up to [`BLOCK`], `None` where there is none.
-    pub(super) fn of_next(events: &mut impl Iterator<Item = (Arc<str>, HubEvent)>) -> Option<Block> {
+    pub(super) fn of_next(events: &mut impl Iterator<Item = (Name, HubEvent)>) -> Option<Block> {
         let room = events.size_hint().1.unwrap_or(BLOCK).min(BLOCK);
         let mut block = Block { sockets: Vec::with_capacity(room), records: Vec::with_capacity(room) };
         for (stack, event) in events.take(BLOCK) {

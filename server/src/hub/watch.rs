@@ -31,6 +31,10 @@ use super::page::Page;
 use super::ring::{Block, Record};
 use super::told::{Batch, Told};
 use super::{Hub, stopping};
+use crate::access::caller::Caller;
+use crate::access::identity::IdentityId;
+use crate::access::quota::Quota;
+use crate::access::sight::Sight;
 use crate::convert::{Invalid, unknown};
 use crate::error::status_saying;
 
@@ -42,7 +46,27 @@ impl Hub {
     ///
     /// Dropping the stream ends the watch and frees its place.
     pub fn watch(self: &Arc<Self>, request: pb::WatchRequest) -> Result<WatchStream, Status> {
-        let filter = CompiledFilter::of(request.filter.as_ref())?;
+        self.watch_seeing(request, Sight::All, IdentityId::LOCAL, |_| Ok(()))
+    }
+
+    /// A watch of what a caller sees.
+    pub(crate) fn watch_for(
+        self: &Arc<Self>,
+        request: pb::WatchRequest,
+        caller: &Caller,
+    ) -> Result<WatchStream, Status> {
+        let room = |has: &dyn Fn() -> usize| caller.has_room(Quota::Watchers, has);
+        self.watch_seeing(request, caller.sight(), caller.id(), room)
+    }
+
+    fn watch_seeing(
+        self: &Arc<Self>,
+        request: pb::WatchRequest,
+        sight: Sight,
+        owner: IdentityId,
+        has_room: impl FnOnce(&dyn Fn() -> usize) -> Result<(), Status>,
+    ) -> Result<WatchStream, Status> {
+        let filter = CompiledFilter::of(request.filter.as_ref())?.seen_by(sight);
         let delivery = match Delivery::try_from(request.delivery) {
             Ok(Delivery::Unspecified | Delivery::Lossless) => Delivery::Lossless,
             Ok(Delivery::Conflate) => Delivery::Conflate,
@@ -63,6 +87,7 @@ impl Hub {
             let message = format!("there are {} watches already", self.config.watchers);
             return Err(status_saying(Errno::ENOBUFS, message, None));
         }
+        has_room(&|| inner.watchers.values().filter(|watcher| watcher.owner == Some(owner)).count())?;
         let last = inner.ring.last();
         let gap = match request.resume {
             Some(resume) if resume.epoch != self.epoch => Some((resume, GapReason::OtherEpoch)),
@@ -77,7 +102,9 @@ impl Hub {
         let key = inner.new_key();
         let cursor = resumed.unwrap_or(last);
         let place = Arc::new(Place { cursor: cursor.into(), waiting: 0.into() });
-        inner.watchers.insert(key, Watcher { waker: None, delivery, place: Arc::clone(&place) });
+        inner
+            .watchers
+            .insert(key, Watcher { waker: None, delivery, place: Arc::clone(&place), owner: Some(owner) });
         drop(inner);
         self.crowd.came(delivery == Delivery::Conflate);
 

@@ -12,6 +12,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use crate::access::identity::caller;
 use crate::traces::{Call, Traces, Way};
 
 /// Shows calls to traces.
@@ -46,7 +47,10 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let begun = || Call::begin(&self.traces, request.uri().path(), request.headers());
+        let begun = || {
+            let caller = caller(request.extensions()).ok().map(|identity| identity.id());
+            Call::begin(&self.traces, caller, request.uri().path(), request.headers())
+        };
         let Some(call) = self.traces.hear().then(begun).flatten() else {
             return WitnessedCall { call: Box::pin(self.inner.call(request)), seen: None };
         };

@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockwright_engine::counters::Counters;
 
 use super::TURN_BOUNDS;
 use super::durations::Durations;
-use crate::stack::Name;
 
 /// What one engine's thread counted, its stacks together.
 #[derive(Clone, Debug)]
@@ -85,14 +84,14 @@ struct Inner {
 #[derive(Debug)]
 struct Account {
     /// `None`: a lab.
-    stack: Option<Name>,
+    stack: Option<Arc<str>>,
     /// As it was last noted.
     last: Option<Counted>,
 }
 
 impl Ledger {
     /// An account for the thread of an attached stack, or of a lab where there is no name.
-    pub(crate) fn open(&self, stack: Option<Name>) -> AccountId {
+    pub(crate) fn open(&self, stack: Option<Arc<str>>) -> AccountId {
         let mut inner = self.lock();
         let id = AccountId(inner.next);
         inner.next += 1;
@@ -116,13 +115,13 @@ impl Ledger {
     }
 
     /// What was counted: of each attached stack, by name, and of all labs together.
-    pub(crate) fn read(&self) -> BTreeMap<Name, Counted> {
+    pub(crate) fn read(&self) -> BTreeMap<Arc<str>, Counted> {
         let inner = self.lock();
         let labs = Counted { totals: inner.ended.clone(), parked: 0, workloads: 0 };
-        let mut read = BTreeMap::from([(Name::from(LABS), labs)]);
+        let mut read = BTreeMap::from([(Arc::from(LABS), labs)]);
         for account in inner.open.values() {
             let Some(last) = &account.last else { continue };
-            let name = account.stack.clone().unwrap_or_else(|| Name::from(LABS));
+            let name = account.stack.clone().unwrap_or_else(|| Arc::from(LABS));
             match read.get_mut(&name) {
                 Some(sum) => {
                     sum.totals += &last.totals;

@@ -30,7 +30,6 @@ pub(crate) use ledger::{AccountId, Counted, LABS, Ledger, Totals};
 use crate::hub::Hub;
 use crate::networks::Networks;
 use crate::sessions::Sessions;
-use crate::stack::Name;
 use process::Process;
 use text::Moment;
 
@@ -66,14 +65,14 @@ impl Metrics {
         let ledger = self.networks.ledger();
         let threads = self.networks.threads();
         let (mut labs, mut attached_stacks, mut threads_silent) = (0, 0, 0);
-        let mut commands_waiting = BTreeMap::from([(Name::from(LABS), 0)]);
+        let mut commands_waiting = BTreeMap::from([(Arc::from(LABS), 0)]);
         let mut asked = Vec::with_capacity(threads.len());
         for (account, stack, thread) in &threads {
             match stack {
                 Some(_) => attached_stacks += 1,
                 None => labs += 1,
             }
-            let name = stack.clone().unwrap_or_else(|| Name::from(LABS));
+            let name = stack.clone().unwrap_or_else(|| Arc::from(LABS));
             *commands_waiting.entry(name).or_default() += thread.commands_waiting();
             asked.push((*account, thread.ask_what_it_counted()));
         }

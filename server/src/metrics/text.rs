@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -21,18 +22,17 @@ use super::process::Process;
 use crate::capture::CaptureFigures;
 use crate::convert::retransmissions_by_name;
 use crate::hub::HubFigures;
-use crate::stack::Name;
 
 /// Everything that is told, as it was at one moment.
 #[derive(Debug)]
 pub(super) struct Moment {
-    pub(super) calls: std::sync::Arc<Calls>,
+    pub(super) calls: Arc<Calls>,
     pub(super) hub: HubFigures,
     pub(super) captures: CaptureFigures,
     /// By stack.
-    pub(super) counted: BTreeMap<Name, Counted>,
+    pub(super) counted: BTreeMap<Arc<str>, Counted>,
     /// By stack.
-    pub(super) commands_waiting: BTreeMap<Name, usize>,
+    pub(super) commands_waiting: BTreeMap<Arc<str>, usize>,
     pub(super) threads_silent: usize,
     pub(super) labs: usize,
     pub(super) attached_stacks: usize,

@@ -44,6 +44,11 @@ impl AttachPlan {
         Ok(AttachPlan { name: request.name.clone(), place, busy_poll, record_bytes: request.record_bytes })
     }
 
+    /// Where.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// The kind of link, as the contract names it.
     pub(super) fn link(&self) -> &'static str {
         self.place.kind()

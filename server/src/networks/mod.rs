@@ -3,6 +3,7 @@
 //! Owns the names: of labs, of stacks (`lab/stack`, or the name given to `Attach`), and which stack a socket lives on.
 //! Everything that happens inside a stack is its [thread's](crate::stack).
 
+mod allowed;
 mod attach;
 mod clock;
 mod plan;
@@ -21,6 +22,11 @@ pub(crate) use clock::parse_change as parse_clock_change;
 pub(crate) use plan::{ImpairmentsPlan, LabPlan};
 use registry::{AttachedEntry, LabEntry, Registry};
 
+use crate::access::caller::Caller;
+use crate::access::identity::IdentityId;
+use crate::access::owner::owner_of;
+use crate::access::quota::Quota;
+use crate::access::sight::Sight;
 use crate::capture::{CaptureStream, Captures, Room, Selection};
 use crate::config::Config;
 use crate::error::{no_such_socket, status_saying};
@@ -92,33 +98,35 @@ impl Networks {
         &self.captures
     }
 
-    /// Every thread, with its account; that of an attached stack with its name too.
-    pub(crate) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+    /// Every thread, with its account; that of an attached stack with its unique name too.
+    pub(crate) fn threads(&self) -> Vec<(AccountId, Option<Arc<str>>, ThreadHandle)> {
         self.registry().threads()
     }
 
     // ---- finding
 
     /// The stack that a socket lives on, and its name.
-    pub(crate) fn stack_of(&self, socket: SocketId) -> Result<(Name, StackHandle), Status> {
-        let name = self.hub.stack_of(socket);
+    ///
+    /// To whoever does not see it, it is not there.
+    pub(crate) fn stack_of(&self, socket: SocketId, sight: Sight) -> Result<Lives, Status> {
+        let place = self.hub.place_of(socket);
         let registry = self.registry();
-        match name {
-            Some(name) => match registry.stack(&name) {
-                Some(stack) => Ok((name, stack)),
+        match place {
+            Some((_, session)) if !sight.sees_session(session) => Err(no_such_socket(socket)),
+            Some((name, session)) => match registry.stack(&name) {
+                Some(stack) => Ok(Lives { name, stack, session }),
                 None => Err(status_saying(Errno::ENETDOWN, "the socket's stack is gone", Some(socket))),
             },
-            None if registry.is_gone(socket) => {
+            None if registry.gone(socket).is_some_and(|session| sight.sees_session(session)) => {
                 Err(status_saying(Errno::ENETDOWN, "the socket went with its stack", Some(socket)))
             }
             None => Err(no_such_socket(socket)),
         }
     }
 
-    /// The stack of this name.
-    pub(crate) fn stack(&self, name: &str) -> Result<StackHandle, Status> {
-        let stack = self.registry().stack(name);
-        stack.ok_or_else(|| status_saying(Errno::ENODEV, format!("there is no stack {name:?}"), None))
+    /// The stack that a caller means by this name, to make something on it.
+    pub(crate) fn stack(&self, caller: &Caller, name: &str) -> Result<StackHandle, Status> {
+        self.registry().stack_to_use(caller, name)
     }
 
     // ---- labs
@@ -126,19 +134,24 @@ impl Networks {
     /// Makes a lab.
     pub(crate) fn create_lab(
         self: &Arc<Self>,
+        caller: &Caller,
         plan: LabPlan,
         session: SessionId,
     ) -> Result<At<pb::Lab>, Status> {
+        caller.grants().may_create_labs()?;
+        plan.impairments().try_for_each(|shown| allowed::impair(caller.grants(), shown))?;
         let (world, stacks) = plan.build(&self.config.engine, &self.ids)?;
         let lab = Lab::new(world, plan.link_names(), plan.clock, &self.config.limits);
         let record = self.room_for(plan.record_bytes)?;
+        let owner = owner_of(session);
         let name = {
             let mut registry = self.registry();
             registry.check_room_for_lab(&self.config.limits)?;
-            let name = registry.lab_name(&plan.name)?;
+            caller.has_room(Quota::Labs, || registry.count_of(owner).0)?;
+            let name = registry.lab_name(&plan.name, owner)?;
             let stacks: Vec<_> = stacks
                 .into_iter()
-                .map(|(stack, short)| (stack, Name::from(format!("{name}/{short}"))))
+                .map(|(stack, short)| (stack, Name::new(owner, format!("{name}/{short}"))))
                 .collect();
             let account = self.ledger.open(None);
             let ending = self.ending(account, {
@@ -162,27 +175,33 @@ impl Networks {
             registry.add_lab(name.clone(), entry);
             name
         };
-        tracing::info!(lab = name, "lab created");
+        tracing::info!(lab = &*name, "lab created");
         let shown = self.lab_to_proto(&name, Instant::ZERO, plan.record_bytes);
         let lab = shown.ok_or_else(|| no_such_lab(&name))?;
         Ok(At { value: lab, at: self.hub.position() })
     }
 
     /// Deletes a lab; nothing more is sent.
-    pub(crate) async fn delete_lab(&self, name: &str) -> Result<Position, Status> {
-        let thread = self.registry().lab_thread(name).ok_or_else(|| no_such_lab(name))?;
+    pub(crate) async fn delete_lab(&self, caller: &Caller, name: &str) -> Result<Position, Status> {
+        let (_, thread) = self.registry().lab_to_drive(caller, name)?;
         thread.stop(Stop::Silently).await.map_err(|_| no_such_lab(name))
     }
 
-    /// Up to `limit` labs whose names come after `after`.
-    pub(crate) async fn list_labs(&self, after: &str, limit: usize) -> Vec<pb::Lab> {
-        let names = self.registry().labs_after(after, limit);
+    /// Up to `limit` labs that a caller sees, whose names come after `after`.
+    pub(crate) async fn list_labs(
+        &self,
+        caller: &Caller,
+        after: Option<Name>,
+        limit: usize,
+    ) -> Vec<(Name, pb::Lab)> {
+        let names = self.registry().labs_after(caller, after, limit);
         let mut labs = Vec::with_capacity(names.len());
         for (name, thread) in names {
             // One that goes meanwhile is not there any more.
             if let Ok(description) = thread.describe().await {
                 let recorded = description.value.recorded_at_most as u64;
-                labs.extend(self.lab_to_proto(&name, description.value.now, recorded));
+                let lab = self.lab_to_proto(&name, description.value.now, recorded);
+                labs.extend(lab.map(|lab| (name, lab)));
             }
         }
         labs
@@ -191,16 +210,18 @@ impl Networks {
     /// Moves the clock of a lab.
     pub(crate) async fn advance(
         &self,
+        caller: &Caller,
         name: &str,
         how: Advance,
     ) -> Result<Result<At<Advanced>, AdvanceError>, Status> {
-        let thread = self.registry().lab_thread(name).ok_or_else(|| no_such_lab(name))?;
+        let (_, thread) = self.registry().lab_to_drive(caller, name)?;
         thread.advance(how).await.map_err(|_| no_such_lab(name))
     }
 
     /// Changes how time passes in a lab from now on, and says what time it is there.
     pub(crate) async fn set_clock(
         self: &Arc<Self>,
+        caller: Caller,
         lab: String,
         clock: Clock,
     ) -> Result<At<Instant>, Status> {
@@ -208,10 +229,9 @@ impl Networks {
         // Finished, and one at a time, as below.
         let changing = tokio::spawn(async move {
             let _turn = networks.changing.lock().await;
-            let gone = || no_such_lab(&lab);
-            let thread = networks.registry().lab_thread(&lab).ok_or_else(gone)?;
-            let changed = thread.set_clock(clock).await.map_err(|_| gone())?;
-            networks.registry().note_clock(&lab, clock);
+            let (name, thread) = networks.registry().lab_to_drive(&caller, &lab)?;
+            let changed = thread.set_clock(clock).await.map_err(|_| no_such_lab(&lab))?;
+            networks.registry().note_clock(&name, clock);
             Ok(changed)
         });
         changing.await.map_err(|_| Status::internal("the change was not finished"))?
@@ -220,6 +240,7 @@ impl Networks {
     /// Changes what a link of a lab does to frames from now on.
     pub(crate) async fn set_impairments(
         self: &Arc<Self>,
+        caller: Caller,
         lab: String,
         link: String,
         plan: ImpairmentsPlan,
@@ -230,21 +251,22 @@ impl Networks {
             // One at a time, so that the last to be carried out is the last to be noted.
             let _turn = networks.changing.lock().await;
             let gone = || no_such_lab(&lab);
-            let thread = networks.registry().lab_thread(&lab).ok_or_else(gone)?;
-            let index = networks.registry().lab_link(&lab, &link)?;
+            let (name, thread) = networks.registry().lab_to_drive(&caller, &lab)?;
+            allowed::impair(caller.grants(), plan.shown.as_ref())?;
+            let index = networks.registry().lab_link(&name, &link)?;
             let impaired = thread.impair(index, plan.impairments).await.map_err(|_| gone())?;
-            let noted = networks.registry().note_impairments(&lab, index, plan.shown);
+            let noted = networks.registry().note_impairments(&name, index, plan.shown);
             noted.filter(|_| impaired.value).map(|link| At { value: link, at: impaired.at }).ok_or_else(gone)
         });
         changing.await.map_err(|_| Status::internal("the change was not finished"))?
     }
 
-    fn lab_to_proto(&self, name: &str, now: Instant, record_bytes: u64) -> Option<pb::Lab> {
+    fn lab_to_proto(&self, name: &Name, now: Instant, record_bytes: u64) -> Option<pb::Lab> {
         let registry = self.registry();
         let lab = registry.lab(name)?;
         let (clock, speed) = clock::to_proto(lab.clock);
         Some(pb::Lab {
-            name: name.to_owned(),
+            name: name.to_string(),
             stacks: lab.stacks.iter().map(|(_, name)| name.to_string()).collect(),
             links: lab.links.clone(),
             clock: clock.into(),
@@ -261,9 +283,11 @@ impl Networks {
     /// Makes a stack on a real link.
     pub(crate) async fn attach(
         self: &Arc<Self>,
+        caller: &Caller,
         plan: AttachPlan,
         session: SessionId,
     ) -> Result<At<pb::Stack>, Status> {
+        allowed::attach(caller.grants(), &plan)?;
         self.registry().check_room_for_attached(&self.config.limits)?;
         let record = self.room_for(plan.record_bytes)?;
         let config = plan.config(&self.config, self.origin);
@@ -273,50 +297,64 @@ impl Networks {
         let opened = opening.await.map_err(|_| no_thread(&std::io::ErrorKind::Other.into()))?;
         let attached = opened.map_err(|error| attach::refused(&error))?;
         let description = Description { recorded_at_most: plan.record_bytes as usize, ..attached.describe() };
-        let link = LinkKind { name: plan.link(), interface: attached.interface().map(Name::from) };
+        let link = LinkKind { name: plan.link(), interface: attached.interface().map(Arc::from) };
         let name = {
             let mut registry = self.registry();
             registry.check_room_for_attached(&self.config.limits)?;
-            let name = registry.attached_name(&plan.name)?;
-            let account = self.ledger.open(Some(Arc::clone(&name)));
+            caller.has_room(Quota::Stacks, || registry.count_of(owner_of(session)).1)?;
+            let name = registry.attached_name(&plan.name, owner_of(session))?;
+            let account = self.ledger.open(Some(name.unique().into()));
             let ending = self.ending(account, {
-                let name = Arc::clone(&name);
+                let name = name.clone();
                 move |registry| registry.remove_attached(&name)
             });
             let room = self.config.limits.commands_queued;
-            let thread = stack::spawn_attached(attached, Arc::clone(&name), self.ears(), room, ending)
+            let thread = stack::spawn_attached(attached, name.clone(), self.ears(), room, ending)
                 .map_err(|error| self.no_thread(account, &error))?;
             record.into_iter().for_each(|room| thread.record_first(room));
             let entry = AttachedEntry { thread, account, session, link: link.clone() };
-            registry.add_attached(Arc::clone(&name), entry);
+            registry.add_attached(name.clone(), entry);
             name
         };
         tracing::info!(stack = &*name, "stack attached");
         let stacks = self.stacks_of(&[(ONLY, name)], &link, session, &description);
-        Ok(At { value: stacks.into_iter().next().unwrap_or_default(), at: self.hub.position() })
+        let stack = stacks.into_iter().next().map(|(_, stack)| stack);
+        Ok(At { value: stack.unwrap_or_default(), at: self.hub.position() })
     }
 
     /// Removes an attached stack; its connections are reset.
-    pub(crate) async fn detach(&self, name: &str) -> Result<Position, Status> {
-        let thread = self.registry().attached_thread(name).ok_or_else(|| no_such_stack(name))?;
+    pub(crate) async fn detach(&self, caller: &Caller, name: &str) -> Result<Position, Status> {
+        let (_, thread) = self.registry().attached_to_drive(caller, name)?;
         thread.stop(Stop::Reset).await.map_err(|_| no_such_stack(name))
     }
 
-    /// Up to `limit` stacks whose names come after `after`.
-    pub(crate) async fn list_stacks(&self, after: &str, limit: usize) -> Vec<pb::Stack> {
+    /// Up to `limit` stacks that a caller sees, whose names come after `after`.
+    pub(crate) async fn list_stacks(
+        &self,
+        caller: &Caller,
+        after: Option<Name>,
+        limit: usize,
+    ) -> Vec<(Name, pb::Stack)> {
         let hosts = self.registry().hosts();
+        let may_use = |name: &Name| name.owner() == IdentityId::LOCAL && caller.grants().may_use_stack(name);
+        let wanted = |name: &Name| {
+            after.as_ref().is_none_or(|after| name > after) && (caller.sees(name.owner()) || may_use(name))
+        };
         let mut stacks = Vec::new();
         for host in hosts {
-            if !host.stacks.iter().any(|(_, name)| &**name > after) {
+            if !host.stacks.iter().any(|(_, name)| wanted(name)) {
                 continue;
             }
             if let Ok(description) = host.thread.describe().await {
-                stacks.extend(self.stacks_of(&host.stacks, &host.link, host.session, &description.value));
+                let told = self.stacks_of(&host.stacks, &host.link, host.session, &description.value);
+                stacks.extend(told.into_iter().filter(|(name, _)| wanted(name)));
             }
         }
-        stacks.retain(|stack| stack.name.as_str() > after);
-        stacks.sort_by(|a, b| a.name.cmp(&b.name));
+        stacks.sort_by(|(a, _), (b, _)| a.cmp(b));
         stacks.truncate(limit);
+        for (_, stack) in stacks.iter_mut().filter(|(name, _)| !caller.sees(name.owner())) {
+            of_others_too(stack);
+        }
         stacks
     }
 
@@ -326,13 +364,13 @@ impl Networks {
         link: &LinkKind,
         session: SessionId,
         description: &Description,
-    ) -> Vec<pb::Stack> {
+    ) -> Vec<(Name, pb::Stack)> {
         let told = |(stack, name): &(_, Name)| {
             let stack = description.stacks.iter().find(|described| described.stack == *stack)?;
             let addresses = stack.interfaces.iter().flat_map(|interface| &interface.addresses);
             let engine = stack.counters.limits_hit.iter().map(|(limit, hit)| (limit.name(), *hit));
             let own = description.limits_hit.iter().map(|(limit, hit)| (*limit, *hit));
-            Some(pb::Stack {
+            let shown = pb::Stack {
                 name: name.to_string(),
                 addresses: addresses.map(|(address, prefix)| format!("{address}/{prefix}")).collect(),
                 link: link.name.to_owned(),
@@ -360,7 +398,8 @@ impl Networks {
                 interface: link.interface.as_deref().unwrap_or_default().to_owned(),
                 counters: Some(crate::convert::counters_to_proto(&stack.counters)),
                 record_bytes: description.recorded_at_most as u64,
-            })
+            };
+            Some((name.clone(), shown))
         };
         names.iter().filter_map(told).collect()
     }
@@ -371,7 +410,7 @@ impl Networks {
     }
 
     /// Labs and stacks of which `wanted` names a stack, as they are.
-    pub(crate) async fn survey(&self, wanted: impl Fn(&str) -> bool) -> Survey {
+    pub(crate) async fn survey(&self, wanted: impl Fn(&Name) -> bool) -> Survey {
         let mut hosts = self.registry().hosts();
         hosts.retain(|host| host.stacks.iter().any(|(_, name)| wanted(name)));
         let mut survey = Survey::default();
@@ -379,14 +418,14 @@ impl Networks {
             // One that goes meanwhile is not there any more.
             let Ok(description) = host.thread.describe().await else { continue };
             let description = description.value;
-            let lab = host.stacks.first().and_then(|(_, name)| name.split_once('/'));
-            if let Some((lab, _)) = lab {
+            let lab = host.stacks.first().and_then(|(_, name)| name.lab());
+            if let Some(lab) = lab {
                 let recorded = description.recorded_at_most as u64;
-                survey.labs.extend(self.lab_to_proto(lab, description.now, recorded));
+                survey.labs.extend(self.lab_to_proto(&lab, description.now, recorded));
             }
             let stacks = self.stacks_of(&host.stacks, &host.link, host.session, &description);
             let interfaces = description.stacks.into_iter().map(|stack| stack.interfaces);
-            survey.stacks.extend(stacks.into_iter().zip(interfaces));
+            survey.stacks.extend(stacks.into_iter().map(|(_, stack)| stack).zip(interfaces));
         }
         survey
     }
@@ -443,12 +482,16 @@ impl Networks {
     // ---- captures
 
     /// Has a lab or an attached stack keep so much of its recent past; 0 is nothing.
-    pub(crate) async fn record(&self, what: Recorded, octets: u64) -> Result<Position, Status> {
-        let (thread, gone) = match &what {
-            Recorded::Lab(name) => (self.registry().lab_thread(name), no_such_lab(name)),
-            Recorded::Stack(name) => (self.registry().attached_thread(name), no_such_stack(name)),
-        };
-        let thread = thread.ok_or(gone)?;
+    pub(crate) async fn record(
+        &self,
+        caller: &Caller,
+        what: Recorded,
+        octets: u64,
+    ) -> Result<Position, Status> {
+        let (_, thread) = match &what {
+            Recorded::Lab(name) => self.registry().lab_to_drive(caller, name),
+            Recorded::Stack(name) => self.registry().attached_to_drive(caller, name),
+        }?;
         let room = self.room_for(octets)?;
         thread.record(room).await.map_err(|_| match &what {
             Recorded::Lab(name) => no_such_lab(name),
@@ -459,6 +502,7 @@ impl Networks {
     /// Begins a capture. Where the recent past is asked for, it is there already when this returns.
     pub(crate) async fn capture(
         &self,
+        caller: &Caller,
         selection: Selection,
         stacks: &[String],
         queue_octets: usize,
@@ -467,16 +511,24 @@ impl Networks {
         let (stream, hosts) = {
             // Held until it has begun: none of the stacks goes before its end is waited for.
             let registry = self.registry();
+            let lab = selection.link().map(|link| registry.lab_seen(caller, &link.lab)).transpose()?;
+            // Who does not see a lab but may use its stacks sees of its links what is his own.
+            let selection = lab.into_iter().fold(selection.seen_by(caller.sight()), Selection::in_lab);
             let named: Vec<Name> = match selection.link() {
                 Some(link) => registry.stacks_of_link(link)?,
-                None => stacks.iter().map(|name| registry.stack_name(name)).collect::<Result<_, _>>()?,
+                None => {
+                    stacks.iter().map(|name| registry.stack_seen(caller, name)).collect::<Result<_, _>>()?
+                }
             };
             let mut hosts = registry.hosts();
+            hosts.retain(|host| {
+                host.stacks.iter().any(|(_, name)| caller.sees(name.owner()) || named.contains(name))
+            });
             if !named.is_empty() {
                 hosts.retain(|host| host.stacks.iter().any(|(_, name)| named.contains(name)));
             }
             let named = Some(named).filter(|named| !named.is_empty());
-            (self.captures.begin(selection, named, queue_octets)?, hosts)
+            (self.captures.begin(selection, named, queue_octets, Some(caller))?, hosts)
         };
         if since.is_some() {
             let mut recorded = false;
@@ -499,7 +551,7 @@ impl Networks {
 
     /// Begins the capture of a trace.
     pub(crate) fn capture_of_trace(&self, selection: Selection) -> Result<CaptureStream, Status> {
-        self.captures.begin(selection, None, 0)
+        self.captures.begin(selection, None, 0, None)
     }
 
     // ---- inside
@@ -534,7 +586,7 @@ impl Networks {
                     let mut registry = networks.registry();
                     let names = remove(&mut registry);
                     for name in &names {
-                        registry.remember_gone(sockets_on(&hub, name, networks.config.limits.gone_sockets));
+                        registry.remember_gone(hub.sockets_on(name, networks.config.limits.gone_sockets));
                     }
                     names
                 }
@@ -575,12 +627,11 @@ impl Drop for Networks {
     }
 }
 
-/// The sockets that the hub knows on a stack.
-fn sockets_on(hub: &Hub, stack: &str, limit: usize) -> Vec<SocketId> {
-    let filter = pb::Filter { stacks: vec![stack.to_owned()], ..Default::default() };
-    let Ok(filter) = crate::hub::CompiledFilter::try_from(&filter) else { return Vec::new() };
-    let (sockets, _) = hub.list(&filter, 0, limit);
-    sockets.into_iter().map(|summary| SocketId(summary.socket)).collect()
+/// Takes out of a stack that others use as well what it tells of them, and whose it is.
+fn of_others_too(stack: &mut pb::Stack) {
+    let pb::Stack { name, addresses, link, mtu, time_ns, routes, macs, interface, .. } =
+        std::mem::take(stack);
+    *stack = pb::Stack { name, addresses, link, mtu, time_ns, routes, macs, interface, ..Default::default() };
 }
 
 fn no_such_lab(name: &str) -> Status {
@@ -594,6 +645,16 @@ fn no_such_stack(name: &str) -> Status {
 fn no_thread(error: &std::io::Error) -> Status {
     tracing::error!(%error, "no thread for a stack");
     status_saying(Errno::ENOBUFS, "the host has no thread left for the stack", None)
+}
+
+/// Where a socket lives.
+pub(crate) struct Lives {
+    /// The stack.
+    pub(crate) name: Name,
+    /// Its thread.
+    pub(crate) stack: StackHandle,
+    /// The session that the socket belongs to.
+    pub(crate) session: SessionId,
 }
 
 /// The thread that a list of stacks comes from.
@@ -610,7 +671,7 @@ pub(crate) struct LinkKind {
     /// As the contract names it.
     name: &'static str,
     /// The interface of the host.
-    interface: Option<Name>,
+    interface: Option<Arc<str>>,
 }
 
 /// The kind of the links of labs.

@@ -6,6 +6,7 @@
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use sockwright_engine::host;
 use sockwright_engine::id::IdSource;
@@ -18,7 +19,6 @@ use sockwright_sim::{LinkConfig, StackId, Station, World};
 use super::clock;
 use crate::config::Limits;
 use crate::convert::{Invalid, duration, duration_to_proto};
-use crate::stack::Name;
 use crate::stack::clock::Clock;
 
 /// A lab, parsed.
@@ -169,9 +169,14 @@ impl LabPlan {
         }
     }
 
+    /// What each link does to frames.
+    pub(super) fn impairments(&self) -> impl Iterator<Item = Option<&pb::Impairments>> {
+        self.links.iter().map(|link| link.shown.as_ref())
+    }
+
     /// What the links are called, by number.
-    pub(super) fn link_names(&self) -> Vec<Name> {
-        self.links.iter().map(|link| Name::from(link.name.as_str())).collect()
+    pub(super) fn link_names(&self) -> Vec<Arc<str>> {
+        self.links.iter().map(|link| Arc::from(link.name.as_str())).collect()
     }
 
     /// The links, as the contract shows them.

@@ -1,6 +1,6 @@
 //! The tables behind [`Networks`](super::Networks): labs, attached stacks, and sockets whose stack is gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 
@@ -10,7 +10,11 @@ use sockwright_proto::v1 as pb;
 use sockwright_sim::{LinkIndex, StackId};
 use tonic::Status;
 
-use super::{Host, LinkKind, VIRTUAL, no_such_lab};
+use super::{Host, LinkKind, VIRTUAL, no_such_lab, no_such_stack};
+use crate::access::caller::Caller;
+use crate::access::identity::IdentityId;
+use crate::access::owner::no_session_of;
+use crate::access::sight::Sight;
 use crate::capture::LabLink;
 use crate::config::Limits;
 use crate::error::status_saying;
@@ -42,10 +46,11 @@ pub(super) struct AttachedEntry {
 
 /// Everything that has a name.
 pub(super) struct Registry {
-    labs: BTreeMap<String, LabEntry>,
+    labs: BTreeMap<Name, LabEntry>,
     attached: BTreeMap<Name, AttachedEntry>,
     stacks: HashMap<Name, StackHandle>,
-    gone: BTreeSet<SocketId>,
+    /// With whose they were.
+    gone: BTreeMap<SocketId, SessionId>,
     /// In the order in which they went.
     gone_in_order: VecDeque<SocketId>,
     gone_limit: usize,
@@ -59,7 +64,7 @@ impl Registry {
             labs: BTreeMap::new(),
             attached: BTreeMap::new(),
             stacks: HashMap::new(),
-            gone: BTreeSet::new(),
+            gone: BTreeMap::new(),
             gone_in_order: VecDeque::new(),
             gone_limit,
             followed: Vec::new(),
@@ -92,45 +97,89 @@ impl Registry {
 
     // ---- names
 
-    pub(super) fn stack(&self, name: &str) -> Option<StackHandle> {
+    pub(super) fn stack(&self, name: &Name) -> Option<StackHandle> {
         self.stacks.get(name).cloned()
     }
 
-    /// The name of a stack that is there.
-    pub(super) fn stack_name(&self, name: &str) -> Result<Name, Status> {
-        let there = self.stacks.get_key_value(name).map(|(name, _)| Arc::clone(name));
-        there.ok_or_else(|| status_saying(Errno::ENODEV, format!("there is no stack {name:?}"), None))
+    /// The stack that a caller means, to make something on it.
+    pub(super) fn stack_to_use(&self, caller: &Caller, text: &str) -> Result<StackHandle, Status> {
+        let name = self.stack_seen(caller, text)?;
+        if !(name.owner() == IdentityId::LOCAL && caller.grants().may_use_stack(&name)) {
+            caller.drives(name.owner())?;
+        }
+        self.stack(&name).ok_or_else(|| no_stack(text))
+    }
+
+    /// The stack that a caller means, to look at.
+    pub(super) fn stack_seen(&self, caller: &Caller, text: &str) -> Result<Name, Status> {
+        let is_there = |name: &Name| self.stacks.contains_key(name);
+        meant(caller, text, is_there, self.stacks.keys()).ok_or_else(|| no_stack(text))
+    }
+
+    /// The lab that a caller means, to look at.
+    pub(super) fn lab_seen(&self, caller: &Caller, text: &str) -> Result<Name, Status> {
+        let is_there = |name: &Name| self.labs.contains_key(name);
+        let found = meant(caller, text, is_there, self.labs.keys());
+        found.or_else(|| self.servers_own_lab(caller, text)).ok_or_else(|| no_such_lab(text))
+    }
+
+    /// A lab that the server began with, of which a caller may use a stack.
+    fn servers_own_lab(&self, caller: &Caller, text: &str) -> Option<Name> {
+        let (name, lab) = self.labs.get_key_value(&Name::from(text))?;
+        lab.stacks.iter().any(|(_, stack)| caller.grants().may_use_stack(stack)).then(|| name.clone())
+    }
+
+    /// The lab that a caller means, to do something with it.
+    pub(super) fn lab_to_drive(&self, caller: &Caller, text: &str) -> Result<(Name, ThreadHandle), Status> {
+        let name = self.lab_seen(caller, text)?;
+        caller.drives(name.owner())?;
+        let thread = self.labs.get(&name).map(|lab| lab.thread.clone());
+        thread.map(|thread| (name, thread)).ok_or_else(|| no_such_lab(text))
+    }
+
+    /// The attached stack that a caller means, to do something with it.
+    pub(super) fn attached_to_drive(
+        &self,
+        caller: &Caller,
+        text: &str,
+    ) -> Result<(Name, ThreadHandle), Status> {
+        let is_there = |name: &Name| self.attached.contains_key(name);
+        let name = meant(caller, text, is_there, self.attached.keys()).ok_or_else(|| no_such_stack(text))?;
+        caller.drives(name.owner())?;
+        let thread = self.attached.get(&name).map(|stack| stack.thread.clone());
+        thread.map(|thread| (name, thread)).ok_or_else(|| no_such_stack(text))
+    }
+
+    /// How many labs and attached stacks somebody has.
+    pub(super) fn count_of(&self, owner: IdentityId) -> (usize, usize) {
+        let own = |name: &&Name| name.owner() == owner;
+        (self.labs.keys().filter(own).count(), self.attached.keys().filter(own).count())
     }
 
     /// The stacks of the lab that a link is in.
     pub(super) fn stacks_of_link(&self, LabLink { lab, link }: &LabLink) -> Result<Vec<Name>, Status> {
         self.lab_link(lab, link)?;
         let there = self.labs.get(lab).ok_or_else(|| no_such_lab(lab))?;
-        Ok(there.stacks.iter().map(|(_, name)| Arc::clone(name)).collect())
+        Ok(there.stacks.iter().map(|(_, name)| name.clone()).collect())
     }
 
-    pub(super) fn lab(&self, name: &str) -> Option<&LabEntry> {
+    pub(super) fn lab(&self, name: &Name) -> Option<&LabEntry> {
         self.labs.get(name)
     }
 
-    pub(super) fn lab_thread(&self, name: &str) -> Option<ThreadHandle> {
-        Some(self.labs.get(name)?.thread.clone())
-    }
-
     /// Where a link of a lab is among the links of its world.
-    pub(super) fn lab_link(&self, lab: &str, link: &str) -> Result<LinkIndex, Status> {
+    pub(super) fn lab_link(&self, lab: &Name, link: &str) -> Result<LinkIndex, Status> {
         let links = &self.labs.get(lab).ok_or_else(|| no_such_lab(lab))?.links;
-        let number = links
-            .iter()
-            .position(|there| there.name == link)
-            .ok_or_else(|| status_saying(Errno::ENODEV, format!("lab {lab:?} has no link {link:?}"), None))?;
+        let number = links.iter().position(|there| there.name == link).ok_or_else(|| {
+            status_saying(Errno::ENODEV, format!("lab {:?} has no link {link:?}", &**lab), None)
+        })?;
         Ok(LinkIndex(number as u32))
     }
 
     /// Notes what a link does to frames now, and gives it as it is listed.
     pub(super) fn note_impairments(
         &mut self,
-        lab: &str,
+        lab: &Name,
         link: LinkIndex,
         shown: Option<pb::Impairments>,
     ) -> Option<pb::LabLink> {
@@ -140,44 +189,37 @@ impl Registry {
     }
 
     /// Notes how time passes in a lab now.
-    pub(super) fn note_clock(&mut self, lab: &str, clock: Clock) {
+    pub(super) fn note_clock(&mut self, lab: &Name, clock: Clock) {
         if let Some(lab) = self.labs.get_mut(lab) {
             lab.clock = clock;
         }
     }
 
-    pub(super) fn attached_thread(&self, name: &str) -> Option<ThreadHandle> {
-        Some(self.attached.get(name)?.thread.clone())
-    }
-
-    /// The name asked for, if it is free, or one that is.
-    pub(super) fn lab_name(&self, asked: &str) -> Result<String, Status> {
-        if asked.is_empty() {
-            let mut chosen = (1..).map(|number: u64| format!("lab-{number}"));
-            return Ok(chosen.find(|name| !self.labs.contains_key(name)).unwrap_or_default());
-        }
-        match self.labs.contains_key(asked) {
-            true => Err(Status::already_exists(format!("there is a lab {asked:?} already"))),
-            false => Ok(asked.to_owned()),
-        }
+    /// The name asked for, if it is free of its owner's, or one that is.
+    pub(super) fn lab_name(&self, asked: &str, owner: IdentityId) -> Result<Name, Status> {
+        chosen(asked, "lab", owner, |name| self.labs.contains_key(name))
     }
 
     /// The same for an attached stack.
-    pub(super) fn attached_name(&self, asked: &str) -> Result<Name, Status> {
-        if asked.is_empty() {
-            let mut chosen = (1..).map(|number: u64| Name::from(format!("stack-{number}")));
-            return Ok(chosen.find(|name| !self.attached.contains_key(name)).unwrap_or_default());
-        }
-        match self.attached.contains_key(asked) {
-            true => Err(Status::already_exists(format!("there is a stack {asked:?} already"))),
-            false => Ok(Name::from(asked)),
-        }
+    pub(super) fn attached_name(&self, asked: &str, owner: IdentityId) -> Result<Name, Status> {
+        chosen(asked, "stack", owner, |name| self.attached.contains_key(name))
     }
 
     // ---- lists
 
-    pub(super) fn labs_after(&self, after: &str, limit: usize) -> Vec<(String, ThreadHandle)> {
-        let labs = self.labs.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+    /// Up to `limit` labs that a caller sees, behind this one.
+    pub(super) fn labs_after(
+        &self,
+        caller: &Caller,
+        after: Option<Name>,
+        limit: usize,
+    ) -> Vec<(Name, ThreadHandle)> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let labs = self.labs.range((begin, Bound::Unbounded));
+        let seen = |name: &Name| {
+            caller.sees(name.owner()) || self.servers_own_lab(caller, name).as_ref() == Some(name)
+        };
+        let labs = labs.filter(|(name, _)| seen(name));
         labs.take(limit).map(|(name, lab)| (name.clone(), lab.thread.clone())).collect()
     }
 
@@ -190,19 +232,19 @@ impl Registry {
         });
         let attached = self.attached.iter().map(|(name, stack)| Host {
             thread: stack.thread.clone(),
-            stacks: vec![(ONLY, Arc::clone(name))],
+            stacks: vec![(ONLY, name.clone())],
             link: stack.link.clone(),
             session: stack.session,
         });
         labs.chain(attached).collect()
     }
 
-    /// Every thread, with its account; that of an attached stack with its name too.
-    pub(super) fn threads(&self) -> Vec<(AccountId, Option<Name>, ThreadHandle)> {
+    /// Every thread, with its account; that of an attached stack with its unique name too.
+    pub(super) fn threads(&self) -> Vec<(AccountId, Option<Arc<str>>, ThreadHandle)> {
         let labs = self.labs.values().map(|lab| (lab.account, None, lab.thread.clone()));
         let attached = self.attached.iter();
         let attached =
-            attached.map(|(name, stack)| (stack.account, Some(Arc::clone(name)), stack.thread.clone()));
+            attached.map(|(name, stack)| (stack.account, Some(name.unique().into()), stack.thread.clone()));
         labs.chain(attached).collect()
     }
 
@@ -216,23 +258,23 @@ impl Registry {
         check_room(self.attached.len(), limits.attached_stacks, "attached_stacks")
     }
 
-    pub(super) fn add_lab(&mut self, name: String, lab: LabEntry) {
+    pub(super) fn add_lab(&mut self, name: Name, lab: LabEntry) {
         for (stack, name) in &lab.stacks {
-            self.stacks.insert(Arc::clone(name), lab.thread.stack(*stack));
+            self.stacks.insert(name.clone(), lab.thread.stack(*stack));
         }
-        let names: Vec<_> = lab.stacks.iter().map(|(_, name)| Arc::clone(name)).collect();
+        let names: Vec<_> = lab.stacks.iter().map(|(_, name)| name.clone()).collect();
         self.came(lab.session, &names);
         self.labs.insert(name, lab);
     }
 
     pub(super) fn add_attached(&mut self, name: Name, stack: AttachedEntry) {
-        self.stacks.insert(Arc::clone(&name), stack.thread.stack(ONLY));
+        self.stacks.insert(name.clone(), stack.thread.stack(ONLY));
         self.came(stack.session, std::slice::from_ref(&name));
         self.attached.insert(name, stack);
     }
 
     /// The names of its stacks.
-    pub(super) fn remove_lab(&mut self, name: &str) -> Vec<Name> {
+    pub(super) fn remove_lab(&mut self, name: &Name) -> Vec<Name> {
         let Some(lab) = self.labs.remove(name) else { return Vec::new() };
         let names: Vec<_> = lab.stacks.into_iter().map(|(_, name)| name).collect();
         for name in &names {
@@ -244,18 +286,18 @@ impl Registry {
     /// Its name.
     pub(super) fn remove_attached(&mut self, name: &Name) -> Vec<Name> {
         self.stacks.remove(name);
-        self.attached.remove(name).map(|_| Arc::clone(name)).into_iter().collect()
+        self.attached.remove(name).map(|_| name.clone()).into_iter().collect()
     }
 
     /// What a thread holds belongs to no session any more.
     pub(super) fn disown(&mut self, host: &Host) {
         for (_, stack) in &host.stacks {
+            let nobody = no_session_of(stack.owner());
             if let Some(attached) = self.attached.get_mut(stack) {
-                attached.session = SessionId(0);
+                attached.session = nobody;
             }
-            let lab = stack.split_once('/').and_then(|(lab, _)| self.labs.get_mut(lab));
-            if let Some(lab) = lab {
-                lab.session = SessionId(0);
+            if let Some(lab) = stack.lab().and_then(|lab| self.labs.get_mut(&lab)) {
+                lab.session = nobody;
             }
         }
     }
@@ -263,9 +305,9 @@ impl Registry {
     // ---- what is gone
 
     /// Calls on these sockets are to be told that their stack is gone. The oldest are forgotten.
-    pub(super) fn remember_gone(&mut self, sockets: Vec<SocketId>) {
-        for socket in sockets {
-            if self.gone.insert(socket) {
+    pub(super) fn remember_gone(&mut self, sockets: Vec<(SocketId, SessionId)>) {
+        for (socket, session) in sockets {
+            if self.gone.insert(socket, session).is_none() {
                 self.gone_in_order.push_back(socket);
             }
         }
@@ -276,9 +318,50 @@ impl Registry {
         }
     }
 
-    pub(super) fn is_gone(&self, socket: SocketId) -> bool {
-        self.gone.contains(&socket)
+    /// Whose a socket was that went with its stack.
+    pub(super) fn gone(&self, socket: SocketId) -> Option<SessionId> {
+        self.gone.get(&socket).copied()
     }
+}
+
+/// What a caller means by a name: its own, or one of the server's own that it sees, or, who sees all, that of anybody.
+fn meant<'n>(
+    caller: &Caller,
+    text: &str,
+    is_there: impl Fn(&Name) -> bool,
+    mut all: impl Iterator<Item = &'n Name>,
+) -> Option<Name> {
+    let own = Name::new(caller.id(), text);
+    if is_there(&own) {
+        return Some(own);
+    }
+    let servers = Name::from(text);
+    let sees = caller.sees(IdentityId::LOCAL) || caller.grants().may_use_stack(text);
+    if sees && is_there(&servers) {
+        return Some(servers);
+    }
+    match caller.sight() {
+        Sight::All => all.find(|name| ***name == *text).cloned(),
+        Sight::Own(_) => None,
+    }
+}
+
+fn chosen(
+    asked: &str,
+    kind: &str,
+    owner: IdentityId,
+    is_taken: impl Fn(&Name) -> bool,
+) -> Result<Name, Status> {
+    let mut names = (1..).map(|number: u64| Name::new(owner, format!("{kind}-{number}")));
+    let name = match asked {
+        "" => names.find(|name| !is_taken(name)),
+        asked => Some(Name::new(owner, asked)).filter(|name| !is_taken(name)),
+    };
+    name.ok_or_else(|| Status::already_exists(format!("there is a {kind} {asked:?} already")))
+}
+
+fn no_stack(name: &str) -> Status {
+    status_saying(Errno::ENODEV, format!("there is no stack {name:?}"), None)
 }
 
 fn check_room(there: usize, limit: usize, name: &str) -> Result<(), Status> {
@@ -300,6 +383,6 @@ mod tests {
         all.changed().await;
         registry.came(SessionId(7), &["lab/a".into()]);
         all.changed().await;
-        assert_eq!((all.contains("lab/a"), own.contains("lab/a")), (false, true));
+        assert_eq!((all.contains(&"lab/a".into()), own.contains(&"lab/a".into())), (false, true));
     }
 }

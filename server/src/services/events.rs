@@ -16,18 +16,20 @@ use tonic::codegen::{BoxFuture, Service};
 use tonic::server::{Grpc, NamedService, ServerStreamingService};
 use tonic_prost::{ProstCodec, ProstDecoder};
 
+use crate::access::caller::Access;
 use crate::hub::{Hub, Told, WatchStream};
 
 /// The service `Events`.
 #[derive(Clone, Debug)]
-pub struct EventsService {
+pub(crate) struct EventsService {
+    access: Arc<Access>,
     hub: Arc<Hub>,
 }
 
 impl EventsService {
     /// The service over this hub.
-    pub fn new(hub: Arc<Hub>) -> Self {
-        EventsService { hub }
+    pub(crate) fn new(access: Arc<Access>, hub: Arc<Hub>) -> Self {
+        EventsService { access, hub }
     }
 }
 
@@ -63,7 +65,11 @@ impl ServerStreamingService<WatchRequest> for EventsService {
     type Future = std::future::Ready<Result<tonic::Response<WatchStream>, Status>>;
 
     fn call(&mut self, request: tonic::Request<WatchRequest>) -> Self::Future {
-        std::future::ready(self.hub.watch(request.into_inner()).map(tonic::Response::new))
+        let watch = || {
+            let caller = self.access.caller(request.extensions())?;
+            self.hub.watch_for(request.into_inner(), &caller)
+        };
+        std::future::ready(watch().map(tonic::Response::new))
     }
 }
 
@@ -103,8 +109,10 @@ impl Encoder for ToldEncoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::policy::Policy;
     use crate::error::ERRNO_TRAILER;
     use crate::hub::{CompiledFilter, HubConfig};
+    use crate::listen::Peer;
     use sockwright_engine::event::{Event, EventKind};
     use sockwright_engine::limits::Limit;
     use sockwright_engine::time::Instant;
@@ -118,7 +126,13 @@ mod tests {
     async fn served(hub: Arc<Hub>) -> EventsClient<Channel> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let serving = Server::builder().add_service(EventsService::new(hub));
+        let everybody = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
+            request.extensions_mut().insert(Peer::server());
+            request
+        });
+        let serving = Server::builder()
+            .layer(everybody)
+            .add_service(EventsService::new(Access::new(Policy::allowing(&[])), hub));
         tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
         EventsClient::new(Endpoint::from_shared(address).unwrap().connect().await.unwrap())
     }

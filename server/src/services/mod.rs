@@ -1,10 +1,12 @@
 //! The services of the contract, one file each: thin translations. Requests are parsed, handed to whoever owns the
 //! matter, and what comes back is put into the contract's words.
 
-pub mod events;
+pub(crate) mod events;
 pub(crate) mod networks;
 pub(crate) mod sessions;
 pub(crate) mod sockets;
+#[cfg(test)]
+mod tests;
 pub(crate) mod traces;
 pub(crate) mod traffic;
 

@@ -14,10 +14,12 @@ use sockwright_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::page_size;
+use crate::access::caller::Access;
+use crate::access::identity::IdentityId;
 use crate::capture::{CaptureStream, Selection};
 use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
-use crate::hub::Hub;
+use crate::hub::{Hub, Name};
 use crate::idempotency::{Keys, check_key};
 use crate::networks::{AttachPlan, ImpairmentsPlan, LabPlan, Networks, Recorded, parse_clock_change};
 use crate::sessions::Sessions;
@@ -25,6 +27,7 @@ use crate::stack::command::{Advance, AdvanceError};
 
 /// The service over these networks.
 pub(crate) struct NetworksService {
+    access: Arc<Access>,
     networks: Arc<Networks>,
     sessions: Arc<Sessions>,
     hub: Arc<Hub>,
@@ -34,8 +37,14 @@ pub(crate) struct NetworksService {
 
 impl NetworksService {
     /// The service, remembering so many idempotency keys.
-    pub(crate) fn new(networks: Arc<Networks>, sessions: Arc<Sessions>, hub: Arc<Hub>, keys: usize) -> Self {
-        NetworksService { networks, sessions, hub, labs: Keys::new(keys), attached: Keys::new(keys) }
+    pub(crate) fn new(
+        access: Arc<Access>,
+        networks: Arc<Networks>,
+        sessions: Arc<Sessions>,
+        hub: Arc<Hub>,
+        keys: usize,
+    ) -> Self {
+        NetworksService { access, networks, sessions, hub, labs: Keys::new(keys), attached: Keys::new(keys) }
     }
 }
 
@@ -47,22 +56,27 @@ impl Service for NetworksService {
         &self,
         request: Request<CreateLabRequest>,
     ) -> Result<Response<CreateLabResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         check_key(&request.idempotency_key)?;
         let plan = LabPlan::parse(&request, &self.networks.config().limits)?;
         let create = async {
-            let owner = self.sessions.owner(&request.session)?;
-            let lab = self.networks.create_lab(plan, owner.session)?;
+            let owner = self.sessions.owner(&caller, &request.session)?;
+            let lab = self.networks.create_lab(&caller, plan, owner.session)?;
             Ok(CreateLabResponse { lab: Some(lab.value), at: Some(lab.at) })
         };
-        self.labs.once(&request.session, &request.idempotency_key, create).await.map(Response::new)
+        self.labs
+            .once(caller.id(), &request.session, &request.idempotency_key, create)
+            .await
+            .map(Response::new)
     }
 
     async fn delete_lab(
         &self,
         request: Request<DeleteLabRequest>,
     ) -> Result<Response<DeleteLabResponse>, Status> {
-        let at = self.networks.delete_lab(&request.into_inner().name).await?;
+        let caller = self.access.caller(request.extensions())?;
+        let at = self.networks.delete_lab(&caller, &request.into_inner().name).await?;
         Ok(Response::new(DeleteLabResponse { at: Some(at) }))
     }
 
@@ -70,28 +84,35 @@ impl Service for NetworksService {
         &self,
         request: Request<ListLabsRequest>,
     ) -> Result<Response<ListLabsResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let size = page_size(request.page_size);
         let at = Some(self.hub.position());
-        let mut labs = self.networks.list_labs(&request.page_token, size + 1).await;
-        let next_page_token = next_page(&mut labs, size, |lab| &lab.name);
+        let after = page_after(&request.page_token)?;
+        let labs = self.networks.list_labs(&caller, after, size + 1).await;
+        let (labs, next_page_token) = page(labs, size);
         Ok(Response::new(ListLabsResponse { labs, next_page_token, at }))
     }
 
     async fn attach(&self, request: Request<AttachRequest>) -> Result<Response<AttachResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         check_key(&request.idempotency_key)?;
         let plan = AttachPlan::parse(&request, &self.networks.config().limits)?;
         let attach = async {
-            let owner = self.sessions.owner(&request.session)?;
-            let stack = self.networks.attach(plan, owner.session).await?;
+            let owner = self.sessions.owner(&caller, &request.session)?;
+            let stack = self.networks.attach(&caller, plan, owner.session).await?;
             Ok(AttachResponse { stack: Some(stack.value), at: Some(stack.at) })
         };
-        self.attached.once(&request.session, &request.idempotency_key, attach).await.map(Response::new)
+        self.attached
+            .once(caller.id(), &request.session, &request.idempotency_key, attach)
+            .await
+            .map(Response::new)
     }
 
     async fn detach(&self, request: Request<DetachRequest>) -> Result<Response<DetachResponse>, Status> {
-        let at = self.networks.detach(&request.into_inner().name).await?;
+        let caller = self.access.caller(request.extensions())?;
+        let at = self.networks.detach(&caller, &request.into_inner().name).await?;
         Ok(Response::new(DetachResponse { at: Some(at) }))
     }
 
@@ -99,11 +120,13 @@ impl Service for NetworksService {
         &self,
         request: Request<ListStacksRequest>,
     ) -> Result<Response<ListStacksResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let size = page_size(request.page_size);
         let at = Some(self.hub.position());
-        let mut stacks = self.networks.list_stacks(&request.page_token, size + 1).await;
-        let next_page_token = next_page(&mut stacks, size, |stack| &stack.name);
+        let after = page_after(&request.page_token)?;
+        let stacks = self.networks.list_stacks(&caller, after, size + 1).await;
+        let (stacks, next_page_token) = page(stacks, size);
         Ok(Response::new(ListStacksResponse { stacks, next_page_token, at }))
     }
 
@@ -111,9 +134,10 @@ impl Service for NetworksService {
         &self,
         request: Request<AdvanceTimeRequest>,
     ) -> Result<Response<AdvanceTimeResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let how = how_far(request.how)?;
-        let advanced = self.networks.advance(&request.lab, how).await?.map_err(not_advanced)?;
+        let advanced = self.networks.advance(&caller, &request.lab, how).await?.map_err(not_advanced)?;
         Ok(Response::new(AdvanceTimeResponse {
             time_ns: advanced.value.now.as_nanos(),
             steps: advanced.value.steps,
@@ -125,9 +149,10 @@ impl Service for NetworksService {
         &self,
         request: Request<SetClockRequest>,
     ) -> Result<Response<SetClockResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let clock = parse_clock_change(&request)?;
-        let changed = self.networks.set_clock(request.lab, clock).await?;
+        let changed = self.networks.set_clock(caller, request.lab, clock).await?;
         Ok(Response::new(SetClockResponse { time_ns: changed.value.as_nanos(), at: Some(changed.at) }))
     }
 
@@ -135,39 +160,58 @@ impl Service for NetworksService {
         &self,
         request: Request<SetImpairmentsRequest>,
     ) -> Result<Response<SetImpairmentsResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let SetImpairmentsRequest { lab, link, impairments } = request.into_inner();
         let plan = ImpairmentsPlan::parse(impairments.as_ref(), "impairments")?;
-        let changed = self.networks.set_impairments(lab, link, plan).await?;
+        let changed = self.networks.set_impairments(caller, lab, link, plan).await?;
         Ok(Response::new(SetImpairmentsResponse { link: Some(changed.value), at: Some(changed.at) }))
     }
 
     async fn capture(&self, request: Request<CaptureRequest>) -> Result<Response<CaptureStream>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let selection = Selection::parse(&request)?;
         let stacks = request.filter.map(|filter| filter.stacks).unwrap_or_default();
         let octets = usize::try_from(request.queue_bytes).unwrap_or(usize::MAX);
-        self.networks.capture(selection, &stacks, octets).await.map(Response::new)
+        self.networks.capture(&caller, selection, &stacks, octets).await.map(Response::new)
     }
 
     async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let RecordRequest { what, bytes } = request.into_inner();
         let what = match what {
             Some(record_request::What::Lab(name)) => Recorded::Lab(name),
             Some(record_request::What::Stack(name)) => Recorded::Stack(name),
             None => return Err(Invalid::new("what", "neither a lab nor a stack is named").into()),
         };
-        let at = self.networks.record(what, bytes).await?;
+        let at = self.networks.record(&caller, what, bytes).await?;
         Ok(Response::new(RecordResponse { at: Some(at) }))
     }
 }
 
 /// Cuts what is more than a page, and gives the token of the next one.
-fn next_page<T>(items: &mut Vec<T>, size: usize, name: impl Fn(&T) -> &String) -> String {
-    if items.len() <= size {
-        return String::new();
-    }
+fn page<T>(mut items: Vec<(Name, T)>, size: usize) -> (Vec<T>, String) {
+    let more = items.len() > size;
     items.truncate(size);
-    items.last().map(name).cloned().unwrap_or_default()
+    let last = items.last().filter(|_| more).map(|(name, _)| page_token(name)).unwrap_or_default();
+    (items.into_iter().map(|(_, item)| item).collect(), last)
+}
+
+/// Behind which name a page begins: `lab`, or `7:lab` where it is somebody else's than the server's.
+fn page_token(name: &Name) -> String {
+    match name.owner() {
+        IdentityId::LOCAL => name.to_string(),
+        IdentityId(owner) => format!("{owner}:{name}"),
+    }
+}
+
+fn page_after(token: &str) -> Result<Option<Name>, Invalid> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let (owner, name) = token.split_once(':').unwrap_or(("0", token));
+    let owner = owner.parse().map_err(|_| Invalid::new("page_token", "it was not given by this call"))?;
+    Ok(Some(Name::new(IdentityId(owner), name)))
 }
 
 fn how_far(how: Option<advance_time_request::How>) -> Result<Advance, Invalid> {

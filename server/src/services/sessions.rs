@@ -11,6 +11,7 @@ use sockwright_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{LABEL_OCTETS, text_up_to};
+use crate::access::caller::Access;
 use crate::convert::{Invalid, duration, session_name};
 use crate::hub::Hub;
 use crate::idempotency::{Keys, check_key};
@@ -19,6 +20,7 @@ use crate::stack::command::Policy;
 
 /// The service over these sessions.
 pub(crate) struct SessionsService {
+    access: Arc<Access>,
     sessions: Arc<Sessions>,
     hub: Arc<Hub>,
     opened: Keys<OpenResponse>,
@@ -26,32 +28,34 @@ pub(crate) struct SessionsService {
 
 impl SessionsService {
     /// The service, remembering so many idempotency keys.
-    pub(crate) fn new(sessions: Arc<Sessions>, hub: Arc<Hub>, keys: usize) -> Self {
-        SessionsService { sessions, hub, opened: Keys::new(keys) }
+    pub(crate) fn new(access: Arc<Access>, sessions: Arc<Sessions>, hub: Arc<Hub>, keys: usize) -> Self {
+        SessionsService { access, sessions, hub, opened: Keys::new(keys) }
     }
 }
 
 #[tonic::async_trait]
 impl Service for SessionsService {
     async fn open(&self, request: Request<OpenRequest>) -> Result<Response<OpenResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         text_up_to(&request.label, LABEL_OCTETS, "label")?;
         check_key(&request.idempotency_key)?;
         let lease = lease(request.lease.as_ref())?;
         let on_expiry = policy(request.on_expiry)?.unwrap_or(Policy::Reset);
         let open = async {
-            let session = self.sessions.open(lease, on_expiry, request.label)?;
+            let session = self.sessions.open(&caller, lease, on_expiry, request.label)?;
             let lease = Some(duration_to_proto(lease));
             Ok(OpenResponse { session: session_name(session), lease, at: Some(self.hub.position()) })
         };
-        self.opened.once("", &request.idempotency_key, open).await.map(Response::new)
+        self.opened.once(caller.id(), "", &request.idempotency_key, open).await.map(Response::new)
     }
 
     async fn keep_alive(
         &self,
         request: Request<KeepAliveRequest>,
     ) -> Result<Response<KeepAliveResponse>, Status> {
-        let lease = self.sessions.keep_alive(&request.into_inner().session)?;
+        let caller = self.access.caller(request.extensions())?;
+        let lease = self.sessions.keep_alive(&caller, &request.into_inner().session)?;
         let at = Some(self.hub.position());
         Ok(Response::new(KeepAliveResponse { lease: Some(duration_to_proto(lease)), at }))
     }
@@ -60,9 +64,10 @@ impl Service for SessionsService {
         &self,
         request: Request<SessionsCloseRequest>,
     ) -> Result<Response<SessionsCloseResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let policy = policy(request.on_expiry)?;
-        let treated = self.sessions.close(&request.session, policy).await?;
+        let treated = self.sessions.close(&caller, &request.session, policy).await?;
         Ok(Response::new(SessionsCloseResponse { sockets: treated.value, at: Some(treated.at) }))
     }
 }

@@ -10,6 +10,7 @@ use sockwright_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::text_up_to;
+use crate::access::caller::Access;
 use crate::config::Limits;
 use crate::convert::Invalid;
 use crate::hub::{CompiledFilter, Hub};
@@ -19,6 +20,7 @@ use crate::traces::{BundleStream, Parts, Plan, Traces, of_every_kind};
 
 /// The service over these traces.
 pub(crate) struct TracesService {
+    access: Arc<Access>,
     traces: Arc<Traces>,
     sessions: Arc<Sessions>,
     hub: Arc<Hub>,
@@ -28,9 +30,15 @@ pub(crate) struct TracesService {
 
 impl TracesService {
     /// The service, remembering so many idempotency keys.
-    pub(crate) fn new(traces: Arc<Traces>, sessions: Arc<Sessions>, hub: Arc<Hub>, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        access: Arc<Access>,
+        traces: Arc<Traces>,
+        sessions: Arc<Sessions>,
+        hub: Arc<Hub>,
+        limits: &Limits,
+    ) -> Self {
         let started = Keys::new(limits.idempotency_keys);
-        TracesService { traces, sessions, hub, limits: limits.clone(), started }
+        TracesService { access, traces, sessions, hub, limits: limits.clone(), started }
     }
 }
 
@@ -42,30 +50,36 @@ impl Service for TracesService {
         &self,
         request: Request<TracesStartRequest>,
     ) -> Result<Response<TracesStartResponse>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let asked = request.into_inner();
         let (session, key) = (asked.session.clone(), asked.idempotency_key.clone());
         check_key(&key)?;
         let plan = plan(asked, &self.limits)?;
         let start = async {
-            let owner = self.sessions.owner(&session)?;
-            let (trace, after) = self.traces.start(plan, owner.session)?;
+            let owner = self.sessions.owner(&caller, &session)?;
+            let (trace, after) = self.traces.start(&caller, plan, owner.session)?;
             Ok(TracesStartResponse { trace, at: Some(self.hub.position_at(after)) })
         };
-        self.started.once(&session, &key, start).await.map(Response::new)
+        self.started.once(caller.id(), &session, &key, start).await.map(Response::new)
     }
 
     async fn stop(&self, request: Request<TracesStopRequest>) -> Result<Response<BundleStream>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let TracesStopRequest { trace, discard } = request.into_inner();
         if discard {
-            self.traces.discard(&trace)?;
+            self.traces.discard(&caller, &trace)?;
             return Ok(Response::new(BundleStream::empty()));
         }
-        self.traces.stop(&trace).await.map(Response::new)
+        self.traces.stop(&caller, &trace).await.map(Response::new)
     }
 
-    async fn list(&self, _: Request<TracesListRequest>) -> Result<Response<TracesListResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<TracesListRequest>,
+    ) -> Result<Response<TracesListResponse>, Status> {
+        let sight = self.access.caller(request.extensions())?.sight();
         let at = Some(self.hub.position());
-        Ok(Response::new(TracesListResponse { traces: self.traces.list(), at }))
+        Ok(Response::new(TracesListResponse { traces: self.traces.list(sight), at }))
     }
 }
 

@@ -359,7 +359,7 @@ impl Tap {
         if let Some(known) = self.interfaces.get(&(stack, link)) {
             return Some(Arc::clone(known));
         }
-        let name = Arc::clone(names.get(&stack)?);
+        let name = names.get(&stack)?.clone();
         let (link_name, began) = (site.link_name(link), site.began());
         let interface = Arc::new(Interface { stack: name, link: link_name, medium, began });
         self.interfaces.insert((stack, link), Arc::clone(&interface));

@@ -197,9 +197,9 @@ fn start_telling(
     };
     let ending = {
         let hub = Arc::clone(&hub);
-        Box::new(move |at, _: &_| hub.remove_stack("lab/a", at))
+        Box::new(move |at, _: &_| hub.remove_stack(&"lab/a".into(), at))
     };
-    let names = BTreeMap::from([(STACK, Arc::from("lab/a"))]);
+    let names = BTreeMap::from([(STACK, "lab/a".into())]);
     let ears = Ears { hub: Arc::clone(&hub), captures: Captures::new(&Limits::default()) };
     let thread = spawn_site(site, names, ears, room, ending).unwrap();
     (thread.stack(STACK), thread, hub, octets)
@@ -222,7 +222,7 @@ fn peek() -> Request {
 async fn a_panic_takes_its_own_stacks_down_and_nothing_else() {
     let (stack, thread, hub, _octets) = start(8);
     let created = stack.call(create(), None).await.unwrap();
-    assert_eq!(hub.stack_of(SOCKET).as_deref(), Some("lab/a"));
+    assert_eq!(hub.place_of(SOCKET), Some(("lab/a".into(), SessionId(0))));
     created.value.receipt.settle();
 
     let waiting = stack.call(recv(), None);
@@ -232,7 +232,7 @@ async fn a_panic_takes_its_own_stacks_down_and_nothing_else() {
     assert_eq!(panicked.unwrap_err().errno, Errno::ENETDOWN);
     assert_eq!(stack.call(recv(), None).await.unwrap_err().errno, Errno::ENETDOWN);
     assert!(thread.stop(Stop::Silently).await.is_err());
-    assert_eq!(hub.stack_of(SOCKET), None, "its sockets were released");
+    assert_eq!(hub.place_of(SOCKET), None, "its sockets were released");
     assert!(hub.ended(SOCKET).is_some());
 }
 

@@ -21,6 +21,7 @@ use tonic::Status;
 use super::contract::{self, Named, to_json};
 use super::ear::{Ear, Line};
 use super::{Traces, manifest};
+use crate::access::identity::IdentityId;
 use crate::error::ERRNO_TRAILER;
 use crate::metrics::code_name;
 
@@ -29,6 +30,8 @@ pub(crate) struct Call {
     traces: Arc<Traces>,
     /// Its number among those that came.
     key: u64,
+    /// Who made it.
+    caller: Option<IdentityId>,
     method: MethodDescriptor,
     path: String,
     trace_id: Option<String>,
@@ -64,7 +67,12 @@ struct At {
 
 impl Call {
     /// A call that begins; `None` where it is none that is traced.
-    pub(crate) fn begin(traces: &Arc<Traces>, path: &str, headers: &HeaderMap) -> Option<Arc<Call>> {
+    pub(crate) fn begin(
+        traces: &Arc<Traces>,
+        caller: Option<IdentityId>,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<Arc<Call>> {
         let method = contract::method(path).filter(|method| method.parent_service().name() != "Traces")?;
         let inner = Inner {
             request: Messages::new(Keep::First),
@@ -76,6 +84,7 @@ impl Call {
         Some(Arc::new(Call {
             traces: Arc::clone(traces),
             key: traces.next_call(),
+            caller,
             method,
             path: path.to_owned(),
             trace_id: headers.get("traceparent").and_then(|value| trace_id(value.to_str().ok()?)),
@@ -141,7 +150,7 @@ impl Call {
         let request = request.and_then(|octets| DynamicMessage::decode(self.method.input(), octets).ok());
         // One that is too long to be kept names nothing; there is none in the contract.
         let named = request.map(|request| Named::by(&request)).unwrap_or_default();
-        let ears = self.traces.wanting(&named);
+        let ears = self.traces.wanting(&named, self.caller);
         let wanted = !ears.is_empty();
         let mut inner = self.inner();
         match wanted {
@@ -433,7 +442,9 @@ mod tests {
 
     /// One that sends so much and waits.
     fn send(traces: &Arc<Traces>, octets: usize) -> Arc<Call> {
-        let call = Call::begin(traces, "/sockwright.v1.Sockets/Send", &HeaderMap::new()).unwrap();
+        let call =
+            Call::begin(traces, Some(IdentityId::LOCAL), "/sockwright.v1.Sockets/Send", &HeaderMap::new())
+                .unwrap();
         let request = pb::SendRequest { socket: 3, data: vec![7; octets].into(), ..Default::default() };
         call.pass(Way::Request, &frame(&request.encode_to_vec()).into());
         call
@@ -475,7 +486,9 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_has_no_json_is_told_by_its_length() {
         let (traces, ear) = traces();
-        let call = Call::begin(&traces, "/sockwright.v1.Sessions/Open", &HeaderMap::new()).unwrap();
+        let call =
+            Call::begin(&traces, Some(IdentityId::LOCAL), "/sockwright.v1.Sessions/Open", &HeaderMap::new())
+                .unwrap();
         let lease = prost_types::Duration { seconds: i64::MAX, nanos: -1 };
         let request = pb::OpenRequest { lease: Some(lease), ..Default::default() };
         let request = request.encode_to_vec();

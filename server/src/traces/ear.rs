@@ -10,8 +10,10 @@ use sockwright_engine::id::{SessionId, SocketId};
 use tokio::sync::Notify;
 
 use super::contract::Named;
+use crate::access::identity::IdentityId;
+use crate::access::sight::Sight;
 use crate::convert::{parse_session, session_name};
-use crate::hub::{CompiledFilter, Hub};
+use crate::hub::{CompiledFilter, Hub, Name};
 
 /// The ear of a trace.
 #[derive(Debug)]
@@ -69,8 +71,11 @@ impl Ear {
     }
 
     /// Whether a call whose request names these is of the trace.
-    pub(super) fn wants_call(&self, named: &Named, hub: &Hub) -> bool {
+    pub(super) fn wants_call(&self, named: &Named, caller: Option<IdentityId>, hub: &Hub) -> bool {
         let stack = |stack: &String| self.filter.admits_names(None, "", stack);
+        if !caller.is_some_and(|caller| self.filter.sight().sees(caller)) {
+            return false;
+        }
         self.filter.admits_all()
             || named.sessions.iter().any(|name| self.filter.admits_names(parse_session(name), "", ""))
             || named.labels.iter().any(|label| self.filter.admits_names(None, label, ""))
@@ -80,7 +85,7 @@ impl Ear {
     }
 
     /// Whether a stack is of the trace: something that happens there may be.
-    pub(super) fn wants_stack(&self, stack: &str) -> bool {
+    pub(super) fn wants_stack(&self, stack: &Name) -> bool {
         self.filter.may_be_on(stack)
     }
 
@@ -88,6 +93,12 @@ impl Ear {
     pub(super) fn wants_log(&self, session: Option<&str>, lab: Option<&str>, stack: Option<&str>) -> bool {
         let own_session = |name: &str| name.is_empty() || name == session_name(self.session);
         let admitted = |name: &str| self.filter.admits_names(parse_session(name), "", "");
+        // Who does not see everything hears of what says that it is his.
+        let sight = self.filter.sight();
+        let named = session.filter(|name| !name.is_empty()).and_then(parse_session);
+        if sight != Sight::All && !named.is_some_and(|session| sight.sees_session(session)) {
+            return false;
+        }
         self.filter.admits_all()
             || session.is_none_or(|name| own_session(name) || admitted(name))
                 && lab.is_none_or(|lab| self.filter.names_lab(lab))

@@ -1,7 +1,6 @@
 //! `trace.json`: what a trace is of, when it was, on what, and what it lacks. docs/traces.md describes it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
@@ -11,6 +10,7 @@ use sockwright_proto::v1 as pb;
 use super::contract::message_to_json;
 use super::recorder::{EndedBy, Parts};
 use super::spool::{Figures, Why};
+use crate::hub::Name;
 use crate::networks::Survey;
 
 /// What is told of a trace.
@@ -115,7 +115,7 @@ impl Seen {
     }
 
     /// Takes in what events tell of their clocks, and the last of them that is kept.
-    pub(super) fn events(&mut self, last_ns: &BTreeMap<Arc<str>, u64>, last: Option<u64>) {
+    pub(super) fn events(&mut self, last_ns: &BTreeMap<Name, u64>, last: Option<u64>) {
         for (stack, at) in last_ns {
             if let Some(seen) = self.stacks.get_mut(&**stack) {
                 seen.end_ns = seen.end_ns.max(*at);

@@ -29,6 +29,11 @@ use sockwright_proto::v1 as pb;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tonic::Status;
 
+use crate::access::caller::Caller;
+use crate::access::identity::IdentityId;
+use crate::access::owner::owner_of;
+use crate::access::quota::Quota;
+use crate::access::sight::Sight;
 use crate::capture::Selection;
 use crate::config::Limits;
 use crate::convert::session_name;
@@ -100,7 +105,12 @@ impl Traces {
     }
 
     /// Begins a trace that belongs to `session`; its name, and the event that it begins behind.
-    pub(crate) fn start(self: &Arc<Self>, plan: Plan, session: SessionId) -> Result<(String, u64), Status> {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        caller: &Caller,
+        plan: Plan,
+        session: SessionId,
+    ) -> Result<(String, u64), Status> {
         let mut table = self.table();
         if table.stopping {
             return Err(Status::unavailable("the server is stopping"));
@@ -109,12 +119,15 @@ impl Traces {
             let message = format!("there are {} traces already", self.limits.traces);
             return Err(status_saying(Errno::ENOBUFS, message, None));
         }
+        let own = table.traces.values().filter(|entry| owner_of(entry.ear.session()) == owner_of(session));
+        caller.has_room(Quota::Traces, || own.count())?;
         let Plan { asked, filter, limits } = plan;
         let places = self.networks.follow(filter.is_none().then_some(session));
         let filter = match filter {
             Some(filter) => filter,
             None => everything_of(session)?.or_on(Arc::clone(&places)),
         };
+        let filter = filter.seen_by(caller.sight());
         // Begun in this order, frames and calls of all that is told are there.
         let ear = Arc::new(Ear::new(session, filter.clone()));
         let capture = match asked.no_packets {
@@ -153,8 +166,8 @@ impl Traces {
     }
 
     /// Ends a trace, unless it has ended, and gives what there is of it.
-    pub(crate) async fn stop(self: &Arc<Self>, trace: &str) -> Result<BundleStream, Status> {
-        let recorder = self.find(trace)?;
+    pub(crate) async fn stop(self: &Arc<Self>, caller: &Caller, trace: &str) -> Result<BundleStream, Status> {
+        let (_, recorder) = self.find(caller, trace)?;
         let (answer, answered) = oneshot::channel();
         recorder.send(Command::Fetch(answer)).map_err(|_| no_such_trace(trace))?;
         let bundle = answered.await.map_err(|_| self.gone(trace))?;
@@ -168,15 +181,13 @@ impl Traces {
     }
 
     /// Ends a trace of which nobody wants anything.
-    pub(crate) fn discard(&self, trace: &str) -> Result<(), Status> {
-        match parse_name(trace) {
-            Some(number) if self.forget(number) => Ok(()),
-            _ => Err(no_such_trace(trace)),
-        }
+    pub(crate) fn discard(&self, caller: &Caller, trace: &str) -> Result<(), Status> {
+        let (number, _) = self.find(caller, trace)?;
+        self.forget(number).then_some(()).ok_or_else(|| no_such_trace(trace))
     }
 
-    /// The traces that there are, the oldest first.
-    pub(crate) fn list(&self) -> Vec<pb::Trace> {
+    /// The traces that somebody sees, the oldest first.
+    pub(crate) fn list(&self, sight: Sight) -> Vec<pb::Trace> {
         let table = self.table();
         let shown = |(number, entry): (&u64, &Entry)| pb::Trace {
             trace: name(*number),
@@ -185,7 +196,8 @@ impl Traces {
             ended: entry.ear.is_deaf(),
             at: Some(self.hub.position_at(entry.after)),
         };
-        table.traces.iter().map(shown).collect()
+        let seen = table.traces.iter().filter(|(_, entry)| sight.sees_session(entry.ear.session()));
+        seen.map(shown).collect()
     }
 
     /// A session is about to end: its traces look at what it has as long as it is there.
@@ -235,10 +247,10 @@ impl Traces {
     }
 
     /// The traces that want a call whose request names these.
-    fn wanting(&self, named: &contract::Named) -> Vec<Arc<Ear>> {
+    fn wanting(&self, named: &contract::Named, caller: Option<IdentityId>) -> Vec<Arc<Ear>> {
         let table = self.table();
         let ears = table.traces.values().map(|entry| &entry.ear);
-        ears.filter(|ear| !ear.is_deaf() && ear.wants_call(named, &self.hub)).cloned().collect()
+        ears.filter(|ear| !ear.is_deaf() && ear.wants_call(named, caller, &self.hub)).cloned().collect()
     }
 
     /// A call that somebody wants is under way.
@@ -258,10 +270,14 @@ impl Traces {
 
     // ---- inside
 
-    fn find(&self, trace: &str) -> Result<mpsc::UnboundedSender<Command>, Status> {
+    /// A trace to do something with: where its caller does not see it, it is not there.
+    fn find(&self, caller: &Caller, trace: &str) -> Result<(u64, mpsc::UnboundedSender<Command>), Status> {
         let table = self.table();
-        let entry = parse_name(trace).and_then(|number| table.traces.get(&number));
-        entry.map(|entry| entry.recorder.clone()).ok_or_else(|| no_such_trace(trace))
+        let entry = parse_name(trace).and_then(|number| Some((number, table.traces.get(&number)?)));
+        let seen = entry.filter(|(_, entry)| caller.sight().sees_session(entry.ear.session()));
+        let (number, entry) = seen.ok_or_else(|| no_such_trace(trace))?;
+        caller.drives(owner_of(entry.ear.session()))?;
+        Ok((number, entry.recorder.clone()))
     }
 
     fn of_session(

@@ -15,6 +15,7 @@ use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
+use sockwright_server::access::Allow;
 use sockwright_server::config::Config;
 use sockwright_server::server::Server;
 use tokio_stream::{Stream, StreamExt, iter};
@@ -62,7 +63,9 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            let server = Server::bind("127.0.0.1:0", Config::default()).await.expect("bound");
+            // The namespaces lead nowhere.
+            let config = Config { allow: vec![Allow::everything()], ..Config::default() };
+            let server = Server::bind("127.0.0.1:0", config).await.expect("bound");
             let url = format!("http://{}", server.local_addr());
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));

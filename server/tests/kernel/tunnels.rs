@@ -194,7 +194,8 @@ fn unprivileged(rig: &Rig, attach: &str) -> Result<Child, String> {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &rig.ours.namespace]);
     command.args(["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs", "--"]);
-    command.args([env!("CARGO_BIN_EXE_sockwrightd"), "--listen", "127.0.0.1:0", "--attach", attach]);
+    command.args([env!("CARGO_BIN_EXE_sockwrightd"), "--listen", "127.0.0.1:0", "--allow", "all"]);
+    command.args(["--attach", attach]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     let (mut line, mut said) = (String::new(), String::new());
     BufReader::new(child.stdout.take().expect("an output")).read_line(&mut line).expect("read");

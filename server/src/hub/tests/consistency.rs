@@ -87,7 +87,7 @@ impl Client {
 
 /// Sockets come, change and go; some stay.
 fn play(hub: &Hub, number: u64) {
-    let stack: Arc<str> = format!("stack {number}").into();
+    let stack: Name = format!("stack {number}").into();
     for round in 0..ROUNDS {
         let socket = 1 + number + round * STACKS;
         hub.publish(&stack, connect(socket).into_iter().take(1 + (round % 5) as usize));

@@ -19,7 +19,7 @@ fn a_row_says_what_the_events_said() {
     );
     assert_eq!(row.local.unwrap().port, 80);
     assert_eq!(row.remote.unwrap().ip, "192.0.2.2");
-    assert_eq!(hub.stack_of(SocketId(4)).as_deref(), Some("lab/a"));
+    assert_eq!(hub.place_of(SocketId(4)), Some(("lab/a".into(), SessionId(1))));
     hub.reassign(SocketId(4), SessionId(9));
     assert_eq!(hub.summary(SocketId(4)).unwrap().session, "s-9");
 }
@@ -46,7 +46,7 @@ fn pages_of_a_list_meet_and_do_not_overlap() {
 fn fields_of_a_filter_are_combined_with_and_values_with_or() {
     let (hub, stack) = hub(HubConfig::default());
     hub.publish(&stack, (1..=20).map(opened));
-    hub.publish(&Arc::from("lab/b"), connect(21));
+    hub.publish(&"lab/b".into(), connect(21));
     let sessions = vec!["s-1".to_owned(), String::new()];
     let labels = vec!["label 0".to_owned()];
     let filter = pb::Filter { sessions, labels, ..Default::default() };
@@ -78,12 +78,12 @@ fn the_end_of_a_socket_is_remembered_up_to_the_limit() {
 fn a_removed_stack_releases_its_sockets_and_no_others() {
     let (hub, stack) = hub(HubConfig::default());
     hub.publish(&stack, [opened(1), opened(3)]);
-    hub.publish(&Arc::from("lab/b"), [opened(2)]);
-    let at = hub.remove_stack("lab/a", Instant::from_nanos(50));
+    hub.publish(&"lab/b".into(), [opened(2)]);
+    let at = hub.remove_stack(&stack, Instant::from_nanos(50));
     assert_eq!(at.seq, 5);
     assert_eq!(filtered(&hub, &pb::Filter::default()), [2]);
     assert_eq!(hub.ended(SocketId(3)).unwrap().at.seq, 5);
-    assert_eq!(hub.remove_stack("lab/a", Instant::ZERO).seq, 5);
+    assert_eq!(hub.remove_stack(&stack, Instant::ZERO).seq, 5);
 }
 
 #[test]

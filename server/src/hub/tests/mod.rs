@@ -18,8 +18,8 @@ use tonic::Code;
 
 use super::*;
 
-fn hub(config: HubConfig) -> (Arc<Hub>, Arc<str>) {
-    (Hub::new(config), Arc::from("lab/a"))
+fn hub(config: HubConfig) -> (Arc<Hub>, Name) {
+    (Hub::new(config), "lab/a".into())
 }
 
 fn local() -> SocketAddr {

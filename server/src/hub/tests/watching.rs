@@ -301,7 +301,7 @@ async fn frames_lost_by_links_belong_to_a_stack_and_to_no_socket() {
     snapshot(&mut stream).await;
     let lost =
         HubEvent::FrameLost { at: Instant::from_nanos(5), what: "LOST", text: "S 0:0(0)".into(), frames: 1 };
-    hub.publish(&Arc::from("lab/b"), [lost.clone()]);
+    hub.publish(&"lab/b".into(), [lost.clone()]);
     hub.publish(&stack, [lost]);
     let Part::Events(batch) = part(&mut stream).await else { panic!() };
     let expected = pb::FrameLost { what: "LOST".into(), text: "S 0:0(0)".into(), frames: 1 };

@@ -1,5 +1,6 @@
 //! The service `Sockets`.
 
+mod allowed;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,7 @@ mod transfer;
 
 use std::sync::Arc;
 
+use http::Extensions;
 use sockwright_engine::host::Errno;
 use sockwright_engine::host::op::{Reply, Request as Op};
 use sockwright_engine::id::SocketId;
@@ -18,6 +20,10 @@ use tonic::{Request, Response, Status, Streaming};
 use self::parse::{Sizes, page_token, wait};
 use self::transfer::Transfer;
 use super::{LABEL_OCTETS, data_up_to, page_size, text_up_to};
+use crate::access::caller::{Access, Caller};
+use crate::access::owner::owner_of;
+use crate::access::policy::Transport;
+use crate::access::quota::Quota;
 use crate::convert::{
     Invalid, address_to_proto, bind_address, family_from_proto, info_to_proto, kind_from_proto,
     options_patch, options_to_proto, remote_address, shutdown_how, tcp_state_to_proto,
@@ -26,7 +32,7 @@ use crate::error::{no_such_socket, status, status_saying};
 use crate::hub::{CompiledFilter, Current, Hub};
 use crate::idempotency::{Keys, check_key};
 use crate::layers::with_receipt;
-use crate::networks::Networks;
+use crate::networks::{Lives, Networks};
 use crate::sessions::Sessions;
 use crate::stack::StackHandle;
 use crate::stack::command::{At, Inspection};
@@ -34,6 +40,7 @@ use crate::stack::receipt::Given;
 
 /// The service over these networks.
 pub(crate) struct SocketsService {
+    access: Arc<Access>,
     networks: Arc<Networks>,
     sessions: Arc<Sessions>,
     hub: Arc<Hub>,
@@ -42,42 +49,74 @@ pub(crate) struct SocketsService {
     sizes: Sizes,
 }
 
+/// A socket that is to be called on.
+struct Found {
+    socket: SocketId,
+    stack: StackHandle,
+    caller: Caller,
+    /// It is on a real link, where not everything is allowed.
+    on_wire: bool,
+}
+
+impl Found {
+    /// Makes a call on it.
+    async fn call(&self, op: impl FnOnce(SocketId) -> Op) -> Result<At<Given>, Status> {
+        let socket = self.socket;
+        self.stack.call(op(socket), None).await.map_err(|error| status(error, Some(socket)))
+    }
+}
+
 /// What a call gives, or its status.
 type Answer<T> = Result<Response<T>, Status>;
 
 impl SocketsService {
     /// The service, remembering so many idempotency keys of each kind.
-    pub(crate) fn new(networks: Arc<Networks>, sessions: Arc<Sessions>, hub: Arc<Hub>, keys: usize) -> Self {
+    pub(crate) fn new(
+        access: Arc<Access>,
+        networks: Arc<Networks>,
+        sessions: Arc<Sessions>,
+        hub: Arc<Hub>,
+        keys: usize,
+    ) -> Self {
         let sizes = Sizes { message: networks.config().limits.message_bytes };
         let (created, accepted) = (Keys::new(keys), Keys::new(keys));
-        SocketsService { networks, sessions, hub, created, accepted, sizes }
+        SocketsService { access, networks, sessions, hub, created, accepted, sizes }
     }
 
-    /// Makes a call on a socket.
-    async fn call(&self, socket: u64, op: impl FnOnce(SocketId) -> Op) -> Result<At<Given>, Status> {
-        let (socket, stack) = self.find(socket)?;
-        stack.call(op(socket), None).await.map_err(|error| status(error, Some(socket)))
-    }
-
-    fn find(&self, socket: u64) -> Result<(SocketId, StackHandle), Status> {
+    /// A socket that a caller may do something with, and the stack that it lives on.
+    fn find(&self, extensions: &Extensions, socket: u64) -> Result<Found, Status> {
+        let caller = self.access.caller(extensions)?;
         let socket = SocketId(socket);
-        Ok((socket, self.networks.stack_of(socket)?.1))
+        let lives = self.networks.stack_of(socket, caller.sight())?;
+        caller.drives(owner_of(lives.session))?;
+        let on_wire = lives.name.lab().is_none();
+        Ok(Found { socket, stack: lives.stack, caller, on_wire })
     }
 
-    async fn inspect(&self, socket: u64) -> Result<(At<Inspection>, String), Status> {
+    async fn inspect(
+        &self,
+        extensions: &Extensions,
+        socket: u64,
+    ) -> Result<(At<Inspection>, String), Status> {
+        let caller = self.access.caller(extensions)?;
         let socket = SocketId(socket);
-        let (name, stack) = self.networks.stack_of(socket)?;
+        let Lives { name, stack, .. } = self.networks.stack_of(socket, caller.sight())?;
         let inspected = stack.inspect(socket).await.map_err(|gone| status(gone.into(), Some(socket)))?;
         let value = inspected.value.ok_or_else(|| no_such_socket(socket))?;
         Ok((At { value, at: inspected.at }, name.to_string()))
     }
 
-    async fn create_once(&self, request: &pb::CreateRequest) -> Result<(pb::CreateResponse, Given), Status> {
+    async fn create_once(
+        &self,
+        caller: &Caller,
+        request: &pb::CreateRequest,
+    ) -> Result<(pb::CreateResponse, Given), Status> {
         let kind = kind_from_proto(request.kind, "kind")?;
         let family = family_from_proto(request.family, "family")?;
         let options = options_patch(request.options.as_ref())?;
-        let stack = self.networks.stack(&request.stack)?;
-        let owner = self.sessions.owner(&request.session)?;
+        let stack = self.networks.stack(caller, &request.stack)?;
+        let owner = self.sessions.owner(caller, &request.session)?;
+        caller.has_room(Quota::Sockets, || self.hub.sockets_of(caller.id()))?;
         let label = request.label.as_str().into();
         let op = Op::Create { kind, family, session: owner.session, label, options };
         let given = stack.call(op, owner.guard).await.map_err(|error| status(error, None))?;
@@ -88,9 +127,13 @@ impl SocketsService {
         }
     }
 
-    async fn accept_once(&self, request: &pb::AcceptRequest) -> Result<(pb::AcceptResponse, Given), Status> {
+    async fn accept_once(
+        &self,
+        found: Found,
+        request: &pb::AcceptRequest,
+    ) -> Result<(pb::AcceptResponse, Given), Status> {
         let wait = wait(request.dont_wait);
-        let At { value: given, at } = self.call(request.socket, |socket| Op::Accept { socket, wait }).await?;
+        let At { value: given, at } = found.call(|socket| Op::Accept { socket, wait }).await?;
         match given.reply {
             Reply::Accepted { socket, local, remote } => {
                 let response = pb::AcceptResponse {
@@ -109,66 +152,76 @@ impl SocketsService {
 #[tonic::async_trait]
 impl Service for SocketsService {
     async fn create(&self, request: Request<pb::CreateRequest>) -> Answer<pb::CreateResponse> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         text_up_to(&request.label, LABEL_OCTETS, "label")?;
         check_key(&request.idempotency_key)?;
         if request.idempotency_key.is_empty() {
-            let (response, given) = self.create_once(&request).await?;
+            let (response, given) = self.create_once(&caller, &request).await?;
             return Ok(with_receipt(response, given.receipt));
         }
         let scope = format!("{}\n{}", request.stack, request.session);
         let create = async {
-            let (response, given) = self.create_once(&request).await?;
+            let (response, given) = self.create_once(&caller, &request).await?;
             // From here on it is remembered under its key, whoever reads the response.
             given.receipt.settle();
             Ok(response)
         };
-        self.created.once(&scope, &request.idempotency_key, create).await.map(Response::new)
+        self.created.once(caller.id(), &scope, &request.idempotency_key, create).await.map(Response::new)
     }
 
     async fn bind(&self, request: Request<pb::BindRequest>) -> Answer<pb::BindResponse> {
-        let request = request.into_inner();
-        let (socket, _) = self.find(request.socket)?;
-        let summary = self.hub.summary(socket).ok_or_else(|| no_such_socket(socket))?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
+        let summary = self.hub.summary(found.socket).ok_or_else(|| no_such_socket(found.socket))?;
         let family = family_from_proto(summary.family, "family")?;
         let local = bind_address(request.local.as_ref(), family, "local")?;
-        let At { value, at } = self.call(request.socket, |socket| Op::Bind { socket, local }).await?;
+        let datagrams = summary.kind() == pb::SocketKind::Datagram;
+        found.may_bind(if datagrams { Transport::Udp } else { Transport::Tcp }, local)?;
+        let At { value, at } = found.call(|socket| Op::Bind { socket, local }).await?;
         let local = named(&value.reply)?;
         Ok(Response::new(pb::BindResponse { local, at: Some(at) }))
     }
 
     async fn listen(&self, request: Request<pb::ListenRequest>) -> Answer<pb::ListenResponse> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
+        found.may_listen(self.local_port(found.socket).unwrap_or(0))?;
         let backlog = if request.backlog == 0 { DEFAULT_BACKLOG } else { request.backlog };
-        let At { value, at } = self.call(request.socket, |socket| Op::Listen { socket, backlog }).await?;
+        let At { value, at } = found.call(|socket| Op::Listen { socket, backlog }).await?;
         let local = named(&value.reply)?;
         Ok(Response::new(pb::ListenResponse { local, at: Some(at) }))
     }
 
     async fn accept(&self, request: Request<pb::AcceptRequest>) -> Answer<pb::AcceptResponse> {
-        let request = request.into_inner();
+        let (_, extensions, request) = request.into_parts();
         check_key(&request.idempotency_key)?;
         if request.idempotency_key.is_empty() {
-            let (response, given) = self.accept_once(&request).await?;
+            let found = self.find(&extensions, request.socket)?;
+            let (response, given) = self.accept_once(found, &request).await?;
             return Ok(with_receipt(response, given.receipt));
         }
+        let caller = self.access.caller(&extensions)?;
         let scope = request.socket.to_string();
         let accept = async {
-            let (response, given) = self.accept_once(&request).await?;
+            let found = self.find(&extensions, request.socket)?;
+            let (response, given) = self.accept_once(found, &request).await?;
             given.receipt.settle();
             Ok(response)
         };
-        self.accepted.once(&scope, &request.idempotency_key, accept).await.map(Response::new)
+        self.accepted.once(caller.id(), &scope, &request.idempotency_key, accept).await.map(Response::new)
     }
 
     async fn connect(&self, request: Request<pb::ConnectRequest>) -> Answer<pb::ConnectResponse> {
-        let request = request.into_inner();
-        let (socket, _) = self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         let remote = remote_address(request.remote.as_ref(), "remote")?;
         data_up_to(request.data.len(), self.sizes.message, "data")?;
+        let kind = self.hub.summary(found.socket).map(|summary| summary.kind());
+        let datagrams = kind == Some(pb::SocketKind::Datagram);
+        found.may_reach(if datagrams { Transport::Udp } else { Transport::Tcp }, remote)?;
         let (data, wait) = (request.data.into(), wait(request.dont_wait));
-        let At { value, at } =
-            self.call(socket.0, |socket| Op::Connect { socket, remote, data, wait }).await?;
+        let At { value, at } = found.call(|socket| Op::Connect { socket, remote, data, wait }).await?;
         match value.reply {
             Reply::Connected { local, remote } => Ok(Response::new(pb::ConnectResponse {
                 local: Some(address_to_proto(local)),
@@ -180,12 +233,12 @@ impl Service for SocketsService {
     }
 
     async fn send(&self, request: Request<pb::SendRequest>) -> Answer<pb::SendResponse> {
-        let request = request.into_inner();
-        self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         data_up_to(request.data.len(), self.sizes.message, "data")?;
+        self.may_go_on(&found)?;
         let (data, urgent, wait) = (request.data.into(), request.urgent, wait(request.dont_wait));
-        let At { value, at } =
-            self.call(request.socket, |socket| Op::Send { socket, data, urgent, wait }).await?;
+        let At { value, at } = found.call(|socket| Op::Send { socket, data, urgent, wait }).await?;
         match value.reply {
             // At most the length of the data, which is limited.
             Reply::Sent { accepted } => {
@@ -196,12 +249,11 @@ impl Service for SocketsService {
     }
 
     async fn recv(&self, request: Request<pb::RecvRequest>) -> Answer<pb::RecvResponse> {
-        let request = request.into_inner();
-        self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         let (max, min) = self.sizes.to_receive(request.max_bytes, request.min_bytes)?;
         let (peek, wait) = (request.peek, wait(request.dont_wait));
-        let At { value, at } =
-            self.call(request.socket, |socket| Op::Recv { socket, max, min, peek, wait }).await?;
+        let At { value, at } = found.call(|socket| Op::Recv { socket, max, min, peek, wait }).await?;
         let Given { reply, data, receipt } = value;
         match reply {
             Reply::Received { end_of_stream, urgent, .. } => {
@@ -213,24 +265,23 @@ impl Service for SocketsService {
     }
 
     async fn send_to(&self, request: Request<pb::SendToRequest>) -> Answer<pb::SendToResponse> {
-        let request = request.into_inner();
-        self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         let remote = remote_address(request.remote.as_ref(), "remote")?;
         data_up_to(request.data.len(), self.sizes.message, "data")?;
+        self.may_send_to(&found, remote)?;
         let data = request.data.into();
-        let At { value, at } =
-            self.call(request.socket, |socket| Op::SendTo { socket, remote, data }).await?;
+        let At { value, at } = found.call(|socket| Op::SendTo { socket, remote, data }).await?;
         let local = named(&value.reply)?;
         Ok(Response::new(pb::SendToResponse { local, at: Some(at) }))
     }
 
     async fn recv_from(&self, request: Request<pb::RecvFromRequest>) -> Answer<pb::RecvFromResponse> {
-        let request = request.into_inner();
-        self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         let (max, _) = self.sizes.to_receive(request.max_bytes, 0)?;
         let (peek, wait) = (request.peek, wait(request.dont_wait));
-        let At { value, at } =
-            self.call(request.socket, |socket| Op::RecvFrom { socket, max, peek, wait }).await?;
+        let At { value, at } = found.call(|socket| Op::RecvFrom { socket, max, peek, wait }).await?;
         let Given { reply, data, receipt } = value;
         match reply {
             Reply::ReceivedFrom { remote, local, truncated, .. } => {
@@ -248,42 +299,44 @@ impl Service for SocketsService {
     }
 
     async fn shutdown(&self, request: Request<pb::ShutdownRequest>) -> Answer<pb::ShutdownResponse> {
-        let request = request.into_inner();
-        self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         let how = shutdown_how(request.how, "how")?;
-        let At { value, at } = self.call(request.socket, |socket| Op::Shutdown { socket, how }).await?;
+        let At { value, at } = found.call(|socket| Op::Shutdown { socket, how }).await?;
         let tcp_state = tcp_state(&value.reply)?;
         Ok(Response::new(pb::ShutdownResponse { tcp_state, at: Some(at) }))
     }
 
     async fn close(&self, request: Request<pb::CloseRequest>) -> Answer<pb::CloseResponse> {
-        let request = request.into_inner();
-        let At { value, at } = self.call(request.socket, |socket| Op::Close { socket }).await?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
+        let At { value, at } = found.call(|socket| Op::Close { socket }).await?;
         let tcp_state = tcp_state(&value.reply)?;
         Ok(Response::new(pb::CloseResponse { tcp_state, at: Some(at) }))
     }
 
     async fn abort(&self, request: Request<pb::AbortRequest>) -> Answer<pb::AbortResponse> {
-        let At { at, .. } = self.call(request.into_inner().socket, |socket| Op::Abort { socket }).await?;
+        let found = self.find(request.extensions(), request.get_ref().socket)?;
+        let At { at, .. } = found.call(|socket| Op::Abort { socket }).await?;
         Ok(Response::new(pb::AbortResponse { at: Some(at) }))
     }
 
     async fn set_options(&self, request: Request<pb::SetOptionsRequest>) -> Answer<pb::SetOptionsResponse> {
-        let request = request.into_inner();
-        self.find(request.socket)?;
+        let (_, extensions, request) = request.into_parts();
+        let found = self.find(&extensions, request.socket)?;
         let options = options_patch(request.options.as_ref())?;
-        let At { at, .. } = self.call(request.socket, |socket| Op::SetOptions { socket, options }).await?;
+        let At { at, .. } = found.call(|socket| Op::SetOptions { socket, options }).await?;
         Ok(Response::new(pb::SetOptionsResponse { at: Some(at) }))
     }
 
     async fn get_options(&self, request: Request<pb::GetOptionsRequest>) -> Answer<pb::GetOptionsResponse> {
-        let (At { value, at }, _) = self.inspect(request.into_inner().socket).await?;
+        let (At { value, at }, _) = self.inspect(request.extensions(), request.get_ref().socket).await?;
         let options = Some(options_to_proto(&value.options));
         Ok(Response::new(pb::GetOptionsResponse { options, at: Some(at) }))
     }
 
     async fn get_info(&self, request: Request<pb::GetInfoRequest>) -> Answer<pb::GetInfoResponse> {
-        let (At { value, at }, stack) = self.inspect(request.into_inner().socket).await?;
+        let (At { value, at }, stack) = self.inspect(request.extensions(), request.get_ref().socket).await?;
         // The hub keeps the times of state changes. It may be a turn ahead of what the engine said.
         let changed = self
             .hub
@@ -293,8 +346,9 @@ impl Service for SocketsService {
     }
 
     async fn list(&self, request: Request<pb::ListRequest>) -> Answer<pb::ListResponse> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
-        let filter = CompiledFilter::try_from(&request.filter.unwrap_or_default())?;
+        let filter = CompiledFilter::of(request.filter.as_ref())?.seen_by(caller.sight());
         let after = page_token(&request.page_token)?;
         let size = page_size(request.page_size);
         let (mut sockets, at) = self.hub.list(&filter, after, size + 1);
@@ -307,11 +361,15 @@ impl Service for SocketsService {
     }
 
     async fn wait_for(&self, request: Request<pb::WaitForRequest>) -> Answer<pb::WaitForResponse> {
+        let sight = self.access.caller(request.extensions())?.sight();
         let request = request.into_inner();
         let socket = SocketId(request.socket);
+        if self.hub.session_of(socket).is_some_and(|session| !sight.sees_session(session)) {
+            return Err(no_such_socket(socket));
+        }
         let current = || async move {
-            let Ok((_, stack)) = self.networks.stack_of(socket) else { return Ok(None) };
-            match stack.inspect(socket).await {
+            let Ok(lives) = self.networks.stack_of(socket, sight) else { return Ok(None) };
+            match lives.stack.inspect(socket).await {
                 Ok(At { value, at }) => Ok(value.map(|inspection| Current { info: inspection.info, at })),
                 // The hub is about to hear that the socket went with its stack.
                 Err(_) => Ok(None),
@@ -323,12 +381,14 @@ impl Service for SocketsService {
     type TransferStream = Transfer;
 
     async fn transfer(&self, request: Request<Streaming<pb::TransferRequest>>) -> Answer<Transfer> {
-        let mut parts = request.into_inner();
+        let (_, extensions, mut parts) = request.into_parts();
         let first = parts.message().await?.and_then(|first| first.part);
         let Some(pb::transfer_request::Part::Socket(socket)) = first else {
             return Err(Invalid::new("socket", "the first part has to name the socket").into());
         };
-        let (socket, stack) = self.find(socket)?;
+        let found = self.find(&extensions, socket)?;
+        self.may_go_on(&found)?;
+        let Found { socket, stack, .. } = found;
         let kind = self.hub.summary(socket).map(|summary| summary.kind());
         if kind == Some(pb::SocketKind::Datagram) {
             return Err(status_saying(Errno::EOPNOTSUPP, "only streams can be transferred", Some(socket)));

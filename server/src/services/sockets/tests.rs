@@ -26,7 +26,7 @@ impl Dice {
 }
 
 async fn parts() -> Parts {
-    let parts = Parts::new(&Config::default());
+    let parts = Parts::new(&Config::default()).unwrap();
     let stack = |name: &str| pb::LabStack { name: name.to_owned(), ..Default::default() };
     let lab = pb::CreateLabRequest {
         name: "lab".to_owned(),

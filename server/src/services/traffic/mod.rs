@@ -15,21 +15,33 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
+use crate::access::caller::Access;
+use crate::access::policy::{Denied, Grants, Reach, Transport};
+use crate::access::quota::Quota;
 use crate::convert::address_to_proto;
 use crate::error::{status, status_saying};
+use crate::hub::Hub;
 use crate::networks::Networks;
 use crate::sessions::Sessions;
+use crate::stack::traffic::plan::Place;
 use crate::stack::traffic::{Feed, Running, Told};
 
 /// The service over these networks.
 pub(crate) struct TrafficService {
+    access: Arc<Access>,
     networks: Arc<Networks>,
     sessions: Arc<Sessions>,
+    hub: Arc<Hub>,
 }
 
 impl TrafficService {
-    pub(crate) fn new(networks: Arc<Networks>, sessions: Arc<Sessions>) -> Self {
-        TrafficService { networks, sessions }
+    pub(crate) fn new(
+        access: Arc<Access>,
+        networks: Arc<Networks>,
+        sessions: Arc<Sessions>,
+        hub: Arc<Hub>,
+    ) -> Self {
+        TrafficService { access, networks, sessions, hub }
     }
 }
 
@@ -38,12 +50,19 @@ impl Service for TrafficService {
     type RunStream = RunStream;
 
     async fn run(&self, request: Request<pb::RunRequest>) -> Result<Response<RunStream>, Status> {
+        let caller = self.access.caller(request.extensions())?;
         let request = request.into_inner();
         let asked = plan::Asked::parse(&request)?;
-        let stack = self.networks.stack(&request.stack)?;
-        let peer = asked.peer_stack().map(|name| self.networks.stack(name)).transpose()?;
-        let owner = self.sessions.owner(&request.session)?;
+        let stack = self.networks.stack(&caller, &request.stack)?;
+        let peer = asked.peer_stack().map(|name| self.networks.stack(&caller, name)).transpose()?;
+        let owner = self.sessions.owner(&caller, &request.session)?;
         let plan = asked.plan(&stack, peer.as_ref(), owner.session)?;
+        let sides = [Some(&plan.ours), plan.peer.as_ref()];
+        let sockets = sides.into_iter().flatten().map(|side| side.concurrency).sum();
+        caller.has_room_for(sockets, Quota::Sockets, || self.hub.sockets_of(caller.id()))?;
+        if !request.stack.contains('/') {
+            allowed(caller.grants(), &plan.ours.place)?;
+        }
         let (progress, told) = mpsc::channel(TOLD_WAITING);
         // It has just been made, and has room.
         let report = progress.clone().reserve_owned().await.map_err(|_| Status::internal("no room"))?;
@@ -54,6 +73,20 @@ impl Service for TrafficService {
             .await
             .map_err(|error| status(error, None))?;
         Ok(Response::new(RunStream { started: Some(started.at), running: started.value, told, over: false }))
+    }
+}
+
+/// Whether a side of a workload may be on a real link.
+fn allowed(grants: &Grants, place: &Place) -> Result<(), Denied> {
+    match place {
+        Place::Connecting { remotes, .. } => {
+            let mut remotes = remotes.iter();
+            remotes.try_for_each(|remote| grants.may_reach(Reach::Out(Transport::Tcp, *remote)).map(drop))
+        }
+        Place::Listening { locals, .. } => {
+            let mut locals = locals.iter();
+            locals.try_for_each(|local| grants.may_listen(Transport::Tcp, local.port()).map(drop))
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use sockwright_proto::v1::Position;
 use sockwright_sim::StackId;
 use tokio::sync::oneshot;
 
-use super::{Advancing, NOBODY, OWN_CALL, Thread};
+use super::{Advancing, OWN_CALL, Thread};
+use crate::access::owner::{no_session_of, owner_of};
 use crate::metrics::{Counted, Totals};
 use crate::stack::command::{At, Command, Description, Inspection, Policy, StackDescription, Stop};
 use crate::stack::site::Site;
@@ -103,7 +104,7 @@ impl<S: Site> Thread<S> {
             Command::EndSession { session, policy, answer } => {
                 self.site.called();
                 let treated = self.end_session(session, policy);
-                self.traffic.end_session(session, policy, NOBODY);
+                self.traffic.end_session(session, policy, no_session_of(owner_of(session)));
                 self.answer(answer, treated);
             }
             Command::Stop { how, answer } => self.stop(how, answer),
@@ -156,19 +157,20 @@ impl<S: Site> Thread<S> {
     /// Treats the sockets of a session, and says how many there were.
     fn end_session(&mut self, session: SessionId, policy: Policy) -> u32 {
         let mut treated = 0;
+        let nobody = no_session_of(owner_of(session));
         for stack in self.site.stacks() {
             for socket in self.sockets_of(stack, session) {
                 let request = match policy {
                     Policy::Reset => Request::Abort { socket },
                     Policy::Fin => Request::Close { socket },
                     Policy::Vanish => Request::Vanish { socket },
-                    Policy::Keep => Request::Reassign { socket, session: NOBODY },
+                    Policy::Keep => Request::Reassign { socket, session: nobody },
                 };
                 let outcome = self.site.op(stack, OWN_CALL, request);
                 match outcome {
                     // With a linger time; nobody waits for it.
                     Outcome::Parked => self.site.cancel(stack, OWN_CALL),
-                    Outcome::Done(Ok(_)) if policy == Policy::Keep => self.hub.reassign(socket, NOBODY),
+                    Outcome::Done(Ok(_)) if policy == Policy::Keep => self.hub.reassign(socket, nobody),
                     Outcome::Done(Ok(_)) => {}
                     // Closed by its caller before, or gone with its listener.
                     Outcome::Done(Err(_)) => continue,

@@ -25,7 +25,7 @@ use std::thread;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
-use sockwright_engine::id::{OpId, SessionId};
+use sockwright_engine::id::OpId;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::Position;
 use sockwright_sim::StackId;
@@ -38,14 +38,12 @@ use super::site::{Goal, Next, Site};
 use super::tap::Tap;
 use super::traffic::Traffic;
 use crate::capture::Captures;
+pub(crate) use crate::hub::Name;
 use crate::hub::{Hub, HubEvent};
 use crate::metrics::{Durations, TURN_BOUNDS, Totals};
 use calls::Parked;
 pub(crate) use spawn::{spawn_attached, spawn_lab};
 use tell::Release;
-
-/// The name of a stack.
-pub(crate) type Name = Arc<str>;
 
 /// What is left to do when a thread has ended, for whatever reason: told the last time on its clock and all that it
 /// counted, it removes the stacks and says where that took effect.
@@ -257,5 +255,3 @@ const ROUNDS_PER_TURN: usize = 64;
 pub(super) const LINGER: Duration = Duration::from_micros(100);
 /// The name of the calls that the thread makes by itself. Clients' names begin at 1.
 const OWN_CALL: OpId = OpId(0);
-/// The session of sockets that belong to none.
-const NOBODY: SessionId = SessionId(0);

@@ -1,7 +1,6 @@
 //! What happened, and who is told: the site's outputs are collected in their order, and published at the end of the turn.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sockwright_engine::event::{Event, EventKind};
 use sockwright_proto::v1::Position;
@@ -108,5 +107,5 @@ fn named(
     names: &BTreeMap<StackId, Name>,
     events: impl Iterator<Item = (StackId, HubEvent)>,
 ) -> impl Iterator<Item = (Name, HubEvent)> {
-    events.filter_map(|(stack, event)| Some((Arc::clone(names.get(&stack)?), event)))
+    events.filter_map(|(stack, event)| Some((names.get(&stack)?.clone(), event)))
 }

@@ -12,6 +12,7 @@ pub(crate) mod top;
 pub(crate) mod trace;
 pub(crate) mod traffic;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -26,7 +27,7 @@ use crate::parse::duration::std_duration;
 #[command(name = "sockwright", version, after_help = EXAMPLES, disable_help_subcommand = true)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub(crate) struct Cli {
-    /// The server
+    /// The server: HOST:PORT, http://HOST:PORT, https://HOST:PORT or unix:/PATH
     #[arg(
         long,
         global = true,
@@ -36,6 +37,22 @@ pub(crate) struct Cli {
     )]
     #[arg(default_value = "http://127.0.0.1:50051")]
     pub(crate) server: String,
+
+    /// A file with the token to show; SOCKWRIGHT_TOKEN may hold the token itself
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Whom to believe about an https:// server, in PEM [env: SOCKWRIGHT_CA]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The certificate to show to an https:// server, in PEM [env: SOCKWRIGHT_CERT]
+    #[arg(long, global = true, value_name = "FILE", requires = "key", help_heading = "Global options")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of --cert, in PEM [env: SOCKWRIGHT_KEY]
+    #[arg(long, global = true, value_name = "FILE", requires = "cert", help_heading = "Global options")]
+    pub(crate) key: Option<PathBuf>,
 
     /// Give up after so long (500ms, 2s, 1m)
     #[arg(long, global = true, value_name = "DURATION", value_parser = std_duration, help_heading = "Global options")]

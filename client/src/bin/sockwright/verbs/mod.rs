@@ -14,7 +14,7 @@ mod wait;
 
 use std::time::Duration;
 
-use sockwright_client::{Client, v1};
+use sockwright_client::{Client, Credentials, v1};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
@@ -44,7 +44,17 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         },
         verb => verb,
     };
-    let mut cx = Context::connect(&cli.server, cli.timeout, out).await?;
+    let mut credentials = Credentials::from_env()?;
+    if let Some(file) = &cli.token_file {
+        credentials = credentials.with_token_file(file)?;
+    }
+    if let Some(file) = &cli.ca {
+        credentials = credentials.with_ca_file(file)?;
+    }
+    if let (Some(cert), Some(key)) = (&cli.cert, &cli.key) {
+        credentials = credentials.with_certificate_files(cert, key)?;
+    }
+    let mut cx = Context::connect(&cli.server, &credentials, cli.timeout, out).await?;
     match verb {
         Verb::Socket(verb) => sockets::run(&mut cx, verb).await,
         Verb::Watch(watch) => events::watch(&mut cx, watch).await,
@@ -61,8 +71,13 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 impl Context {
-    async fn connect(server: &str, timeout: Option<Duration>, out: Output) -> Result<Self, Failure> {
-        let connecting = Client::connect(server);
+    async fn connect(
+        server: &str,
+        credentials: &Credentials,
+        timeout: Option<Duration>,
+        out: Output,
+    ) -> Result<Self, Failure> {
+        let connecting = Client::connect_with(server, credentials);
         let client = match timeout {
             None => connecting.await?,
             Some(timeout) => match tokio::time::timeout(timeout, connecting).await {

@@ -51,7 +51,9 @@ public final class Server implements AutoCloseable {
         if (program == null) {
             return Optional.empty();
         }
+        // Kernel peers on loopback, and nobody else.
         List<String> command = new ArrayList<>(List.of(program, "--listen", listen));
+        command.addAll(List.of("--allow", "127.0.0.0/8", "--allow", "::1"));
         command.addAll(List.of(flags));
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.redirectError(ProcessBuilder.Redirect.INHERIT);

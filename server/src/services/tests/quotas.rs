@@ -1,0 +1,119 @@
+//! Quotas: what one has more than is given is refused, and what has come to its end, however, is counted no more.
+
+use sockwright_proto::v1 as pb;
+use tonic::{Code, Status};
+
+use super::world::{Somebody, World};
+
+const POLICY: &str = r#"
+[identities]
+"token:a" = ["some"]
+"token:b" = ["some"]
+
+[roles.some]
+labs = true
+limits = { sockets = 2, sessions = 1, labs = 1, watchers = 1, captures = 1, traces = 1, session_length = "1s" }
+"#;
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, told: &str) {
+    let status = answer.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    assert!(status.message().contains(told), "{status}");
+}
+
+async fn released(who: &Somebody, socket: u64) {
+    let condition = Some(pb::wait_for_request::Condition::Released(true));
+    who.sockets.clone().wait_for(pb::WaitForRequest { socket, condition, after: None }).await.unwrap();
+}
+
+#[tokio::test]
+async fn sockets_are_counted_for_as_long_as_they_are_there() {
+    let world = World::under(POLICY).await;
+    let (a, b) = (world.somebody("token:a"), world.somebody("token:b"));
+    a.lab("lab").await.unwrap();
+    b.lab("lab").await.unwrap();
+    for end in ["close", "abort", "session", "refused", "lab"] {
+        let session = a.session().await.unwrap();
+        let first = a.socket("lab/a", &session).await.unwrap();
+        let second = a.socket("lab/a", &session).await.unwrap();
+        refused(a.socket("lab/a", "").await, "gives token:a no more than 2 sockets");
+        let others = b.socket("lab/a", "").await.expect("what one has is not another's");
+        b.sockets.clone().close(pb::CloseRequest { socket: others }).await.unwrap();
+        match end {
+            "close" => {
+                for socket in [first, second] {
+                    a.sockets.clone().close(pb::CloseRequest { socket }).await.unwrap();
+                }
+            }
+            "abort" => {
+                for socket in [first, second] {
+                    a.sockets.clone().abort(pb::AbortRequest { socket }).await.unwrap();
+                }
+            }
+            "refused" => {
+                let remote = Some(pb::SocketAddress { ip: "10.0.0.2".to_owned(), port: 9 });
+                let request = pb::ConnectRequest { socket: first, remote, ..Default::default() };
+                a.sockets.clone().connect(request).await.unwrap_err();
+                for socket in [first, second] {
+                    a.sockets.clone().close(pb::CloseRequest { socket }).await.unwrap();
+                }
+            }
+            "lab" => {
+                let name = "lab".to_owned();
+                a.networks.clone().delete_lab(pb::DeleteLabRequest { name }).await.unwrap();
+            }
+            _ => {}
+        }
+        a.sessions.clone().close(pb::SessionsCloseRequest { session, on_expiry: 0 }).await.unwrap();
+        if end != "lab" {
+            released(&a, first).await;
+            released(&a, second).await;
+        }
+        assert_eq!(world.parts.hub.sockets_of(crate::access::identity::IdentityId(1)), 0, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn everything_else_comes_back_when_it_ends() {
+    let world = World::under(POLICY).await;
+    let a = world.somebody("token:a");
+    for _ in 0..3 {
+        a.lab("one").await.unwrap();
+        refused(a.lab("two").await, "no more than 1 labs");
+        let session = a.session().await.unwrap();
+        refused(a.session().await, "no more than 1 sessions");
+        let watch = a.events.clone().watch(pb::WatchRequest::default()).await.unwrap();
+        refused(a.events.clone().watch(pb::WatchRequest::default()).await, "no more than 1 watchers");
+        let capture = a.networks.clone().capture(pb::CaptureRequest::default()).await.unwrap();
+        refused(a.networks.clone().capture(pb::CaptureRequest::default()).await, "no more than 1 captures");
+        let start = || pb::TracesStartRequest { session: session.clone(), ..Default::default() };
+        let trace = a.traces.clone().start(start()).await.unwrap().into_inner().trace;
+        refused(a.traces.clone().start(start()).await, "no more than 1 traces");
+
+        a.traces.clone().stop(pb::TracesStopRequest { trace, discard: true }).await.unwrap();
+        drop((watch, capture));
+        a.sessions.clone().close(pb::SessionsCloseRequest { session, on_expiry: 0 }).await.unwrap();
+        a.networks.clone().delete_lab(pb::DeleteLabRequest { name: "one".to_owned() }).await.unwrap();
+        // The server hears of streams that nobody reads any more when it is told so: the next call is behind that.
+        let watchers = || world.parts.hub.figures().watchers.iter().map(|(_, count)| count).sum::<usize>();
+        while watchers() > 0 || world.parts.networks.captures().figures().running > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_not_kept_alive_for_longer_than_it_may_last() {
+    let world = World::under(POLICY).await;
+    let a = world.somebody("token:a");
+    let session = a.session().await.unwrap();
+    let began = std::time::Instant::now();
+    let keep_alive = || pb::KeepAliveRequest { session: session.clone() };
+    let mut kept = 0;
+    while let Ok(answer) = a.sessions.clone().keep_alive(keep_alive()).await {
+        let lease = answer.into_inner().lease.unwrap();
+        assert!(lease.seconds <= 1, "{lease:?}");
+        kept += 1;
+    }
+    assert!(kept > 0 && began.elapsed() >= std::time::Duration::from_secs(1));
+}
