@@ -22,6 +22,7 @@ and of a page: `<!-- needs: PROGRAMS -->`; where it stands, `<!-- set-up: COMMAN
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -62,7 +63,7 @@ def main() -> int:
     skipped = []
     to_run = []
     for page in pages:
-        missing = [name for name in page.needs if name not in have and not _have(name)]
+        missing = [name for name in page.needs if name not in have and shutil.which(name) is None]
         if not page.steps:
             continue
         if command is None:
@@ -123,10 +124,6 @@ def inside(path: Path) -> int:
     finally:
         world.close()
     return 0
-
-
-def _have(name: str) -> bool:
-    return any((Path(room) / name).exists() for room in os.environ["PATH"].split(":"))
 
 
 if __name__ == "__main__":

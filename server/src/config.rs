@@ -31,6 +31,8 @@ pub struct Config {
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,
+    /// Whether calls make OpenTelemetry spans, for the process's global tracer provider: what nobody collects costs each call.
+    pub spans: bool,
 }
 
 /// Who may call, and where that is written. Without anything said, whoever reaches the server is `local`.

@@ -31,12 +31,12 @@ use tonic_web::GrpcWebLayer;
 use crate::access::caller::Access;
 use crate::access::identity::Identities;
 use crate::access::policy::Policy;
-use crate::access::{Credentials, address};
+use crate::access::{Credentials, FollowedPolicy, address};
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
     Admission, Authentication, Authorisation, Deadlines, Deliveries, Names, Pages, Panics, Scrapes,
-    WholeRequests, Witnesses, measures, traces,
+    WholeRequests, Witnesses, observers,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -138,8 +138,10 @@ impl Server {
             address::admit(at.ip(), &config.access).map_err(io::Error::other)?;
         }
         let parts = Parts::new(&config)?;
-        let access =
-            Credentials::open(&config.access, Arc::clone(&parts.identities)).map_err(io::Error::other)?;
+        let followed =
+            config.policy.clone().map(|file| FollowedPolicy { file, by: Arc::clone(&parts.access) });
+        let access = Credentials::open(&config.access, Arc::clone(&parts.identities), followed);
+        let access = access.map_err(io::Error::other)?;
         Ok(Server { listeners, config, access, parts })
     }
 
@@ -208,10 +210,13 @@ impl Server {
             .layer(Scrapes(Arc::clone(&parts.metrics), access.clone()))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
-            .layer(traces(Arc::clone(parts.metrics.calls())))
-            .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
             .layer(Authorisation(access.clone()))
-            .layer(Admission::new(Arc::clone(parts.metrics.calls()), &config.limits))
+            .layer(Admission::new(
+                Arc::clone(parts.metrics.calls()),
+                Arc::clone(&parts.access),
+                &config.limits,
+            ))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)

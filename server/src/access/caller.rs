@@ -1,6 +1,7 @@
 //! One who calls, with all that he may do; and the policy that says it, which may be another one tomorrow.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::Extensions;
@@ -10,7 +11,7 @@ use tonic::Status;
 
 use super::identity::{Identity, IdentityId, Proof, caller};
 use super::owner::no_session_of;
-use super::policy::{Denied, Grants, Policy};
+use super::policy::{Denied, Grants, Limits, Policy};
 use super::sight::Sight;
 use crate::error::status_saying;
 
@@ -19,6 +20,8 @@ use crate::error::status_saying;
 pub(crate) struct Access {
     inner: RwLock<Inner>,
     servers_own: Arc<Grants>,
+    /// Whether the policy limits the calls of anybody.
+    limits_calls: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -44,8 +47,23 @@ pub(crate) struct Caller {
 impl Access {
     /// Under this policy.
     pub(crate) fn new(policy: Policy) -> Arc<Self> {
+        let limits_calls = policy.limits_calls().into();
         let inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
-        Arc::new(Access { inner: RwLock::new(inner), servers_own: Arc::new(Policy::servers_own()) })
+        let servers_own = Arc::new(Policy::servers_own());
+        Arc::new(Access { inner: RwLock::new(inner), servers_own, limits_calls })
+    }
+
+    /// Under this policy from now on. What was allowed and is there, stays.
+    pub(crate) fn follow(&self, policy: Policy) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        self.limits_calls.store(policy.limits_calls(), Ordering::Relaxed);
+        *inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
+    }
+
+    /// How much somebody may have, if the policy limits the calls of anybody.
+    pub(crate) fn limits_of_calls(&self, identity: &Identity) -> Option<Limits> {
+        let limits = self.limits_calls.load(Ordering::Relaxed);
+        limits.then(|| *self.known(identity.clone()).grants.limits())
     }
 
     /// Who makes the call that these extensions belong to.

@@ -40,6 +40,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::identity::{Identities, Identity, Proof, TooManyIdentities};
 pub use self::policy::Allow;
+use self::policy::Policy;
 use self::tokens::Tokens;
 use crate::config::AccessConfig;
 
@@ -51,7 +52,15 @@ pub struct Credentials(Arc<State>);
 struct State {
     config: AccessConfig,
     identities: Arc<Identities>,
+    policy: Option<FollowedPolicy>,
     read: RwLock<Arc<Read>>,
+}
+
+/// A policy that is read from a file, and who is to follow it.
+#[derive(Debug)]
+pub(crate) struct FollowedPolicy {
+    pub(crate) file: PathBuf,
+    pub(crate) by: Arc<caller::Access>,
 }
 
 /// What the files said when they were last read.
@@ -72,16 +81,25 @@ pub(crate) enum Said {
 }
 
 impl Credentials {
-    /// Reads the files. An error is a sentence.
-    pub(crate) fn open(config: &AccessConfig, identities: Arc<Identities>) -> Result<Credentials, String> {
+    /// Reads the files, but for that of the policy, which has been read. An error is a sentence.
+    pub(crate) fn open(
+        config: &AccessConfig,
+        identities: Arc<Identities>,
+        policy: Option<FollowedPolicy>,
+    ) -> Result<Credentials, String> {
         let read = RwLock::new(Arc::new(Read::all(config, &identities)?));
-        Ok(Credentials(Arc::new(State { config: config.clone(), identities, read })))
+        Ok(Credentials(Arc::new(State { config: config.clone(), identities, policy, read })))
     }
 
     /// Reads the files again. What cannot be used changes nothing, and is an error: a sentence. Connections and calls under way go
     /// on as they are.
     pub fn reload(&self) -> Result<(), String> {
-        let read = Read::all(&self.0.config, &self.0.identities)?;
+        let State { config, identities, policy, .. } = &*self.0;
+        let read = Read::all(config, identities)?;
+        if let Some(followed) = policy {
+            let policy = Policy::read(&followed.file).map_err(|error| error.to_string())?;
+            followed.by.follow(policy);
+        }
         self.put(read);
         Ok(())
     }

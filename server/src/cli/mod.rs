@@ -162,7 +162,7 @@ impl Cli {
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
-        let code = runtime.block_on(self.serve(listeners));
+        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans()));
         drop(telemetry);
         // Whatever is still under way after draining is not waited for.
         runtime.shutdown_background();
@@ -209,7 +209,7 @@ impl Cli {
         AccessConfig { tls, tokens: self.tokens.clone(), insecure: self.insecure, ..AccessConfig::default() }
     }
 
-    async fn serve(self, listeners: Vec<Listener>) -> ExitCode {
+    async fn serve(self, listeners: Vec<Listener>, spans: bool) -> ExitCode {
         let (mut signals, hangups) =
             match Signals::new().and_then(|them| Ok((them, signal(SignalKind::hangup())?))) {
                 Ok(signals) => signals,
@@ -220,7 +220,7 @@ impl Cli {
             Err(problem) => return fail(&problem),
         };
         let listeners = listeners.into_iter().chain(private).collect();
-        let server = match self.server(listeners).await {
+        let server = match self.server(listeners, spans).await {
             Ok(server) => server,
             Err(problem) => return fail(&problem),
         };
@@ -264,7 +264,7 @@ impl Cli {
     }
 
     /// A server that has what it is to begin with.
-    async fn server(&self, listeners: Vec<Listener>) -> Result<Server, String> {
+    async fn server(&self, listeners: Vec<Listener>, spans: bool) -> Result<Server, String> {
         let mut allow = self.allow.clone();
         // Its wires are its own, and lead nowhere.
         allow.extend(self.isolated.then(Allow::everything));
@@ -274,6 +274,7 @@ impl Cli {
             access: self.access(),
             allow,
             policy: self.policy.clone(),
+            spans,
             ..Config::default()
         };
         let server = Server::on(listeners, config).map_err(|error| error.to_string())?;
@@ -346,7 +347,7 @@ async fn reload_on_hangup(mut hangups: Signal, access: Credentials) {
     while hangups.recv().await.is_some() {
         let access = access.clone();
         match tokio::task::spawn_blocking(move || access.reload()).await {
-            Ok(Ok(())) => tracing::info!("tokens and certificates were read again"),
+            Ok(Ok(())) => tracing::info!("tokens, certificates and policy were read again"),
             Ok(Err(problem)) => tracing::error!("nothing was read again, all stays as it was: {problem}"),
             Err(lost) => tracing::error!("nothing was read again: {lost}"),
         }

@@ -21,6 +21,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use crate::access::caller::Access;
 use crate::access::identity::{Account, IdentityId, caller};
 use crate::config::Limits;
 use crate::error::status_saying;
@@ -33,6 +34,8 @@ pub(crate) struct Admission(Arc<Hall>);
 /// Where the calls of a server are counted.
 struct Hall {
     calls: Arc<Calls>,
+    /// What the policy says of callers.
+    access: Arc<Access>,
     under_way: AtomicUsize,
     limit: usize,
     per_caller: usize,
@@ -44,9 +47,10 @@ struct Hall {
 
 impl Admission {
     /// Within these limits; `calls` tells streams from others.
-    pub(crate) fn new(calls: Arc<Calls>, limits: &Limits) -> Self {
+    pub(crate) fn new(calls: Arc<Calls>, access: Arc<Access>, limits: &Limits) -> Self {
         Admission(Arc::new(Hall {
             calls,
+            access,
             under_way: AtomicUsize::new(0),
             limit: limits.calls,
             per_caller: limits.calls_per_identity,
@@ -60,8 +64,17 @@ impl Admission {
 impl Hall {
     /// A place for one call more.
     fn admit<B>(self: &Arc<Self>, request: &Request<B>) -> Result<Permit, Status> {
-        let account = caller(request.extensions())
-            .map_or_else(|_| Arc::clone(&self.nobody), |identity| Arc::clone(identity.account()));
+        let (mut per_caller, mut rate) = (self.per_caller, self.rate);
+        let account = match caller(request.extensions()) {
+            Ok(identity) => {
+                if let Some(told) = self.access.limits_of_calls(&identity) {
+                    per_caller = told.calls.unwrap_or(per_caller);
+                    rate = told.calls_per_second.or(rate);
+                }
+                Arc::clone(identity.account())
+            }
+            Err(_) => Arc::clone(&self.nobody),
+        };
         let all = self.under_way.fetch_add(1, Ordering::Relaxed);
         let own = account.load.begin();
         // Refused, it gives both back.
@@ -70,14 +83,14 @@ impl Hall {
             let message = format!("the server has the {} calls under way that it takes", self.limit);
             return Err(later(status_saying(Errno::EAGAIN, message, None), LATER));
         }
-        if own >= self.per_caller {
-            let message = format!("one caller may have {} calls under way", self.per_caller);
+        if own >= per_caller {
+            let message = format!("{} may have {per_caller} calls under way", permit.account.name());
             return Err(later(status_saying(Errno::ENOBUFS, message, None), LATER));
         }
-        if let Some(rate) = self.rate
+        if let Some(rate) = rate
             && let Err(wait) = permit.account.load.take_turn(self.began.elapsed(), rate)
         {
-            let message = format!("one caller may make {rate} calls in a second");
+            let message = format!("{} may make {rate} calls in a second", permit.account.name());
             return Err(later(status_saying(Errno::ENOBUFS, message, None), wait));
         }
         Ok(permit)
@@ -212,6 +225,7 @@ mod tests {
 
     use super::*;
     use crate::access::identity::{Identities, Identity, Proof};
+    use crate::access::policy::Policy;
     use crate::layers::Panics;
     use crate::listen::Peer;
 
@@ -219,7 +233,8 @@ mod tests {
     const STREAM: &str = "/sockwright.v1.Events/Watch";
 
     fn admission(limits: Limits) -> Admission {
-        Admission::new(Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET])), &limits)
+        let calls = Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET]));
+        Admission::new(calls, Access::new(Policy::allowing(&[])), &limits)
     }
 
     fn by(identity: &Identity, path: &str) -> Request<Body> {
