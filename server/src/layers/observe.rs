@@ -279,7 +279,7 @@ impl Messages {
 
     /// No message is under way.
     pub(super) fn are_whole(&self) -> bool {
-        self.rest == 0 && self.prefix.is_empty()
+        self.rest == 0 && self.begun == 0
     }
 }
 
