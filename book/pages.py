@@ -83,6 +83,8 @@ def read(path: Path) -> Page:
     block: Block | None = None
     fence = ""
     slugs: dict[str, int] = {}
+    prose = [""] * len(lines)
+    """The lines outside of blocks and comments. A link may go over the end of one."""
     number = 0
     while number < len(lines):
         line = lines[number]
@@ -118,9 +120,11 @@ def read(path: Path) -> Page:
             slugs[slug] = seen + 1
             page.anchors.add(f"{slug}-{seen}" if seen else slug)
         page.anchors.update(ANCHOR.findall(line))
-        page.links.extend((number, target) for target in LINK.findall(re.sub(r"`[^`]*`", "``", line)))
+        prose[number - 1] = re.sub(r"`[^`]*`", "``", line)
     if block is not None:
         page.faults.append(f"{block}: the block has no end")
+    text = "\n".join(prose)
+    page.links = [(text.count("\n", 0, link.start()) + 1, link[1]) for link in LINK.finditer(text)]
     return page
 
 

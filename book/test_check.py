@@ -58,7 +58,7 @@ def test_a_block_has_a_language_a_reason_and_an_end(page) -> None:
 
 def test_a_link_leads_somewhere(page, tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# A heading: `code`\n")
-    broken = links.broken([page("[a](other.md#a-heading-code) [b](none.md) [c](other.md#none) [d](#none) `[e](none)`\n")])
+    broken = links.broken([page("[a](other.md#a-heading-code) [b](none.md) [c](other.md#none) [d\nd](#none) `[e](none)`\n")])
     assert [line.partition(": ")[2] for line in broken] == ["there is no none.md", "other.md has no #none", "the page has no #none"]
 
 
