@@ -6,8 +6,6 @@
 //! A name says how it was proved: `local` (nobody asked), `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`. A number belongs to
 //! its name for as long as the server runs, so that it may be part of the numbers of sessions.
 
-#![allow(dead_code, reason = "policies read it, which are on their way")]
-
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -139,15 +137,10 @@ pub(crate) fn by_server<T>(message: T) -> Request<T> {
 /// The identities that a server has met: each name has one number, for good.
 #[derive(Debug)]
 pub(crate) struct Identities {
-    accounts: Mutex<Accounts>,
+    /// By their names. Nobody is forgotten, so that there are as many as the next number says.
+    accounts: Mutex<HashMap<Box<str>, Arc<Account>>>,
     limit: usize,
     local: Identity,
-}
-
-#[derive(Debug)]
-struct Accounts {
-    by_name: HashMap<Box<str>, Arc<Account>>,
-    by_number: Vec<Arc<Account>>,
 }
 
 /// There are as many identities as the server takes.
@@ -164,9 +157,12 @@ impl Identities {
     /// `local` alone, and room for `limit` names with it.
     pub(crate) fn new(limit: usize) -> Self {
         let account = Account::new(IdentityId::LOCAL, LOCAL);
-        let by_name = HashMap::from([(account.name.clone(), Arc::clone(&account))]);
-        let accounts = Mutex::new(Accounts { by_name, by_number: vec![Arc::clone(&account)] });
-        Identities { accounts, limit, local: Identity::new(account, Proof::None, Box::default()) }
+        let accounts = HashMap::from([(account.name.clone(), Arc::clone(&account))]);
+        Identities {
+            accounts: Mutex::new(accounts),
+            limit,
+            local: Identity::new(account, Proof::None, Box::default()),
+        }
     }
 
     /// Who everyone is where nobody is asked.
@@ -184,27 +180,21 @@ impl Identities {
         Ok(Identity::new(self.account(name)?, proof, roles))
     }
 
-    /// The name of a number, if there is one.
-    pub(crate) fn name_of(&self, id: IdentityId) -> Option<Box<str>> {
-        self.accounts().by_number.get(id.0 as usize).map(|account| account.name.clone())
-    }
-
     fn account(&self, name: &str) -> Result<Arc<Account>, TooManyIdentities> {
         let mut accounts = self.accounts();
-        if let Some(account) = accounts.by_name.get(name) {
+        if let Some(account) = accounts.get(name) {
             return Ok(Arc::clone(account));
         }
-        let next = u32::try_from(accounts.by_number.len()).ok().filter(|next| *next <= IdentityId::MAX.0);
+        let next = u32::try_from(accounts.len()).ok().filter(|next| *next <= IdentityId::MAX.0);
         let Some(next) = next.filter(|next| (*next as usize) < self.limit) else {
             return Err(TooManyIdentities(self.limit));
         };
         let account = Account::new(IdentityId(next), name);
-        accounts.by_number.push(Arc::clone(&account));
-        accounts.by_name.insert(name.into(), Arc::clone(&account));
+        accounts.insert(name.into(), Arc::clone(&account));
         Ok(account)
     }
 
-    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Account>>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -227,8 +217,6 @@ mod tests {
         assert_eq!(known(&identities, "token:b"), Ok(IdentityId(2)));
         assert_eq!(known(&identities, "token:c"), Err(TooManyIdentities(3)));
         assert_eq!(known(&identities, "token:a"), Ok(IdentityId(1)), "whoever is known stays known");
-        assert_eq!(identities.name_of(IdentityId(2)).as_deref(), Some("token:b"));
-        assert_eq!(identities.name_of(IdentityId(3)), None);
     }
 
     #[test]
