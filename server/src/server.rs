@@ -38,7 +38,7 @@ use crate::config::{Config, DRAIN};
 use crate::hub::Hub;
 use crate::layers::{
     Admission, Authentication, Authorisation, Deadlines, Deliveries, Drains, Names, Pages, Panics, Scrapes,
-    Witnesses, observers,
+    WholeRequests, Witnesses, observers,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -231,6 +231,7 @@ impl Server {
             .layer(drains.clone())
             .layer(Deadlines)
             .layer(Deliveries)
+            .layer(WholeRequests)
             .layer(Panics)
             .add_service(health_service)
             .add_service(reflection_v1()?)

@@ -14,6 +14,7 @@
 //! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
+//! | [`WholeRequests`] | ends a request that is cut short with INVALID_ARGUMENT |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
 mod admit;
@@ -30,6 +31,7 @@ mod page;
 mod panic;
 mod scrape;
 mod trace;
+mod whole;
 mod witness;
 
 pub(crate) use admit::Admission;
@@ -43,4 +45,5 @@ pub(crate) use observe::observers;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
+pub(crate) use whole::WholeRequests;
 pub(crate) use witness::Witnesses;
