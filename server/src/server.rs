@@ -164,6 +164,12 @@ impl Server {
         &self.access
     }
 
+    /// What it reads again when it is asked to.
+    pub fn reload(&self) -> Reload {
+        let access = Arc::clone(&self.parts.access);
+        Reload { credentials: self.access.clone(), access, config: self.config.clone() }
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -211,7 +217,11 @@ impl Server {
             .layer(traces(Arc::clone(parts.metrics.calls())))
             .layer(measures(Arc::clone(parts.metrics.calls())))
             .layer(Authorisation(access.clone()))
-            .layer(Admission::new(Arc::clone(parts.metrics.calls()), &config.limits))
+            .layer(Admission::new(
+                Arc::clone(parts.metrics.calls()),
+                Arc::clone(&parts.access),
+                &config.limits,
+            ))
             .layer(Witnesses(Arc::clone(&parts.traces)))
             .layer(Deadlines)
             .layer(Deliveries)
@@ -255,7 +265,29 @@ impl Server {
     }
 }
 
-/// What callers may do, to begin with.
+/// What a server reads again when it is asked to.
+#[derive(Clone)]
+pub struct Reload {
+    credentials: Credentials,
+    access: Arc<Access>,
+    config: Config,
+}
+
+impl Reload {
+    /// Reads the policy, tokens and certificates again, all or none of them. Calls and packets are asked of the new policy from here
+    /// on; what it denies of what goes on already is cut.
+    ///
+    /// # Errors
+    /// A sentence: what cannot be used. Then everything stays as it was.
+    pub fn reload(&self) -> Result<(), String> {
+        let policy = policy(&self.config).map_err(|error| error.to_string())?;
+        self.credentials.reload()?;
+        self.access.set_policy(policy);
+        Ok(())
+    }
+}
+
+/// What callers may do.
 fn policy(config: &Config) -> io::Result<Policy> {
     match &config.policy {
         Some(file) => Policy::read(file).map_err(io::Error::other),

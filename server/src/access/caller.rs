@@ -1,6 +1,8 @@
 //! One who calls, with all that he may do; and the policy that says it, which may be another one tomorrow.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::Extensions;
@@ -9,6 +11,7 @@ use sockwright_engine::id::SessionId;
 use tonic::Status;
 
 use super::identity::{Identity, IdentityId, Proof, caller};
+use super::meter::Meter;
 use super::owner::no_session_of;
 use super::policy::{Denied, Grants, Policy};
 use super::sight::Sight;
@@ -18,6 +21,8 @@ use crate::error::status_saying;
 #[derive(Debug)]
 pub(crate) struct Access {
     inner: RwLock<Inner>,
+    /// Goes up with each policy.
+    generation: AtomicU64,
     servers_own: Arc<Grants>,
 }
 
@@ -32,6 +37,14 @@ struct Inner {
 struct Known {
     identity: Identity,
     grants: Arc<Grants>,
+    meter: Arc<Meter>,
+}
+
+/// What an identity may do on real wires, and how much it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire {
+    grants: Arc<Grants>,
+    meter: Arc<Meter>,
 }
 
 /// One who calls.
@@ -45,12 +58,41 @@ impl Access {
     /// Under this policy.
     pub(crate) fn new(policy: Policy) -> Arc<Self> {
         let inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
-        Arc::new(Access { inner: RwLock::new(inner), servers_own: Arc::new(Policy::servers_own()) })
+        let (generation, servers_own) = (AtomicU64::new(1), Arc::new(Policy::servers_own()));
+        Arc::new(Access { inner: RwLock::new(inner), generation, servers_own })
     }
 
     /// Who makes the call that these extensions belong to.
     pub(crate) fn caller(&self, extensions: &Extensions) -> Result<Caller, Status> {
         caller(extensions).map(|identity| self.known(identity))
+    }
+
+    /// Goes on with another policy, at once: the next call is asked what that says, and so is the next packet.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let Inner { policy: current, known } = &mut *inner;
+        for known in known.values_mut() {
+            known.grants = Arc::new(policy.grants(known.identity.name(), known.identity.roles()));
+        }
+        *current = Arc::new(policy);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Which policy this is: another number, another policy.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// What one who has called may do on real wires.
+    pub(crate) fn wire_of(&self, id: IdentityId) -> Option<Wire> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let known = inner.known.get(&id)?;
+        Some(Wire { grants: Arc::clone(&known.grants), meter: Arc::clone(&known.meter) })
+    }
+
+    /// Whether anybody at all may be answered at this address.
+    pub(crate) fn anyone_may_answer(&self, remote: IpAddr) -> bool {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).policy.anyone_may_answer(remote)
     }
 
     /// What this identity may do.
@@ -67,9 +109,24 @@ impl Access {
         drop(inner);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let grants = Arc::new(inner.policy.grants(identity.name(), identity.roles()));
-        let known = Known { identity: identity.clone(), grants: Arc::clone(&grants) };
+        let meter = inner.known.get(&identity.id()).map(|known| Arc::clone(&known.meter)).unwrap_or_default();
+        let known = Known { identity: identity.clone(), grants: Arc::clone(&grants), meter };
         inner.known.insert(identity.id(), known);
+        // What is known of it elsewhere may be of before.
+        self.generation.fetch_add(1, Ordering::AcqRel);
         Caller { identity, grants }
+    }
+}
+
+impl Wire {
+    /// What it may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Whether it may send so much more now.
+    pub(crate) fn take(&self, packets: u64, octets: u64) -> bool {
+        self.meter.take(std::time::Instant::now(), self.grants.limits(), packets, octets)
     }
 }
 
@@ -77,6 +134,11 @@ impl Caller {
     /// Its number.
     pub(crate) fn id(&self) -> IdentityId {
         self.identity.id()
+    }
+
+    /// Who it is.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Its name.

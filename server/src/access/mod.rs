@@ -10,6 +10,7 @@
 //! | [`owner`] | whose something is: the number of a session names an identity |
 //! | [`sight`] | what somebody sees, as filters ask it |
 //! | [`policy`] | what an identity may do, as a file or the command line says it |
+//! | [`meter`] | how much somebody sends on real wires |
 //! | [`quota`] | how much of a thing somebody may have |
 //! | [`caller`] | one who calls, with all that he may do |
 //!
@@ -20,6 +21,7 @@ pub(crate) mod caller;
 mod certificates;
 pub(crate) mod identity;
 pub(crate) mod load;
+pub(crate) mod meter;
 pub(crate) mod owner;
 pub(crate) mod policy;
 pub(crate) mod quota;

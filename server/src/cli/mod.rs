@@ -25,11 +25,11 @@ use tracing_subscriber::EnvFilter;
 use self::program::Program;
 use crate::access::Allow;
 use crate::access::identity::by_server;
-use crate::access::{Credentials, address, tokens};
+use crate::access::{address, tokens};
 use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, TlsFiles};
 use crate::demo::{self, Ladder};
 use crate::listen::{ListenAddress, Listener, UnixDoor};
-use crate::server::Server;
+use crate::server::{Reload, Server};
 use crate::telemetry::{LogFormat, Telemetry};
 
 /// A gRPC server that owns TCP peers of its own.
@@ -241,10 +241,10 @@ impl Cli {
             }
         }
         let mut code = ExitCode::SUCCESS;
-        let access = server.access().clone();
+        let reload = server.reload();
         let stop = async {
             tokio::select! {
-                () = reload_on_hangup(hangups, access) => {}
+                () = reload_on_hangup(hangups, reload) => {}
                 () = async {
                     match &mut program {
                         None => signals.any().await,
@@ -342,11 +342,11 @@ fn open(at: &ListenAddress, access: &AccessConfig) -> Result<Listener, String> {
 }
 
 /// Has what says who may call read again, each time that the process is hung up on. Never ends.
-async fn reload_on_hangup(mut hangups: Signal, access: Credentials) {
+async fn reload_on_hangup(mut hangups: Signal, reload: Reload) {
     while hangups.recv().await.is_some() {
-        let access = access.clone();
-        match tokio::task::spawn_blocking(move || access.reload()).await {
-            Ok(Ok(())) => tracing::info!("tokens and certificates were read again"),
+        let reload = reload.clone();
+        match tokio::task::spawn_blocking(move || reload.reload()).await {
+            Ok(Ok(())) => tracing::info!("policy, tokens and certificates were read again"),
             Ok(Err(problem)) => tracing::error!("nothing was read again, all stays as it was: {problem}"),
             Err(lost) => tracing::error!("nothing was read again: {lost}"),
         }

@@ -21,7 +21,9 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use crate::access::identity::{Account, IdentityId, caller};
+use crate::access::caller::Access;
+use crate::access::identity::{Account, IdentityId};
+use crate::access::policy;
 use crate::config::Limits;
 use crate::error::status_saying;
 use crate::metrics::Calls;
@@ -36,6 +38,8 @@ struct Hall {
     under_way: AtomicUsize,
     limit: usize,
     per_caller: usize,
+    /// What the policy says of one caller.
+    access: Arc<Access>,
     rate: Option<NonZeroU32>,
     began: Instant,
     /// Those who have no identity: what they call is for everybody, and they share what one has.
@@ -44,12 +48,13 @@ struct Hall {
 
 impl Admission {
     /// Within these limits; `calls` tells streams from others.
-    pub(crate) fn new(calls: Arc<Calls>, limits: &Limits) -> Self {
+    pub(crate) fn new(calls: Arc<Calls>, access: Arc<Access>, limits: &Limits) -> Self {
         Admission(Arc::new(Hall {
             calls,
             under_way: AtomicUsize::new(0),
             limit: limits.calls,
             per_caller: limits.calls_per_identity,
+            access,
             rate: limits.call_rate_per_identity,
             began: Instant::now(),
             nobody: Account::new(IdentityId::LOCAL, "nobody"),
@@ -60,8 +65,14 @@ impl Admission {
 impl Hall {
     /// A place for one call more.
     fn admit<B>(self: &Arc<Self>, request: &Request<B>) -> Result<Permit, Status> {
-        let account = caller(request.extensions())
-            .map_or_else(|_| Arc::clone(&self.nobody), |identity| Arc::clone(identity.account()));
+        let (account, of_policy) = match self.access.caller(request.extensions()) {
+            Ok(caller) => (Arc::clone(caller.identity().account()), *caller.grants().limits()),
+            Err(_) => (Arc::clone(&self.nobody), policy::Limits::default()),
+        };
+        let per_caller = of_policy.calls.map_or(self.per_caller, |calls| calls.min(self.per_caller));
+        let of_policy =
+            of_policy.calls_per_second.map(|rate| NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN));
+        let rate = [self.rate, of_policy].into_iter().flatten().min();
         let all = self.under_way.fetch_add(1, Ordering::Relaxed);
         let own = account.load.begin();
         // Refused, it gives both back.
@@ -70,11 +81,11 @@ impl Hall {
             let message = format!("the server has the {} calls under way that it takes", self.limit);
             return Err(later(status_saying(Errno::EAGAIN, message, None), LATER));
         }
-        if own >= self.per_caller {
-            let message = format!("one caller may have {} calls under way", self.per_caller);
+        if own >= per_caller {
+            let message = format!("one caller may have {per_caller} calls under way");
             return Err(later(status_saying(Errno::ENOBUFS, message, None), LATER));
         }
-        if let Some(rate) = self.rate
+        if let Some(rate) = rate
             && let Err(wait) = permit.account.load.take_turn(self.began.elapsed(), rate)
         {
             let message = format!("one caller may make {rate} calls in a second");
@@ -219,7 +230,8 @@ mod tests {
     const STREAM: &str = "/sockwright.v1.Events/Watch";
 
     fn admission(limits: Limits) -> Admission {
-        Admission::new(Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET])), &limits)
+        let access = Access::new(policy::Policy::allowing(&[]));
+        Admission::new(Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET])), access, &limits)
     }
 
     fn by(identity: &Identity, path: &str) -> Request<Body> {

@@ -101,7 +101,7 @@ impl Service for NetworksService {
         let plan = AttachPlan::parse(&request, &self.networks.config().limits)?;
         let attach = async {
             let owner = self.sessions.owner(&caller, &request.session)?;
-            let stack = self.networks.attach(&caller, plan, owner.session).await?;
+            let stack = self.networks.attach(&self.access, &caller, plan, owner.session).await?;
             Ok(AttachResponse { stack: Some(stack.value), at: Some(stack.at) })
         };
         self.attached

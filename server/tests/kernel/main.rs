@@ -19,6 +19,7 @@ mod interfaces;
 mod losses;
 mod matrix;
 mod path_mtu;
+mod policy;
 mod programs;
 mod refusals;
 mod sessions;

@@ -17,7 +17,7 @@ use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
 use sockwright_server::access::Allow;
 use sockwright_server::config::Config;
-use sockwright_server::server::Server;
+use sockwright_server::server::{Reload, Server};
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
@@ -53,8 +53,49 @@ pub(crate) fn on_veth<F: Future<Output = ()>>(test: impl Fn(Rig) -> F + Sync) {
     }
 }
 
+/// Runs `test` on each pair of hosts under a policy, which depends on who the others are.
+pub(crate) fn on_every_wire_under<F: Future<Output = ()>>(
+    policy: &(impl Fn(&Host) -> String + Sync),
+    test: impl Fn(Rig, Under) -> F + Sync,
+) {
+    let Some(world) = World::new() else { return };
+    for (ours, theirs) in world.pairs() {
+        let file = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+        std::fs::write(&file, policy(&theirs)).expect("written");
+        let config = Config { policy: Some(file.to_path_buf()), ..Config::default() };
+        on_wire_with(&ours, &theirs, config, &|rig, reload| {
+            test(rig, Under { file: file.to_path_buf(), reload })
+        });
+    }
+}
+
+/// The policy of a server.
+pub(crate) struct Under {
+    file: std::path::PathBuf,
+    reload: Reload,
+}
+
+impl Under {
+    /// Makes it another one.
+    pub(crate) fn change_to(&self, policy: &str) -> Result<(), String> {
+        std::fs::write(&self.file, policy).expect("written");
+        self.reload.reload()
+    }
+}
+
 /// Runs `test` on one pair of hosts.
 pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(Rig) -> F + Sync)) {
+    // The namespaces lead nowhere.
+    let config = Config { allow: vec![Allow::everything()], ..Config::default() };
+    on_wire_with(ours, theirs, config, &|rig, _| test(rig));
+}
+
+fn on_wire_with<F: Future<Output = ()>>(
+    ours: &Host,
+    theirs: &Host,
+    config: Config,
+    test: &(impl Fn(Rig, Reload) -> F + Sync),
+) {
     // Threads inherit the namespace: the runtime, and every engine thread that it starts, live in it.
     ours.run(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -63,9 +104,8 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            // The namespaces lead nowhere.
-            let config = Config { allow: vec![Allow::everything()], ..Config::default() };
-            let server = Server::bind("127.0.0.1:0", config).await.expect("bound");
+            let server = Server::bind("127.0.0.1:0", config.clone()).await.expect("bound");
+            let reload = server.reload();
             let url = format!("http://{}", server.local_addr());
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
@@ -86,7 +126,7 @@ pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: 
             };
             rig.attach("wire").await.expect("attached");
             println!("{} -> {}", ours.address, theirs.address);
-            test(rig.clone()).await;
+            test(rig.clone(), reload).await;
             rig.nothing_is_left().await;
             drop(rig);
             stop.send(()).expect("the server serves still");
