@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pages import ROOT, Block, Page
+from pages import ROOT, Block, Page, named
 from shell import PATIENCE, fits
 from world import World
 
@@ -50,7 +50,7 @@ def run(page: Page, world: World) -> list[Outcome]:
     """Runs the blocks of a page in their order, to the last, whatever becomes of them."""
     outcomes = []
     if page.steps[0].language != "server" and (fault := world.serve("")):
-        return [Outcome(str(page.path.relative_to(ROOT)), "server", "failed", fault)]
+        return [Outcome(str(named(page.path)), "server", "failed", fault)]
     files: dict[str, Block] = {}
     printed: str | None = None
     for block in page.steps:

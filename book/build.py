@@ -16,13 +16,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import diagram
 from pages import LINK, ROOT, pages_of_the_book
 
 SOURCE = ROOT / "target/book/src"
 BUILT = ROOT / "target/book/html"
 SUMMARY = ROOT / "docs/SUMMARY.md"
 STATES = re.compile(r"```mermaid\nstateDiagram.*?```\n", re.DOTALL)
-"""The drawing that forges make of the state machine. The site has it as a picture, since mdBook draws none."""
+"""The drawing that forges make of the state machine. mdBook draws none: `diagram` does."""
 
 
 def main() -> int:
@@ -106,7 +107,8 @@ def _for_the_site(page: Path, text: str) -> str:
         leads = os.path.relpath(_place(target), _place(page).parent)
         return link[0].replace(f"({link[1]}", f"({leads}{hash_}{anchor}")
 
-    text = STATES.sub("![The states of a connection](pictures/states.png)\n", text)
+    text = STATES.sub(lambda drawing: diagram.svg(drawing[0]), text)
+    text = text.replace("\n> — [", "\\\n> — [")  # Where a quotation is from has a line of its own.
     return LINK.sub(lead, text)
 
 

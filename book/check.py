@@ -22,6 +22,7 @@ and of a page: `<!-- needs: PROGRAMS -->`; where it stands, `<!-- set-up: COMMAN
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ import blocks
 import links
 import quotes
 import shell
-from pages import ROOT, Page, pages_of_the_book, read
+from pages import Page, named, pages_of_the_book, read
 from world import World, namespaced, programs
 
 LIMIT = 300.0
@@ -44,15 +45,16 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description="Runs the code blocks of the book.")
     arguments.add_argument("pages", nargs="*", type=Path)
     arguments.add_argument("--update", action="store_true")
+    arguments.add_argument("--patience", type=float, metavar="SECONDS", help="for a command to end, or for what it prints")
     arguments.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     asked = arguments.parse_args()
     if asked.inside:
-        if asked.update:
-            shell.PATIENCE = 3.0
+        shell.PATIENCE = asked.patience or shell.PATIENCE
         return inside(asked.inside)
 
     pages = [read(path) for path in [path.resolve() for path in asked.pages] or pages_of_the_book()]
     faults = [fault for page in pages for fault in page.faults] + links.broken(pages)
+    patience = asked.patience or (3.0 if asked.update else shell.PATIENCE)
     quoted, misquoted = quotes.wrong(pages)
     faults += misquoted
     command = namespaced()
@@ -61,22 +63,22 @@ def main() -> int:
     skipped = []
     to_run = []
     for page in pages:
-        missing = [name for name in page.needs if name not in have and not _have(name)]
+        missing = [name for name in page.needs if name not in have and shutil.which(name) is None]
         if not page.steps:
             continue
         if command is None:
-            skipped.append(f"{page.path.relative_to(ROOT)}: no network namespaces here")
+            skipped.append(f"{named(page.path)}: no network namespaces here")
         elif missing:
-            skipped.append(f"{page.path.relative_to(ROOT)}: no {', '.join(missing)}")
+            skipped.append(f"{named(page.path)}: no {', '.join(missing)}")
         else:
             to_run.append(page)
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
-        came_of_all = pool.map(lambda page: outside(page, command or [], asked.update), to_run)
+        came_of_all = pool.map(lambda page: outside(page, command or [], patience), to_run)
         for page, (came, seconds) in zip(to_run, came_of_all, strict=True):
             outcomes += came
             if asked.update:
                 blocks.rewrite(page.path, came)
-            print(f"{page.path.relative_to(ROOT)}: {len(came)} blocks, {seconds:.1f} s")
+            print(f"{named(page.path)}: {len(came)} blocks, {seconds:.1f} s")
 
     for outcome in outcomes:
         if outcome.how == "shown":
@@ -94,12 +96,12 @@ def main() -> int:
     return 1 if faults else 0
 
 
-def outside(page: Page, command: list[str], update: bool) -> tuple[list[blocks.Outcome], float]:
+def outside(page: Page, command: list[str], patience: float) -> tuple[list[blocks.Outcome], float]:
     """Runs a page in namespaces of its own."""
     begun = time.monotonic()
     try:
         ended = subprocess.run(
-            [*command, sys.executable, __file__, "--inside", str(page.path), *(["--update"] if update else [])],
+            [*command, sys.executable, __file__, "--patience", str(patience), "--inside", str(page.path)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -110,7 +112,7 @@ def outside(page: Page, command: list[str], update: bool) -> tuple[list[blocks.O
     except subprocess.TimeoutExpired:
         came, what = None, f"it did not end within {LIMIT:.0f} s"
     if came is None:
-        came = [blocks.Outcome(str(page.path.relative_to(ROOT)), "page", "failed", what)]
+        came = [blocks.Outcome(str(named(page.path)), "page", "failed", what)]
     return came, time.monotonic() - begun
 
 
@@ -122,10 +124,6 @@ def inside(path: Path) -> int:
     finally:
         world.close()
     return 0
-
-
-def _have(name: str) -> bool:
-    return any((Path(room) / name).exists() for room in os.environ["PATH"].split(":"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pages import ROOT, Page, read
+from pages import ROOT, Page, named, read
 
 
 def broken(pages: list[Page]) -> list[str]:
@@ -13,7 +13,7 @@ def broken(pages: list[Page]) -> list[str]:
         for line, link in page.links:
             if link.startswith(("http://", "https://", "mailto:")):
                 continue
-            where = f"{page.path.relative_to(ROOT)}:{line}"
+            where = f"{named(page.path)}:{line}"
             name, _, anchor = link.partition("#")
             target = (page.path.parent / name).resolve() if name else page.path
             if not target.is_relative_to(ROOT) or not target.exists():

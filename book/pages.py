@@ -27,6 +27,11 @@ OF_A_PAGE = ("server", "needs", "set-up")
 """What a comment anywhere may say of the page."""
 
 
+def named(path: Path) -> str:
+    """A page as it is told: from the checkout, if it is there."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 @dataclass
 class Block:
     """A fenced block; `line` is that of its fence, from 1."""
@@ -40,7 +45,7 @@ class Block:
     """The line of the fence that closes it."""
 
     def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        return f"{named(self.page)}:{self.line}"
 
 
 @dataclass
@@ -78,6 +83,8 @@ def read(path: Path) -> Page:
     block: Block | None = None
     fence = ""
     slugs: dict[str, int] = {}
+    prose = [""] * len(lines)
+    """The lines outside of blocks and comments. A link may go over the end of one."""
     number = 0
     while number < len(lines):
         line = lines[number]
@@ -105,7 +112,7 @@ def read(path: Path) -> Page:
             says = {}
             continue
         if says:
-            page.faults.append(f"{path.relative_to(ROOT)}:{number}: no block follows {', '.join(says)}")
+            page.faults.append(f"{named(path)}:{number}: no block follows {', '.join(says)}")
             says = {}
         if heading := HEADING.match(line):
             slug = slug_of(heading[2])
@@ -113,9 +120,11 @@ def read(path: Path) -> Page:
             slugs[slug] = seen + 1
             page.anchors.add(f"{slug}-{seen}" if seen else slug)
         page.anchors.update(ANCHOR.findall(line))
-        page.links.extend((number, target) for target in LINK.findall(re.sub(r"`[^`]*`", "``", line)))
+        prose[number - 1] = re.sub(r"`[^`]*`", "``", line)
     if block is not None:
         page.faults.append(f"{block}: the block has no end")
+    text = "\n".join(prose)
+    page.links = [(text.count("\n", 0, link.start()) + 1, link[1]) for link in LINK.finditer(text)]
     return page
 
 
@@ -124,7 +133,7 @@ def _take_comment(page: Page, number: int, comment: str, says: dict[str, str]) -
     if said is None:
         return
     word, what = said[1], said[2] or ""
-    where = f"{page.path.relative_to(ROOT)}:{number}"
+    where = f"{named(page.path)}:{number}"
     if word in OF_A_BLOCK:
         says[word] = what
         if word in ("shown", "fails") and not what:

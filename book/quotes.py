@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from pages import ROOT, Page
+from pages import Page, named
 
 QUOTED = re.compile(r"((?:^> ?.*\n)+?)> — \[RFC (\d+)[^\]]*\]\((\S+)\)", re.MULTILINE)
 SECTION = re.compile(r"https://www\.rfc-editor\.org/rfc/rfc(\d+)(?:#section-[\d.]+)?$")
@@ -21,9 +21,9 @@ def wrong(pages: list[Page]) -> tuple[int, list[str]]:
     for page in pages:
         for quoted, number, link in QUOTED.findall(page.path.read_text()):
             sentence = _plain(re.sub(r"^> ?", "", quoted, flags=re.MULTILINE))
-            where = f"{page.path.relative_to(ROOT)}: {sentence[:60]}..."
-            named = SECTION.match(link)
-            if named is None or named[1] != number:
+            where = f"{named(page.path)}: {sentence[:60]}..."
+            section = SECTION.match(link)
+            if section is None or section[1] != number:
                 faults.append(f"{where}: {link} is not RFC {number}")
             elif texts is not None:
                 count += 1

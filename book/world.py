@@ -70,6 +70,8 @@ class World:
             "PYTHONPATH": str(ROOT / "client/python"),
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # Of the checks' own set-up, not of the readers': it warns wherever it is not configured.
+            "PYTEST_ADDOPTS": "-p no:asyncio",
             "HOME": self._directory.name,
             "LC_ALL": "C.UTF-8",
             "NO_COLOR": "1",

@@ -26,11 +26,15 @@ pub struct Config {
     pub allow: Vec<Allow>,
     /// The file that says what callers may do.
     pub policy: Option<PathBuf>,
+    /// The file that is told of every call that touches a real wire, and of each that is denied; `-`: the standard output.
+    pub audit: Option<PathBuf>,
     /// Who may call.
     pub access: AccessConfig,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,
+    /// Whether calls make OpenTelemetry spans, for the process's global tracer provider: what nobody collects costs each call.
+    pub spans: bool,
 }
 
 /// Who may call, and where that is written. Without anything said, whoever reaches the server is `local`.

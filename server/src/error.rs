@@ -61,13 +61,26 @@ pub fn status(error: OpError, socket: Option<SocketId>) -> Status {
 
 /// The status of an errno that the server itself gives, with a sentence of its own.
 pub fn status_saying(errno: Errno, message: impl Into<String>, socket: Option<SocketId>) -> Status {
-    assemble(code(errno), socket_error(errno, TcpState::Unspecified, message.into(), socket))
+    assemble(code(errno), socket_error(errno, TcpState::Unspecified, brief(message.into()), socket))
 }
 
 /// There is no such socket: NOT_FOUND with `EBADF`.
 pub fn no_such_socket(socket: SocketId) -> Status {
     status_saying(Errno::EBADF, format!("there is no socket {socket}"), Some(socket))
 }
+
+/// A message of at most [`MESSAGE`] octets: many name what they were given, and it travels three times in headers, of which
+/// clients take 8 KiB or 16.
+fn brief(mut message: String) -> String {
+    if message.len() > MESSAGE {
+        message.truncate(message.floor_char_boundary(MESSAGE));
+        message.push_str("...");
+    }
+    message
+}
+
+/// Octets of a message that is told whole.
+const MESSAGE: usize = 512;
 
 /// What went wrong with a connection, as events and `GetInfo` tell it.
 pub fn errno_to_proto(errno: Errno, tcp_state: TcpState, socket: Option<SocketId>) -> pb::SocketError {

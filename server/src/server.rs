@@ -28,15 +28,16 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
+use crate::access::audit::Audit;
 use crate::access::caller::Access;
 use crate::access::identity::Identities;
 use crate::access::policy::Policy;
-use crate::access::{Credentials, address};
+use crate::access::{Credentials, FollowedPolicy, address};
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::layers::{
-    Admission, Authentication, Authorisation, Deadlines, Deliveries, Names, Pages, Panics, Scrapes,
-    Witnesses, measures, traces,
+    Admission, Authentication, Authorisation, Deadlines, Deliveries, Denials, Names, Pages, Panics, Scrapes,
+    Witnesses, observers,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -78,11 +79,12 @@ impl Parts {
     pub(crate) fn new(config: &Config) -> io::Result<Self> {
         let limits = &config.limits;
         let identities = Arc::new(Identities::new(limits.identities));
-        let access = Access::new(policy(config)?);
+        let access = Access::new(policy(config)?, audit(config)?);
         let hub = Hub::new(config.hub.clone());
         let networks = Networks::new(config.clone(), Arc::clone(&hub));
         let traces = Traces::new(Arc::clone(&hub), Arc::clone(&networks));
-        let sessions = Sessions::new(Arc::clone(&networks), Arc::clone(&traces), hub.epoch());
+        let sessions =
+            Sessions::new(Arc::clone(&access), Arc::clone(&networks), Arc::clone(&traces), hub.epoch());
         let keys = limits.idempotency_keys;
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let sockets = Arc::new(SocketsService::new(Arc::clone(&access), n, s, h, keys));
@@ -138,8 +140,10 @@ impl Server {
             address::admit(at.ip(), &config.access).map_err(io::Error::other)?;
         }
         let parts = Parts::new(&config)?;
-        let access =
-            Credentials::open(&config.access, Arc::clone(&parts.identities)).map_err(io::Error::other)?;
+        let followed =
+            config.policy.clone().map(|file| FollowedPolicy { file, by: Arc::clone(&parts.access) });
+        let access = Credentials::open(&config.access, Arc::clone(&parts.identities), followed);
+        let access = access.map_err(io::Error::other)?;
         Ok(Server { listeners, config, access, parts })
     }
 
@@ -162,12 +166,6 @@ impl Server {
     /// Who may call it; also to have that read again.
     pub fn access(&self) -> &Credentials {
         &self.access
-    }
-
-    /// What it reads again when it is asked to.
-    pub fn reload(&self) -> Reload {
-        let access = Arc::clone(&self.parts.access);
-        Reload { credentials: self.access.clone(), access, config: self.config.clone() }
     }
 
     pub(crate) fn parts(&self) -> &Parts {
@@ -214,9 +212,9 @@ impl Server {
             .layer(Scrapes(Arc::clone(&parts.metrics), access.clone()))
             .layer(Pages)
             .layer(GrpcWebLayer::new())
-            .layer(traces(Arc::clone(parts.metrics.calls())))
-            .layer(measures(Arc::clone(parts.metrics.calls())))
+            .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
             .layer(Authorisation(access.clone()))
+            .layer(Denials(Arc::clone(&parts.access)))
             .layer(Admission::new(
                 Arc::clone(parts.metrics.calls()),
                 Arc::clone(&parts.access),
@@ -265,29 +263,13 @@ impl Server {
     }
 }
 
-/// What a server reads again when it is asked to.
-#[derive(Clone)]
-pub struct Reload {
-    credentials: Credentials,
-    access: Arc<Access>,
-    config: Config,
+/// Where it is written what callers do.
+fn audit(config: &Config) -> io::Result<Audit> {
+    let refused = |error| io::Error::other(format!("the audit log cannot be written: {error}"));
+    config.audit.as_deref().map_or(Ok(Audit::default()), |place| Audit::to(place).map_err(refused))
 }
 
-impl Reload {
-    /// Reads the policy, tokens and certificates again, all or none of them. Calls and packets are asked of the new policy from here
-    /// on; what it denies of what goes on already is cut.
-    ///
-    /// # Errors
-    /// A sentence: what cannot be used. Then everything stays as it was.
-    pub fn reload(&self) -> Result<(), String> {
-        let policy = policy(&self.config).map_err(|error| error.to_string())?;
-        self.credentials.reload()?;
-        self.access.set_policy(policy);
-        Ok(())
-    }
-}
-
-/// What callers may do.
+/// What callers may do, to begin with.
 fn policy(config: &Config) -> io::Result<Policy> {
     match &config.policy {
         Some(file) => Policy::read(file).map_err(io::Error::other),

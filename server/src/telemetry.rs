@@ -61,6 +61,13 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// Whether spans are collected.
+    pub(crate) fn collects_spans(&self) -> bool {
+        self.spans.is_some()
+    }
+}
+
 impl Drop for Telemetry {
     fn drop(&mut self) {
         if let Some(spans) = &self.spans

@@ -238,3 +238,18 @@ async fn bytes_that_are_no_message_are_refused() {
     assert_eq!(refused.code(), Code::Internal);
     assert_eq!(world.all().await, []);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_far_too_long_is_named_in_part() {
+    let world = World::start().await;
+    let lab = "ä".repeat(100_000);
+    let create = world.create(pb::CreateRequest { stack: format!("{lab}/a"), ..Default::default() }).await;
+    let advance = pb::AdvanceTimeRequest { lab: lab.clone(), how: None };
+    let advance = world.networks.clone().advance_time(advance).await.map(drop);
+    let delete = world.networks.clone().delete_lab(pb::DeleteLabRequest { name: lab }).await.map(drop);
+    for refused in [create.map(drop), advance, delete] {
+        let refused = refused.unwrap_err();
+        assert!(!common::errno(&refused).is_empty(), "{refused:?}");
+        assert!(refused.message().len() < 600, "{}", refused.message().len());
+    }
+}

@@ -1,8 +1,8 @@
 //! One who calls, with all that he may do; and the policy that says it, which may be another one tomorrow.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::Extensions;
@@ -10,12 +10,15 @@ use sockwright_engine::host::Errno;
 use sockwright_engine::id::SessionId;
 use tonic::Status;
 
+use super::audit::{Audit, Deed};
 use super::identity::{Identity, IdentityId, Proof, caller};
 use super::meter::Meter;
-use super::owner::no_session_of;
-use super::policy::{Denied, Grants, Policy};
+use super::owner::{no_session_of, owner_of};
+use super::policy::{Denied, Grants, Limits, Policy};
 use super::sight::Sight;
+use crate::convert::session_name;
 use crate::error::status_saying;
+use crate::listen::Peer;
 
 /// What callers may do, and who has called.
 #[derive(Debug)]
@@ -24,6 +27,9 @@ pub(crate) struct Access {
     /// Goes up with each policy.
     generation: AtomicU64,
     servers_own: Arc<Grants>,
+    audit: Audit,
+    /// Whether the policy limits the calls of anybody.
+    limits_calls: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -52,30 +58,58 @@ pub(crate) struct Wire {
 pub(crate) struct Caller {
     identity: Identity,
     grants: Arc<Grants>,
+    audit: Audit,
+    /// From where.
+    peer: Option<SocketAddr>,
 }
 
 impl Access {
     /// Under this policy.
-    pub(crate) fn new(policy: Policy) -> Arc<Self> {
+    pub(crate) fn new(policy: Policy, audit: Audit) -> Arc<Self> {
+        let limits_calls = policy.limits_calls().into();
         let inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
         let (generation, servers_own) = (AtomicU64::new(1), Arc::new(Policy::servers_own()));
-        Arc::new(Access { inner: RwLock::new(inner), generation, servers_own })
+        Arc::new(Access { inner: RwLock::new(inner), generation, servers_own, audit, limits_calls })
+    }
+
+    /// How much somebody may have, if the policy limits the calls of anybody.
+    pub(crate) fn limits_of_calls(&self, identity: &Identity) -> Option<Limits> {
+        let limits = self.limits_calls.load(Ordering::Relaxed);
+        limits.then(|| *self.known(identity.clone()).grants.limits())
     }
 
     /// Who makes the call that these extensions belong to.
     pub(crate) fn caller(&self, extensions: &Extensions) -> Result<Caller, Status> {
-        caller(extensions).map(|identity| self.known(identity))
+        let peer = extensions.get().and_then(Peer::remote_addr);
+        caller(extensions).map(|identity| Caller { peer, ..self.known(identity) })
     }
 
     /// Goes on with another policy, at once: the next call is asked what that says, and so is the next packet.
-    pub(crate) fn set_policy(&self, policy: Policy) {
+    pub(crate) fn follow(&self, policy: Policy) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        self.limits_calls.store(policy.limits_calls(), Ordering::Relaxed);
         let Inner { policy: current, known } = &mut *inner;
         for known in known.values_mut() {
             known.grants = Arc::new(policy.grants(known.identity.name(), known.identity.roles()));
         }
         *current = Arc::new(policy);
         self.generation.fetch_add(1, Ordering::AcqRel);
+        drop(inner);
+        self.audit.tell("server", None, &Deed { method: "Policy/Reload", ..Deed::default() }, Ok(()));
+    }
+
+    /// Whether it is written down what callers do.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.is_kept()
+    }
+
+    /// A session of somebody has ended.
+    pub(crate) fn session_ended(&self, session: SessionId) {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = inner.known.get(&owner_of(session)).map_or("server", |known| known.identity.name());
+        let name = session_name(session);
+        let deed = Deed { method: "Sessions/End", session: &name, ..Deed::default() };
+        self.audit.tell(owner, None, &deed, Ok(()));
     }
 
     /// Which policy this is: another number, another policy.
@@ -98,13 +132,15 @@ impl Access {
     /// What this identity may do.
     pub(crate) fn known(&self, identity: Identity) -> Caller {
         if identity.proof() == Proof::Server {
-            return Caller { identity, grants: Arc::clone(&self.servers_own) };
+            let (grants, audit) = (Arc::clone(&self.servers_own), self.audit.clone());
+            return Caller { identity, grants, audit, peer: None };
         }
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let known =
             inner.known.get(&identity.id()).filter(|known| known.identity.roles().eq(identity.roles()));
         if let Some(known) = known {
-            return Caller { identity, grants: Arc::clone(&known.grants) };
+            let (grants, audit) = (Arc::clone(&known.grants), self.audit.clone());
+            return Caller { identity, grants, audit, peer: None };
         }
         drop(inner);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +150,7 @@ impl Access {
         inner.known.insert(identity.id(), known);
         // What is known of it elsewhere may be of before.
         self.generation.fetch_add(1, Ordering::AcqRel);
-        Caller { identity, grants }
+        Caller { identity, grants, audit: self.audit.clone(), peer: None }
     }
 }
 
@@ -136,9 +172,14 @@ impl Caller {
         self.identity.id()
     }
 
-    /// Who it is.
-    pub(crate) fn identity(&self) -> &Identity {
-        &self.identity
+    /// Whether what it does is written down: then what a line needs is worth finding out.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.is_kept()
+    }
+
+    /// Has it written down what it did, and what came of it.
+    pub(crate) fn tell(&self, deed: &Deed<'_>, came: Result<(), &Status>) {
+        self.audit.tell(self.name(), self.peer, deed, came);
     }
 
     /// Its name.

@@ -50,6 +50,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// Whose it is.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn new(id: IdentityId, name: &str) -> Arc<Account> {
         Arc::new(Account { id, name: name.into(), load: Load::default() })
     }
@@ -91,7 +96,7 @@ impl Identity {
 
     /// Its name: `local`, `token:ci`, `cert:spiffe://lab/ci`, `uid:1000`.
     pub(crate) fn name(&self) -> &str {
-        &self.0.account.name
+        self.0.account.name()
     }
 
     /// What is under way in its name, however it was proved.

@@ -12,11 +12,13 @@
 //! | [`policy`] | what an identity may do, as a file or the command line says it |
 //! | [`meter`] | how much somebody sends on real wires |
 //! | [`quota`] | how much of a thing somebody may have |
+//! | [`audit`] | the audit log |
 //! | [`caller`] | one who calls, with all that he may do |
 //!
 //! [`Credentials`] is what all of it comes to for a server: read from files, and read again when it is asked to, all or nothing.
 
 pub mod address;
+pub(crate) mod audit;
 pub(crate) mod caller;
 mod certificates;
 pub(crate) mod identity;
@@ -42,6 +44,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::identity::{Identities, Identity, Proof, TooManyIdentities};
 pub use self::policy::Allow;
+use self::policy::Policy;
 use self::tokens::Tokens;
 use crate::config::AccessConfig;
 
@@ -53,7 +56,15 @@ pub struct Credentials(Arc<State>);
 struct State {
     config: AccessConfig,
     identities: Arc<Identities>,
+    policy: Option<FollowedPolicy>,
     read: RwLock<Arc<Read>>,
+}
+
+/// A policy that is read from a file, and who is to follow it.
+#[derive(Debug)]
+pub(crate) struct FollowedPolicy {
+    pub(crate) file: PathBuf,
+    pub(crate) by: Arc<caller::Access>,
 }
 
 /// What the files said when they were last read.
@@ -74,16 +85,25 @@ pub(crate) enum Said {
 }
 
 impl Credentials {
-    /// Reads the files. An error is a sentence.
-    pub(crate) fn open(config: &AccessConfig, identities: Arc<Identities>) -> Result<Credentials, String> {
+    /// Reads the files, but for that of the policy, which has been read. An error is a sentence.
+    pub(crate) fn open(
+        config: &AccessConfig,
+        identities: Arc<Identities>,
+        policy: Option<FollowedPolicy>,
+    ) -> Result<Credentials, String> {
         let read = RwLock::new(Arc::new(Read::all(config, &identities)?));
-        Ok(Credentials(Arc::new(State { config: config.clone(), identities, read })))
+        Ok(Credentials(Arc::new(State { config: config.clone(), identities, policy, read })))
     }
 
     /// Reads the files again. What cannot be used changes nothing, and is an error: a sentence. Connections and calls under way go
     /// on as they are.
     pub fn reload(&self) -> Result<(), String> {
-        let read = Read::all(&self.0.config, &self.0.identities)?;
+        let State { config, identities, policy, .. } = &*self.0;
+        let read = Read::all(config, identities)?;
+        if let Some(followed) = policy {
+            let policy = Policy::read(&followed.file).map_err(|error| error.to_string())?;
+            followed.by.follow(policy);
+        }
         self.put(read);
         Ok(())
     }

@@ -25,11 +25,11 @@ use tracing_subscriber::EnvFilter;
 use self::program::Program;
 use crate::access::Allow;
 use crate::access::identity::by_server;
-use crate::access::{address, tokens};
+use crate::access::{Credentials, address, tokens};
 use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, TlsFiles};
 use crate::demo::{self, Ladder};
 use crate::listen::{ListenAddress, Listener, UnixDoor};
-use crate::server::{Reload, Server};
+use crate::server::Server;
 use crate::telemetry::{LogFormat, Telemetry};
 
 /// A gRPC server that owns TCP peers of its own.
@@ -86,6 +86,10 @@ pub struct Cli {
     /// The file that says what callers may do: docs/policy.md.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Write a line of JSON for each call that touches a real wire, and for each that is denied, to a file or to the standard
+    /// output (-).
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
     /// How long the thread of a stack on a real link looks for packets before it sleeps, in microseconds: 20 to 100 spare a
     /// peer on another core the wait for the thread to wake, and cost a processor for as long each time. `Networks.Attach`
     /// can say it for one stack.
@@ -162,7 +166,7 @@ impl Cli {
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
-        let code = runtime.block_on(self.serve(listeners));
+        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans()));
         drop(telemetry);
         // Whatever is still under way after draining is not waited for.
         runtime.shutdown_background();
@@ -209,7 +213,7 @@ impl Cli {
         AccessConfig { tls, tokens: self.tokens.clone(), insecure: self.insecure, ..AccessConfig::default() }
     }
 
-    async fn serve(self, listeners: Vec<Listener>) -> ExitCode {
+    async fn serve(self, listeners: Vec<Listener>, spans: bool) -> ExitCode {
         let (mut signals, hangups) =
             match Signals::new().and_then(|them| Ok((them, signal(SignalKind::hangup())?))) {
                 Ok(signals) => signals,
@@ -220,7 +224,7 @@ impl Cli {
             Err(problem) => return fail(&problem),
         };
         let listeners = listeners.into_iter().chain(private).collect();
-        let server = match self.server(listeners).await {
+        let server = match self.server(listeners, spans).await {
             Ok(server) => server,
             Err(problem) => return fail(&problem),
         };
@@ -241,10 +245,10 @@ impl Cli {
             }
         }
         let mut code = ExitCode::SUCCESS;
-        let reload = server.reload();
+        let access = server.access().clone();
         let stop = async {
             tokio::select! {
-                () = reload_on_hangup(hangups, reload) => {}
+                () = reload_on_hangup(hangups, access) => {}
                 () = async {
                     match &mut program {
                         None => signals.any().await,
@@ -264,7 +268,7 @@ impl Cli {
     }
 
     /// A server that has what it is to begin with.
-    async fn server(&self, listeners: Vec<Listener>) -> Result<Server, String> {
+    async fn server(&self, listeners: Vec<Listener>, spans: bool) -> Result<Server, String> {
         let mut allow = self.allow.clone();
         // Its wires are its own, and lead nowhere.
         allow.extend(self.isolated.then(Allow::everything));
@@ -274,6 +278,8 @@ impl Cli {
             access: self.access(),
             allow,
             policy: self.policy.clone(),
+            audit: self.audit.clone(),
+            spans,
             ..Config::default()
         };
         let server = Server::on(listeners, config).map_err(|error| error.to_string())?;
@@ -342,11 +348,11 @@ fn open(at: &ListenAddress, access: &AccessConfig) -> Result<Listener, String> {
 }
 
 /// Has what says who may call read again, each time that the process is hung up on. Never ends.
-async fn reload_on_hangup(mut hangups: Signal, reload: Reload) {
+async fn reload_on_hangup(mut hangups: Signal, access: Credentials) {
     while hangups.recv().await.is_some() {
-        let reload = reload.clone();
-        match tokio::task::spawn_blocking(move || reload.reload()).await {
-            Ok(Ok(())) => tracing::info!("policy, tokens and certificates were read again"),
+        let access = access.clone();
+        match tokio::task::spawn_blocking(move || access.reload()).await {
+            Ok(Ok(())) => tracing::info!("tokens, certificates and policy were read again"),
             Ok(Err(problem)) => tracing::error!("nothing was read again, all stays as it was: {problem}"),
             Err(lost) => tracing::error!("nothing was read again: {lost}"),
         }

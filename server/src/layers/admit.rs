@@ -22,8 +22,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::access::caller::Access;
-use crate::access::identity::{Account, IdentityId};
-use crate::access::policy;
+use crate::access::identity::{Account, IdentityId, caller};
 use crate::config::Limits;
 use crate::error::status_saying;
 use crate::metrics::Calls;
@@ -35,11 +34,11 @@ pub(crate) struct Admission(Arc<Hall>);
 /// Where the calls of a server are counted.
 struct Hall {
     calls: Arc<Calls>,
+    /// What the policy says of callers.
+    access: Arc<Access>,
     under_way: AtomicUsize,
     limit: usize,
     per_caller: usize,
-    /// What the policy says of one caller.
-    access: Arc<Access>,
     rate: Option<NonZeroU32>,
     began: Instant,
     /// Those who have no identity: what they call is for everybody, and they share what one has.
@@ -51,10 +50,10 @@ impl Admission {
     pub(crate) fn new(calls: Arc<Calls>, access: Arc<Access>, limits: &Limits) -> Self {
         Admission(Arc::new(Hall {
             calls,
+            access,
             under_way: AtomicUsize::new(0),
             limit: limits.calls,
             per_caller: limits.calls_per_identity,
-            access,
             rate: limits.call_rate_per_identity,
             began: Instant::now(),
             nobody: Account::new(IdentityId::LOCAL, "nobody"),
@@ -65,14 +64,17 @@ impl Admission {
 impl Hall {
     /// A place for one call more.
     fn admit<B>(self: &Arc<Self>, request: &Request<B>) -> Result<Permit, Status> {
-        let (account, of_policy) = match self.access.caller(request.extensions()) {
-            Ok(caller) => (Arc::clone(caller.identity().account()), *caller.grants().limits()),
-            Err(_) => (Arc::clone(&self.nobody), policy::Limits::default()),
+        let (mut per_caller, mut rate) = (self.per_caller, self.rate);
+        let account = match caller(request.extensions()) {
+            Ok(identity) => {
+                if let Some(told) = self.access.limits_of_calls(&identity) {
+                    per_caller = told.calls.unwrap_or(per_caller);
+                    rate = told.calls_per_second.or(rate);
+                }
+                Arc::clone(identity.account())
+            }
+            Err(_) => Arc::clone(&self.nobody),
         };
-        let per_caller = of_policy.calls.map_or(self.per_caller, |calls| calls.min(self.per_caller));
-        let of_policy =
-            of_policy.calls_per_second.map(|rate| NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN));
-        let rate = [self.rate, of_policy].into_iter().flatten().min();
         let all = self.under_way.fetch_add(1, Ordering::Relaxed);
         let own = account.load.begin();
         // Refused, it gives both back.
@@ -82,13 +84,13 @@ impl Hall {
             return Err(later(status_saying(Errno::EAGAIN, message, None), LATER));
         }
         if own >= per_caller {
-            let message = format!("one caller may have {per_caller} calls under way");
+            let message = format!("{} may have {per_caller} calls under way", permit.account.name());
             return Err(later(status_saying(Errno::ENOBUFS, message, None), LATER));
         }
         if let Some(rate) = rate
             && let Err(wait) = permit.account.load.take_turn(self.began.elapsed(), rate)
         {
-            let message = format!("one caller may make {rate} calls in a second");
+            let message = format!("{} may make {rate} calls in a second", permit.account.name());
             return Err(later(status_saying(Errno::ENOBUFS, message, None), wait));
         }
         Ok(permit)
@@ -223,6 +225,7 @@ mod tests {
 
     use super::*;
     use crate::access::identity::{Identities, Identity, Proof};
+    use crate::access::policy::Policy;
     use crate::layers::Panics;
     use crate::listen::Peer;
 
@@ -230,8 +233,8 @@ mod tests {
     const STREAM: &str = "/sockwright.v1.Events/Watch";
 
     fn admission(limits: Limits) -> Admission {
-        let access = Access::new(policy::Policy::allowing(&[]));
-        Admission::new(Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET])), access, &limits)
+        let calls = Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET]));
+        Admission::new(calls, Access::new(Policy::allowing(&[]), Default::default()), &limits)
     }
 
     fn by(identity: &Identity, path: &str) -> Request<Body> {

@@ -11,7 +11,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::field::display;
 
-use super::refusal::RefusedOrCall;
+use super::answered::Answered;
 use crate::access::Credentials;
 use crate::access::identity::caller;
 
@@ -41,7 +41,7 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = RefusedOrCall<S::Future>;
+    type Future = Answered<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -51,9 +51,9 @@ where
         match caller(request.extensions()) {
             Ok(identity) => _ = tracing::Span::current().record("identity", display(&identity)),
             Err(_) if is_for_everybody(request.uri().path()) => {}
-            Err(_) => return RefusedOrCall::refused(Status::unauthenticated(self.access.how()).into_http()),
+            Err(_) => return Answered::now(Status::unauthenticated(self.access.how()).into_http()),
         }
-        RefusedOrCall::Call(self.inner.call(request))
+        Answered::ByService(self.inner.call(request))
     }
 }
 

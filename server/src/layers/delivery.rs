@@ -62,6 +62,7 @@ pub(crate) struct WithDelivery<S>(S);
 impl<S, B> Service<Request<B>> for WithDelivery<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
+    S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -72,21 +73,21 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        Delivery(Box::pin(self.0.call(request)))
+        Delivery(self.0.call(request))
     }
 }
 
 /// A call whose response may carry a receipt.
-pub(crate) struct Delivery<F>(Pin<Box<F>>);
+pub(crate) struct Delivery<F>(F);
 
 impl<F, E> Future for Delivery<F>
 where
-    F: Future<Output = Result<Response<Body>, E>>,
+    F: Future<Output = Result<Response<Body>, E>> + Unpin,
 {
     type Output = Result<Response<Body>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map_ok(|mut response| {
+        Pin::new(&mut self.0).poll(cx).map_ok(|mut response| {
             match response.extensions_mut().remove::<Carried>().and_then(Carried::take) {
                 Some(receipt) => {
                     response.map(|body| Body::new(BodyWithReceipt { body, receipt: Some(receipt) }))

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use http::Request;
 use tonic::Code;
-use tonic::body::Body;
 
-use super::observe::{Observed, Observer};
+use super::observe::Observer;
 use crate::metrics::{CallFigures, Calls};
-
-/// Counts every call.
-pub(crate) fn measures(calls: Arc<Calls>) -> Observed<impl Fn(&Request<Body>) -> Measure + Clone> {
-    Observed::by(move |request: &Request<Body>| Measure { call: calls.begin(request.uri().path()) })
-}
 
 /// Counts one call.
 pub(crate) struct Measure {
     call: CallFigures,
+}
+
+impl Measure {
+    /// A call of what `path` names begins.
+    pub(super) fn begin(calls: &Arc<Calls>, path: &str) -> Self {
+        Measure { call: calls.begin(path) }
+    }
 }
 
 impl Observer for Measure {

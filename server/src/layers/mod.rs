@@ -7,9 +7,9 @@
 //! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
-//! | [`traces`] | tells of the call: a span in the trace of its caller, a line when it is over |
-//! | [`measures`] | counts the call: its status, its time, its messages |
+//! | [`observers`] | [tell](trace) of the call, by a span in the trace of its caller and a line when it is over, and [count](measure) it: its status, its time, its messages |
 //! | [`Authorisation`] | refuses the calls of nobody, but for health and reflection |
+//! | [`Denials`] | has the audit log told of the calls that are denied |
 //! | [`Admission`] | refuses what is more, or comes faster, than the server takes, at all or of one caller; streams count for their life |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
@@ -17,16 +17,17 @@
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
 mod admit;
+mod answered;
 mod authenticate;
 mod authorize;
 mod deadline;
 mod delivery;
+mod denials;
 mod measure;
 mod names;
 mod observe;
 mod page;
 mod panic;
-mod refusal;
 mod scrape;
 mod trace;
 mod witness;
@@ -36,10 +37,10 @@ pub(crate) use authenticate::Authentication;
 pub(crate) use authorize::Authorisation;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
-pub(crate) use measure::measures;
+pub(crate) use denials::Denials;
 pub(crate) use names::Names;
+pub(crate) use observe::observers;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
-pub(crate) use trace::traces;
 pub(crate) use witness::Witnesses;

@@ -22,7 +22,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::refusal::{self, RefusedOrCall};
+use super::answered::{self, Answered};
 use crate::listen::Peer;
 
 /// Refuses what browsers ask of a loopback address in another name than ours.
@@ -91,7 +91,7 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = RefusedOrCall<S::Future>;
+    type Future = Answered<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -99,8 +99,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.names.refusal(&request) {
-            Some((status, text)) => RefusedOrCall::refused(refusal::plain(status, text)),
-            None => RefusedOrCall::Call(self.inner.call(request)),
+            Some((status, text)) => Answered::now(answered::plain(status, text)),
+            None => Answered::ByService(self.inner.call(request)),
         }
     }
 }

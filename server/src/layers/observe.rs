@@ -1,7 +1,8 @@
 //! Calls as somebody watches them from outside: what begins, how many messages pass, how it ends.
 //!
-//! Owns [`Observed`], the layer, and [`Observer`], which is told. The figures and the spans are two of them, in
-//! [`measure`](super::measure) and [`trace`](super::trace). Never changes what passes.
+//! Owns [`Observed`], the layer, and [`Observer`], which is told. The spans and the figures are two of them, in
+//! [`trace`](super::trace) and [`measure`](super::measure): one layer for [both](observers), for each costs every call. Never changes what
+//! passes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +15,23 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+
+use super::measure::Measure;
+use super::trace::Trace;
+use crate::metrics::Calls;
+
+/// Tells of every call and counts it. With `spans` whoever set the process's tracer has a span of each.
+pub(crate) fn observers(
+    calls: Arc<Calls>,
+    spans: bool,
+) -> Observed<impl Fn(&Request<Body>) -> (Trace, Measure) + Clone> {
+    let tracer = spans.then(|| Arc::new(opentelemetry::global::tracer(env!("CARGO_PKG_NAME"))));
+    Observed::by(move |request: &Request<Body>| {
+        let path = request.uri().path();
+        let trace = Trace::begin(tracer.as_deref(), &calls.method(path).full_name, request);
+        (trace, Measure::begin(&calls, path))
+    })
+}
 
 /// Watches one call. Dropped before it was told of an end: the client has gone.
 pub(crate) trait Observer: Send + Unpin + 'static {
@@ -32,6 +50,28 @@ pub(crate) trait Observer: Send + Unpin + 'static {
 
     /// The call is over.
     fn end(&mut self, code: Code);
+}
+
+/// Two who watch one call. Messages are counted for the first who wants it.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn step<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        let (a, b) = self;
+        a.step(|| b.step(step))
+    }
+
+    fn received(&self) -> Option<Arc<AtomicU64>> {
+        self.0.received().or_else(|| self.1.received())
+    }
+
+    fn sent(&mut self, messages: u64) {
+        self.0.sent(messages);
+        self.1.sent(messages);
+    }
+
+    fn end(&mut self, code: Code) {
+        self.0.end(code);
+        self.1.end(code);
+    }
 }
 
 /// Has every call watched by what `begin` makes for it.
@@ -65,6 +105,7 @@ pub(crate) struct WithObserver<S, F> {
 impl<S, F, O> Service<Request<Body>> for WithObserver<S, F>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Unpin,
     F: Fn(&Request<Body>) -> O,
     O: Observer,
 {
@@ -84,28 +125,28 @@ where
             }
             None => request,
         };
-        let call = observer.step(|| Box::pin(self.inner.call(request)));
+        let call = observer.step(|| self.inner.call(request));
         ObservedCall { call, observer: Some(observer) }
     }
 }
 
 /// A call that is watched.
 pub(crate) struct ObservedCall<F, O> {
-    call: Pin<Box<F>>,
+    call: F,
     observer: Option<O>,
 }
 
 impl<F, E, O> Future for ObservedCall<F, O>
 where
-    F: Future<Output = Result<Response<Body>, E>>,
+    F: Future<Output = Result<Response<Body>, E>> + Unpin,
     O: Observer,
 {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
-        let Some(observer) = &mut this.observer else { return this.call.as_mut().poll(cx) };
-        let result = ready!(observer.step(|| this.call.as_mut().poll(cx)));
+        let Some(observer) = &mut this.observer else { return Pin::new(&mut this.call).poll(cx) };
+        let result = ready!(observer.step(|| Pin::new(&mut this.call).poll(cx)));
         let Some(mut observer) = this.observer.take() else { return Poll::Ready(result) };
         Poll::Ready(result.map(|response| match status_in(response.headers()) {
             // There is no more to come.
@@ -207,8 +248,9 @@ fn status_in(headers: &HeaderMap) -> Option<Code> {
 struct Messages {
     /// Octets of the message under way that are still to come.
     rest: usize,
-    /// What has come of a prefix.
-    prefix: Vec<u8>,
+    /// What has come of a prefix, and how many octets of it.
+    prefix: [u8; PREFIX],
+    begun: usize,
 }
 
 impl Messages {
@@ -222,13 +264,14 @@ impl Messages {
             if self.rest > 0 {
                 break;
             }
-            let of_prefix = (PREFIX - self.prefix.len()).min(octets.len());
-            self.prefix.extend_from_slice(&octets[..of_prefix]);
-            octets.advance(of_prefix);
-            if let [_, a, b, c, d] = *self.prefix {
+            let of_prefix = (PREFIX - self.begun).min(octets.len());
+            octets.copy_to_slice(&mut self.prefix[self.begun..][..of_prefix]);
+            self.begun += of_prefix;
+            if self.begun == PREFIX {
+                let [_, a, b, c, d] = self.prefix;
                 begun += 1;
                 self.rest = u32::from_be_bytes([a, b, c, d]) as usize;
-                self.prefix.clear();
+                self.begun = 0;
             }
         }
         begun
@@ -279,7 +322,7 @@ mod tests {
         let response = Arc::new(Mutex::new(Some(response)));
         let inner = tower::service_fn(move |_: Request<Body>| {
             let response = response.lock().unwrap().take().unwrap();
-            async move { Ok::<_, Infallible>(response) }
+            Box::pin(async move { Ok::<_, Infallible>(response) })
         });
         let observer = told.clone();
         let mut service = Observed::by(move |_: &Request<Body>| observer.clone()).layer(inner);

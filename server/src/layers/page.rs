@@ -6,7 +6,6 @@
 //!
 //! The files change only with the server: a browser asks each time whether its copy still holds, by its tag.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +14,8 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
 use tower::{Layer, Service};
+
+use super::answered::Answered;
 
 /// Answers GET and HEAD with the files of the page.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +40,7 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = PageOrCall<S::Future>;
+    type Future = Answered<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.0.poll_ready(cx)
@@ -49,34 +50,12 @@ where
         match *request.method() {
             Method::GET | Method::HEAD => {
                 let response = answer(request.uri().path(), request.headers());
-                PageOrCall::Page(Some(match *request.method() == Method::HEAD {
+                Answered::now(match *request.method() == Method::HEAD {
                     true => response.map(|_| Body::empty()),
                     false => response,
-                }))
+                })
             }
-            _ => PageOrCall::Call(self.0.call(request)),
-        }
-    }
-}
-
-/// What is answered: by the page at once, by a service when it is done.
-pub(crate) enum PageOrCall<F> {
-    Page(Option<Response<Body>>),
-    Call(F),
-}
-
-impl<F, E> Future for PageOrCall<F>
-where
-    F: Future<Output = Result<Response<Body>, E>> + Unpin,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match &mut *self {
-            PageOrCall::Page(response) => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-            PageOrCall::Call(call) => Pin::new(call).poll(cx),
+            _ => Answered::ByService(self.0.call(request)),
         }
     }
 }

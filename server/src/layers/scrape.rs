@@ -1,6 +1,5 @@
 //! `/metrics`: what a Prometheus server gets at the address of the services.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,7 +10,7 @@ use http_body_util::Full;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::refusal;
+use super::answered::{self, Answered};
 use crate::access::Credentials;
 use crate::access::identity::caller;
 use crate::metrics::Metrics;
@@ -39,12 +38,11 @@ pub(crate) struct WithScrapes<S> {
 impl<S, B> Service<Request<B>> for WithScrapes<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+    type Future = Answered<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -53,13 +51,12 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.method() == Method::GET && request.uri().path() == "/metrics" {
             if caller(request.extensions()).is_err() {
-                let refused = unknown(self.access.how());
-                return Box::pin(async move { Ok(refused) });
+                return Answered::now(unknown(self.access.how()));
             }
             let metrics = Arc::clone(&self.metrics);
-            return Box::pin(async move { Ok(answer(metrics.scrape().await)) });
+            return Answered::Later(Box::pin(async move { answer(metrics.scrape().await) }));
         }
-        Box::pin(self.inner.call(request))
+        Answered::ByService(self.inner.call(request))
     }
 }
 
@@ -77,7 +74,7 @@ fn answer(text: Result<String, std::fmt::Error>) -> Response<Body> {
 }
 
 fn unknown(how: &str) -> Response<Body> {
-    let mut response = refusal::plain(StatusCode::UNAUTHORIZED, format!("{how}\n"));
+    let mut response = answered::plain(StatusCode::UNAUTHORIZED, format!("{how}\n"));
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

@@ -3,69 +3,69 @@
 //! The caller's trace is what its metadata says in the words of the W3C: `traceparent`, `tracestate`. A span is named, and its
 //! attributes are, as OpenTelemetry's conventions for RPCs ask.
 
-use std::sync::{Arc, LazyLock};
+use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use http::{HeaderMap, Request};
-use opentelemetry::KeyValue;
 use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{Span, SpanKind, Status, TraceContextExt, TraceId, Tracer};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::Code;
 use tonic::body::Body;
 use tracing::field::{Empty, display};
 
-use super::observe::{Observed, Observer};
+use super::observe::Observer;
 use crate::listen::Peer;
-use crate::metrics::{Calls, code_name};
+use crate::metrics::code_name;
 use crate::telemetry::RPC;
-
-/// Tells of every call.
-pub(crate) fn traces(calls: Arc<Calls>) -> Observed<impl Fn(&Request<Body>) -> Trace + Clone> {
-    let tracer = Arc::new(opentelemetry::global::tracer(env!("CARGO_PKG_NAME")));
-    Observed::by(move |request: &Request<Body>| {
-        Trace::begin(&tracer, &calls.method(request.uri().path()).full_name, request)
-    })
-}
 
 /// Tells of one call.
 pub(crate) struct Trace {
     /// For whoever reads log lines: what is written while the call is under way belongs to it.
     lines: tracing::Span,
-    /// For whoever collects spans.
-    span: BoxedSpan,
+    /// For whoever collects spans, if anybody does.
+    span: Option<BoxedSpan>,
     began: Instant,
     over: bool,
 }
 
 impl Trace {
-    fn begin(tracer: &BoxedTracer, method: &str, request: &Request<Body>) -> Trace {
-        let caller = PROPAGATOR.extract(&Metadata(request.headers()));
-        let peer = request.extensions().get().and_then(Peer::remote_addr);
-
-        let builder = tracer.span_builder(method.to_owned()).with_kind(SpanKind::Server);
-        let mut span = builder.start_with_context(tracer, &caller);
-        if span.is_recording() {
-            span.set_attribute(KeyValue::new("rpc.system.name", "grpc"));
-            span.set_attribute(KeyValue::new("rpc.method", method.to_owned()));
-            if let Some(peer) = peer {
-                span.set_attribute(KeyValue::new("client.address", peer.ip().to_string()));
-                span.set_attribute(KeyValue::new("client.port", i64::from(peer.port())));
-            }
-        }
-
+    /// A call of `method` begins. What nobody collects or reads is not made.
+    pub(super) fn begin(tracer: Option<&BoxedTracer>, method: &str, request: &Request<Body>) -> Trace {
         let lines = tracing::info_span!(target: RPC, "rpc", method, peer = Empty, identity = Empty, session = Empty, trace_id = Empty);
-        if !lines.is_disabled() {
+        let mut span = None;
+        if tracer.is_some() || !lines.is_disabled() {
+            let caller = PROPAGATOR.extract(&Metadata(request.headers()));
+            let peer = request.extensions().get().and_then(Peer::remote_addr);
+            span = tracer.map(|tracer| span_of(tracer, method, peer, &caller));
             peer.inspect(|peer| _ = lines.record("peer", display(peer)));
             // Without a collector the trace has no span of ours, and its caller may look for its lines all the same.
-            let traces = [span.span_context().trace_id(), caller.span().span_context().trace_id()];
-            if let Some(trace) = traces.into_iter().find(|trace| *trace != TraceId::INVALID) {
+            let ours = span.as_ref().map(|span| span.span_context().trace_id());
+            let traces = [ours, Some(caller.span().span_context().trace_id())];
+            if let Some(trace) = traces.into_iter().flatten().find(|trace| *trace != TraceId::INVALID) {
                 lines.record("trace_id", display(trace));
             }
         }
         Trace { lines, span, began: Instant::now(), over: false }
     }
+}
+
+/// A span of a call, in the trace of its caller.
+fn span_of(tracer: &BoxedTracer, method: &str, peer: Option<SocketAddr>, caller: &Context) -> BoxedSpan {
+    let builder = tracer.span_builder(method.to_owned()).with_kind(SpanKind::Server);
+    let mut span = builder.start_with_context(tracer, caller);
+    if span.is_recording() {
+        span.set_attribute(KeyValue::new("rpc.system.name", "grpc"));
+        span.set_attribute(KeyValue::new("rpc.method", method.to_owned()));
+        if let Some(peer) = peer {
+            span.set_attribute(KeyValue::new("client.address", peer.ip().to_string()));
+            span.set_attribute(KeyValue::new("client.port", i64::from(peer.port())));
+        }
+    }
+    span
 }
 
 impl Observer for Trace {
@@ -80,14 +80,14 @@ impl Observer for Trace {
             return;
         }
         let name = code_name(code);
-        if self.span.is_recording() {
-            self.span.set_attribute(KeyValue::new("rpc.response.status_code", name));
+        if let Some(span) = &mut self.span {
+            span.set_attribute(KeyValue::new("rpc.response.status_code", name));
             if is_our_fault(code) {
-                self.span.set_attribute(KeyValue::new("error.type", name));
-                self.span.set_status(Status::error(name));
+                span.set_attribute(KeyValue::new("error.type", name));
+                span.set_status(Status::error(name));
             }
+            span.end();
         }
-        self.span.end();
         let ms = self.began.elapsed().as_secs_f64() * 1e3;
         self.lines.in_scope(|| match code {
             Code::Internal | Code::Unknown | Code::DataLoss => {

@@ -37,6 +37,7 @@ pub(crate) struct Witnessed<S> {
 impl<S> Service<Request<Body>> for Witnessed<S>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Unpin,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -52,31 +53,31 @@ where
             Call::begin(&self.traces, caller, request.uri().path(), request.headers())
         };
         let Some(call) = self.traces.hear().then(begun).flatten() else {
-            return WitnessedCall { call: Box::pin(self.inner.call(request)), seen: None };
+            return WitnessedCall { call: self.inner.call(request), seen: None };
         };
         let seen = Seen(call);
         let passing = Arc::clone(&seen.0);
         let request =
             request.map(|body| Body::new(Passing { body, way: Way::Request, call: passing, _seen: None }));
-        WitnessedCall { call: Box::pin(self.inner.call(request)), seen: Some(seen) }
+        WitnessedCall { call: self.inner.call(request), seen: Some(seen) }
     }
 }
 
 /// A call that is under way.
 pub(crate) struct WitnessedCall<F> {
-    call: Pin<Box<F>>,
+    call: F,
     seen: Option<Seen>,
 }
 
 impl<F, E> Future for WitnessedCall<F>
 where
-    F: Future<Output = Result<Response<Body>, E>>,
+    F: Future<Output = Result<Response<Body>, E>> + Unpin,
 {
     type Output = Result<Response<Body>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.call.as_mut().poll(cx).map_ok(|response| {
+        Pin::new(&mut this.call).poll(cx).map_ok(|response| {
             let Some(seen) = this.seen.take() else { return response };
             // A call that failed at once has its status here, and no body.
             end(&seen.0, response.headers());

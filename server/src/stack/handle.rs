@@ -1,7 +1,7 @@
 //! The tokio side of an engine's thread: typed calls that wait without blocking, and end their wait when dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sockwright_engine::host::op::{self, Request};
@@ -29,6 +29,8 @@ pub(crate) struct ThreadHandle {
     calls: mpsc::Sender<Command>,
     urgent: Urgent,
     ops: Arc<AtomicU64>,
+    /// Calls under way that need not wait for a peer.
+    in_a_hurry: Arc<AtomicUsize>,
 }
 
 /// Reaches one stack of an engine's thread.
@@ -61,11 +63,12 @@ impl StackHandle {
         // Before anything can be dropped, so that it is given back to whoever waits for room in the queue.
         let room = self.thread.calls.reserve().await.map_err(|_| Gone)?;
         let (answer, answered) = oneshot::channel();
-        let waits = may_wait(&request);
+        let hurry = (!may_wait(&request)).then(|| Hurry::begin(&self.thread.in_a_hurry));
         room.send(Command::Call(Call { op, stack: self.stack, request, answer, session }));
         let was_asleep = self.thread.urgent.wake.wake();
         let mut wait = Wait { answered, cancel: Some((op, socket, &self.thread.urgent)) };
-        let answer = match wait.look(was_asleep || waits) {
+        let futile = was_asleep || hurry.as_ref().is_none_or(|hurry| !hurry.alone);
+        let answer = match wait.look(futile) {
             Some(answer) => answer,
             None => (&mut wait.answered).await.map_err(|_| Gone),
         };
@@ -281,7 +284,7 @@ pub(super) fn queues(room: usize, by: Waker) -> (ThreadHandle, Inbox) {
     let (lane, lane_end) = mpsc::unbounded_channel();
     let wake = Arc::new(Wake { asleep: AtomicBool::new(false), by });
     let urgent = Urgent { lane, wake: Arc::clone(&wake) };
-    let handle = ThreadHandle { calls, urgent, ops: Arc::new(AtomicU64::new(1)) };
+    let handle = ThreadHandle { calls, urgent, ops: Arc::new(AtomicU64::new(1)), in_a_hurry: Arc::default() };
     (handle, Inbox { calls: calls_end, urgent: lane_end, wake })
 }
 
@@ -305,7 +308,8 @@ struct Wait<'a> {
 
 impl Wait<'_> {
     /// Looks for the answer for as long as it would take to be woken by it, unless that is known to be `futile`: a thread that
-    /// is awake answers what need not wait within a few microseconds, and then nobody has to be woken at all.
+    /// is awake answers what need not wait within a few microseconds, and then nobody has to be woken at all. Where there are
+    /// other such calls, this core has them to go on with, and nobody sleeps who had to be woken.
     fn look(&mut self, futile: bool) -> Option<Result<Answer, Gone>> {
         let began = std::time::Instant::now();
         while !futile && began.elapsed() < LOOK {
@@ -317,6 +321,25 @@ impl Wait<'_> {
             }
         }
         None
+    }
+}
+
+/// A call that need not wait for a peer, while it is under way.
+struct Hurry<'a> {
+    count: &'a AtomicUsize,
+    /// Whether it was the only one when it began.
+    alone: bool,
+}
+
+impl<'a> Hurry<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        Hurry { alone: count.fetch_add(1, Ordering::Relaxed) == 0, count }
+    }
+}
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

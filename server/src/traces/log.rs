@@ -11,9 +11,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -25,7 +25,9 @@ pub fn layer<S>() -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    TraceLog.with_filter(LevelFilter::from_level(Level::INFO))
+    // Of events alone: spans that nobody else reads are not made.
+    let lines = |metadata: &Metadata<'_>| metadata.is_event() && *metadata.level() <= Level::INFO;
+    TraceLog.with_filter(FilterFn::new(lines).with_max_level_hint(LevelFilter::INFO))
 }
 
 /// An ear is there, until it is dropped.

@@ -36,6 +36,11 @@ pub(crate) struct Ways {
 
 impl Rig {
     pub(crate) async fn start(ways: Ways, limits: Limits) -> Rig {
+        Rig::under(ways, limits, None).await
+    }
+
+    /// The same, under a policy.
+    pub(crate) async fn under(ways: Ways, limits: Limits, policy: Option<&str>) -> Rig {
         let files = tempfile::tempdir().unwrap();
         let authority = Authority::new("of the lab");
         let at = |name: &str| files.path().join(name);
@@ -46,8 +51,12 @@ impl Rig {
         let tokens = ways.tokens.then(|| at("tokens.toml"));
         let access = AccessConfig { tls, tokens, poll: Duration::from_millis(20), ..AccessConfig::default() };
         write_pair(&files, &authority.server());
-        let server =
-            Server::bind("127.0.0.1:0", Config { access, limits, ..Config::default() }).await.unwrap();
+        let policy = policy.map(|text| {
+            std::fs::write(at("policy.toml"), text).unwrap();
+            at("policy.toml")
+        });
+        let config = Config { access, limits, policy, ..Config::default() };
+        let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let (address, access) = (server.local_addr(), server.access().clone());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.serve(async {

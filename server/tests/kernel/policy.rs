@@ -7,8 +7,9 @@ use std::time::Duration;
 use sockwright_proto::v1 as pb;
 use tonic::Code;
 
+use crate::common::watch::Watch;
 use crate::net::Host;
-use crate::rig::{PATIENCE, Rig, address, errno, on_every_wire_under};
+use crate::rig::{PATIENCE, address, errno, on_every_wire_under};
 
 /// Everybody is `local`, who may attach, listen for callers from anywhere that these prefixes are, and reach them.
 fn policy(from: &str, to: &str) -> String {
@@ -28,8 +29,12 @@ fn elsewhere(theirs: &Host) -> &'static str {
     if theirs.address.is_ipv4() { "203.0.113.0/24" } else { "2001:db8::/32" }
 }
 
-async fn until_denied(rig: &Rig, what: &str) {
-    let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
+/// Whatever address of this family the others choose to call from.
+fn everywhere(theirs: &Host) -> &'static str {
+    if theirs.address.is_ipv4() { "0.0.0.0/0" } else { "::/0" }
+}
+
+async fn until_told(watch: &mut Watch, what: &str) {
     let told = watch.find(|event| match &event.kind {
         Some(pb::event::Kind::FrameLost(lost)) => (lost.what == what).then_some(()),
         _ => None,
@@ -40,14 +45,15 @@ async fn until_denied(rig: &Rig, what: &str) {
 #[test]
 fn who_may_not_be_answered_hears_nothing() {
     let nobody = |theirs: &Host| policy(elsewhere(theirs), elsewhere(theirs));
-    on_every_wire_under(&nobody, |rig, _| async move {
+    on_every_wire_under(&nobody, |rig, under| async move {
+        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
         let (listener, there) = rig.listen(pb::SocketOptions::default()).await;
         // Neither a SYN,ACK nor a RST comes: the kernel asks again until it gives up.
         let theirs = rig.theirs.clone();
         let calling = tokio::task::spawn_blocking(move || {
             theirs.run(|| TcpStream::connect_timeout(&there, Duration::from_millis(700)))
         });
-        until_denied(&rig, "DENIED").await;
+        until_told(&mut watch, "DENIED").await;
         let called = calling.await.expect("no panic").expect_err("nobody answers");
         assert_eq!(called.kind(), ErrorKind::TimedOut, "{called}");
         rig.close(listener).await;
@@ -60,6 +66,8 @@ fn who_may_not_be_answered_hears_nothing() {
         let status = rig.sockets.clone().connect(request).await.expect_err("denied");
         assert_eq!((status.code(), errno(&status).as_str()), (Code::PermissionDenied, "EPERM"));
         assert!(status.message().contains(&format!("no rule allows {remote} over tcp")), "{status}");
+        let told = under.told("Sockets/Connect", 1);
+        assert_eq!((&told[0]["code"], &told[0]["identity"]), (&"PERMISSION_DENIED".into(), &"local".into()));
         kernel.set_nonblocking(true).expect("set");
         assert_eq!(kernel.accept().expect_err("no SYN came").kind(), ErrorKind::WouldBlock);
         rig.close(socket).await;
@@ -78,8 +86,8 @@ fn who_may_not_be_answered_hears_nothing() {
 
 #[test]
 fn a_caller_from_where_it_may_is_answered() {
-    let theirs_only = |theirs: &Host| policy(&theirs.address.to_string(), elsewhere(theirs));
-    on_every_wire_under(&theirs_only, |rig, _| async move {
+    let theirs_only = |theirs: &Host| policy(everywhere(theirs), elsewhere(theirs));
+    on_every_wire_under(&theirs_only, |rig, under| async move {
         let (listener, there) = rig.listen(pb::SocketOptions::default()).await;
         let theirs = rig.theirs.clone();
         let calling = tokio::task::spawn_blocking(move || theirs.run(|| TcpStream::connect(there)));
@@ -89,6 +97,11 @@ fn a_caller_from_where_it_may_is_answered() {
         let mut heard = [0; 5];
         kernel.read_exact(&mut heard).expect("read");
         assert_eq!(&heard, b"hello");
+        let told = under.told("Sockets/Listen", 1);
+        assert_eq!((&told[0]["rule"], &told[0]["stack"]), (&"callers".into(), &"wire".into()));
+        let told = under.told("Sockets/Send", 1);
+        assert_eq!((&told[0]["octets"], &told[0]["code"]), (&5.into(), &"OK".into()));
+        assert!(!told[0].to_string().contains("hello"));
         drop(kernel);
         rig.close(accepted).await;
         rig.close(listener).await;
@@ -120,8 +133,9 @@ fn what_a_new_policy_denies_is_cut_at_once_and_a_broken_file_changes_nothing() {
         let status = rig.sockets.clone().send(request).await.expect_err("denied");
         assert_eq!(status.code(), Code::PermissionDenied, "{status}");
         // What is heard is acknowledged no more, and what ends it is not told either.
+        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
         kernel.write_all(b"x").expect("written");
-        until_denied(&rig, "DENIED").await;
+        until_told(&mut watch, "DENIED").await;
         rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
         kernel.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
         assert_eq!(
@@ -147,7 +161,8 @@ fn who_sends_more_than_it_may_is_slowed_down_and_loses_nothing() {
             let mut heard = Vec::new();
             kernel.read_to_end(&mut heard).map(|_| heard)
         });
-        let told = until_denied(&rig, "RATE_EXCEEDED");
+        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
+        let told = until_told(&mut watch, "RATE_EXCEEDED");
         let sending = async {
             rig.send(socket, &sent).await;
             rig.close(socket).await;

@@ -15,9 +15,9 @@ use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
-use sockwright_server::access::Allow;
+use sockwright_server::access::{Allow, Credentials};
 use sockwright_server::config::Config;
-use sockwright_server::server::{Reload, Server};
+use sockwright_server::server::Server;
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
@@ -62,9 +62,14 @@ pub(crate) fn on_every_wire_under<F: Future<Output = ()>>(
     for (ours, theirs) in world.pairs() {
         let file = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
         std::fs::write(&file, policy(&theirs)).expect("written");
-        let config = Config { policy: Some(file.to_path_buf()), ..Config::default() };
+        let audit = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+        let config = Config {
+            policy: Some(file.to_path_buf()),
+            audit: Some(audit.to_path_buf()),
+            ..Config::default()
+        };
         on_wire_with(&ours, &theirs, config, &|rig, reload| {
-            test(rig, Under { file: file.to_path_buf(), reload })
+            test(rig, Under { file: file.to_path_buf(), audit: audit.to_path_buf(), reload })
         });
     }
 }
@@ -72,10 +77,26 @@ pub(crate) fn on_every_wire_under<F: Future<Output = ()>>(
 /// The policy of a server.
 pub(crate) struct Under {
     file: std::path::PathBuf,
-    reload: Reload,
+    audit: std::path::PathBuf,
+    reload: Credentials,
 }
 
 impl Under {
+    /// What the audit log has of a method, once it has as many lines of it.
+    pub(crate) fn told(&self, method: &str, lines: usize) -> Vec<serde_json::Value> {
+        let began = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&self.audit).expect("read");
+            let all = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            let told: Vec<_> = all.filter(|line| line["method"] == method).collect();
+            if told.len() >= lines {
+                return told;
+            }
+            assert!(began.elapsed() < PATIENCE, "{method} in {text}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Makes it another one.
     pub(crate) fn change_to(&self, policy: &str) -> Result<(), String> {
         std::fs::write(&self.file, policy).expect("written");
@@ -94,7 +115,7 @@ fn on_wire_with<F: Future<Output = ()>>(
     ours: &Host,
     theirs: &Host,
     config: Config,
-    test: &(impl Fn(Rig, Reload) -> F + Sync),
+    test: &(impl Fn(Rig, Credentials) -> F + Sync),
 ) {
     // Threads inherit the namespace: the runtime, and every engine thread that it starts, live in it.
     ours.run(|| {
@@ -105,7 +126,7 @@ fn on_wire_with<F: Future<Output = ()>>(
             .expect("a runtime");
         runtime.block_on(async {
             let server = Server::bind("127.0.0.1:0", config.clone()).await.expect("bound");
-            let reload = server.reload();
+            let reload = server.access().clone();
             let url = format!("http://{}", server.local_addr());
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -211,7 +212,7 @@ struct FileLimits {
     captures: Option<usize>,
     traces: Option<usize>,
     calls: Option<usize>,
-    calls_per_second: Option<u32>,
+    calls_per_second: Option<NonZeroU32>,
     packets_per_second: Option<u64>,
     octets_per_second: Option<u64>,
     session_length: Option<Length>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ pub(crate) struct Limits {
     pub(crate) traces: Option<usize>,
     /// Calls at a time.
     pub(crate) calls: Option<usize>,
-    pub(crate) calls_per_second: Option<u32>,
+    pub(crate) calls_per_second: Option<NonZeroU32>,
     /// Packets that leave on real wires.
     pub(crate) packets_per_second: Option<u64>,
     /// Octets of those packets.

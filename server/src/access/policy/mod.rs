@@ -118,6 +118,12 @@ impl Policy {
         Grants::of(names.into_iter().filter_map(|role| self.roles.get(role)).cloned().collect(), hint)
     }
 
+    /// Whether it says of anybody how many calls he may make.
+    pub(crate) fn limits_calls(&self) -> bool {
+        let limits = |role: &Arc<Role>| role.limits.calls.is_some() || role.limits.calls_per_second.is_some();
+        self.roles.values().any(limits)
+    }
+
     /// What the server itself may do, for which nobody asked.
     pub(crate) fn servers_own() -> Grants {
         let role = Role { sees_all: true, drives_all: true, ..Role::unrestricted() };

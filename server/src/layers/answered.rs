@@ -1,4 +1,4 @@
-//! What a layer answers that may refuse a call: at once by itself, or whatever is behind it when it is done.
+//! What a layer answers in the place of the service, or what the service does.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,20 +9,24 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
 
-/// What is answered: here at once, by a service when it is done.
-pub(crate) enum RefusedOrCall<F> {
-    Refused(Option<Response<Body>>),
-    Call(F),
+/// The future of a layer that answers some requests itself.
+pub(crate) enum Answered<F> {
+    /// By the layer, at once.
+    Now(Option<Response<Body>>),
+    /// By the layer, when it is done.
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+    /// By the service.
+    ByService(F),
 }
 
-impl<F> RefusedOrCall<F> {
-    /// This is the answer.
-    pub(super) fn refused(response: Response<Body>) -> Self {
-        RefusedOrCall::Refused(Some(response))
+impl<F> Answered<F> {
+    /// With this.
+    pub(crate) fn now(response: Response<Body>) -> Self {
+        Answered::Now(Some(response))
     }
 }
 
-impl<F, E> Future for RefusedOrCall<F>
+impl<F, E> Future for Answered<F>
 where
     F: Future<Output = Result<Response<Body>, E>> + Unpin,
 {
@@ -30,10 +34,11 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match &mut *self {
-            RefusedOrCall::Refused(response) => {
+            Answered::Now(response) => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
             }
-            RefusedOrCall::Call(call) => Pin::new(call).poll(cx),
+            Answered::Later(answer) => answer.as_mut().poll(cx).map(Ok),
+            Answered::ByService(call) => Pin::new(call).poll(cx),
         }
     }
 }
