@@ -16,6 +16,7 @@ from shell import PATIENCE, fits
 from world import World
 
 RUN_BY = {
+    "client/examples/": "cargo test",
     "client/tests/": "cargo test",
     "client/src/": "cargo test",
     "client/go/": "go test",

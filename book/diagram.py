@@ -44,12 +44,13 @@ def svg(page: str) -> str:
     boxes = [_box(name, *place) for name, place in PLACES.items()]
     return "".join(
         [
-            f'<svg class="states" viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="The states of a connection">',
+            '<div class="states">',
+            f'<svg viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="The states of a connection">',
             '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">',
             '<path d="M0 0L10 5L0 10z" fill="currentColor"/></marker></defs>',
             *drawn,
             *boxes,
-            "</svg>\n",
+            "</svg></div>\n",
         ]
     )
 
@@ -72,7 +73,10 @@ def _arrow(source: str, target: str, why: str, both: bool) -> str:
     start = _border(x2 - x1, y2 - y1, *shift)
     end = _border(x1 - x2, y1 - y2, *shift)
     x1, y1, x2, y2 = x1 + start[0], y1 + start[1], x2 + end[0], y2 + end[1]
-    middle = ((x1 + x2) / 2 + (2.6 * shift[0] if both else 0), (y1 + y2) / 2 + 4)
+    # Of two, the words stand beside an upright one, and on an oblique one nearer to its head.
+    upright = both and PLACES[source][0] == PLACES[target][0]
+    beside, along = 3 if upright else 0, 0.64 if both and not upright else 0.5
+    middle = (x1 + (x2 - x1) * along + beside * shift[0], y1 + (y2 - y1) * along + 4)
     return (
         f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" marker-end="url(#head)"/>'
         f'<text class="why" x="{middle[0]:.0f}" y="{middle[1]:.0f}">{html.escape(why)}</text>'

@@ -2,8 +2,10 @@ package sockwright_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 
 	"sockwright.dev/go/sockwrighttest"
@@ -46,6 +48,11 @@ func TestTheKernelIsAPeerLikeAnyOther(t *testing.T) {
 		t.Fatal(their.err)
 	}
 	exchange(t, their.value, ours)
+
+	// Nothing but loopback is allowed.
+	if _, err := peer.DialContext(t.Context(), "tcp", "192.0.2.1:9"); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("what no rule allows: %v", err)
+	}
 }
 
 type outcome[T any] struct {

@@ -165,7 +165,7 @@ fn errno_kind(errno_name: &str) -> Option<io::ErrorKind> {
         "ENODEV" | "ENOENT" => io::ErrorKind::NotFound,
         "ENOTCONN" => io::ErrorKind::NotConnected,
         "EAFNOSUPPORT" | "EOPNOTSUPP" => io::ErrorKind::Unsupported,
-        "EPERM" => io::ErrorKind::PermissionDenied,
+        "EACCES" | "EPERM" => io::ErrorKind::PermissionDenied,
         "EPIPE" => io::ErrorKind::BrokenPipe,
         "ETIMEDOUT" => io::ErrorKind::TimedOut,
         // std names no kind for them that is stable.

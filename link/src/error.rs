@@ -70,8 +70,13 @@ impl fmt::Display for LinkError {
         match self {
             LinkError::NotPermitted { what, capability } => write!(
                 f,
-                "not permitted to {what}: run with {capability}, as root, or in a user namespace of its own \
-                 (sockwrightd --isolated)"
+                "not permitted to {what}: run with {capability}, as root{}, or in a user namespace of its own \
+                 (sockwrightd --isolated)",
+                match *capability {
+                    "CAP_NET_ADMIN" => " with --keep net-admin",
+                    "CAP_NET_BIND_SERVICE" => " with --keep net-bind-service",
+                    _ => "",
+                }
             ),
             LinkError::NoSuchInterface(name) => write!(f, "there is no network interface named {name:?}"),
             LinkError::InterfaceTaken(name) => write!(

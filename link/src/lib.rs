@@ -33,6 +33,7 @@ mod lost;
 mod netlink;
 pub mod netns;
 mod offload;
+pub mod offloads;
 mod packet;
 pub mod raw_ip;
 pub mod relay;

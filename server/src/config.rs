@@ -30,12 +30,20 @@ pub struct Config {
     pub audit: Option<PathBuf>,
     /// Who may call.
     pub access: AccessConfig,
+    /// How long draining may take, up to [`DRAIN_MAX`]: see [`Server::serve`](crate::server::Server::serve). `None`: [`DRAIN`].
+    pub drain: Option<Duration>,
     /// How long the thread of an attached stack looks for packets before it sleeps, where the call that attaches it says
     /// nothing: up to [`BUSY_POLL_MAX`].
     pub busy_poll: Duration,
     /// Whether calls make OpenTelemetry spans, for the process's global tracer provider: what nobody collects costs each call.
     pub spans: bool,
 }
+
+/// How long draining may take where nothing else is said.
+pub const DRAIN: Duration = Duration::from_secs(3);
+
+/// The longest that draining may take.
+pub const DRAIN_MAX: Duration = Duration::from_secs(3600);
 
 /// Who may call, and where that is written. Without anything said, whoever reaches the server is `local`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,12 +7,14 @@
 //! | [`config`] | every limit, by name |
 //! | [`access`] | who calls, and how that is proved |
 //! | [`listen`] | where clients come in |
+//! | [`confine`] | what the process may do to the machine, once it has begun |
 //! | [`services`] | the contract's services, thin |
 //! | [`hub`] | the one stream of events, and everyone who reads it |
 //! | [`access`] | who calls, and what they may do |
 //! | [`telemetry`] | log lines, and spans for OpenTelemetry |
 //! | [`convert`], [`error`] | the engine's words and the contract's |
 //! | [`traces`] | what is kept of a session, as one file |
+//! | [`doctor`] | what a machine allows a server |
 //! | [`demo`] | a connection's whole life, drawn as a ladder |
 //!
 //! Behind them, not public: `networks` (names, labs, attached stacks), `sessions` (leases), `stack` (the engines'
@@ -24,8 +26,10 @@ pub mod access;
 mod capture;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod convert;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod hub;
 mod idempotency;

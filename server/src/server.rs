@@ -17,6 +17,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use sockwright_proto::v1::networks_server::NetworksServer;
 use sockwright_proto::v1::sessions_server::SessionsServer;
 use sockwright_proto::v1::sockets_server::SocketsServer;
@@ -33,11 +35,11 @@ use crate::access::caller::Access;
 use crate::access::identity::Identities;
 use crate::access::policy::Policy;
 use crate::access::{Credentials, FollowedPolicy, address};
-use crate::config::Config;
+use crate::config::{Config, DRAIN};
 use crate::hub::Hub;
 use crate::layers::{
-    Admission, Authentication, Authorisation, Deadlines, Deliveries, Denials, Names, Pages, Panics, Scrapes,
-    Witnesses, observers,
+    Admission, Authentication, Authorisation, Deadlines, Deliveries, Denials, Drains, Names, Pages, Panics,
+    Scrapes, WholeRequests, Witnesses, observers,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) labs: Arc<NetworksService>,
     pub(crate) sessions: Arc<SessionsService>,
     pub(crate) traffic: Arc<TrafficService>,
+    leases: Arc<Sessions>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) tracing: Arc<TracesService>,
     metrics: Arc<Metrics>,
@@ -106,6 +109,7 @@ impl Parts {
         ]));
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let metrics = Arc::new(Metrics::new(calls, h, n, s));
+        let leases = Arc::clone(&sessions);
         let sessions = Arc::new(SessionsService::new(Arc::clone(&access), sessions, Arc::clone(&hub), keys));
         let parts = Parts {
             identities,
@@ -116,6 +120,7 @@ impl Parts {
             labs,
             sessions,
             traffic,
+            leases,
             traces,
             tracing,
             metrics,
@@ -172,8 +177,12 @@ impl Server {
         &self.parts
     }
 
-    /// Serves until `stop` is over, and then drains: streams end with UNAVAILABLE, calls that wait with `ENETDOWN`,
-    /// attached stacks reset their connections and give their ports back. Takes a few seconds at most.
+    /// Serves until `stop` is over, and then drains, within the time of its configuration:
+    ///
+    /// 1. nothing new is made any more (UNAVAILABLE), its health is NOT_SERVING, and watchers are told (`Draining`);
+    /// 2. sessions end by their `on_expiry`; where connections are closed for them, it waits for the peers to close theirs;
+    /// 3. streams end with UNAVAILABLE, calls that wait with `ENETDOWN`, attached stacks reset what connections they have and
+    ///    give their ports back.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
         self.serve_until(Box::pin(stop)).await
     }
@@ -191,6 +200,7 @@ impl Server {
         let (health, health_service) = tonic_health::server::health_reporter();
         set_health(&health, true).await;
         let keep_alive = config.keep_alive;
+        let drains = Drains::default();
         let calls = config.limits.calls_per_connection;
 
         let accepted = listen::accept(listeners, &access, &config.limits)?;
@@ -221,8 +231,10 @@ impl Server {
                 &config.limits,
             ))
             .layer(Witnesses(Arc::clone(&parts.traces)))
+            .layer(drains.clone())
             .layer(Deadlines)
             .layer(Deliveries)
+            .layer(WholeRequests)
             .layer(Panics)
             .add_service(health_service)
             .add_service(reflection_v1()?)
@@ -244,16 +256,29 @@ impl Server {
             ended = &mut serving => return ended.map_err(io::Error::other),
             () = stop => {}
         }
-        tracing::info!("draining");
+        let within = config.drain.unwrap_or(DRAIN);
+        let end = Instant::now() + within;
+        tracing::info!(?within, "draining");
+        drains.begin();
+        set_health(&health, false).await;
+        parts.hub.tell_draining(within);
+        let leases = parts.end_leases();
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(io::Error::other),
+            over = timeout_at(end - LAST_WORDS.min(within / 4), leases) => {
+                if over.is_err() {
+                    tracing::warn!("some connections were not closed in time");
+                }
+            }
+        }
         _ = drain.send(());
         let finish = async {
-            set_health(&health, false).await;
             parts.traces.shut_down();
             parts.hub.shutdown();
             parts.networks.shut_down().await;
         };
         let drained = async { tokio::join!(finish, &mut serving).1 };
-        match tokio::time::timeout(DRAIN_AT_MOST, drained).await {
+        match timeout_at(end, drained).await {
             Ok(ended) => ended.map_err(io::Error::other),
             Err(_) => {
                 tracing::warn!("some clients did not end their calls");
@@ -267,6 +292,16 @@ impl Server {
 fn audit(config: &Config) -> io::Result<Audit> {
     let refused = |error| io::Error::other(format!("the audit log cannot be written: {error}"));
     config.audit.as_deref().map_or(Ok(Audit::default()), |place| Audit::to(place).map_err(refused))
+}
+
+impl Parts {
+    /// Ends all sessions by their policies, and waits for the peers of those whose connections are being closed.
+    async fn end_leases(&self) {
+        let closing = self.leases.end_all().await;
+        while self.networks.has_peers(&closing) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
 }
 
 /// What callers may do, to begin with.
@@ -322,8 +357,10 @@ fn reflection_v1alpha() -> io::Result<
     reflection().build_v1alpha().map_err(io::Error::other)
 }
 
-/// How long draining may take.
-const DRAIN_AT_MOST: Duration = Duration::from_secs(3);
+/// What draining keeps of its time for the ends of calls and streams, at most.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often it is looked whether peers have closed their ends.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Octets of one HTTP/2 frame that a client may send: a quarter of a megabyte is two of them, not sixteen.
 const FRAME_SIZE: u32 = 128 << 10;
 /// Octets that a client may send ahead of one call, and of all calls of a connection.

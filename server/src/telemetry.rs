@@ -79,7 +79,7 @@ impl Drop for Telemetry {
 }
 
 /// Whether the standard environment names a collector.
-fn is_asked_for() -> bool {
+pub(crate) fn is_asked_for() -> bool {
     let named = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let off = env::var("OTEL_SDK_DISABLED").is_ok_and(|off| off.eq_ignore_ascii_case("true"));
     !off && (named("OTEL_EXPORTER_OTLP_ENDPOINT") || named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))

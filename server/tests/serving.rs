@@ -88,3 +88,28 @@ async fn a_stopping_server_tells_everyone_who_waits() {
     assert_eq!(ended.code(), Code::Unavailable);
     stopping.await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_of_a_stopping_server_end_by_their_policies_and_watchers_hear_of_it_first() {
+    let mut world = World::start().await;
+    let lab = world.lab(Clock::Virtual).await;
+    let session = world.open_session(std::time::Duration::from_secs(600), pb::OnExpiry::Reset).await;
+    let (_, client, _) = world.pair_of(&lab, &session).await;
+    // Of another stack, and told all the same.
+    let filter = pb::Filter { stacks: vec!["elsewhere".to_owned()], ..Default::default() };
+    let request = pb::WatchRequest { filter: Some(filter), ..Default::default() };
+    let mut elsewhere = world.events.clone().watch(request).await.unwrap().into_inner();
+    let mut watch = world.watch(&[pb::EventKind::Draining, pb::EventKind::Released]).await;
+    elsewhere.message().await.unwrap().unwrap();
+    let stopping = tokio::spawn(async move { world.stop().await });
+    let mut kinds = Vec::new();
+    while let Ok(event) = watch.next().await {
+        kinds.push((event.socket, event.kind.unwrap()));
+    }
+    assert!(matches!(kinds[0], (0, pb::event::Kind::Draining(_))), "{kinds:?}");
+    assert!(kinds.contains(&(client, pb::event::Kind::Released(pb::Released {}))), "{kinds:?}");
+    let told = elsewhere.message().await.unwrap().unwrap().part.unwrap();
+    let pb::watch_response::Part::Events(batch) = told else { panic!("{told:?}") };
+    assert!(matches!(batch.events[0].kind, Some(pb::event::Kind::Draining(_))), "{batch:?}");
+    stopping.await.unwrap().unwrap();
+}

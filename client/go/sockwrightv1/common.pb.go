@@ -364,6 +364,10 @@ const (
 	EventKind_EVENT_KIND_ADDRESS_CONFLICT EventKind = 27
 	// `Event.link_changed`
 	EventKind_EVENT_KIND_LINK_CHANGED EventKind = 28
+	// See `Event.stack_failed`.
+	EventKind_EVENT_KIND_STACK_FAILED EventKind = 29
+	// See `Event.draining`.
+	EventKind_EVENT_KIND_DRAINING EventKind = 30
 )
 
 // Enum value maps for EventKind.
@@ -398,6 +402,8 @@ var (
 		26: "EVENT_KIND_NEIGHBOR",
 		27: "EVENT_KIND_ADDRESS_CONFLICT",
 		28: "EVENT_KIND_LINK_CHANGED",
+		29: "EVENT_KIND_STACK_FAILED",
+		30: "EVENT_KIND_DRAINING",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":          0,
@@ -429,6 +435,8 @@ var (
 		"EVENT_KIND_NEIGHBOR":             26,
 		"EVENT_KIND_ADDRESS_CONFLICT":     27,
 		"EVENT_KIND_LINK_CHANGED":         28,
+		"EVENT_KIND_STACK_FAILED":         29,
+		"EVENT_KIND_DRAINING":             30,
 	}
 )
 
@@ -995,7 +1003,7 @@ const file_sockwright_v1_common_proto_rawDesc = "" +
 	"\x11TCP_STATE_CLOSING\x10\t\x12\x16\n" +
 	"\x12TCP_STATE_LAST_ACK\x10\n" +
 	"\x12\x17\n" +
-	"\x13TCP_STATE_TIME_WAIT\x10\v*\xa0\x06\n" +
+	"\x13TCP_STATE_TIME_WAIT\x10\v*\xd6\x06\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_OPENED\x10\x01\x12\x14\n" +
@@ -1026,7 +1034,9 @@ const file_sockwright_v1_common_proto_rawDesc = "" +
 	"\x11EVENT_KIND_URGENT\x10\x19\x12\x17\n" +
 	"\x13EVENT_KIND_NEIGHBOR\x10\x1a\x12\x1f\n" +
 	"\x1bEVENT_KIND_ADDRESS_CONFLICT\x10\x1b\x12\x1b\n" +
-	"\x17EVENT_KIND_LINK_CHANGED\x10\x1cBB\n" +
+	"\x17EVENT_KIND_LINK_CHANGED\x10\x1c\x12\x1b\n" +
+	"\x17EVENT_KIND_STACK_FAILED\x10\x1d\x12\x17\n" +
+	"\x13EVENT_KIND_DRAINING\x10\x1eBB\n" +
 	"\x11dev.sockwright.v1P\x01Z+sockwright.dev/go/sockwrightv1;sockwrightv1b\x06proto3"
 
 var (

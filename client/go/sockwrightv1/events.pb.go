@@ -9,6 +9,7 @@ package sockwrightv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -1151,6 +1152,8 @@ type Event struct {
 	//	*Event_Neighbor
 	//	*Event_AddressConflict
 	//	*Event_LinkChanged
+	//	*Event_StackFailed
+	//	*Event_Draining
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1487,6 +1490,24 @@ func (x *Event) GetLinkChanged() *LinkChanged {
 	return nil
 }
 
+func (x *Event) GetStackFailed() *StackFailed {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_StackFailed); ok {
+			return x.StackFailed
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDraining() *Draining {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_Draining); ok {
+			return x.Draining
+		}
+	}
+	return nil
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -1631,6 +1652,16 @@ type Event_LinkChanged struct {
 	LinkChanged *LinkChanged `protobuf:"bytes,37,opt,name=link_changed,json=linkChanged,proto3,oneof"`
 }
 
+type Event_StackFailed struct {
+	// The stack ended by a fault of the server's own.
+	StackFailed *StackFailed `protobuf:"bytes,38,opt,name=stack_failed,json=stackFailed,proto3,oneof"`
+}
+
+type Event_Draining struct {
+	// The server is about to end.
+	Draining *Draining `protobuf:"bytes,39,opt,name=draining,proto3,oneof"`
+}
+
 func (*Event_Opened) isEvent_Kind() {}
 
 func (*Event_Named) isEvent_Kind() {}
@@ -1686,6 +1717,10 @@ func (*Event_Neighbor) isEvent_Kind() {}
 func (*Event_AddressConflict) isEvent_Kind() {}
 
 func (*Event_LinkChanged) isEvent_Kind() {}
+
+func (*Event_StackFailed) isEvent_Kind() {}
+
+func (*Event_Draining) isEvent_Kind() {}
 
 // A socket came to be, by `Create` or as a SYN arrived at a listener.
 type Opened struct {
@@ -2704,6 +2739,101 @@ func (x *LimitHit) GetLimit() string {
 	return ""
 }
 
+// A stack is gone by a fault of the server's own, and all stacks of its lab with it; what it held of the host is given back,
+// nothing more is sent. Each of its sockets is released after this, calls on them fail with `ENETDOWN`. Other stacks go on.
+type StackFailed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the fault was, for a report to whoever maintains the server.
+	Message       string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StackFailed) Reset() {
+	*x = StackFailed{}
+	mi := &file_sockwright_v1_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StackFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StackFailed) ProtoMessage() {}
+
+func (x *StackFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StackFailed.ProtoReflect.Descriptor instead.
+func (*StackFailed) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StackFailed) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// The server ends soon. It makes nothing new any more (UNAVAILABLE), and treats what sessions own by their `on_expiry`; then
+// every stream ends with UNAVAILABLE. It is told to every watch that has not asked for other kinds, whatever else it asks for,
+// has no stack, and its time is 0.
+type Draining struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It has ended by then.
+	Within        *durationpb.Duration `protobuf:"bytes,1,opt,name=within,proto3" json:"within,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Draining) Reset() {
+	*x = Draining{}
+	mi := &file_sockwright_v1_events_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Draining) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Draining) ProtoMessage() {}
+
+func (x *Draining) ProtoReflect() protoreflect.Message {
+	mi := &file_sockwright_v1_events_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Draining.ProtoReflect.Descriptor instead.
+func (*Draining) Descriptor() ([]byte, []int) {
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Draining) GetWithin() *durationpb.Duration {
+	if x != nil {
+		return x.Within
+	}
+	return nil
+}
+
 // A UDP datagram.
 type Datagram struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2721,7 +2851,7 @@ type Datagram struct {
 
 func (x *Datagram) Reset() {
 	*x = Datagram{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[21]
+	mi := &file_sockwright_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2733,7 +2863,7 @@ func (x *Datagram) String() string {
 func (*Datagram) ProtoMessage() {}
 
 func (x *Datagram) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[21]
+	mi := &file_sockwright_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2746,7 +2876,7 @@ func (x *Datagram) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Datagram.ProtoReflect.Descriptor instead.
 func (*Datagram) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Datagram) GetSource() *SocketAddress {
@@ -2786,7 +2916,7 @@ type Released struct {
 
 func (x *Released) Reset() {
 	*x = Released{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[22]
+	mi := &file_sockwright_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2798,7 +2928,7 @@ func (x *Released) String() string {
 func (*Released) ProtoMessage() {}
 
 func (x *Released) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[22]
+	mi := &file_sockwright_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2811,7 +2941,7 @@ func (x *Released) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Released.ProtoReflect.Descriptor instead.
 func (*Released) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 // What an impaired link did to a frame, or what the host lost on a real link.
@@ -2832,7 +2962,7 @@ type FrameLost struct {
 
 func (x *FrameLost) Reset() {
 	*x = FrameLost{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[23]
+	mi := &file_sockwright_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +2974,7 @@ func (x *FrameLost) String() string {
 func (*FrameLost) ProtoMessage() {}
 
 func (x *FrameLost) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[23]
+	mi := &file_sockwright_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +2987,7 @@ func (x *FrameLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FrameLost.ProtoReflect.Descriptor instead.
 func (*FrameLost) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FrameLost) GetWhat() string {
@@ -2896,7 +3026,7 @@ type Recovery struct {
 
 func (x *Recovery) Reset() {
 	*x = Recovery{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[24]
+	mi := &file_sockwright_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3038,7 @@ func (x *Recovery) String() string {
 func (*Recovery) ProtoMessage() {}
 
 func (x *Recovery) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[24]
+	mi := &file_sockwright_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3051,7 @@ func (x *Recovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
 func (*Recovery) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Recovery) GetFrom() RecoveryPhase {
@@ -2956,7 +3086,7 @@ type Undo struct {
 
 func (x *Undo) Reset() {
 	*x = Undo{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[25]
+	mi := &file_sockwright_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2968,7 +3098,7 @@ func (x *Undo) String() string {
 func (*Undo) ProtoMessage() {}
 
 func (x *Undo) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[25]
+	mi := &file_sockwright_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2981,7 +3111,7 @@ func (x *Undo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Undo.ProtoReflect.Descriptor instead.
 func (*Undo) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Undo) GetCause() UndoCause {
@@ -3006,7 +3136,7 @@ type Congestion struct {
 
 func (x *Congestion) Reset() {
 	*x = Congestion{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[26]
+	mi := &file_sockwright_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3148,7 @@ func (x *Congestion) String() string {
 func (*Congestion) ProtoMessage() {}
 
 func (x *Congestion) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[26]
+	mi := &file_sockwright_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3161,7 @@ func (x *Congestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Congestion.ProtoReflect.Descriptor instead.
 func (*Congestion) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Congestion) GetCwnd() uint32 {
@@ -3072,7 +3202,7 @@ type RttSample struct {
 
 func (x *RttSample) Reset() {
 	*x = RttSample{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[27]
+	mi := &file_sockwright_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3084,7 +3214,7 @@ func (x *RttSample) String() string {
 func (*RttSample) ProtoMessage() {}
 
 func (x *RttSample) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[27]
+	mi := &file_sockwright_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3097,7 +3227,7 @@ func (x *RttSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RttSample.ProtoReflect.Descriptor instead.
 func (*RttSample) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RttSample) GetRttNs() uint64 {
@@ -3141,7 +3271,7 @@ type Windows struct {
 
 func (x *Windows) Reset() {
 	*x = Windows{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[28]
+	mi := &file_sockwright_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3153,7 +3283,7 @@ func (x *Windows) String() string {
 func (*Windows) ProtoMessage() {}
 
 func (x *Windows) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[28]
+	mi := &file_sockwright_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3166,7 +3296,7 @@ func (x *Windows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Windows.ProtoReflect.Descriptor instead.
 func (*Windows) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Windows) GetSndWnd() uint32 {
@@ -3194,7 +3324,7 @@ type PathMtu struct {
 
 func (x *PathMtu) Reset() {
 	*x = PathMtu{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[29]
+	mi := &file_sockwright_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3206,7 +3336,7 @@ func (x *PathMtu) String() string {
 func (*PathMtu) ProtoMessage() {}
 
 func (x *PathMtu) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[29]
+	mi := &file_sockwright_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3219,7 +3349,7 @@ func (x *PathMtu) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathMtu.ProtoReflect.Descriptor instead.
 func (*PathMtu) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PathMtu) GetMtu() uint32 {
@@ -3240,7 +3370,7 @@ type Urgent struct {
 
 func (x *Urgent) Reset() {
 	*x = Urgent{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[30]
+	mi := &file_sockwright_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3382,7 @@ func (x *Urgent) String() string {
 func (*Urgent) ProtoMessage() {}
 
 func (x *Urgent) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[30]
+	mi := &file_sockwright_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3265,7 +3395,7 @@ func (x *Urgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Urgent.ProtoReflect.Descriptor instead.
 func (*Urgent) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Urgent) GetPointer() uint32 {
@@ -3290,7 +3420,7 @@ type Neighbor struct {
 
 func (x *Neighbor) Reset() {
 	*x = Neighbor{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[31]
+	mi := &file_sockwright_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3432,7 @@ func (x *Neighbor) String() string {
 func (*Neighbor) ProtoMessage() {}
 
 func (x *Neighbor) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[31]
+	mi := &file_sockwright_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3445,7 @@ func (x *Neighbor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Neighbor.ProtoReflect.Descriptor instead.
 func (*Neighbor) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Neighbor) GetAddress() string {
@@ -3355,7 +3485,7 @@ type AddressConflict struct {
 
 func (x *AddressConflict) Reset() {
 	*x = AddressConflict{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[32]
+	mi := &file_sockwright_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3497,7 @@ func (x *AddressConflict) String() string {
 func (*AddressConflict) ProtoMessage() {}
 
 func (x *AddressConflict) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[32]
+	mi := &file_sockwright_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3510,7 @@ func (x *AddressConflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressConflict.ProtoReflect.Descriptor instead.
 func (*AddressConflict) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AddressConflict) GetAddress() string {
@@ -3417,7 +3547,7 @@ type LinkChanged struct {
 
 func (x *LinkChanged) Reset() {
 	*x = LinkChanged{}
-	mi := &file_sockwright_v1_events_proto_msgTypes[33]
+	mi := &file_sockwright_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3429,7 +3559,7 @@ func (x *LinkChanged) String() string {
 func (*LinkChanged) ProtoMessage() {}
 
 func (x *LinkChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_sockwright_v1_events_proto_msgTypes[33]
+	mi := &file_sockwright_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3442,7 +3572,7 @@ func (x *LinkChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkChanged.ProtoReflect.Descriptor instead.
 func (*LinkChanged) Descriptor() ([]byte, []int) {
-	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_sockwright_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LinkChanged) GetState() LinkState {
@@ -3463,7 +3593,7 @@ var File_sockwright_v1_events_proto protoreflect.FileDescriptor
 
 const file_sockwright_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1asockwright/v1/events.proto\x12\rsockwright.v1\x1a\x1asockwright/v1/common.proto\"\xc4\x01\n" +
+	"\x1asockwright/v1/events.proto\x12\rsockwright.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1asockwright/v1/common.proto\"\xc4\x01\n" +
 	"\fWatchRequest\x12-\n" +
 	"\x06filter\x18\x01 \x01(\v2\x15.sockwright.v1.FilterR\x06filter\x123\n" +
 	"\bdelivery\x18\x02 \x01(\x0e2\x17.sockwright.v1.DeliveryR\bdelivery\x12/\n" +
@@ -3486,7 +3616,7 @@ const file_sockwright_v1_events_proto_rawDesc = "" +
 	"\x03Gap\x12-\n" +
 	"\x05after\x18\x01 \x01(\v2\x17.sockwright.v1.PositionR\x05after\x121\n" +
 	"\athrough\x18\x02 \x01(\v2\x17.sockwright.v1.PositionR\athrough\x120\n" +
-	"\x06reason\x18\x03 \x01(\x0e2\x18.sockwright.v1.GapReasonR\x06reason\"\xae\x0e\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x18.sockwright.v1.GapReasonR\x06reason\"\xa6\x0f\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x17\n" +
 	"\atime_ns\x18\x02 \x01(\x04R\x06timeNs\x12\x14\n" +
@@ -3526,7 +3656,9 @@ const file_sockwright_v1_events_proto_rawDesc = "" +
 	"\x06urgent\x18\" \x01(\v2\x15.sockwright.v1.UrgentH\x00R\x06urgent\x125\n" +
 	"\bneighbor\x18# \x01(\v2\x17.sockwright.v1.NeighborH\x00R\bneighbor\x12K\n" +
 	"\x10address_conflict\x18$ \x01(\v2\x1e.sockwright.v1.AddressConflictH\x00R\x0faddressConflict\x12?\n" +
-	"\flink_changed\x18% \x01(\v2\x1a.sockwright.v1.LinkChangedH\x00R\vlinkChangedB\x06\n" +
+	"\flink_changed\x18% \x01(\v2\x1a.sockwright.v1.LinkChangedH\x00R\vlinkChanged\x12?\n" +
+	"\fstack_failed\x18& \x01(\v2\x1a.sockwright.v1.StackFailedH\x00R\vstackFailed\x125\n" +
+	"\bdraining\x18' \x01(\v2\x17.sockwright.v1.DrainingH\x00R\bdrainingB\x06\n" +
 	"\x04kind\"\x89\x01\n" +
 	"\x06Opened\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.sockwright.v1.SocketKindR\x04kind\x124\n" +
@@ -3589,7 +3721,11 @@ const file_sockwright_v1_events_proto_rawDesc = "" +
 	"\x04icmp\x18\x01 \x01(\v2\x17.sockwright.v1.IcmpTypeR\x04icmp\x12\x14\n" +
 	"\x05fatal\x18\x02 \x01(\bR\x05fatal\" \n" +
 	"\bLimitHit\x12\x14\n" +
-	"\x05limit\x18\x01 \x01(\tR\x05limit\"\xac\x01\n" +
+	"\x05limit\x18\x01 \x01(\tR\x05limit\"'\n" +
+	"\vStackFailed\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\"=\n" +
+	"\bDraining\x121\n" +
+	"\x06within\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06within\"\xac\x01\n" +
 	"\bDatagram\x124\n" +
 	"\x06source\x18\x01 \x01(\v2\x1c.sockwright.v1.SocketAddressR\x06source\x12>\n" +
 	"\vdestination\x18\x02 \x01(\v2\x1c.sockwright.v1.SocketAddressR\vdestination\x12\x16\n" +
@@ -3729,75 +3865,78 @@ func file_sockwright_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_sockwright_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_sockwright_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_sockwright_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_sockwright_v1_events_proto_goTypes = []any{
-	(Delivery)(0),              // 0: sockwright.v1.Delivery
-	(GapReason)(0),             // 1: sockwright.v1.GapReason
-	(RetransmissionReason)(0),  // 2: sockwright.v1.RetransmissionReason
-	(TimerKind)(0),             // 3: sockwright.v1.TimerKind
-	(TimerAction)(0),           // 4: sockwright.v1.TimerAction
-	(RecoveryPhase)(0),         // 5: sockwright.v1.RecoveryPhase
-	(RecoveryCause)(0),         // 6: sockwright.v1.RecoveryCause
-	(UndoCause)(0),             // 7: sockwright.v1.UndoCause
-	(CongestionPhase)(0),       // 8: sockwright.v1.CongestionPhase
-	(NeighborState)(0),         // 9: sockwright.v1.NeighborState
-	(LinkState)(0),             // 10: sockwright.v1.LinkState
-	(*WatchRequest)(nil),       // 11: sockwright.v1.WatchRequest
-	(*WatchResponse)(nil),      // 12: sockwright.v1.WatchResponse
-	(*Snapshot)(nil),           // 13: sockwright.v1.Snapshot
-	(*EventBatch)(nil),         // 14: sockwright.v1.EventBatch
-	(*Gap)(nil),                // 15: sockwright.v1.Gap
-	(*Event)(nil),              // 16: sockwright.v1.Event
-	(*Opened)(nil),             // 17: sockwright.v1.Opened
-	(*Named)(nil),              // 18: sockwright.v1.Named
-	(*SocketStateChanged)(nil), // 19: sockwright.v1.SocketStateChanged
-	(*TcpStateChanged)(nil),    // 20: sockwright.v1.TcpStateChanged
-	(*Cause)(nil),              // 21: sockwright.v1.Cause
-	(*IcmpType)(nil),           // 22: sockwright.v1.IcmpType
-	(*Segment)(nil),            // 23: sockwright.v1.Segment
-	(*SegmentDropped)(nil),     // 24: sockwright.v1.SegmentDropped
-	(*Retransmission)(nil),     // 25: sockwright.v1.Retransmission
-	(*Timer)(nil),              // 26: sockwright.v1.Timer
-	(*Readable)(nil),           // 27: sockwright.v1.Readable
-	(*Acknowledged)(nil),       // 28: sockwright.v1.Acknowledged
-	(*AcceptReady)(nil),        // 29: sockwright.v1.AcceptReady
-	(*IcmpReceived)(nil),       // 30: sockwright.v1.IcmpReceived
-	(*LimitHit)(nil),           // 31: sockwright.v1.LimitHit
-	(*Datagram)(nil),           // 32: sockwright.v1.Datagram
-	(*Released)(nil),           // 33: sockwright.v1.Released
-	(*FrameLost)(nil),          // 34: sockwright.v1.FrameLost
-	(*Recovery)(nil),           // 35: sockwright.v1.Recovery
-	(*Undo)(nil),               // 36: sockwright.v1.Undo
-	(*Congestion)(nil),         // 37: sockwright.v1.Congestion
-	(*RttSample)(nil),          // 38: sockwright.v1.RttSample
-	(*Windows)(nil),            // 39: sockwright.v1.Windows
-	(*PathMtu)(nil),            // 40: sockwright.v1.PathMtu
-	(*Urgent)(nil),             // 41: sockwright.v1.Urgent
-	(*Neighbor)(nil),           // 42: sockwright.v1.Neighbor
-	(*AddressConflict)(nil),    // 43: sockwright.v1.AddressConflict
-	(*LinkChanged)(nil),        // 44: sockwright.v1.LinkChanged
-	(*Filter)(nil),             // 45: sockwright.v1.Filter
-	(*Position)(nil),           // 46: sockwright.v1.Position
-	(*SocketSummary)(nil),      // 47: sockwright.v1.SocketSummary
-	(*SocketError)(nil),        // 48: sockwright.v1.SocketError
-	(SocketKind)(0),            // 49: sockwright.v1.SocketKind
-	(AddressFamily)(0),         // 50: sockwright.v1.AddressFamily
-	(*SocketAddress)(nil),      // 51: sockwright.v1.SocketAddress
-	(SocketState)(0),           // 52: sockwright.v1.SocketState
-	(TcpState)(0),              // 53: sockwright.v1.TcpState
+	(Delivery)(0),               // 0: sockwright.v1.Delivery
+	(GapReason)(0),              // 1: sockwright.v1.GapReason
+	(RetransmissionReason)(0),   // 2: sockwright.v1.RetransmissionReason
+	(TimerKind)(0),              // 3: sockwright.v1.TimerKind
+	(TimerAction)(0),            // 4: sockwright.v1.TimerAction
+	(RecoveryPhase)(0),          // 5: sockwright.v1.RecoveryPhase
+	(RecoveryCause)(0),          // 6: sockwright.v1.RecoveryCause
+	(UndoCause)(0),              // 7: sockwright.v1.UndoCause
+	(CongestionPhase)(0),        // 8: sockwright.v1.CongestionPhase
+	(NeighborState)(0),          // 9: sockwright.v1.NeighborState
+	(LinkState)(0),              // 10: sockwright.v1.LinkState
+	(*WatchRequest)(nil),        // 11: sockwright.v1.WatchRequest
+	(*WatchResponse)(nil),       // 12: sockwright.v1.WatchResponse
+	(*Snapshot)(nil),            // 13: sockwright.v1.Snapshot
+	(*EventBatch)(nil),          // 14: sockwright.v1.EventBatch
+	(*Gap)(nil),                 // 15: sockwright.v1.Gap
+	(*Event)(nil),               // 16: sockwright.v1.Event
+	(*Opened)(nil),              // 17: sockwright.v1.Opened
+	(*Named)(nil),               // 18: sockwright.v1.Named
+	(*SocketStateChanged)(nil),  // 19: sockwright.v1.SocketStateChanged
+	(*TcpStateChanged)(nil),     // 20: sockwright.v1.TcpStateChanged
+	(*Cause)(nil),               // 21: sockwright.v1.Cause
+	(*IcmpType)(nil),            // 22: sockwright.v1.IcmpType
+	(*Segment)(nil),             // 23: sockwright.v1.Segment
+	(*SegmentDropped)(nil),      // 24: sockwright.v1.SegmentDropped
+	(*Retransmission)(nil),      // 25: sockwright.v1.Retransmission
+	(*Timer)(nil),               // 26: sockwright.v1.Timer
+	(*Readable)(nil),            // 27: sockwright.v1.Readable
+	(*Acknowledged)(nil),        // 28: sockwright.v1.Acknowledged
+	(*AcceptReady)(nil),         // 29: sockwright.v1.AcceptReady
+	(*IcmpReceived)(nil),        // 30: sockwright.v1.IcmpReceived
+	(*LimitHit)(nil),            // 31: sockwright.v1.LimitHit
+	(*StackFailed)(nil),         // 32: sockwright.v1.StackFailed
+	(*Draining)(nil),            // 33: sockwright.v1.Draining
+	(*Datagram)(nil),            // 34: sockwright.v1.Datagram
+	(*Released)(nil),            // 35: sockwright.v1.Released
+	(*FrameLost)(nil),           // 36: sockwright.v1.FrameLost
+	(*Recovery)(nil),            // 37: sockwright.v1.Recovery
+	(*Undo)(nil),                // 38: sockwright.v1.Undo
+	(*Congestion)(nil),          // 39: sockwright.v1.Congestion
+	(*RttSample)(nil),           // 40: sockwright.v1.RttSample
+	(*Windows)(nil),             // 41: sockwright.v1.Windows
+	(*PathMtu)(nil),             // 42: sockwright.v1.PathMtu
+	(*Urgent)(nil),              // 43: sockwright.v1.Urgent
+	(*Neighbor)(nil),            // 44: sockwright.v1.Neighbor
+	(*AddressConflict)(nil),     // 45: sockwright.v1.AddressConflict
+	(*LinkChanged)(nil),         // 46: sockwright.v1.LinkChanged
+	(*Filter)(nil),              // 47: sockwright.v1.Filter
+	(*Position)(nil),            // 48: sockwright.v1.Position
+	(*SocketSummary)(nil),       // 49: sockwright.v1.SocketSummary
+	(*SocketError)(nil),         // 50: sockwright.v1.SocketError
+	(SocketKind)(0),             // 51: sockwright.v1.SocketKind
+	(AddressFamily)(0),          // 52: sockwright.v1.AddressFamily
+	(*SocketAddress)(nil),       // 53: sockwright.v1.SocketAddress
+	(SocketState)(0),            // 54: sockwright.v1.SocketState
+	(TcpState)(0),               // 55: sockwright.v1.TcpState
+	(*durationpb.Duration)(nil), // 56: google.protobuf.Duration
 }
 var file_sockwright_v1_events_proto_depIdxs = []int32{
-	45, // 0: sockwright.v1.WatchRequest.filter:type_name -> sockwright.v1.Filter
+	47, // 0: sockwright.v1.WatchRequest.filter:type_name -> sockwright.v1.Filter
 	0,  // 1: sockwright.v1.WatchRequest.delivery:type_name -> sockwright.v1.Delivery
-	46, // 2: sockwright.v1.WatchRequest.resume:type_name -> sockwright.v1.Position
+	48, // 2: sockwright.v1.WatchRequest.resume:type_name -> sockwright.v1.Position
 	13, // 3: sockwright.v1.WatchResponse.snapshot:type_name -> sockwright.v1.Snapshot
 	14, // 4: sockwright.v1.WatchResponse.events:type_name -> sockwright.v1.EventBatch
 	15, // 5: sockwright.v1.WatchResponse.gap:type_name -> sockwright.v1.Gap
-	47, // 6: sockwright.v1.Snapshot.sockets:type_name -> sockwright.v1.SocketSummary
-	46, // 7: sockwright.v1.Snapshot.at:type_name -> sockwright.v1.Position
+	49, // 6: sockwright.v1.Snapshot.sockets:type_name -> sockwright.v1.SocketSummary
+	48, // 7: sockwright.v1.Snapshot.at:type_name -> sockwright.v1.Position
 	16, // 8: sockwright.v1.EventBatch.events:type_name -> sockwright.v1.Event
-	46, // 9: sockwright.v1.Gap.after:type_name -> sockwright.v1.Position
-	46, // 10: sockwright.v1.Gap.through:type_name -> sockwright.v1.Position
+	48, // 9: sockwright.v1.Gap.after:type_name -> sockwright.v1.Position
+	48, // 10: sockwright.v1.Gap.through:type_name -> sockwright.v1.Position
 	1,  // 11: sockwright.v1.Gap.reason:type_name -> sockwright.v1.GapReason
 	17, // 12: sockwright.v1.Event.opened:type_name -> sockwright.v1.Opened
 	18, // 13: sockwright.v1.Event.named:type_name -> sockwright.v1.Named
@@ -3811,58 +3950,61 @@ var file_sockwright_v1_events_proto_depIdxs = []int32{
 	27, // 21: sockwright.v1.Event.readable:type_name -> sockwright.v1.Readable
 	28, // 22: sockwright.v1.Event.acknowledged:type_name -> sockwright.v1.Acknowledged
 	29, // 23: sockwright.v1.Event.accept_ready:type_name -> sockwright.v1.AcceptReady
-	48, // 24: sockwright.v1.Event.failed:type_name -> sockwright.v1.SocketError
+	50, // 24: sockwright.v1.Event.failed:type_name -> sockwright.v1.SocketError
 	30, // 25: sockwright.v1.Event.icmp_received:type_name -> sockwright.v1.IcmpReceived
 	31, // 26: sockwright.v1.Event.limit_hit:type_name -> sockwright.v1.LimitHit
-	32, // 27: sockwright.v1.Event.datagram:type_name -> sockwright.v1.Datagram
-	33, // 28: sockwright.v1.Event.released:type_name -> sockwright.v1.Released
-	34, // 29: sockwright.v1.Event.frame_lost:type_name -> sockwright.v1.FrameLost
-	35, // 30: sockwright.v1.Event.recovery:type_name -> sockwright.v1.Recovery
-	36, // 31: sockwright.v1.Event.undo:type_name -> sockwright.v1.Undo
-	37, // 32: sockwright.v1.Event.congestion:type_name -> sockwright.v1.Congestion
-	38, // 33: sockwright.v1.Event.rtt_sample:type_name -> sockwright.v1.RttSample
-	39, // 34: sockwright.v1.Event.windows:type_name -> sockwright.v1.Windows
-	40, // 35: sockwright.v1.Event.path_mtu:type_name -> sockwright.v1.PathMtu
-	41, // 36: sockwright.v1.Event.urgent:type_name -> sockwright.v1.Urgent
-	42, // 37: sockwright.v1.Event.neighbor:type_name -> sockwright.v1.Neighbor
-	43, // 38: sockwright.v1.Event.address_conflict:type_name -> sockwright.v1.AddressConflict
-	44, // 39: sockwright.v1.Event.link_changed:type_name -> sockwright.v1.LinkChanged
-	49, // 40: sockwright.v1.Opened.kind:type_name -> sockwright.v1.SocketKind
-	50, // 41: sockwright.v1.Opened.family:type_name -> sockwright.v1.AddressFamily
-	51, // 42: sockwright.v1.Named.local:type_name -> sockwright.v1.SocketAddress
-	51, // 43: sockwright.v1.Named.remote:type_name -> sockwright.v1.SocketAddress
-	52, // 44: sockwright.v1.SocketStateChanged.from:type_name -> sockwright.v1.SocketState
-	52, // 45: sockwright.v1.SocketStateChanged.to:type_name -> sockwright.v1.SocketState
-	53, // 46: sockwright.v1.TcpStateChanged.from:type_name -> sockwright.v1.TcpState
-	53, // 47: sockwright.v1.TcpStateChanged.to:type_name -> sockwright.v1.TcpState
-	21, // 48: sockwright.v1.TcpStateChanged.cause:type_name -> sockwright.v1.Cause
-	51, // 49: sockwright.v1.TcpStateChanged.local:type_name -> sockwright.v1.SocketAddress
-	51, // 50: sockwright.v1.TcpStateChanged.remote:type_name -> sockwright.v1.SocketAddress
-	3,  // 51: sockwright.v1.Cause.timer:type_name -> sockwright.v1.TimerKind
-	22, // 52: sockwright.v1.Cause.icmp:type_name -> sockwright.v1.IcmpType
-	51, // 53: sockwright.v1.Segment.source:type_name -> sockwright.v1.SocketAddress
-	51, // 54: sockwright.v1.Segment.destination:type_name -> sockwright.v1.SocketAddress
-	23, // 55: sockwright.v1.SegmentDropped.segment:type_name -> sockwright.v1.Segment
-	2,  // 56: sockwright.v1.Retransmission.reason:type_name -> sockwright.v1.RetransmissionReason
-	3,  // 57: sockwright.v1.Timer.timer:type_name -> sockwright.v1.TimerKind
-	4,  // 58: sockwright.v1.Timer.action:type_name -> sockwright.v1.TimerAction
-	22, // 59: sockwright.v1.IcmpReceived.icmp:type_name -> sockwright.v1.IcmpType
-	51, // 60: sockwright.v1.Datagram.source:type_name -> sockwright.v1.SocketAddress
-	51, // 61: sockwright.v1.Datagram.destination:type_name -> sockwright.v1.SocketAddress
-	5,  // 62: sockwright.v1.Recovery.from:type_name -> sockwright.v1.RecoveryPhase
-	5,  // 63: sockwright.v1.Recovery.to:type_name -> sockwright.v1.RecoveryPhase
-	6,  // 64: sockwright.v1.Recovery.cause:type_name -> sockwright.v1.RecoveryCause
-	7,  // 65: sockwright.v1.Undo.cause:type_name -> sockwright.v1.UndoCause
-	8,  // 66: sockwright.v1.Congestion.phase:type_name -> sockwright.v1.CongestionPhase
-	9,  // 67: sockwright.v1.Neighbor.state:type_name -> sockwright.v1.NeighborState
-	10, // 68: sockwright.v1.LinkChanged.state:type_name -> sockwright.v1.LinkState
-	11, // 69: sockwright.v1.Events.Watch:input_type -> sockwright.v1.WatchRequest
-	12, // 70: sockwright.v1.Events.Watch:output_type -> sockwright.v1.WatchResponse
-	70, // [70:71] is the sub-list for method output_type
-	69, // [69:70] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	34, // 27: sockwright.v1.Event.datagram:type_name -> sockwright.v1.Datagram
+	35, // 28: sockwright.v1.Event.released:type_name -> sockwright.v1.Released
+	36, // 29: sockwright.v1.Event.frame_lost:type_name -> sockwright.v1.FrameLost
+	37, // 30: sockwright.v1.Event.recovery:type_name -> sockwright.v1.Recovery
+	38, // 31: sockwright.v1.Event.undo:type_name -> sockwright.v1.Undo
+	39, // 32: sockwright.v1.Event.congestion:type_name -> sockwright.v1.Congestion
+	40, // 33: sockwright.v1.Event.rtt_sample:type_name -> sockwright.v1.RttSample
+	41, // 34: sockwright.v1.Event.windows:type_name -> sockwright.v1.Windows
+	42, // 35: sockwright.v1.Event.path_mtu:type_name -> sockwright.v1.PathMtu
+	43, // 36: sockwright.v1.Event.urgent:type_name -> sockwright.v1.Urgent
+	44, // 37: sockwright.v1.Event.neighbor:type_name -> sockwright.v1.Neighbor
+	45, // 38: sockwright.v1.Event.address_conflict:type_name -> sockwright.v1.AddressConflict
+	46, // 39: sockwright.v1.Event.link_changed:type_name -> sockwright.v1.LinkChanged
+	32, // 40: sockwright.v1.Event.stack_failed:type_name -> sockwright.v1.StackFailed
+	33, // 41: sockwright.v1.Event.draining:type_name -> sockwright.v1.Draining
+	51, // 42: sockwright.v1.Opened.kind:type_name -> sockwright.v1.SocketKind
+	52, // 43: sockwright.v1.Opened.family:type_name -> sockwright.v1.AddressFamily
+	53, // 44: sockwright.v1.Named.local:type_name -> sockwright.v1.SocketAddress
+	53, // 45: sockwright.v1.Named.remote:type_name -> sockwright.v1.SocketAddress
+	54, // 46: sockwright.v1.SocketStateChanged.from:type_name -> sockwright.v1.SocketState
+	54, // 47: sockwright.v1.SocketStateChanged.to:type_name -> sockwright.v1.SocketState
+	55, // 48: sockwright.v1.TcpStateChanged.from:type_name -> sockwright.v1.TcpState
+	55, // 49: sockwright.v1.TcpStateChanged.to:type_name -> sockwright.v1.TcpState
+	21, // 50: sockwright.v1.TcpStateChanged.cause:type_name -> sockwright.v1.Cause
+	53, // 51: sockwright.v1.TcpStateChanged.local:type_name -> sockwright.v1.SocketAddress
+	53, // 52: sockwright.v1.TcpStateChanged.remote:type_name -> sockwright.v1.SocketAddress
+	3,  // 53: sockwright.v1.Cause.timer:type_name -> sockwright.v1.TimerKind
+	22, // 54: sockwright.v1.Cause.icmp:type_name -> sockwright.v1.IcmpType
+	53, // 55: sockwright.v1.Segment.source:type_name -> sockwright.v1.SocketAddress
+	53, // 56: sockwright.v1.Segment.destination:type_name -> sockwright.v1.SocketAddress
+	23, // 57: sockwright.v1.SegmentDropped.segment:type_name -> sockwright.v1.Segment
+	2,  // 58: sockwright.v1.Retransmission.reason:type_name -> sockwright.v1.RetransmissionReason
+	3,  // 59: sockwright.v1.Timer.timer:type_name -> sockwright.v1.TimerKind
+	4,  // 60: sockwright.v1.Timer.action:type_name -> sockwright.v1.TimerAction
+	22, // 61: sockwright.v1.IcmpReceived.icmp:type_name -> sockwright.v1.IcmpType
+	56, // 62: sockwright.v1.Draining.within:type_name -> google.protobuf.Duration
+	53, // 63: sockwright.v1.Datagram.source:type_name -> sockwright.v1.SocketAddress
+	53, // 64: sockwright.v1.Datagram.destination:type_name -> sockwright.v1.SocketAddress
+	5,  // 65: sockwright.v1.Recovery.from:type_name -> sockwright.v1.RecoveryPhase
+	5,  // 66: sockwright.v1.Recovery.to:type_name -> sockwright.v1.RecoveryPhase
+	6,  // 67: sockwright.v1.Recovery.cause:type_name -> sockwright.v1.RecoveryCause
+	7,  // 68: sockwright.v1.Undo.cause:type_name -> sockwright.v1.UndoCause
+	8,  // 69: sockwright.v1.Congestion.phase:type_name -> sockwright.v1.CongestionPhase
+	9,  // 70: sockwright.v1.Neighbor.state:type_name -> sockwright.v1.NeighborState
+	10, // 71: sockwright.v1.LinkChanged.state:type_name -> sockwright.v1.LinkState
+	11, // 72: sockwright.v1.Events.Watch:input_type -> sockwright.v1.WatchRequest
+	12, // 73: sockwright.v1.Events.Watch:output_type -> sockwright.v1.WatchResponse
+	73, // [73:74] is the sub-list for method output_type
+	72, // [72:73] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_sockwright_v1_events_proto_init() }
@@ -3905,6 +4047,8 @@ func file_sockwright_v1_events_proto_init() {
 		(*Event_Neighbor)(nil),
 		(*Event_AddressConflict)(nil),
 		(*Event_LinkChanged)(nil),
+		(*Event_StackFailed)(nil),
+		(*Event_Draining)(nil),
 	}
 	file_sockwright_v1_events_proto_msgTypes[10].OneofWrappers = []any{
 		(*Cause_Segment)(nil),
@@ -3919,7 +4063,7 @@ func file_sockwright_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sockwright_v1_events_proto_rawDesc), len(file_sockwright_v1_events_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

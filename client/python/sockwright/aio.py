@@ -12,6 +12,7 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from os import PathLike
 from typing import Any
 
@@ -19,6 +20,7 @@ import grpc
 import grpc.aio
 
 import sockwright.v1 as v1
+from sockwright import tracing
 from sockwright.access import Access
 from sockwright.errors import os_error
 from sockwright.sockets import SEND_MAX, SHUTDOWN
@@ -103,6 +105,20 @@ class Client:
         watch = Watch(self, watch_filter(**filter))
         await watch._begin()
         return watch
+
+    def trace(
+        self,
+        path: "str | PathLike[str]",
+        *,
+        mode: str = "on",
+        session: "Session | None" = None,
+        title: str = "",
+        no_packets: bool = False,
+        **filter: Any,
+    ) -> "AbstractAsyncContextManager[str]":
+        """See `sockwright.Client.trace`; of an `async with`."""
+        asked = tracing.start_request(mode, session.id if session else "", title, no_packets, filter)
+        return tracing.aio_trace(self.traces, asked, path, mode)
 
 
 class Lab:

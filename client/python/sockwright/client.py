@@ -141,9 +141,7 @@ class Client:
         trace is of what the filter admits (as of `watch`), or else of the session, or else of everything. It ends with
         its session at the latest, and what was recorded by then is kept.
         """
-        asked = v1.TracesStartRequest(title=title, no_packets=no_packets, session=session.id if session else "")
-        if filter or not session:
-            asked.filter.CopyFrom(watch_filter(**filter))
+        asked = tracing.start_request(mode, session.id if session else "", title, no_packets, filter)
         return tracing.trace(self.traces, asked, path, mode)
 
 

@@ -106,6 +106,9 @@ def test_a_peer_on_a_real_link_talks_to_the_kernel(peer: Stack, sockwright_clien
         client.close()
         client.wait_for("LAST-ACK")
         client.wait_for(released=True)
+    # Nothing but loopback is allowed.
+    with pytest.raises(PermissionError, match=r"192\.0\.2\.1:9"):
+        peer.create_connection(("192.0.2.1", 9))
 
 
 TALK = """

@@ -1,5 +1,6 @@
 """Traces of blocks of code: when the file is kept, and what is in it."""
 
+import asyncio
 import json
 import zipfile
 from pathlib import Path
@@ -8,6 +9,7 @@ import grpc
 import pytest
 
 import sockwright.v1 as sw
+from sockwright import aio
 from sockwright.client import Client
 
 
@@ -70,3 +72,25 @@ def test_a_trace_outlives_its_session_and_its_loss_hides_no_failure(client: Clie
     with pytest.raises(ValueError):
         with client.trace(path, mode="off"):
             pass
+
+
+def test_coroutines_are_traced_as_well(sockwright_server: str, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with aio.connect(sockwright_server) as client, await client.lab("a") as lab:
+            stacks = [stack.name for stack in lab.stacks]
+            async with client.trace(tmp_path / "kept.zip", title="a block", stacks=stacks) as name:
+                await lab["a"].create_server(("10.0.0.1", 80))
+            assert _manifest(tmp_path / "kept.zip")["trace"] == name
+            async with client.trace(tmp_path / "none.zip", mode="retain-on-failure"):
+                pass
+            with pytest.raises(TimeoutError):
+                async with client.trace(tmp_path / "failed.zip", mode="retain-on-failure"):
+                    await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+            with pytest.raises(ZeroDivisionError):
+                async with client.trace(tmp_path / "gone.zip") as name:
+                    await client.traces.Stop(sw.TracesStopRequest(trace=name, discard=True)).read()
+                    raise ZeroDivisionError
+            assert not (await client.traces.List(sw.TracesListRequest())).traces
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["failed.zip", "kept.zip"]
+
+    asyncio.run(story())

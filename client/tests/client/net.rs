@@ -369,6 +369,10 @@ async fn the_kernel_is_a_peer_like_any_other() {
     let (kernel, accepted) =
         tokio::join!(tokio::net::TcpStream::connect(listener.local_addr()), listener.accept());
     exchange(accepted.unwrap().0, kernel.unwrap()).await;
+
+    // Nothing but loopback is allowed.
+    let denied = TcpStream::connect(&stack, "192.0.2.1:9".parse().unwrap()).await.unwrap_err();
+    assert_eq!((denied.kind(), errno(&denied)), (ErrorKind::PermissionDenied, Some(1)));
 }
 
 /// Octets both ways at once, and both half-closes.

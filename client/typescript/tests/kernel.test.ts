@@ -64,3 +64,8 @@ test("who listens is ours", async (context) => {
   await exchange(duplex(await listener.accept()), kernel);
   await listener.close();
 });
+
+test("nothing but loopback is allowed", async (context) => {
+  const refused = ours(context).connect({ ip: "192.0.2.1", port: 9 });
+  await expect(refused).rejects.toMatchObject({ code: "EPERM", status: Code.PermissionDenied });
+});

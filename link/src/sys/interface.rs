@@ -64,6 +64,23 @@ pub(crate) fn interface_flags(socket: &Socket, name: &str) -> io::Result<libc::c
     Ok(unsafe { answer.ifr_ifru.ifru_flags }.into())
 }
 
+/// What the driver of the interface called `name` says to one of ethtool's questions that have a number for an answer, in the
+/// namespace that `socket` was made in.
+pub(crate) fn ethtool_value(socket: &Socket, name: &str, command: u32) -> io::Result<u32> {
+    /// `struct ethtool_value`.
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    let mut value = Value { command, data: 0 };
+    let mut request = named(name)?;
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    // SAFETY: SIOCETHTOOL reads and writes the `ethtool_value` that the request points to, which lives until here.
+    let status = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    if status == 0 { Ok(value.data) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Asks the kernel one thing about the interface called `name`: a request that reads and writes one `ifreq`.
 fn ask(socket: &Socket, name: &str, what: libc::c_ulong) -> io::Result<libc::ifreq> {
     let mut request = named(name)?;

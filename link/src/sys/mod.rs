@@ -16,7 +16,7 @@ pub(crate) use frame::{
     wait_until_readable,
 };
 pub(crate) use interface::{
-    interface_addresses, interface_flags, interface_index, interface_index_of, interface_mtu,
+    ethtool_value, interface_addresses, interface_flags, interface_index, interface_index_of, interface_mtu,
 };
 pub(crate) use message::{Message, receive};
 pub(crate) use namespace::{enter_network_namespace, enter_new_user_and_network_namespace, user_and_group};

@@ -3,18 +3,20 @@
 //! Owns the order in which a server begins: it listens where it was started, moves into namespaces of its own if it is to,
 //! and only then has threads; it serves once its first stacks are there.
 
+mod confining;
 mod program;
 mod stacks;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 use sockwright_link::isolation;
+use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
 use tempfile::TempDir;
@@ -22,12 +24,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::Status;
 use tracing_subscriber::EnvFilter;
 
+pub use self::confining::Confining;
+use self::confining::Serving;
 use self::program::Program;
 use crate::access::Allow;
 use crate::access::identity::by_server;
 use crate::access::{Credentials, address, tokens};
-use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, TlsFiles};
+use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, DRAIN_MAX, TlsFiles};
+use crate::confine::Confined;
 use crate::demo::{self, Ladder};
+use crate::doctor::Doctor;
 use crate::listen::{ListenAddress, Listener, UnixDoor};
 use crate::server::Server;
 use crate::telemetry::{LogFormat, Telemetry};
@@ -95,6 +101,13 @@ pub struct Cli {
     /// can say it for one stack.
     #[arg(long, value_name = "MICROSECONDS", default_value = "0", value_parser = busy_poll)]
     pub busy_poll: Duration,
+    /// What it may do to the machine.
+    #[command(flatten)]
+    pub confining: Confining,
+    /// How long it may take to end when it is asked to: sessions end by their policies, and peers close their ends. A second
+    /// signal ends it at once.
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = drain)]
+    pub drain: Duration,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
@@ -118,6 +131,8 @@ pub struct Cli {
 /// What there is to do besides serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Say what this machine allows a server, and how to mend what it does not. Ends with 1 where real wires are not to be had.
+    Doctor(Doctor),
     /// Make a bearer token: it is printed once, on the first line; the lines after it are for the file of --tokens.
     Token {
         /// Whose it is: its identity is token:NAME.
@@ -130,13 +145,15 @@ pub enum Command {
 
 impl Command {
     fn run(self) -> ExitCode {
-        let Command::Token { name, roles } = self;
-        match tokens::make(&name, &roles) {
-            Ok((token, lines)) => {
-                print(&format!("{token}\n{lines}"));
-                ExitCode::SUCCESS
-            }
-            Err(problem) => fail(&problem),
+        match self {
+            Command::Doctor(doctor) => doctor.run(),
+            Command::Token { name, roles } => match tokens::make(&name, &roles) {
+                Ok((token, lines)) => {
+                    print(&format!("{token}\n{lines}"));
+                    ExitCode::SUCCESS
+                }
+                Err(problem) => fail(&problem),
+            },
         }
     }
 }
@@ -151,6 +168,11 @@ impl Cli {
             Ok(listening) => listening,
             Err(problem) => return fail(&problem),
         };
+        // Threads have what the one that starts them has: there is only one yet.
+        let confined = match self.confined() {
+            Ok(confined) => confined,
+            Err(problem) => return fail(&problem),
+        };
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("no threads to run on: {error}")),
@@ -163,6 +185,7 @@ impl Cli {
             Ok(telemetry) => telemetry,
             Err(problem) => return fail(&problem),
         };
+        confined.tell();
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
@@ -192,6 +215,33 @@ impl Cli {
             listeners.push(open(&ListenAddress::Tcp(inside.to_string()), &access)?);
         }
         Ok((listeners, !given.iter().any(IpAddr::is_ipv6)))
+    }
+
+    /// Gives away what is not needed from here on.
+    fn confined(&self) -> Result<Confined, String> {
+        let has_interfaces =
+            |request: &AttachRequest| matches!(request.link, Some(Link::Tun(_) | Link::Tap(_)));
+        let access = self.access();
+        // A socket of the file system goes with its server.
+        let doors = self.listen.iter().filter_map(|door| match door {
+            ListenAddress::Unix { path, .. } => Some(path.clone()),
+            ListenAddress::Tcp(_) => None,
+        });
+        let serving = Serving {
+            isolated: self.isolated,
+            interfaces: self.attach.iter().any(has_interfaces),
+            program: !self.program.is_empty(),
+            reads: access
+                .tls
+                .iter()
+                .flat_map(TlsFiles::all)
+                .map(Path::to_owned)
+                .chain(access.tokens)
+                .chain(self.policy.clone())
+                .collect(),
+            writes: doors.collect(),
+        };
+        self.confining.begin(serving)
     }
 
     /// A door of its own for the program, where it would have to prove who it is at the others: the kernel says it here.
@@ -274,6 +324,7 @@ impl Cli {
         allow.extend(self.isolated.then(Allow::everything));
         let config = Config {
             busy_poll: self.busy_poll,
+            drain: Some(self.drain),
             hosts: self.host.clone(),
             access: self.access(),
             allow,
@@ -399,13 +450,21 @@ fn log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
+fn drain(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time <= DRAIN_MAX => Ok(time),
+        _ => Err("not between 0 and an hour".into()),
+    }
+}
+
 fn busy_poll(text: &str) -> Result<Duration, String> {
     let time = text.parse().map(Duration::from_micros).map_err(|_| "not a number of microseconds")?;
     if time > BUSY_POLL_MAX { Err("longer than a second".into()) } else { Ok(time) }
 }
 
 /// Written at once, and nobody may be there to read it.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let mut stdout = io::stdout().lock();
     _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
@@ -422,6 +481,8 @@ Examples:
   sockwrightd --attach tun,name=tun,address=10.9.0.2/24,host=10.9.0.1/24 --allow 10.9.0.0/24
   sockwrightd --isolated --attach af-packet,name=wire,interface=wire,address=10.0.0.7/24
   sockwrightd --isolated -- pytest
+  sockwrightd --confine on --user nobody
+  sockwrightd doctor
 
 Isolated, there are lo and a veth pair: `host`, with the kernel's addresses 10.0.0.1/24 and fd00::1/64, and `wire`, for
 stations of this server. Further programs come in by: nsenter --preserve-credentials -U -n -t PID PROGRAM";

@@ -30,6 +30,8 @@ pub fn event_kind(event: &HubEvent) -> pb::EventKind {
     match event {
         HubEvent::FrameLost { .. } => pb::EventKind::FrameLost,
         HubEvent::LimitHit { .. } => pb::EventKind::LimitHit,
+        HubEvent::StackFailed { .. } => pb::EventKind::StackFailed,
+        HubEvent::Draining { .. } => pb::EventKind::Draining,
         HubEvent::Engine(Event { kind, .. }) => match kind {
             EventKind::Opened { .. } => pb::EventKind::Opened,
             EventKind::Named { .. } => pb::EventKind::Named,
@@ -95,6 +97,14 @@ pub(crate) fn write_event(envelope: Envelope<'_>, event: &HubEvent, to: &mut Vec
         }
         HubEvent::LimitHit { limit, .. } => {
             pb::event::Kind::LimitHit(pb::LimitHit { limit: (*limit).to_owned() }).encode(to);
+        }
+        HubEvent::StackFailed { message, .. } => {
+            pb::event::Kind::StackFailed(pb::StackFailed { message: message.to_string() }).encode(to);
+        }
+        HubEvent::Draining { within } => {
+            // At most some minutes.
+            let within = prost_types::Duration::try_from(*within).ok();
+            pb::event::Kind::Draining(pb::Draining { within }).encode(to);
         }
         HubEvent::Engine(Event { kind, socket, .. }) => write_kind(kind, *socket, tcp_state, to),
     }

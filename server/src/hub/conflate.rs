@@ -90,6 +90,8 @@ fn level(record: &Record) -> Option<(SocketId, EventKind)> {
         | EventKind::Neighbor
         | EventKind::AddressConflict
         | EventKind::LinkChanged
+        | EventKind::StackFailed
+        | EventKind::Draining
         | EventKind::FrameLost
         | EventKind::Undo
         | EventKind::Urgent => false,

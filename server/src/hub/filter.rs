@@ -13,7 +13,7 @@ use super::Name;
 use super::interest::Kinds;
 use super::mirror::Row;
 use super::places::Places;
-use super::ring::Record;
+use super::ring::{HubEvent, Record};
 use crate::access::owner::is_no_session;
 use crate::access::sight::Sight;
 use crate::convert::{Invalid, ip, parse_session, tcp_state_to_proto, unknown};
@@ -124,7 +124,14 @@ impl CompiledFilter {
 
     /// Whether a watcher is told this event.
     pub(super) fn admits_event(&self, record: &Record) -> bool {
-        if !self.kinds().contains(record.kind()) || !self.sees(record) {
+        if !self.kinds().contains(record.kind()) {
+            return false;
+        }
+        // Of no stack and no socket: it is everybody's.
+        if matches!(record.event, HubEvent::Draining { .. }) {
+            return true;
+        }
+        if !self.sees(record) {
             return false;
         }
         if self.is_on_place(&record.stack) {

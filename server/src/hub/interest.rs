@@ -29,6 +29,8 @@ impl Kinds {
         EventKind::Released,
         EventKind::AddressConflict,
         EventKind::LinkChanged,
+        EventKind::StackFailed,
+        EventKind::Draining,
     ]);
 
     pub(super) const fn of(kinds: &[EventKind]) -> Kinds {

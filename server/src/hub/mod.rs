@@ -29,16 +29,18 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind, Interest};
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::{SessionId, SocketId};
+use sockwright_engine::tcp::state::State;
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
@@ -276,6 +278,22 @@ impl Hub {
         let rows = pages.iter().flat_map(|page| page.rows());
         let admitted = rows.filter(|row| row.socket.0 > after_socket && filter.admits_row(row));
         (admitted.take(limit).map(|row| row.summary()).collect(), at)
+    }
+
+    /// Tells every watcher that the server ends soon.
+    pub(crate) fn tell_draining(&self, within: Duration) -> Position {
+        self.publish(&Name::new(IdentityId::LOCAL, ""), [HubEvent::Draining { within }])
+    }
+
+    /// Whether one of these sessions has a connection on one of these stacks that is not over, TIME-WAIT aside.
+    pub(crate) fn has_connections(&self, sessions: &HashSet<SessionId>, on: impl Fn(&Name) -> bool) -> bool {
+        let over = |state| matches!(state, State::Closed | State::Listen | State::TimeWait);
+        let pages = self.lock().mirror.pages_from(SocketId(0));
+        pages.iter().flat_map(|page| page.rows()).any(|row| {
+            row.tcp_state.is_some_and(|state| !over(state))
+                && sessions.contains(&row.session)
+                && on(&row.stack)
+        })
     }
 
     /// Ends all watches and waits with UNAVAILABLE, now and from now on. Watches are sent what was published before.

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockwright_engine::event::{Event, EventKind};
 use sockwright_engine::id::{SessionId, SocketId};
@@ -22,7 +23,7 @@ use super::Name;
 use super::mirror::Row;
 use crate::convert::{Envelope, event_kind, tcp_state_to_proto, write_event};
 
-/// What is published: an engine's event, what an impaired link did to a frame, or what the host lost.
+/// What is published: an engine's event, what an impaired link did to a frame, what the host lost, or what befell the server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HubEvent {
     /// From an engine.
@@ -45,6 +46,18 @@ pub enum HubEvent {
         /// How many frames.
         frames: u64,
     },
+    /// The thread of the stack ended by a fault of its own.
+    StackFailed {
+        /// When, on the clock of the stack.
+        at: Instant,
+        /// What it was.
+        message: Arc<str>,
+    },
+    /// The server ends soon.
+    Draining {
+        /// By then it has ended.
+        within: Duration,
+    },
 }
 
 impl From<Event> for HubEvent {
@@ -58,7 +71,10 @@ impl HubEvent {
     pub fn at(&self) -> Instant {
         match self {
             HubEvent::Engine(event) => event.at,
-            HubEvent::FrameLost { at, .. } | HubEvent::LimitHit { at, .. } => *at,
+            HubEvent::FrameLost { at, .. }
+            | HubEvent::LimitHit { at, .. }
+            | HubEvent::StackFailed { at, .. } => *at,
+            HubEvent::Draining { .. } => Instant::ZERO,
         }
     }
 
@@ -66,7 +82,7 @@ impl HubEvent {
     pub fn socket(&self) -> Option<SocketId> {
         match self {
             HubEvent::Engine(event) => event.socket,
-            HubEvent::FrameLost { .. } | HubEvent::LimitHit { .. } => None,
+            _ => None,
         }
     }
 
@@ -74,7 +90,7 @@ impl HubEvent {
     pub(super) fn engine_kind(&self) -> Option<&EventKind> {
         match self {
             HubEvent::Engine(event) => Some(&event.kind),
-            HubEvent::FrameLost { .. } | HubEvent::LimitHit { .. } => None,
+            _ => None,
         }
     }
 

@@ -12,8 +12,10 @@
 //! | [`Denials`] | has the audit log told of the calls that are denied |
 //! | [`Admission`] | refuses what is more, or comes faster, than the server takes, at all or of one caller; streams count for their life |
 //! | [`Witnesses`] | shows the call to the traces that want it |
+//! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
+//! | [`WholeRequests`] | ends a request that is cut short with INVALID_ARGUMENT |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
 
 mod admit;
@@ -23,6 +25,7 @@ mod authorize;
 mod deadline;
 mod delivery;
 mod denials;
+mod drain;
 mod measure;
 mod names;
 mod observe;
@@ -30,6 +33,7 @@ mod page;
 mod panic;
 mod scrape;
 mod trace;
+mod whole;
 mod witness;
 
 pub(crate) use admit::Admission;
@@ -38,9 +42,11 @@ pub(crate) use authorize::Authorisation;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
 pub(crate) use denials::Denials;
+pub(crate) use drain::Drains;
 pub(crate) use names::Names;
 pub(crate) use observe::observers;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
+pub(crate) use whole::WholeRequests;
 pub(crate) use witness::Witnesses;

@@ -245,7 +245,7 @@ fn status_in(headers: &HeaderMap) -> Option<Code> {
 /// Where the messages of one side begin: each is an octet of flags, four of its length, and the message. Frames of HTTP/2 may
 /// cut them anywhere.
 #[derive(Debug, Default)]
-struct Messages {
+pub(super) struct Messages {
     /// Octets of the message under way that are still to come.
     rest: usize,
     /// What has come of a prefix, and how many octets of it.
@@ -255,7 +255,7 @@ struct Messages {
 
 impl Messages {
     /// How many begin in these octets, which come next.
-    fn that_begin_in(&mut self, mut octets: &[u8]) -> u64 {
+    pub(super) fn that_begin_in(&mut self, mut octets: &[u8]) -> u64 {
         let mut begun = 0;
         while !octets.is_empty() {
             let of_message = self.rest.min(octets.len());
@@ -275,6 +275,11 @@ impl Messages {
             }
         }
         begun
+    }
+
+    /// No message is under way.
+    pub(super) fn are_whole(&self) -> bool {
+        self.rest == 0 && self.begun == 0
     }
 }
 

@@ -8,7 +8,10 @@ mod attach;
 mod clock;
 mod plan;
 mod registry;
+#[cfg(test)]
+mod tests;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockwright_engine::host::{Errno, Interface, Medium, Route};
@@ -467,6 +470,12 @@ impl Networks {
         }
         treated.value = sockets;
         treated
+    }
+
+    /// Whether one of these sessions has a connection with a peer out there that is not over, TIME-WAIT aside.
+    pub(crate) fn has_peers(&self, sessions: &HashSet<SessionId>) -> bool {
+        let names: HashSet<Name> = self.registry().attached_names();
+        self.hub.has_connections(sessions, |stack| names.contains(stack))
     }
 
     /// Ends all threads; attached stacks reset their connections and give their ports back.

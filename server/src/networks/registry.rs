@@ -1,6 +1,6 @@
 //! The tables behind [`Networks`](super::Networks): labs, attached stacks, and sockets whose stack is gone.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 
@@ -193,6 +193,11 @@ impl Registry {
         if let Some(lab) = self.labs.get_mut(lab) {
             lab.clock = clock;
         }
+    }
+
+    /// The names of all attached stacks.
+    pub(super) fn attached_names(&self) -> HashSet<Name> {
+        self.attached.keys().cloned().collect()
     }
 
     /// The name asked for, if it is free of its owner's, or one that is.

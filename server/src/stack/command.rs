@@ -128,6 +128,9 @@ pub(crate) enum Command {
         /// How many it was applied to.
         answer: oneshot::Sender<At<u32>>,
     },
+    /// Fail, as a fault in an engine would.
+    #[cfg(test)]
+    Panic,
     /// End the thread.
     Stop {
         /// How.

@@ -167,6 +167,12 @@ impl ThreadHandle {
         self.urgent.send(Command::Stop { how: Stop::Silently, answer });
     }
 
+    /// Has it fail.
+    #[cfg(test)]
+    pub(crate) fn fail(&self) {
+        self.urgent.send(Command::Panic);
+    }
+
     /// Ends it. Asks urgently: it is heard however long the queue is.
     pub(crate) async fn stop(&self, how: Stop) -> Result<Position, Gone> {
         let (answer, answered) = oneshot::channel();

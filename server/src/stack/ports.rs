@@ -78,9 +78,14 @@ fn refused(error: LinkError) -> OpError {
     let (errno, detail) = match error {
         LinkError::PortTaken(..) => (Errno::EADDRINUSE, "another socket of this host holds the port"),
         LinkError::AddressNotOwned(_) => (Errno::EADDRNOTAVAIL, "the host no longer has the address"),
+        LinkError::NotPermitted { capability: "CAP_NET_ADMIN", .. } => (
+            Errno::EPERM,
+            "this kernel keeps the ports of TCP to servers with CAP_NET_ADMIN: sockwrightd --keep net-admin",
+        ),
         LinkError::NotPermitted { .. } => (
             Errno::EPERM,
-            "the server lacks the privilege to take the port: CAP_NET_BIND_SERVICE, CAP_NET_RAW",
+            "the server lacks the privilege to take the port, CAP_NET_BIND_SERVICE: sockwrightd --keep \
+             net-bind-service",
         ),
         LinkError::TooManyGuards { .. } => {
             (Errno::ENOBUFS, "the stack holds as many ports as its limit allows")

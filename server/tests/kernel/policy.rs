@@ -149,7 +149,7 @@ fn what_a_new_policy_denies_is_cut_at_once_and_a_broken_file_changes_nothing() {
 fn who_sends_more_than_it_may_is_slowed_down_and_loses_nothing() {
     let slow = |theirs: &Host| {
         let everything = policy(elsewhere(theirs), &theirs.address.to_string());
-        format!("{everything}\n limits = {{ packets_per_second = 60 }}")
+        format!("{everything}\n limits = {{ octets_per_second = 150000 }}")
     };
     on_every_wire_under(&slow, |rig, _| async move {
         let kernel = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("bound");

@@ -1,5 +1,6 @@
 //! A server on a raw stack, its client, and kernel sockets opposite.
 
+pub(crate) mod process;
 pub(crate) mod station;
 pub(crate) mod tunnel;
 
@@ -13,6 +14,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_proto::v1::networks_client::NetworksClient;
 use sockwright_proto::v1::sessions_client::SessionsClient;
 use sockwright_proto::v1::sockets_client::SocketsClient;
+use sockwright_proto::v1::traces_client::TracesClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
 use sockwright_server::access::{Allow, Credentials};
@@ -32,6 +34,7 @@ pub(crate) struct Rig {
     pub(crate) networks: NetworksClient<Channel>,
     pub(crate) sessions: SessionsClient<Channel>,
     pub(crate) events: EventsClient<Channel>,
+    pub(crate) traces: TracesClient<Channel>,
     pub(crate) traffic: TrafficClient<Channel>,
     pub(crate) ours: Host,
     pub(crate) theirs: Host,
@@ -117,46 +120,53 @@ fn on_wire_with<F: Future<Output = ()>>(
     config: Config,
     test: &(impl Fn(Rig, Credentials) -> F + Sync),
 ) {
+    at(ours, async || {
+        let server = Server::bind("127.0.0.1:0", config).await.expect("bound");
+        let reload = server.access().clone();
+        let url = format!("http://{}", server.local_addr());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
+        let rig = Rig::of(url, ours, theirs).await;
+        rig.attach("wire").await.expect("attached");
+        println!("{} -> {}", ours.address, theirs.address);
+        test(rig.clone(), reload).await;
+        rig.nothing_is_left().await;
+        drop(rig);
+        stop.send(()).expect("the server serves still");
+        serving.await.expect("no panic").expect("served to the end");
+    });
+}
+
+/// Runs `test` where a host is, with every thread that it starts.
+pub(crate) fn at<F: Future<Output = ()>>(host: &Host, test: impl FnOnce() -> F + Send) {
     // Threads inherit the namespace: the runtime, and every engine thread that it starts, live in it.
-    ours.run(|| {
+    host.run(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime");
-        runtime.block_on(async {
-            let server = Server::bind("127.0.0.1:0", config.clone()).await.expect("bound");
-            let reload = server.access().clone();
-            let url = format!("http://{}", server.local_addr());
-            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-            let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
-            let channel = Endpoint::from_shared(url)
-                .expect("a url")
-                .timeout(PATIENCE)
-                .connect()
-                .await
-                .expect("connected");
-            let rig = Rig {
-                sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
-                networks: NetworksClient::new(channel.clone()),
-                sessions: SessionsClient::new(channel.clone()),
-                events: EventsClient::new(channel.clone()),
-                traffic: TrafficClient::new(channel),
-                ours: ours.clone(),
-                theirs: theirs.clone(),
-            };
-            rig.attach("wire").await.expect("attached");
-            println!("{} -> {}", ours.address, theirs.address);
-            test(rig.clone(), reload).await;
-            rig.nothing_is_left().await;
-            drop(rig);
-            stop.send(()).expect("the server serves still");
-            serving.await.expect("no panic").expect("served to the end");
-        });
+        runtime.block_on(test());
     });
 }
 
 impl Rig {
+    /// A client of the server there.
+    pub(crate) async fn of(url: String, ours: &Host, theirs: &Host) -> Rig {
+        let endpoint = Endpoint::from_shared(url).expect("a url").timeout(PATIENCE);
+        let channel = endpoint.connect().await.expect("connected");
+        Rig {
+            sockets: SocketsClient::new(channel.clone()).max_decoding_message_size(1 << 24),
+            networks: NetworksClient::new(channel.clone()),
+            sessions: SessionsClient::new(channel.clone()),
+            events: EventsClient::new(channel.clone()),
+            traces: TracesClient::new(channel.clone()),
+            traffic: TrafficClient::new(channel),
+            ours: ours.clone(),
+            theirs: theirs.clone(),
+        }
+    }
+
     pub(crate) async fn attach(&self, name: &str) -> Result<(), Status> {
         self.attach_for(name, "").await
     }
@@ -290,7 +300,7 @@ impl Rig {
         pb::Position { seq: 0, ..list.at.expect("a position") }
     }
 
-    async fn nothing_is_left(&self) {
+    pub(crate) async fn nothing_is_left(&self) {
         let listed =
             self.sockets.clone().list(pb::ListRequest::default()).await.expect("listed").into_inner();
         for socket in listed.sockets {

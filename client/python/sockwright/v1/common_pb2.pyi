@@ -76,6 +76,8 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_NEIGHBOR: _ClassVar[EventKind]
     EVENT_KIND_ADDRESS_CONFLICT: _ClassVar[EventKind]
     EVENT_KIND_LINK_CHANGED: _ClassVar[EventKind]
+    EVENT_KIND_STACK_FAILED: _ClassVar[EventKind]
+    EVENT_KIND_DRAINING: _ClassVar[EventKind]
 ADDRESS_FAMILY_UNSPECIFIED: AddressFamily
 ADDRESS_FAMILY_IPV4: AddressFamily
 ADDRESS_FAMILY_IPV6: AddressFamily
@@ -131,6 +133,8 @@ EVENT_KIND_URGENT: EventKind
 EVENT_KIND_NEIGHBOR: EventKind
 EVENT_KIND_ADDRESS_CONFLICT: EventKind
 EVENT_KIND_LINK_CHANGED: EventKind
+EVENT_KIND_STACK_FAILED: EventKind
+EVENT_KIND_DRAINING: EventKind
 
 class Position(_message.Message):
     __slots__ = ("epoch", "seq")

@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
 from sockwright.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -224,7 +227,7 @@ class Gap(_message.Message):
     def __init__(self, after: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., through: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., reason: _Optional[_Union[GapReason, str]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("seq", "time_ns", "stack", "socket", "session", "label", "opened", "named", "socket_state_changed", "tcp_state_changed", "segment_sent", "segment_received", "segment_dropped", "retransmission", "timer", "readable", "acknowledged", "accept_ready", "failed", "icmp_received", "limit_hit", "datagram", "released", "frame_lost", "recovery", "undo", "congestion", "rtt_sample", "windows", "path_mtu", "urgent", "neighbor", "address_conflict", "link_changed")
+    __slots__ = ("seq", "time_ns", "stack", "socket", "session", "label", "opened", "named", "socket_state_changed", "tcp_state_changed", "segment_sent", "segment_received", "segment_dropped", "retransmission", "timer", "readable", "acknowledged", "accept_ready", "failed", "icmp_received", "limit_hit", "datagram", "released", "frame_lost", "recovery", "undo", "congestion", "rtt_sample", "windows", "path_mtu", "urgent", "neighbor", "address_conflict", "link_changed", "stack_failed", "draining")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     STACK_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +262,8 @@ class Event(_message.Message):
     NEIGHBOR_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_CONFLICT_FIELD_NUMBER: _ClassVar[int]
     LINK_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    STACK_FAILED_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
     seq: int
     time_ns: int
     stack: str
@@ -293,7 +298,9 @@ class Event(_message.Message):
     neighbor: Neighbor
     address_conflict: AddressConflict
     link_changed: LinkChanged
-    def __init__(self, seq: _Optional[int] = ..., time_ns: _Optional[int] = ..., stack: _Optional[str] = ..., socket: _Optional[int] = ..., session: _Optional[str] = ..., label: _Optional[str] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., named: _Optional[_Union[Named, _Mapping]] = ..., socket_state_changed: _Optional[_Union[SocketStateChanged, _Mapping]] = ..., tcp_state_changed: _Optional[_Union[TcpStateChanged, _Mapping]] = ..., segment_sent: _Optional[_Union[Segment, _Mapping]] = ..., segment_received: _Optional[_Union[Segment, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ..., retransmission: _Optional[_Union[Retransmission, _Mapping]] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., readable: _Optional[_Union[Readable, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., accept_ready: _Optional[_Union[AcceptReady, _Mapping]] = ..., failed: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., icmp_received: _Optional[_Union[IcmpReceived, _Mapping]] = ..., limit_hit: _Optional[_Union[LimitHit, _Mapping]] = ..., datagram: _Optional[_Union[Datagram, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., frame_lost: _Optional[_Union[FrameLost, _Mapping]] = ..., recovery: _Optional[_Union[Recovery, _Mapping]] = ..., undo: _Optional[_Union[Undo, _Mapping]] = ..., congestion: _Optional[_Union[Congestion, _Mapping]] = ..., rtt_sample: _Optional[_Union[RttSample, _Mapping]] = ..., windows: _Optional[_Union[Windows, _Mapping]] = ..., path_mtu: _Optional[_Union[PathMtu, _Mapping]] = ..., urgent: _Optional[_Union[Urgent, _Mapping]] = ..., neighbor: _Optional[_Union[Neighbor, _Mapping]] = ..., address_conflict: _Optional[_Union[AddressConflict, _Mapping]] = ..., link_changed: _Optional[_Union[LinkChanged, _Mapping]] = ...) -> None: ...
+    stack_failed: StackFailed
+    draining: Draining
+    def __init__(self, seq: _Optional[int] = ..., time_ns: _Optional[int] = ..., stack: _Optional[str] = ..., socket: _Optional[int] = ..., session: _Optional[str] = ..., label: _Optional[str] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., named: _Optional[_Union[Named, _Mapping]] = ..., socket_state_changed: _Optional[_Union[SocketStateChanged, _Mapping]] = ..., tcp_state_changed: _Optional[_Union[TcpStateChanged, _Mapping]] = ..., segment_sent: _Optional[_Union[Segment, _Mapping]] = ..., segment_received: _Optional[_Union[Segment, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ..., retransmission: _Optional[_Union[Retransmission, _Mapping]] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., readable: _Optional[_Union[Readable, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., accept_ready: _Optional[_Union[AcceptReady, _Mapping]] = ..., failed: _Optional[_Union[_common_pb2.SocketError, _Mapping]] = ..., icmp_received: _Optional[_Union[IcmpReceived, _Mapping]] = ..., limit_hit: _Optional[_Union[LimitHit, _Mapping]] = ..., datagram: _Optional[_Union[Datagram, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., frame_lost: _Optional[_Union[FrameLost, _Mapping]] = ..., recovery: _Optional[_Union[Recovery, _Mapping]] = ..., undo: _Optional[_Union[Undo, _Mapping]] = ..., congestion: _Optional[_Union[Congestion, _Mapping]] = ..., rtt_sample: _Optional[_Union[RttSample, _Mapping]] = ..., windows: _Optional[_Union[Windows, _Mapping]] = ..., path_mtu: _Optional[_Union[PathMtu, _Mapping]] = ..., urgent: _Optional[_Union[Urgent, _Mapping]] = ..., neighbor: _Optional[_Union[Neighbor, _Mapping]] = ..., address_conflict: _Optional[_Union[AddressConflict, _Mapping]] = ..., link_changed: _Optional[_Union[LinkChanged, _Mapping]] = ..., stack_failed: _Optional[_Union[StackFailed, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ...) -> None: ...
 
 class Opened(_message.Message):
     __slots__ = ("kind", "family", "listener")
@@ -442,6 +449,18 @@ class LimitHit(_message.Message):
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     limit: str
     def __init__(self, limit: _Optional[str] = ...) -> None: ...
+
+class StackFailed(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: str
+    def __init__(self, message: _Optional[str] = ...) -> None: ...
+
+class Draining(_message.Message):
+    __slots__ = ("within",)
+    WITHIN_FIELD_NUMBER: _ClassVar[int]
+    within: _duration_pb2.Duration
+    def __init__(self, within: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Datagram(_message.Message):
     __slots__ = ("source", "destination", "length", "sent")

@@ -19,7 +19,9 @@ mod top;
 mod trace;
 mod verbs;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 use clap::{CommandFactory, Parser};
 
@@ -36,6 +38,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (verb, json) = (cli.verb.name(), cli.json);
+    if let Verb::Doctor { arguments } = &cli.verb {
+        return report(verb, json, &Failure::Other(see_a_doctor(arguments, json)));
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return report(verb, json, &Failure::Other(error.to_string())),
@@ -48,6 +53,18 @@ fn main() -> ExitCode {
         Err(failure) => report(verb, json, &failure),
     }
 }
+
+/// Becomes `sockwrightd doctor`, which knows the machine as this program does not: why it could not.
+fn see_a_doctor(arguments: &[OsString], json: bool) -> String {
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name(SERVER));
+    let server = beside.filter(|server| server.is_file()).unwrap_or_else(|| SERVER.into());
+    let mut doctor = Command::new(&server);
+    doctor.arg("doctor").args(json.then_some("--json")).args(arguments);
+    format!("cannot run {}: {}", server.display(), doctor.exec())
+}
+
+/// The program that the server is.
+const SERVER: &str = "sockwrightd";
 
 fn report(verb: &str, json: bool, failure: &Failure) -> ExitCode {
     match failure {

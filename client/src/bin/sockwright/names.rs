@@ -166,7 +166,7 @@ mod tests {
     fn other_enums_are_in_small_letters() {
         assert_eq!(EventKind::TcpStateChanged.word(), "tcp-state-changed");
         assert_eq!(EventKind::from_word("SEGMENT_SENT"), Some(EventKind::SegmentSent));
-        assert_eq!(EventKind::all().count(), 28);
+        assert_eq!(EventKind::all().count(), 30);
         assert_eq!(GapReason::WatcherTooSlow.word(), "watcher-too-slow");
     }
 }

@@ -107,6 +107,8 @@ impl<S: Site> Thread<S> {
                 self.traffic.end_session(session, policy, no_session_of(owner_of(session)));
                 self.answer(answer, treated);
             }
+            #[cfg(test)]
+            Command::Panic => panic!("as the test asked"),
             Command::Stop { how, answer } => self.stop(how, answer),
         }
         self.collect();

@@ -18,6 +18,7 @@ mod commands;
 pub(super) mod spawn;
 mod tell;
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -126,17 +127,33 @@ impl<S: Site> Thread<S> {
                 self.turn();
             }
         }));
-        if ended.is_err() {
-            let stacks: Vec<&str> = self.names.values().map(|name| &**name).collect();
-            tracing::error!(?stacks, "an engine's thread panicked; its stacks are gone");
-        }
         self.inbox.close();
-        let at = ending(self.site.now(), &self.totals());
+        if let Err(panic) = ended {
+            self.tell_of_a_panic(&*panic);
+        }
+        // After a panic the site may be in any state.
+        let last = || (self.site.now(), self.totals());
+        let (now, totals) =
+            catch_unwind(AssertUnwindSafe(last)).unwrap_or_else(|_| (Instant::ZERO, Totals::default()));
+        let at = ending(now, &totals);
         let answer = self.stopped.take().flatten();
         // Gives the links back to the host, and tells everyone who waits that the stack is gone, before its end is told.
         drop(self);
         if let Some(answer) = answer {
             _ = answer.send(at);
+        }
+    }
+
+    fn tell_of_a_panic(&self, panic: &(dyn Any + Send)) {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message =
+            message.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
+        let stacks: Vec<&str> = self.names.values().map(|name| &**name).collect();
+        tracing::error!(?stacks, message, "an engine's thread panicked; its stacks are gone");
+        let at = catch_unwind(AssertUnwindSafe(|| self.site.now())).unwrap_or(Instant::ZERO);
+        let message: Arc<str> = Arc::from(message);
+        for name in self.names.values() {
+            self.hub.publish(name, [HubEvent::StackFailed { at, message: Arc::clone(&message) }]);
         }
     }
 

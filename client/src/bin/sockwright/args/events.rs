@@ -68,7 +68,7 @@ impl Watch {
 }
 
 /// What a filter without kinds means; see `WatchRequest.filter`.
-const DEFAULT_KINDS: [EventKind; 10] = [
+const DEFAULT_KINDS: [EventKind; 12] = [
     EventKind::Opened,
     EventKind::Named,
     EventKind::SocketStateChanged,
@@ -79,6 +79,8 @@ const DEFAULT_KINDS: [EventKind; 10] = [
     EventKind::Released,
     EventKind::AddressConflict,
     EventKind::LinkChanged,
+    EventKind::StackFailed,
+    EventKind::Draining,
 ];
 
 const SEGMENT_KINDS: [EventKind; 6] = [
@@ -134,9 +136,9 @@ mod tests {
     fn kinds_are_the_servers_choice_unless_asked_for() {
         assert!(watch("").kinds().is_empty());
         assert_eq!(watch("--kind opened,RELEASED").kinds(), [EventKind::Opened, EventKind::Released]);
-        assert_eq!(watch("--segments").kinds().len(), 16);
+        assert_eq!(watch("--segments").kinds().len(), 18);
         assert_eq!(watch("--segments --kind timer").kinds().len(), 7);
-        assert_eq!(watch("--all-kinds").kinds().len(), 28);
+        assert_eq!(watch("--all-kinds").kinds().len(), 30);
     }
 
     #[test]

@@ -107,6 +107,13 @@ pub(crate) enum Verb {
         #[arg(default_value = "", hide_default_value = true)]
         service: String,
     },
+    /// Say what this machine allows a server: `sockwrightd doctor`, beside this program or where programs are
+    #[command(disable_help_flag = true)]
+    Doctor {
+        /// What it takes: --help tells
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -128,6 +135,7 @@ impl Verb {
             Self::Trace(verb) => verb.name(),
             Self::Traffic(verb) => verb.name(),
             Self::Health { .. } => "health",
+            Self::Doctor { .. } => "doctor",
             Self::Completions { .. } => "completions",
         }
     }

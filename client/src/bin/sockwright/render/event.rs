@@ -118,6 +118,11 @@ fn other(kind: &Kind) -> String {
             format!("address {} is also at {}{lost}", safe(&conflict.address), safe(&conflict.mac))
         }
         Kind::LinkChanged(link) => format!("link {}  mtu {}", link.state().word(), link.mtu),
+        Kind::StackFailed(fault) => format!("stack failed: {}", safe(&fault.message)),
+        Kind::Draining(draining) => match &draining.within {
+            Some(within) => format!("the server ends within {} s", within.seconds),
+            None => "the server ends".into(),
+        },
         // The four that `what` has a sign of its own for.
         Kind::SegmentSent(_) | Kind::SegmentReceived(_) | Kind::SegmentDropped(_) | Kind::Datagram(_) => {
             what(Some(kind))
@@ -441,6 +446,14 @@ mod tests {
             (
                 Kind::LinkChanged(LinkChanged { state: LinkState::Down.into(), mtu: 1500 }),
                 "link down  mtu 1500",
+            ),
+            (
+                Kind::StackFailed(StackFailed { message: "index\nout of bounds".into() }),
+                r"stack failed: index\nout of bounds",
+            ),
+            (
+                Kind::Draining(Draining { within: Some(prost_types::Duration { seconds: 3, nanos: 0 }) }),
+                "the server ends within 3 s",
             ),
         ];
         for (kind, text) in cases {

@@ -66,7 +66,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Trace(verb) => trace::run(&mut cx, &cli.server, verb).await,
         Verb::Traffic(verb) => traffic::run(&mut cx, verb).await,
         Verb::Health { service } => health::check(&mut cx, service).await,
-        Verb::Completions { .. } => Ok(()),
+        Verb::Doctor { .. } | Verb::Completions { .. } => Ok(()),
     }
 }
 

@@ -2,6 +2,8 @@ package dev.sockwright;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sockwright.junit.SockwrightExtension;
 import java.io.IOException;
@@ -9,6 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -39,6 +42,15 @@ class KernelTest {
             });
             exchange(listener.accept(), kernel.get());
         }
+    }
+
+    @Test
+    void nothingButLoopbackIsAllowed(Stack peer) {
+        InetSocketAddress elsewhere = new InetSocketAddress("192.0.2.1", 9);
+        SocketException denied = assertThrows(SocketException.class, () -> peer.connect(elsewhere));
+        Failure failure = Failure.behind(denied).orElseThrow();
+        assertTrue(failure.isDenied());
+        assertEquals("EPERM", failure.errno());
     }
 
     /** Octets both ways at once, and both half-closes. */
