@@ -198,3 +198,23 @@ fn a_program_that_is_asked_to_end_ends_the_server() {
     signal(&child, "-TERM");
     assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(128 + 15));
 }
+
+#[test]
+fn whoever_supervises_it_is_told_when_it_serves_and_when_it_ends() {
+    let room = tempfile::tempdir().unwrap();
+    let path = room.path().join("notify");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let told = || {
+        let mut buffer = [0; 64];
+        let length = supervisor.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sockwrightd"));
+    command.args(["--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    assert_eq!(told(), "READY=1");
+    signal(&child, "-TERM");
+    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
+}

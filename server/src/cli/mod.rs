@@ -6,6 +6,7 @@
 mod confining;
 mod program;
 mod stacks;
+mod supervisor;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -27,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 pub use self::confining::Confining;
 use self::confining::Serving;
 use self::program::Program;
+use self::supervisor::Supervisor;
 use crate::access::Allow;
 use crate::access::identity::by_server;
 use crate::access::{Credentials, address, tokens};
@@ -168,6 +170,7 @@ impl Cli {
             Ok(listening) => listening,
             Err(problem) => return fail(&problem),
         };
+        let supervisor = Supervisor::find();
         // Threads have what the one that starts them has: there is only one yet.
         let confined = match self.confined() {
             Ok(confined) => confined,
@@ -189,7 +192,7 @@ impl Cli {
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
-        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans()));
+        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans(), &supervisor));
         drop(telemetry);
         // Whatever is still under way after draining is not waited for.
         runtime.shutdown_background();
@@ -263,7 +266,7 @@ impl Cli {
         AccessConfig { tls, tokens: self.tokens.clone(), insecure: self.insecure, ..AccessConfig::default() }
     }
 
-    async fn serve(self, listeners: Vec<Listener>, spans: bool) -> ExitCode {
+    async fn serve(self, listeners: Vec<Listener>, spans: bool, supervisor: &Supervisor) -> ExitCode {
         let (mut signals, hangups) =
             match Signals::new().and_then(|them| Ok((them, signal(SignalKind::hangup())?))) {
                 Ok(signals) => signals,
@@ -294,6 +297,7 @@ impl Cli {
                 }
             }
         }
+        supervisor.ready();
         let mut code = ExitCode::SUCCESS;
         let access = server.access().clone();
         let stop = async {
@@ -306,6 +310,7 @@ impl Cli {
                     }
                 } => {}
             }
+            supervisor.stopping();
             tokio::spawn(async move {
                 signals.any().await;
                 std::process::exit(130);

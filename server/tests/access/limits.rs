@@ -5,7 +5,7 @@ use sockwright_proto::v1::events_client::EventsClient;
 use sockwright_server::config::Limits;
 use tonic::Code;
 
-use crate::rig::{Rig, Ways, bearing, call, call_with, is_asked_who};
+use crate::rig::{Rig, Ways, bearing, call, call_with, is_asked_who, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_has_its_place_until_its_client_cancels_or_is_gone() {
@@ -23,7 +23,7 @@ async fn a_stream_has_its_place_until_its_client_cancels_or_is_gone() {
             drop(held);
         }
         drop(watch);
-        while call(channel.clone()).await.is_err() {}
+        within(async { while call(channel.clone()).await.is_err() {} }).await;
     }
 }
 
@@ -50,11 +50,14 @@ async fn the_policy_says_how_many_calls_and_is_read_again_with_the_tokens_or_not
 
     std::fs::write(rig.file("policy.toml"), policy(2, 1)).unwrap();
     rig.access.reload().unwrap();
-    let refused = loop {
-        if let Err(refused) = call_with(channel.clone(), &token).await {
-            break refused;
+    let refused = within(async {
+        loop {
+            if let Err(refused) = call_with(channel.clone(), &token).await {
+                break refused;
+            }
         }
-    };
+    })
+    .await;
     assert!(refused.message().contains("1 calls in a second"), "{refused}");
 
     std::fs::write(rig.file("policy.toml"), "[identities").unwrap();

@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-use tonic::transport::Endpoint;
+use tonic::transport::{ClientTlsConfig, Endpoint};
 
 use crate::authority::Authority;
-use crate::rig::{call_with, is_asked_who};
+use crate::rig::{call, call_with, is_asked_who};
 
 struct Daemon {
     child: Child,
@@ -130,6 +130,36 @@ fn a_token_is_made_kept_as_its_digest_and_changed_by_a_hangup() {
     daemon.hang_up();
     assert!(daemon.line_with("stays as it was").contains("tokens.toml"));
     runtime.block_on(call_with(channel, &new)).unwrap();
+}
+
+#[test]
+fn the_log_has_the_names_in_certificates_and_of_users() {
+    let room = tempfile::tempdir().unwrap();
+    let authority = Authority::new("of the lab");
+    let (server, client) = (authority.server(), authority.client("spiffe://lab/ci"));
+    let at = |name: &str, pem: &str| {
+        std::fs::write(room.path().join(name), pem).unwrap();
+        room.path().join(name)
+    };
+    let (cert, key) = (at("cert.pem", &server.cert), at("key.pem", &server.key));
+    let ca = at("ca.pem", &authority.pem());
+    let unix = format!("unix:{}", room.path().join("door").display());
+    let tls = ["--tls-cert", text(&cert), "--tls-key", text(&key), "--tls-client-ca", text(&ca)];
+    let listen = ["--listen", "127.0.0.1:0", "--listen", &unix, "--log", "sockwright_server::rpc=debug"];
+    let mut daemon = Daemon::start(&[&listen[..], &tls].concat());
+    let runtime = runtime();
+    let own = tonic::transport::Identity::from_pem(&client.cert, &client.key);
+    let believed = tonic::transport::Certificate::from_pem(authority.pem());
+    let tls = ClientTlsConfig::new().ca_certificate(believed).identity(own).domain_name("localhost");
+    let endpoint = Endpoint::from_shared(format!("https://{}", daemon.address)).unwrap();
+    let endpoint = endpoint.tls_config(tls).unwrap();
+    runtime.block_on(async { call(endpoint.connect().await.unwrap()).await.unwrap() });
+    assert!(daemon.line_with("Sockets/List").contains("cert:spiffe://lab/ci"));
+    let endpoint = Endpoint::from_shared(unix).unwrap();
+    runtime.block_on(async { call(endpoint.connect().await.unwrap()).await.unwrap() });
+    let user = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(room.path()).unwrap());
+    let line = daemon.line_with("Sockets/List");
+    assert!(line.contains(&format!("uid:{user}")), "{line}");
 }
 
 #[test]

@@ -108,6 +108,11 @@ fn write_pair(files: &TempDir, signed: &Signed) {
     std::fs::write(files.path().join("cert.pem"), &signed.cert).unwrap();
 }
 
+/// What comes of this, which takes its time and ends.
+pub(crate) async fn within<T>(something: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), something).await.expect("it does not come to an end")
+}
+
 /// A call of somebody who has to be known.
 pub(crate) async fn call(channel: Channel) -> Result<(), Status> {
     SocketsClient::new(channel).list(ListRequest::default()).await.map(drop)
