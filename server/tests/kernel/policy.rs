@@ -144,30 +144,3 @@ fn what_a_new_policy_denies_is_cut_at_once_and_a_broken_file_changes_nothing() {
         );
     });
 }
-
-#[test]
-fn who_sends_more_than_it_may_is_slowed_down_and_loses_nothing() {
-    let slow = |theirs: &Host| {
-        let everything = policy(elsewhere(theirs), &theirs.address.to_string());
-        format!("{everything}\n limits = {{ octets_per_second = 150000 }}")
-    };
-    on_every_wire_under(&slow, |rig, _| async move {
-        let kernel = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("bound");
-        let socket =
-            rig.connect(kernel.local_addr().expect("an address"), pb::SocketOptions::default()).await;
-        let (mut kernel, _) = kernel.accept().expect("accepted");
-        let sent: Vec<u8> = (0..400_000_u32).map(|number| number as u8).collect();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut heard = Vec::new();
-            kernel.read_to_end(&mut heard).map(|_| heard)
-        });
-        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
-        let told = until_told(&mut watch, "RATE_EXCEEDED");
-        let sending = async {
-            rig.send(socket, &sent).await;
-            rig.close(socket).await;
-        };
-        tokio::join!(told, sending);
-        assert!(reading.await.expect("no panic").expect("all of it") == sent);
-    });
-}
