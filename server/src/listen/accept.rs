@@ -60,11 +60,13 @@ pub(crate) fn accept(
         match listener {
             Listener::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
+                rustix::net::listen(&listener, BACKLOG)?;
                 doors.spawn(hall.tcp(TcpListener::from_std(listener)?));
             }
             Listener::Unix(door) => {
                 let (listener, file) = door.into_parts();
                 listener.set_nonblocking(true)?;
+                rustix::net::listen(&listener, BACKLOG)?;
                 doors.spawn(hall.unix(UnixListener::from_std(listener)?));
                 files.push(file);
             }
@@ -200,6 +202,9 @@ async fn pause(error: &io::Error) {
     tokio::time::sleep(PAUSE).await;
 }
 
+/// Connections that the kernel holds until they are accepted, or fewer where it says so. Whoever opened a socket may have asked for
+/// 128, and of a thousand clients that come at once many would find themselves reset.
+const BACKLOG: i32 = 4096;
 /// Connections that are ready and not taken yet.
 const READY: usize = 64;
 const PAUSE: Duration = Duration::from_millis(50);
