@@ -26,6 +26,8 @@ pub struct Config {
     pub allow: Vec<Allow>,
     /// The file that says what callers may do.
     pub policy: Option<PathBuf>,
+    /// The file that is told of every call that touches a real wire, and of each that is denied; `-`: the standard output.
+    pub audit: Option<PathBuf>,
     /// Who may call.
     pub access: AccessConfig,
     /// How long draining may take, up to [`DRAIN_MAX`]: see [`Server::serve`](crate::server::Server::serve). `None`: [`DRAIN`].

@@ -30,6 +30,7 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
+use crate::access::audit::Audit;
 use crate::access::caller::Access;
 use crate::access::identity::Identities;
 use crate::access::policy::Policy;
@@ -37,8 +38,8 @@ use crate::access::{Credentials, FollowedPolicy, address};
 use crate::config::{Config, DRAIN};
 use crate::hub::Hub;
 use crate::layers::{
-    Admission, Authentication, Authorisation, Deadlines, Deliveries, Drains, Names, Pages, Panics, Scrapes,
-    WholeRequests, Witnesses, observers,
+    Admission, Authentication, Authorisation, Deadlines, Deliveries, Denials, Drains, Names, Pages, Panics,
+    Scrapes, WholeRequests, Witnesses, observers,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -81,11 +82,12 @@ impl Parts {
     pub(crate) fn new(config: &Config) -> io::Result<Self> {
         let limits = &config.limits;
         let identities = Arc::new(Identities::new(limits.identities));
-        let access = Access::new(policy(config)?);
+        let access = Access::new(policy(config)?, audit(config)?);
         let hub = Hub::new(config.hub.clone());
         let networks = Networks::new(config.clone(), Arc::clone(&hub));
         let traces = Traces::new(Arc::clone(&hub), Arc::clone(&networks));
-        let sessions = Sessions::new(Arc::clone(&networks), Arc::clone(&traces), hub.epoch());
+        let sessions =
+            Sessions::new(Arc::clone(&access), Arc::clone(&networks), Arc::clone(&traces), hub.epoch());
         let keys = limits.idempotency_keys;
         let (n, s, h) = (Arc::clone(&networks), Arc::clone(&sessions), Arc::clone(&hub));
         let sockets = Arc::new(SocketsService::new(Arc::clone(&access), n, s, h, keys));
@@ -222,6 +224,7 @@ impl Server {
             .layer(GrpcWebLayer::new())
             .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
             .layer(Authorisation(access.clone()))
+            .layer(Denials(Arc::clone(&parts.access)))
             .layer(Admission::new(
                 Arc::clone(parts.metrics.calls()),
                 Arc::clone(&parts.access),
@@ -283,6 +286,12 @@ impl Server {
             }
         }
     }
+}
+
+/// Where it is written what callers do.
+fn audit(config: &Config) -> io::Result<Audit> {
+    let refused = |error| io::Error::other(format!("the audit log cannot be written: {error}"));
+    config.audit.as_deref().map_or(Ok(Audit::default()), |place| Audit::to(place).map_err(refused))
 }
 
 impl Parts {

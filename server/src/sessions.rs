@@ -16,7 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::access::caller::Caller;
+use crate::access::caller::{Access, Caller};
 use crate::access::owner::{is_no_session, owner_of, session_of};
 use crate::access::quota::Quota;
 use crate::convert::{parse_session, session_name};
@@ -27,6 +27,7 @@ use crate::traces::Traces;
 
 /// The sessions of a server.
 pub(crate) struct Sessions {
+    access: Arc<Access>,
     table: Mutex<HashMap<SessionId, Session>>,
     next: AtomicU64,
     networks: Arc<Networks>,
@@ -57,9 +58,14 @@ pub(crate) struct Owner {
 impl Sessions {
     /// None yet. Numbers begin somewhere that depends on the epoch, so that the sessions of a server that was restarted
     /// are not taken for those of the one before.
-    pub(crate) fn new(networks: Arc<Networks>, traces: Arc<Traces>, epoch: u64) -> Arc<Self> {
+    pub(crate) fn new(
+        access: Arc<Access>,
+        networks: Arc<Networks>,
+        traces: Arc<Traces>,
+        epoch: u64,
+    ) -> Arc<Self> {
         let first = epoch % 1_000_000 * 1_000_000 + 1;
-        Arc::new(Sessions { table: Mutex::default(), next: AtomicU64::new(first), networks, traces })
+        Arc::new(Sessions { access, table: Mutex::default(), next: AtomicU64::new(first), networks, traces })
     }
 
     /// How many there are.
@@ -204,6 +210,7 @@ impl Sessions {
         self.traces.session_ends(id).await;
         let treated = self.networks.end_session(id, policy).await;
         self.traces.session_ended(id);
+        self.access.session_ended(id);
         tracing::info!(session = session_name(id), ?policy, sockets = treated.value, "session ended");
         treated
     }

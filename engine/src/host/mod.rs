@@ -69,7 +69,7 @@ use self::socket::Phase;
 use self::timers::Agenda;
 use crate::counters::Counters;
 use crate::event::{Event, EventKind, Interest, Sink};
-use crate::id::{IdSource, LinkId, OpId, SocketId};
+use crate::id::{IdSource, LinkId, OpId, SessionId, SocketId};
 use crate::ip::ident::Idents;
 use crate::ip::path_mtu::{PathMtu, Paths};
 use crate::ip::rate::Limiter;
@@ -77,7 +77,7 @@ use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
-use crate::tcp::cx::{Cx, Stray};
+use crate::tcp::cx::{Cx, Stray, Tuple};
 use crate::tcp::fast_open::{CookieCache, CookieSecret};
 use crate::tcp::passive::cookie::Cookies;
 use crate::tcp::passive::isn::IsnSecret;
@@ -445,6 +445,20 @@ impl Engine {
     /// A socket's options.
     pub fn options(&self, socket: SocketId) -> Option<&Options> {
         self.sockets.get(&socket).map(|socket| &*socket.options)
+    }
+
+    /// The session of whose socket a packet between these addresses is, ours first: that of a connection, or of who is bound there.
+    pub fn session_between(
+        &self,
+        kind: PortKind,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Option<SessionId> {
+        let found = self
+            .demux
+            .connected(&self.sockets, kind, &Tuple::new(local, remote))
+            .or_else(|| self.demux.bound(kind, local));
+        self.sockets.get(&found?).map(|socket| socket.session)
     }
 
     /// All sockets, ascending.

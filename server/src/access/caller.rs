@@ -1,7 +1,8 @@
 //! One who calls, with all that he may do; and the policy that says it, which may be another one tomorrow.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::Extensions;
@@ -9,17 +10,24 @@ use sockwright_engine::host::Errno;
 use sockwright_engine::id::SessionId;
 use tonic::Status;
 
+use super::audit::{Audit, Deed};
 use super::identity::{Identity, IdentityId, Proof, caller};
-use super::owner::no_session_of;
+use super::meter::Meter;
+use super::owner::{no_session_of, owner_of};
 use super::policy::{Denied, Grants, Limits, Policy};
 use super::sight::Sight;
+use crate::convert::session_name;
 use crate::error::status_saying;
+use crate::listen::Peer;
 
 /// What callers may do, and who has called.
 #[derive(Debug)]
 pub(crate) struct Access {
     inner: RwLock<Inner>,
+    /// Goes up with each policy.
+    generation: AtomicU64,
     servers_own: Arc<Grants>,
+    audit: Audit,
     /// Whether the policy limits the calls of anybody.
     limits_calls: AtomicBool,
 }
@@ -35,6 +43,14 @@ struct Inner {
 struct Known {
     identity: Identity,
     grants: Arc<Grants>,
+    meter: Arc<Meter>,
+}
+
+/// What an identity may do on real wires, and how much it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire {
+    grants: Arc<Grants>,
+    meter: Arc<Meter>,
 }
 
 /// One who calls.
@@ -42,22 +58,18 @@ struct Known {
 pub(crate) struct Caller {
     identity: Identity,
     grants: Arc<Grants>,
+    audit: Audit,
+    /// From where.
+    peer: Option<SocketAddr>,
 }
 
 impl Access {
     /// Under this policy.
-    pub(crate) fn new(policy: Policy) -> Arc<Self> {
+    pub(crate) fn new(policy: Policy, audit: Audit) -> Arc<Self> {
         let limits_calls = policy.limits_calls().into();
         let inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
-        let servers_own = Arc::new(Policy::servers_own());
-        Arc::new(Access { inner: RwLock::new(inner), servers_own, limits_calls })
-    }
-
-    /// Under this policy from now on. What was allowed and is there, stays.
-    pub(crate) fn follow(&self, policy: Policy) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        self.limits_calls.store(policy.limits_calls(), Ordering::Relaxed);
-        *inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
+        let (generation, servers_own) = (AtomicU64::new(1), Arc::new(Policy::servers_own()));
+        Arc::new(Access { inner: RwLock::new(inner), generation, servers_own, audit, limits_calls })
     }
 
     /// How much somebody may have, if the policy limits the calls of anybody.
@@ -68,26 +80,89 @@ impl Access {
 
     /// Who makes the call that these extensions belong to.
     pub(crate) fn caller(&self, extensions: &Extensions) -> Result<Caller, Status> {
-        caller(extensions).map(|identity| self.known(identity))
+        let peer = extensions.get().and_then(Peer::remote_addr);
+        caller(extensions).map(|identity| Caller { peer, ..self.known(identity) })
+    }
+
+    /// Goes on with another policy, at once: the next call is asked what that says, and so is the next packet.
+    pub(crate) fn follow(&self, policy: Policy) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        self.limits_calls.store(policy.limits_calls(), Ordering::Relaxed);
+        let Inner { policy: current, known } = &mut *inner;
+        for known in known.values_mut() {
+            known.grants = Arc::new(policy.grants(known.identity.name(), known.identity.roles()));
+        }
+        *current = Arc::new(policy);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        drop(inner);
+        self.audit.tell("server", None, &Deed { method: "Policy/Reload", ..Deed::default() }, Ok(()));
+    }
+
+    /// Whether it is written down what callers do.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.is_kept()
+    }
+
+    /// A session of somebody has ended.
+    pub(crate) fn session_ended(&self, session: SessionId) {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = inner.known.get(&owner_of(session)).map_or("server", |known| known.identity.name());
+        let name = session_name(session);
+        let deed = Deed { method: "Sessions/End", session: &name, ..Deed::default() };
+        self.audit.tell(owner, None, &deed, Ok(()));
+    }
+
+    /// Which policy this is: another number, another policy.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// What one who has called may do on real wires.
+    pub(crate) fn wire_of(&self, id: IdentityId) -> Option<Wire> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let known = inner.known.get(&id)?;
+        Some(Wire { grants: Arc::clone(&known.grants), meter: Arc::clone(&known.meter) })
+    }
+
+    /// Whether anybody at all may be answered at this address.
+    pub(crate) fn anyone_may_answer(&self, remote: IpAddr) -> bool {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).policy.anyone_may_answer(remote)
     }
 
     /// What this identity may do.
     pub(crate) fn known(&self, identity: Identity) -> Caller {
         if identity.proof() == Proof::Server {
-            return Caller { identity, grants: Arc::clone(&self.servers_own) };
+            let (grants, audit) = (Arc::clone(&self.servers_own), self.audit.clone());
+            return Caller { identity, grants, audit, peer: None };
         }
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let known =
             inner.known.get(&identity.id()).filter(|known| known.identity.roles().eq(identity.roles()));
         if let Some(known) = known {
-            return Caller { identity, grants: Arc::clone(&known.grants) };
+            let (grants, audit) = (Arc::clone(&known.grants), self.audit.clone());
+            return Caller { identity, grants, audit, peer: None };
         }
         drop(inner);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let grants = Arc::new(inner.policy.grants(identity.name(), identity.roles()));
-        let known = Known { identity: identity.clone(), grants: Arc::clone(&grants) };
+        let meter = inner.known.get(&identity.id()).map(|known| Arc::clone(&known.meter)).unwrap_or_default();
+        let known = Known { identity: identity.clone(), grants: Arc::clone(&grants), meter };
         inner.known.insert(identity.id(), known);
-        Caller { identity, grants }
+        // What is known of it elsewhere may be of before.
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        Caller { identity, grants, audit: self.audit.clone(), peer: None }
+    }
+}
+
+impl Wire {
+    /// What it may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Whether it may send so much more now.
+    pub(crate) fn take(&self, packets: u64, octets: u64) -> bool {
+        self.meter.take(std::time::Instant::now(), self.grants.limits(), packets, octets)
     }
 }
 
@@ -95,6 +170,16 @@ impl Caller {
     /// Its number.
     pub(crate) fn id(&self) -> IdentityId {
         self.identity.id()
+    }
+
+    /// Whether what it does is written down: then what a line needs is worth finding out.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.is_kept()
+    }
+
+    /// Has it written down what it did, and what came of it.
+    pub(crate) fn tell(&self, deed: &Deed<'_>, came: Result<(), &Status>) {
+        self.audit.tell(self.name(), self.peer, deed, came);
     }
 
     /// Its name.

@@ -10,16 +10,20 @@
 //! | [`owner`] | whose something is: the number of a session names an identity |
 //! | [`sight`] | what somebody sees, as filters ask it |
 //! | [`policy`] | what an identity may do, as a file or the command line says it |
+//! | [`meter`] | how much somebody sends on real wires |
 //! | [`quota`] | how much of a thing somebody may have |
+//! | [`audit`] | the audit log |
 //! | [`caller`] | one who calls, with all that he may do |
 //!
 //! [`Credentials`] is what all of it comes to for a server: read from files, and read again when it is asked to, all or nothing.
 
 pub mod address;
+pub(crate) mod audit;
 pub(crate) mod caller;
 mod certificates;
 pub(crate) mod identity;
 pub(crate) mod load;
+pub(crate) mod meter;
 pub(crate) mod owner;
 pub(crate) mod policy;
 pub(crate) mod quota;

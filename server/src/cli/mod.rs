@@ -94,6 +94,10 @@ pub struct Cli {
     /// The file that says what callers may do: docs/policy.md.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Write a line of JSON for each call that touches a real wire, and for each that is denied, to a file or to the standard
+    /// output (-).
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
     /// How long the thread of a stack on a real link looks for packets before it sleeps, in microseconds: 20 to 100 spare a
     /// peer on another core the wait for the thread to wake, and cost a processor for as long each time. `Networks.Attach`
     /// can say it for one stack.
@@ -330,6 +334,7 @@ impl Cli {
             access: self.access(),
             allow,
             policy: self.policy.clone(),
+            audit: self.audit.clone(),
             spans,
             ..Config::default()
         };

@@ -234,7 +234,7 @@ mod tests {
 
     fn admission(limits: Limits) -> Admission {
         let calls = Arc::new(Calls::of(&[sockwright_proto::v1::FILE_DESCRIPTOR_SET]));
-        Admission::new(calls, Access::new(Policy::allowing(&[])), &limits)
+        Admission::new(calls, Access::new(Policy::allowing(&[]), Default::default()), &limits)
     }
 
     fn by(identity: &Identity, path: &str) -> Request<Body> {

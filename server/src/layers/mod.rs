@@ -9,6 +9,7 @@
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
 //! | [`observers`] | [tell](trace) of the call, by a span in the trace of its caller and a line when it is over, and [count](measure) it: its status, its time, its messages |
 //! | [`Authorisation`] | refuses the calls of nobody, but for health and reflection |
+//! | [`Denials`] | has the audit log told of the calls that are denied |
 //! | [`Admission`] | refuses what is more, or comes faster, than the server takes, at all or of one caller; streams count for their life |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |
@@ -23,6 +24,7 @@ mod authenticate;
 mod authorize;
 mod deadline;
 mod delivery;
+mod denials;
 mod drain;
 mod measure;
 mod names;
@@ -39,6 +41,7 @@ pub(crate) use authenticate::Authentication;
 pub(crate) use authorize::Authorisation;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
+pub(crate) use denials::Denials;
 pub(crate) use drain::Drains;
 pub(crate) use names::Names;
 pub(crate) use observe::observers;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use sockwright_engine::host::{Errno, Ethernet, Medium};
 use sockwright_engine::wire::{Mac, NotAMac};
@@ -11,6 +12,7 @@ use sockwright_proto::v1::{self as pb, attach_request};
 use tonic::Status;
 
 use super::plan::{Address, address, at_most, check_name, mtu_at_least, routes};
+use crate::access::caller::Access;
 use crate::config::{BUSY_POLL_MAX, Config, Limits};
 use crate::convert::{Invalid, duration};
 use crate::error::status_saying;
@@ -55,7 +57,12 @@ impl AttachPlan {
     }
 
     /// What the stack's thread needs.
-    pub(super) fn config(&self, config: &Config, origin: std::time::Instant) -> AttachedConfig {
+    pub(super) fn config(
+        &self,
+        config: &Config,
+        origin: std::time::Instant,
+        access: Arc<Access>,
+    ) -> AttachedConfig {
         AttachedConfig {
             place: self.place.clone(),
             engine: config.engine.clone(),
@@ -63,6 +70,7 @@ impl AttachPlan {
             guarded_ports: config.limits.guarded_ports,
             origin,
             busy_poll: self.busy_poll.unwrap_or(BusyPoll(config.busy_poll)),
+            access,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use clock::parse_change as parse_clock_change;
 pub(crate) use plan::{ImpairmentsPlan, LabPlan};
 use registry::{AttachedEntry, LabEntry, Registry};
 
-use crate::access::caller::Caller;
+use crate::access::caller::{Access, Caller};
 use crate::access::identity::IdentityId;
 use crate::access::owner::owner_of;
 use crate::access::quota::Quota;
@@ -286,6 +286,7 @@ impl Networks {
     /// Makes a stack on a real link.
     pub(crate) async fn attach(
         self: &Arc<Self>,
+        access: &Arc<Access>,
         caller: &Caller,
         plan: AttachPlan,
         session: SessionId,
@@ -293,7 +294,7 @@ impl Networks {
         allowed::attach(caller.grants(), &plan)?;
         self.registry().check_room_for_attached(&self.config.limits)?;
         let record = self.room_for(plan.record_bytes)?;
-        let config = plan.config(&self.config, self.origin);
+        let config = plan.config(&self.config, self.origin, Arc::clone(access));
         let ids = self.ids.clone();
         // It may take the second in which others object to its addresses.
         let opening = tokio::task::spawn_blocking(move || Attached::open(config, ids));

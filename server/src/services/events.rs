@@ -132,7 +132,7 @@ mod tests {
         });
         let serving = Server::builder()
             .layer(everybody)
-            .add_service(EventsService::new(Access::new(Policy::allowing(&[])), hub));
+            .add_service(EventsService::new(Access::new(Policy::allowing(&[]), Default::default()), hub));
         tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
         EventsClient::new(Endpoint::from_shared(address).unwrap().connect().await.unwrap())
     }

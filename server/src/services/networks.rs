@@ -11,10 +11,11 @@ use sockwright_proto::v1::{
     ListLabsResponse, ListStacksRequest, ListStacksResponse, RecordRequest, RecordResponse, SetClockRequest,
     SetClockResponse, SetImpairmentsRequest, SetImpairmentsResponse, advance_time_request, record_request,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::page_size;
-use crate::access::caller::Access;
+use crate::access::audit::Deed;
+use crate::access::caller::{Access, Caller};
 use crate::access::identity::IdentityId;
 use crate::capture::{CaptureStream, Selection};
 use crate::convert::{Invalid, duration};
@@ -101,7 +102,9 @@ impl Service for NetworksService {
         let plan = AttachPlan::parse(&request, &self.networks.config().limits)?;
         let attach = async {
             let owner = self.sessions.owner(&caller, &request.session)?;
-            let stack = self.networks.attach(&caller, plan, owner.session).await?;
+            let attached = self.networks.attach(&self.access, &caller, plan, owner.session).await;
+            let deed = Deed { method: "Networks/Attach", stack: &request.name, ..Deed::default() };
+            let stack = told(&caller, &deed, attached)?;
             Ok(AttachResponse { stack: Some(stack.value), at: Some(stack.at) })
         };
         self.attached
@@ -112,7 +115,10 @@ impl Service for NetworksService {
 
     async fn detach(&self, request: Request<DetachRequest>) -> Result<Response<DetachResponse>, Status> {
         let caller = self.access.caller(request.extensions())?;
-        let at = self.networks.detach(&caller, &request.into_inner().name).await?;
+        let name = request.into_inner().name;
+        let detached = self.networks.detach(&caller, &name).await;
+        let deed = Deed { method: "Networks/Detach", stack: &name, ..Deed::default() };
+        let at = told(&caller, &deed, detached)?;
         Ok(Response::new(DetachResponse { at: Some(at) }))
     }
 
@@ -187,6 +193,14 @@ impl Service for NetworksService {
         let at = self.networks.record(&caller, what, bytes).await?;
         Ok(Response::new(RecordResponse { at: Some(at) }))
     }
+}
+
+/// Has it written down what was done, unless it was denied: then that is told already.
+fn told<T>(caller: &Caller, deed: &Deed<'_>, came: Result<T, Status>) -> Result<T, Status> {
+    if !came.as_ref().is_err_and(|status| status.code() == Code::PermissionDenied) {
+        caller.tell(deed, came.as_ref().map(drop));
+    }
+    came
 }
 
 /// Cuts what is more than a page, and gives the token of the next one.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Poll, Token};
-use sockwright_engine::event::Interest;
+use sockwright_engine::event::{EventKind, Interest};
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Config, Engine, Ethernet, Interface, LinkChange, Medium, Offload, Route};
+use sockwright_engine::host::{
+    Config, Engine, Errno, Ethernet, Interface, LinkChange, Medium, Offload, Route,
+};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::neighbor::AddressState;
 use sockwright_engine::time::Instant;
@@ -23,12 +25,14 @@ use sockwright_sim::{Output, StackId};
 
 use super::busy_poll::BusyPoll;
 use super::command::{Advance, AdvanceError, Advanced, Description, StackDescription};
+use super::egress::{Egress, Passed, ip_packet};
 use super::handle::socket_of;
-use super::host_losses::Losses;
+use super::host_losses::{Loss, Losses};
 use super::ports::Ports;
 use super::site::{Goal, Next, Site, SiteOutput};
 use super::tap::{Frame, Way};
 use super::wire::{self, Device, Known, Wire};
+use crate::access::caller::Access;
 
 /// An engine on links of the host.
 pub(crate) struct Attached {
@@ -38,6 +42,8 @@ pub(crate) struct Attached {
     bell: Bell,
     /// It may have rung: the poll tells only of changes.
     rung: bool,
+    /// What may leave.
+    egress: Egress,
     /// Of a stack that shares its addresses with the host.
     ports: Option<Ports>,
     poll: Poll,
@@ -60,13 +66,15 @@ struct Link {
     wire: Wire,
     /// Something may wait: the poll tells only of changes.
     readable: bool,
+    /// It carries frames, and not packets alone.
+    ethernet: bool,
     losses: Losses,
 }
 
 impl Link {
     /// As it begins: nobody has looked yet.
-    fn new(wire: Wire) -> Self {
-        Link { wire, readable: true, losses: Losses::default() }
+    fn new(wire: Wire, ethernet: bool) -> Self {
+        Link { wire, readable: true, ethernet, losses: Losses::default() }
     }
 }
 
@@ -85,6 +93,8 @@ pub(crate) struct AttachedConfig {
     pub(crate) origin: std::time::Instant,
     /// How long its thread looks for packets before it sleeps.
     pub(crate) busy_poll: BusyPoll,
+    /// What may leave by it.
+    pub(crate) access: Arc<Access>,
 }
 
 /// The link of an attached stack.
@@ -152,6 +162,7 @@ impl Attached {
             links: Vec::new(),
             bell,
             rung: false,
+            egress: Egress::new(config.access),
             ports: None,
             poll,
             events: Events::with_capacity(64),
@@ -198,7 +209,7 @@ impl Attached {
             shared_with_host: true,
         };
         self.engine.add_interface(interface).map_err(nonsense)?;
-        self.links.push(Link::new(Wire::RawIp(raw)));
+        self.links.push(Link::new(Wire::RawIp(raw), false));
         Ok(())
     }
 
@@ -208,6 +219,7 @@ impl Attached {
         let status =
             device.status().ok_or_else(|| LinkError::NoSuchInterface(device.interface().to_owned()))?;
         let link = LinkId(number as u32);
+        let ethernet = matches!(station.medium, Medium::Ethernet(_));
         let interface = Interface {
             link,
             addresses: station.addresses,
@@ -222,7 +234,7 @@ impl Attached {
             self.engine.add_route(Route { destination, prefix, gateway, link }).map_err(nonsense)?;
         }
         let place = wire::Place { device, known: Known::of(status), try_again: None };
-        self.links.push(Link::new(Wire::Interface(Box::new(place))));
+        self.links.push(Link::new(Wire::Interface(Box::new(place)), ethernet));
         let change = if status.running { LinkChange::Up } else { LinkChange::Down };
         self.engine.handle_link(self.now, link, change);
         self.drain();
@@ -299,7 +311,9 @@ impl Attached {
                         let before = self.outputs.len();
                         let more = self.engine.handle_frame_of_batch(self.now, link, checksums, frame);
                         if self.tapped {
-                            take_events(&mut self.engine, &mut self.outputs);
+                            if take_events(&mut self.engine, &mut self.outputs) {
+                                self.egress.forget();
+                            }
                             let told = self.outputs.len() - before;
                             let frame =
                                 tapped(self.now, &self.engine, link, frame.to_vec(), Way::In { told });
@@ -348,9 +362,29 @@ impl Attached {
         loop {
             // The transmit that gives nothing may tell something all the same: only then timers are set.
             let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
-            take_events(&mut self.engine, &mut self.outputs);
+            if take_events(&mut self.engine, &mut self.outputs) {
+                self.egress.forget();
+            }
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
+            let cut = transmit.unfinished.and_then(|rest| rest.cut);
+            let passed = match ip_packet(&self.buffer, link.ethernet) {
+                Some(at) => self.egress.pass(&self.engine, &self.buffer[at..], cut),
+                None => Passed::Leaves,
+            };
+            match passed {
+                Passed::Leaves => {}
+                Passed::TooMuch => {
+                    link.losses.kept_back(self.now, Loss::RateExceeded);
+                    continue;
+                }
+                Passed::Denied => {
+                    link.losses.kept_back(self.now, Loss::Denied);
+                    let at = ip_packet(&self.buffer, link.ethernet).unwrap_or_default();
+                    refused.push((whole(&self.buffer, transmit.unfinished).split_off(at), Errno::EPERM));
+                    continue;
+                }
+            }
             // A packet that the host cannot take now is lost, as on any router, and told; TCP sends it again.
             let sent = link.wire.send(&self.buffer, transmit.unfinished);
             if self.tapped {
@@ -386,7 +420,7 @@ impl Attached {
     fn look_at_links(&mut self) {
         let rang = std::mem::take(&mut self.rung) && self.bell.rang();
         for number in 0..self.links.len() {
-            let Link { wire, losses, readable } = &mut self.links[number];
+            let Link { wire, losses, readable, .. } = &mut self.links[number];
             let due = rang || wire.try_again().is_some_and(|at| at <= self.now);
             let changes = if due { wire.changes(self.now) } else { Vec::new() };
             // Of what waited on an interface before, nothing is told again.
@@ -582,10 +616,15 @@ impl Site for Attached {
     }
 }
 
-fn take_events(engine: &mut Engine, outputs: &mut VecDeque<SiteOutput>) {
+/// Takes out the events; whether sockets came, went or have other addresses.
+fn take_events(engine: &mut Engine, outputs: &mut VecDeque<SiteOutput>) -> bool {
+    let mut changed = false;
     while let Some(event) = engine.poll_event() {
+        changed |=
+            matches!(event.kind, EventKind::Opened { .. } | EventKind::Named { .. } | EventKind::Released);
         outputs.push_back(SiteOutput::World(Output::Event { stack: ONLY, event }));
     }
+    changed
 }
 
 /// A frame, told.

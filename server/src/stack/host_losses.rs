@@ -27,6 +27,10 @@ pub(super) enum Loss {
     TooBig,
     /// It is a super-segment of a kind that the kernel cannot describe.
     Unreadable,
+    /// The policy denies it.
+    Denied,
+    /// It was more than the policy lets its sender send in that time.
+    RateExceeded,
     /// The host refused to send it: it has no way there, a filter dropped it, or the interface is down.
     Refused,
 }
@@ -39,6 +43,8 @@ impl Loss {
             Loss::SendQueueFull => "SEND_QUEUE_FULL",
             Loss::TooBig => "TOO_BIG",
             Loss::Unreadable => "UNREADABLE",
+            Loss::Denied => "DENIED",
+            Loss::RateExceeded => "RATE_EXCEEDED",
             Loss::Refused => "REFUSED",
         }
     }
@@ -72,6 +78,11 @@ impl Losses {
             SendError::TooBig { .. } => Loss::TooBig,
             SendError::Malformed | SendError::Filtered | SendError::Io(_) => Loss::Refused,
         };
+        self.kept_back(now, loss);
+    }
+
+    /// Takes note of a frame that was not given to the link.
+    pub(super) fn kept_back(&mut self, now: Instant, loss: Loss) {
         *self.counts.entry(loss).or_default() += 1;
         self.stir(now);
     }

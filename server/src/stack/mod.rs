@@ -19,6 +19,7 @@
 //! | [`turn`] | one turn of a thread, with its budgets |
 //! | [`traffic`] | workloads, which drive sockets from inside of the thread |
 //! | [`wire`] | the links of an attached stack, and what becomes of them |
+//! | [`egress`] | what may leave by such a stack's wires |
 //! | [`host_losses`] | what the host loses between such a stack and its wires |
 //! | [`tap`] | each frame, joined with what the engines told of it, for who captures |
 //! | [`busy_poll`] | looking for packets before sleeping |
@@ -29,6 +30,7 @@ pub(crate) mod attached;
 pub(crate) mod busy_poll;
 pub(crate) mod clock;
 pub(crate) mod command;
+mod egress;
 pub(crate) mod handle;
 mod host_losses;
 pub(crate) mod lab;

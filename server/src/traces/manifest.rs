@@ -197,7 +197,7 @@ impl SeenStack {
 }
 
 /// A time of the wall's clock, as RFC 3339 writes it.
-pub(super) fn time(at: SystemTime) -> String {
+pub(crate) fn time(at: SystemTime) -> String {
     prost_types::Timestamp::from(at).to_string()
 }
 

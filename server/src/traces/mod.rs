@@ -44,6 +44,7 @@ pub(crate) use bundle::BundleStream;
 pub(crate) use call::{Call, Way};
 use ear::Ear;
 pub use log::layer as log_layer;
+pub(crate) use manifest::time;
 use recorder::{Command, Recorder};
 pub(crate) use recorder::{EndedBy, Parts};
 

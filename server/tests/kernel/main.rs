@@ -21,6 +21,7 @@ mod killed;
 mod losses;
 mod matrix;
 mod path_mtu;
+mod policy;
 mod programs;
 mod refusals;
 mod sessions;

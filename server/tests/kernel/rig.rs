@@ -17,7 +17,7 @@ use sockwright_proto::v1::sockets_client::SocketsClient;
 use sockwright_proto::v1::traces_client::TracesClient;
 use sockwright_proto::v1::traffic_client::TrafficClient;
 use sockwright_proto::v1::{self as pb, TcpState, attach_request, transfer_request, wait_for_request};
-use sockwright_server::access::Allow;
+use sockwright_server::access::{Allow, Credentials};
 use sockwright_server::config::Config;
 use sockwright_server::server::Server;
 use tokio_stream::{Stream, StreamExt, iter};
@@ -56,19 +56,80 @@ pub(crate) fn on_veth<F: Future<Output = ()>>(test: impl Fn(Rig) -> F + Sync) {
     }
 }
 
+/// Runs `test` on each pair of hosts under a policy, which depends on who the others are.
+pub(crate) fn on_every_wire_under<F: Future<Output = ()>>(
+    policy: &(impl Fn(&Host) -> String + Sync),
+    test: impl Fn(Rig, Under) -> F + Sync,
+) {
+    let Some(world) = World::new() else { return };
+    for (ours, theirs) in world.pairs() {
+        let file = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+        std::fs::write(&file, policy(&theirs)).expect("written");
+        let audit = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+        let config = Config {
+            policy: Some(file.to_path_buf()),
+            audit: Some(audit.to_path_buf()),
+            ..Config::default()
+        };
+        on_wire_with(&ours, &theirs, config, &|rig, reload| {
+            test(rig, Under { file: file.to_path_buf(), audit: audit.to_path_buf(), reload })
+        });
+    }
+}
+
+/// The policy of a server.
+pub(crate) struct Under {
+    file: std::path::PathBuf,
+    audit: std::path::PathBuf,
+    reload: Credentials,
+}
+
+impl Under {
+    /// What the audit log has of a method, once it has as many lines of it.
+    pub(crate) fn told(&self, method: &str, lines: usize) -> Vec<serde_json::Value> {
+        let began = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&self.audit).expect("read");
+            let all = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            let told: Vec<_> = all.filter(|line| line["method"] == method).collect();
+            if told.len() >= lines {
+                return told;
+            }
+            assert!(began.elapsed() < PATIENCE, "{method} in {text}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Makes it another one.
+    pub(crate) fn change_to(&self, policy: &str) -> Result<(), String> {
+        std::fs::write(&self.file, policy).expect("written");
+        self.reload.reload()
+    }
+}
+
 /// Runs `test` on one pair of hosts.
 pub(crate) fn on_wire<F: Future<Output = ()>>(ours: &Host, theirs: &Host, test: &(impl Fn(Rig) -> F + Sync)) {
+    // The namespaces lead nowhere.
+    let config = Config { allow: vec![Allow::everything()], ..Config::default() };
+    on_wire_with(ours, theirs, config, &|rig, _| test(rig));
+}
+
+fn on_wire_with<F: Future<Output = ()>>(
+    ours: &Host,
+    theirs: &Host,
+    config: Config,
+    test: &(impl Fn(Rig, Credentials) -> F + Sync),
+) {
     at(ours, async || {
-        // The namespaces lead nowhere.
-        let config = Config { allow: vec![Allow::everything()], ..Config::default() };
         let server = Server::bind("127.0.0.1:0", config).await.expect("bound");
+        let reload = server.access().clone();
         let url = format!("http://{}", server.local_addr());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(async move { _ = stopped.await }));
         let rig = Rig::of(url, ours, theirs).await;
         rig.attach("wire").await.expect("attached");
         println!("{} -> {}", ours.address, theirs.address);
-        test(rig.clone()).await;
+        test(rig.clone(), reload).await;
         rig.nothing_is_left().await;
         drop(rig);
         stop.send(()).expect("the server serves still");

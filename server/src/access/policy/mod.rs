@@ -129,6 +129,12 @@ impl Policy {
         let role = Role { sees_all: true, drives_all: true, ..Role::unrestricted() };
         Grants::of(vec![Arc::new(role)], None)
     }
+
+    /// Whether anybody may be answered at this address by anyone: by packets that belong to no socket.
+    pub(crate) fn anyone_may_answer(&self, remote: std::net::IpAddr) -> bool {
+        let mut rules = self.roles.values().flat_map(|role| role.reach.iter().chain(&role.listen));
+        rules.any(|rule| rule.is_about(remote))
+    }
 }
 
 impl Role {

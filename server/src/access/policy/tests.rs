@@ -235,6 +235,8 @@ fn an_answer_may_leave_where_the_question_may_come_in() {
     assert!(leaves(false, 8080, "10.0.0.3:40000"), "somebody called us there");
     assert!(!leaves(true, 8080, "10.0.0.3:40000"), "we do not call from there");
     assert!(!leaves(false, 8080, "10.0.0.3:666"), "a rule that denies goes first");
+    let ip = |text: &str| text.parse().unwrap();
+    assert!(policy.anyone_may_answer(ip("10.0.0.2")) && !policy.anyone_may_answer(ip("10.0.0.4")));
 }
 
 #[test]

@@ -3,14 +3,82 @@
 //! Labs are free: nothing is asked there.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use sockwright_engine::host::op::{Reply, Request as Op};
 use sockwright_engine::id::SocketId;
 use tonic::Status;
 
 use super::{Found, SocketsService};
-use crate::access::policy::{Reach, Transport};
+use crate::access::audit::Deed;
+use crate::access::policy::{Denied, Reach, Transport};
+
+/// What the audit log tells of a call.
+pub(super) struct Told {
+    method: &'static str,
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
+    octets: Option<usize>,
+}
+
+impl Told {
+    /// What is known before it is made.
+    pub(super) fn of(op: &Op) -> Told {
+        let (method, remote, octets) = match op {
+            Op::Bind { .. } => ("Sockets/Bind", None, None),
+            Op::Listen { .. } => ("Sockets/Listen", None, None),
+            Op::Accept { .. } => ("Sockets/Accept", None, None),
+            Op::Connect { remote, data, .. } => ("Sockets/Connect", Some(*remote), Some(data.len())),
+            Op::Send { data, .. } => ("Sockets/Send", None, Some(data.len())),
+            Op::SendTo { remote, data, .. } => ("Sockets/SendTo", Some(*remote), Some(data.len())),
+            Op::Recv { .. } => ("Sockets/Recv", None, None),
+            Op::RecvFrom { .. } => ("Sockets/RecvFrom", None, None),
+            Op::Shutdown { .. } => ("Sockets/Shutdown", None, None),
+            Op::Close { .. } => ("Sockets/Close", None, None),
+            Op::Abort { .. } => ("Sockets/Abort", None, None),
+            Op::SetOptions { .. } => ("Sockets/SetOptions", None, None),
+            Op::Create { .. } => ("Sockets/Create", None, None),
+            Op::Vanish { .. } | Op::Reassign { .. } => ("Sockets", None, None),
+        };
+        let local = if let Op::Bind { local, .. } = op { Some(*local) } else { None };
+        Told { method, local, remote, octets: octets.filter(|octets| *octets > 0) }
+    }
+
+    /// Tells it, with what came of it.
+    pub(super) fn tell(self, found: &Found, came: Result<&Reply, &Status>) {
+        let (mut local, mut remote) = (self.local, self.remote);
+        match came {
+            Ok(Reply::Named { local: at }) => local = Some(*at),
+            Ok(
+                Reply::Connected { local: at, remote: to } | Reply::Accepted { local: at, remote: to, .. },
+            ) => {
+                (local, remote) = (Some(*at), Some(*to));
+            }
+            Ok(Reply::ReceivedFrom { remote: from, .. }) => remote = Some(*from),
+            _ => {}
+        }
+        let deed = Deed {
+            method: self.method,
+            stack: &found.name,
+            socket: Some(found.socket.0),
+            local,
+            remote,
+            rule: found.rule.get().map(|rule| &**rule),
+            octets: self.octets,
+            ..Deed::default()
+        };
+        found.caller.tell(&deed, came.map(drop));
+    }
+}
 
 impl Found {
+    /// The answer of the grants; the rule is kept for whoever tells of the call.
+    fn by(&self, answer: Result<Arc<str>, Denied>) -> Result<(), Status> {
+        // One call is asked about once.
+        _ = self.rule.set(answer?);
+        Ok(())
+    }
+
     /// Whether it may have this address for its own.
     pub(super) fn may_bind(&self, transport: Transport, local: SocketAddr) -> Result<(), Status> {
         match self.on_wire {
@@ -22,7 +90,7 @@ impl Found {
     /// Whether it may listen on this port; 0 is any that is free.
     pub(super) fn may_listen(&self, port: u16) -> Result<(), Status> {
         match self.on_wire {
-            true => Ok(self.caller.grants().may_listen(Transport::Tcp, port).map(drop)?),
+            true => self.by(self.caller.grants().may_listen(Transport::Tcp, port)),
             false => Ok(()),
         }
     }
@@ -30,7 +98,7 @@ impl Found {
     /// Whether it may begin to talk to this address.
     pub(super) fn may_reach(&self, transport: Transport, remote: SocketAddr) -> Result<(), Status> {
         match self.on_wire {
-            true => Ok(self.caller.grants().may_reach(Reach::Out(transport, remote)).map(drop)?),
+            true => self.by(self.caller.grants().may_reach(Reach::Out(transport, remote))),
             false => Ok(()),
         }
     }

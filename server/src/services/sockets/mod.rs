@@ -6,7 +6,7 @@ mod parse;
 mod tests;
 mod transfer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Extensions;
 use sockwright_engine::host::Errno;
@@ -29,7 +29,7 @@ use crate::convert::{
     options_patch, options_to_proto, remote_address, shutdown_how, tcp_state_to_proto,
 };
 use crate::error::{no_such_socket, status, status_saying};
-use crate::hub::{CompiledFilter, Current, Hub};
+use crate::hub::{CompiledFilter, Current, Hub, Name};
 use crate::idempotency::{Keys, check_key};
 use crate::layers::with_receipt;
 use crate::networks::{Lives, Networks};
@@ -52,17 +52,27 @@ pub(crate) struct SocketsService {
 /// A socket that is to be called on.
 struct Found {
     socket: SocketId,
+    /// What its stack is called.
+    name: Name,
     stack: StackHandle,
     caller: Caller,
     /// It is on a real link, where not everything is allowed.
     on_wire: bool,
+    /// The rule that allows the call, where one was asked for.
+    rule: OnceLock<Arc<str>>,
 }
 
 impl Found {
     /// Makes a call on it.
     async fn call(&self, op: impl FnOnce(SocketId) -> Op) -> Result<At<Given>, Status> {
         let socket = self.socket;
-        self.stack.call(op(socket), None).await.map_err(|error| status(error, Some(socket)))
+        let op = op(socket);
+        let told = (self.on_wire && self.caller.is_audited()).then(|| allowed::Told::of(&op));
+        let came = self.stack.call(op, None).await.map_err(|error| status(error, Some(socket)));
+        if let Some(told) = told {
+            told.tell(self, came.as_ref().map(|given| &given.value.reply));
+        }
+        came
     }
 }
 
@@ -90,7 +100,7 @@ impl SocketsService {
         let lives = self.networks.stack_of(socket, caller.sight())?;
         caller.drives(owner_of(lives.session))?;
         let on_wire = lives.name.lab().is_none();
-        Ok(Found { socket, stack: lives.stack, caller, on_wire })
+        Ok(Found { socket, name: lives.name, stack: lives.stack, caller, on_wire, rule: OnceLock::new() })
     }
 
     async fn inspect(

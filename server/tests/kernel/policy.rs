@@ -1,0 +1,146 @@
+//! What the policy denies does not leave: the kernel at the other end says so.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use sockwright_proto::v1 as pb;
+use tonic::Code;
+
+use crate::common::watch::Watch;
+use crate::net::Host;
+use crate::rig::{PATIENCE, address, errno, on_every_wire_under};
+
+/// Everybody is `local`, who may attach, listen for callers from anywhere that these prefixes are, and reach them.
+fn policy(from: &str, to: &str) -> String {
+    format!(
+        r#"
+        identities = {{ local = ["tester"] }}
+        [roles.tester]
+        drive = "all"
+        attach = [{{}}]
+        listen = [{{ name = "callers", from = ["{from}"] }}]
+        reach = [{{ name = "services", to = ["{to}"] }}]
+        "#
+    )
+}
+
+fn elsewhere(theirs: &Host) -> &'static str {
+    if theirs.address.is_ipv4() { "203.0.113.0/24" } else { "2001:db8::/32" }
+}
+
+/// Whatever address of this family the others choose to call from.
+fn everywhere(theirs: &Host) -> &'static str {
+    if theirs.address.is_ipv4() { "0.0.0.0/0" } else { "::/0" }
+}
+
+async fn until_told(watch: &mut Watch, what: &str) {
+    let told = watch.find(|event| match &event.kind {
+        Some(pb::event::Kind::FrameLost(lost)) => (lost.what == what).then_some(()),
+        _ => None,
+    });
+    tokio::time::timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("{what} is never told"));
+}
+
+#[test]
+fn who_may_not_be_answered_hears_nothing() {
+    let nobody = |theirs: &Host| policy(elsewhere(theirs), elsewhere(theirs));
+    on_every_wire_under(&nobody, |rig, under| async move {
+        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
+        let (listener, there) = rig.listen(pb::SocketOptions::default()).await;
+        // Neither a SYN,ACK nor a RST comes: the kernel asks again until it gives up.
+        let theirs = rig.theirs.clone();
+        let calling = tokio::task::spawn_blocking(move || {
+            theirs.run(|| TcpStream::connect_timeout(&there, Duration::from_millis(700)))
+        });
+        until_told(&mut watch, "DENIED").await;
+        let called = calling.await.expect("no panic").expect_err("nobody answers");
+        assert_eq!(called.kind(), ErrorKind::TimedOut, "{called}");
+        rig.close(listener).await;
+
+        // What we begin is refused as it is asked for, with the rule that is missing.
+        let kernel = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("bound");
+        let remote = kernel.local_addr().expect("an address");
+        let socket = rig.create(pb::SocketKind::Stream).await;
+        let request = pb::ConnectRequest { socket, remote: Some(address(remote)), ..Default::default() };
+        let status = rig.sockets.clone().connect(request).await.expect_err("denied");
+        assert_eq!((status.code(), errno(&status).as_str()), (Code::PermissionDenied, "EPERM"));
+        assert!(status.message().contains(&format!("no rule allows {remote} over tcp")), "{status}");
+        let told = under.told("Sockets/Connect", 1);
+        assert_eq!((&told[0]["code"], &told[0]["identity"]), (&"PERMISSION_DENIED".into(), &"local".into()));
+        kernel.set_nonblocking(true).expect("set");
+        assert_eq!(kernel.accept().expect_err("no SYN came").kind(), ErrorKind::WouldBlock);
+        rig.close(socket).await;
+
+        let kernel = rig.theirs.run(|| UdpSocket::bind(rig.theirs.port(0))).expect("bound");
+        let remote = Some(address(kernel.local_addr().expect("an address")));
+        let socket = rig.create(pb::SocketKind::Datagram).await;
+        let request = pb::SendToRequest { socket, remote, data: "x".into() };
+        let status = rig.sockets.clone().send_to(request).await.expect_err("denied");
+        assert_eq!(status.code(), Code::PermissionDenied);
+        kernel.set_nonblocking(true).expect("set");
+        assert_eq!(kernel.recv(&mut [0]).expect_err("nothing came").kind(), ErrorKind::WouldBlock);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn a_caller_from_where_it_may_is_answered() {
+    let theirs_only = |theirs: &Host| policy(everywhere(theirs), elsewhere(theirs));
+    on_every_wire_under(&theirs_only, |rig, under| async move {
+        let (listener, there) = rig.listen(pb::SocketOptions::default()).await;
+        let theirs = rig.theirs.clone();
+        let calling = tokio::task::spawn_blocking(move || theirs.run(|| TcpStream::connect(there)));
+        let accepted = rig.accept(listener).await;
+        let mut kernel = calling.await.expect("no panic").expect("connected");
+        rig.send(accepted, b"hello").await;
+        let mut heard = [0; 5];
+        kernel.read_exact(&mut heard).expect("read");
+        assert_eq!(&heard, b"hello");
+        let told = under.told("Sockets/Listen", 1);
+        assert_eq!((&told[0]["rule"], &told[0]["stack"]), (&"callers".into(), &"wire".into()));
+        let told = under.told("Sockets/Send", 1);
+        assert_eq!((&told[0]["octets"], &told[0]["code"]), (&5.into(), &"OK".into()));
+        assert!(!told[0].to_string().contains("hello"));
+        drop(kernel);
+        rig.close(accepted).await;
+        rig.close(listener).await;
+    });
+}
+
+#[test]
+fn what_a_new_policy_denies_is_cut_at_once_and_a_broken_file_changes_nothing() {
+    let theirs = |theirs: &Host| policy(elsewhere(theirs), &theirs.address.to_string());
+    on_every_wire_under(&theirs, |rig, under| async move {
+        let kernel = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("bound");
+        let remote: SocketAddr = kernel.local_addr().expect("an address");
+        let socket = rig.connect(remote, pb::SocketOptions::default()).await;
+        let (mut kernel, _) = kernel.accept().expect("accepted");
+        kernel.set_read_timeout(Some(PATIENCE)).expect("set");
+        let mut heard = [0; 4];
+        rig.send(socket, b"once").await;
+        kernel.read_exact(&mut heard).expect("read");
+
+        let told = under.change_to("[roles.tester]\nreech = []\n").expect_err("it is no policy");
+        assert!(told.contains("line 2, column 1") && told.contains("reech"), "{told}");
+        rig.send(socket, b"more").await;
+        kernel.read_exact(&mut heard).expect("read");
+        assert_eq!(&heard, b"more");
+
+        let elsewhere = elsewhere(&rig.theirs);
+        under.change_to(&policy(elsewhere, elsewhere)).expect("read again");
+        let request = pb::SendRequest { socket, data: "less".into(), ..Default::default() };
+        let status = rig.sockets.clone().send(request).await.expect_err("denied");
+        assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+        // What is heard is acknowledged no more, and what ends it is not told either.
+        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
+        kernel.write_all(b"x").expect("written");
+        until_told(&mut watch, "DENIED").await;
+        rig.sockets.clone().abort(pb::AbortRequest { socket }).await.expect("aborted");
+        kernel.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+        assert_eq!(
+            kernel.read(&mut heard).expect_err("neither data nor an end").kind(),
+            ErrorKind::WouldBlock
+        );
+    });
+}
