@@ -242,7 +242,7 @@ impl Cli {
                 .chain(access.tokens)
                 .chain(self.policy.clone())
                 .collect(),
-            writes: doors.collect(),
+            writes: doors.chain(self.audit.clone().filter(|to| to.as_os_str() != "-")).collect(),
         };
         self.confining.begin(serving)
     }

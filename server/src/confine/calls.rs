@@ -8,8 +8,8 @@
 //! | `clone3` | ENOSYS: its flags lie in memory, where no filter can read them; libraries then use `clone`, whose flags it can |
 //! | all that is called | the rest fails with EPERM, as something that is not permitted: a C library of another age may ask for what this one did not |
 //!
-//! The list was made from what a server calls under strace while all of its tests ran, by glibc and by musl, on x86-64; with the
-//! calls of other architectures that do the same.
+//! The list has what the parts of a server are known to call, with what glibc and musl make of it; a confined server that does all
+//! that it is there for, with a kernel opposite, is the test of it (`server/tests/kernel/confined.rs`), on x86-64.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -312,8 +312,9 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_can_be_written_cannot_be_made_a_program() {
+    fn a_family_of_sockets_that_no_link_has_is_refused() {
         use socket2::{Domain, Type};
+        // AF_ALG: the kernel's ciphers.
         let refused = confined(|| socket2::Socket::new(Domain::from(38), Type::SEQPACKET, None));
         assert_eq!(refused.expect_err("no family of ours").kind(), std::io::ErrorKind::PermissionDenied);
     }

@@ -94,7 +94,7 @@ impl Confinement {
 }
 
 impl Confined {
-    /// Writes it to the log. What the machine does not allow is worth a word; that somebody runs it as root is his business.
+    /// Writes it to the log.
     pub(crate) fn tell(&self) {
         tracing::info!("{self}");
     }
