@@ -1157,8 +1157,9 @@ export type FrameLost = Message<"sockwright.v1.FrameLost"> & {
   /**
    * On a virtual link: `LOST`, `CORRUPTED`, `DUPLICATED`, `REORDERED`, `QUEUE_FULL`, `TOO_BIG` or `NO_SUCH_HOST`.
    * On a real one: `RECEIVE_QUEUE_FULL` (more arrived than was taken), `SEND_QUEUE_FULL`, `TOO_BIG` (longer than an IP packet
-   * can be, or than the interface takes), `UNREADABLE` (a super-segment of a kind that the kernel cannot describe) or
-   * `REFUSED` (the host has no way there, a filter dropped it, or the interface is down).
+   * can be, or than the interface takes), `UNREADABLE` (a super-segment of a kind that the kernel cannot describe),
+   * `REFUSED` (the host has no way there, a filter dropped it, or the interface is down), `DENIED` (no rule of the policy lets
+   * the socket's owner reach its destination) or `RATE_EXCEEDED` (it is more than the policy lets the owner send).
    *
    * @generated from field: string what = 1;
    */
