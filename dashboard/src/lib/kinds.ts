@@ -25,6 +25,8 @@ export const STATES: Group = {
     EventKind.RELEASED,
     EventKind.ADDRESS_CONFLICT,
     EventKind.LINK_CHANGED,
+    EventKind.STACK_FAILED,
+    EventKind.DRAINING,
   ],
 };
 
