@@ -152,6 +152,9 @@ pub struct Limits {
     pub calls: usize,
     /// Calls under way of one identity, unless its policy says less. One more is refused with RESOURCE_EXHAUSTED.
     pub calls_per_identity: usize,
+    /// Calls under way of all who have no identity, together: whoever has one finds a place all the same. One more is refused with
+    /// RESOURCE_EXHAUSTED.
+    pub calls_of_nobody: usize,
     /// Calls that one identity may begin in a second, as many at once; none: as many as it likes. One more is refused with
     /// RESOURCE_EXHAUSTED.
     pub call_rate_per_identity: Option<NonZeroU32>,
@@ -197,7 +200,8 @@ impl Default for Limits {
             guarded_ports: 16_384,
             calls_per_connection: 10_000,
             calls: 262_144,
-            calls_per_identity: 262_144,
+            calls_per_identity: 65_536,
+            calls_of_nobody: 1024,
             call_rate_per_identity: None,
             message_bytes: 1 << 20,
             idempotency_keys: 65_536,

@@ -107,6 +107,8 @@ impl Audit {
         let missed = log.missed.swap(0, Ordering::AcqRel);
         let (code, message) = came.err().map_or((Code::Ok, ""), |status| (status.code(), status.message()));
         let time = time(SystemTime::now());
+        // A caller chooses these, and a disk may be slow: lines that wait are of a size.
+        let deed = &Deed { stack: short(deed.stack), session: short(deed.session), ..deed.clone() };
         let line = Line { time, identity, peer, deed, code: code_name(code), message, missed };
         let told = serde_json::to_string(&line).ok().and_then(|line| log.lines.try_send(line).ok());
         if told.is_none() {
@@ -114,6 +116,14 @@ impl Audit {
         }
     }
 }
+
+/// As much of a name as a name may have, and a little more.
+fn short(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_OCTETS)]
+}
+
+/// Octets of a name that are written down.
+const NAME_OCTETS: usize = 192;
 
 /// Where lines go.
 enum Output {

@@ -39,6 +39,7 @@ struct Hall {
     under_way: AtomicUsize,
     limit: usize,
     per_caller: usize,
+    of_nobody: usize,
     rate: Option<NonZeroU32>,
     began: Instant,
     /// Those who have no identity: what they call is for everybody, and they share what one has.
@@ -54,6 +55,7 @@ impl Admission {
             under_way: AtomicUsize::new(0),
             limit: limits.calls,
             per_caller: limits.calls_per_identity,
+            of_nobody: limits.calls_of_nobody,
             rate: limits.call_rate_per_identity,
             began: Instant::now(),
             nobody: Account::new(IdentityId::LOCAL, "nobody"),
@@ -73,7 +75,10 @@ impl Hall {
                 }
                 Arc::clone(identity.account())
             }
-            Err(_) => Arc::clone(&self.nobody),
+            Err(_) => {
+                per_caller = self.of_nobody;
+                Arc::clone(&self.nobody)
+            }
         };
         let all = self.under_way.fetch_add(1, Ordering::Relaxed);
         let own = account.load.begin();
@@ -328,6 +333,23 @@ mod tests {
         assert_eq!(under_way(&admission, &a), (3, 2), "who was refused has no place");
         drop(first);
         assert_eq!(code(&service.call(by(&b, STREAM)).await.unwrap()), None);
+    }
+
+    #[tokio::test]
+    async fn those_who_are_nobody_leave_places_for_those_who_are_somebody() {
+        let admission = admission(Limits { calls_of_nobody: 1, ..Limits::default() });
+        let mut service = service(&admission, Never::Ends);
+        let strange = || {
+            let mut peer = Peer::server();
+            peer.is(None);
+            Request::post(STREAM).extension(peer).body(Body::empty()).unwrap()
+        };
+        let _watched = service.call(strange()).await.unwrap();
+        let refused = service.call(strange()).await.unwrap();
+        assert_eq!(code(&refused), Some(Code::ResourceExhausted));
+        let local = Identities::new(1).local();
+        let admitted = service.call(by(&local, STREAM)).await.unwrap();
+        assert_eq!(code(&admitted), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use sockwright_proto::v1 as pb;
 
 use super::attach::AttachPlan;
@@ -16,12 +17,14 @@ pub(super) fn attach(grants: &Grants, plan: &AttachPlan) -> Result<std::sync::Ar
         Place::AfPacket { interface, .. } => Some(interface.as_str()),
         Place::Tun { config, .. } => config.name.as_ref().map(|name| name.as_str()),
     };
-    // Those that it gives the host count as well.
-    let addresses: Vec<IpAddr> = match place {
-        Place::RawIp { addresses, .. } => addresses.clone(),
-        Place::AfPacket { station, .. } => station.addresses.iter().map(|(ip, _)| *ip).collect(),
+    let one = |ip: &IpAddr| IpNet::from(ip.to_canonical());
+    let addresses: Vec<IpNet> = match place {
+        Place::RawIp { addresses, .. } => addresses.iter().map(one).collect(),
+        Place::AfPacket { station, .. } => station.addresses.iter().map(|(ip, _)| one(ip)).collect(),
         Place::Tun { config, station } => {
-            station.addresses.iter().chain(&config.host_addresses).map(|(ip, _)| *ip).collect()
+            // Of those of the host all that is behind their prefix: the kernel sends it here from now on.
+            let host = config.host_addresses.iter().filter_map(|(ip, length)| IpNet::new(*ip, *length).ok());
+            station.addresses.iter().map(|(ip, _)| one(ip)).chain(host).collect()
         }
     };
     grants.may_attach(place.kind(), interface, &addresses)

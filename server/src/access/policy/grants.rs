@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::net::{Ports, Prefix, Transport};
@@ -183,13 +184,13 @@ impl Grants {
         &self,
         link: &str,
         interface: Option<&str>,
-        addresses: &[IpAddr],
+        addresses: &[IpNet],
     ) -> Result<Arc<str>, Denied> {
         let mut rules = self.roles.iter().flat_map(|role| &role.attach);
         let found = rules.find(|rule| rule.allows(link, interface, addresses));
         found.map(|rule| Arc::clone(&rule.name)).ok_or_else(|| {
             let on = interface.map(|name| format!(" on {name}")).unwrap_or_default();
-            let addresses: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
+            let addresses: Vec<_> = addresses.iter().map(told).collect();
             self.no_rule(&format!("a stack by {link}{on} with {}", addresses.join(", ")), "attach")
         })
     }
@@ -303,13 +304,13 @@ impl AttachRule {
         AttachRule { name: "anything".into(), links: vec![], interfaces: vec![], addresses: vec![] }
     }
 
-    fn allows(&self, link: &str, interface: Option<&str>, addresses: &[IpAddr]) -> bool {
+    fn allows(&self, link: &str, interface: Option<&str>, addresses: &[IpNet]) -> bool {
         let on =
             |patterns: &[Pattern]| interface.is_some_and(|name| patterns.iter().any(|at| at.matches(name)));
         (self.links.is_empty() || self.links.iter().any(|kind| kind.name() == link))
             && (self.interfaces.is_empty() || on(&self.interfaces))
             && (self.addresses.is_empty()
-                || addresses.iter().all(|ip| self.addresses.iter().any(|net| net.contains(*ip))))
+                || addresses.iter().all(|net| self.addresses.iter().any(|of| of.covers(net))))
     }
 }
 
@@ -320,6 +321,11 @@ impl fmt::Display for Reach {
             Reach::In(transport, remote, port) => write!(f, "{remote} at our port {port} of {transport}"),
         }
     }
+}
+
+/// A net as people write it: one address without a length.
+fn told(net: &IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
 /// The flag that would allow it.

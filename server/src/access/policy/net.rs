@@ -38,6 +38,11 @@ impl Prefix {
     pub(crate) fn contains(&self, ip: IpAddr) -> bool {
         self.0.contains(&ip.to_canonical())
     }
+
+    /// Whether all of it is in here.
+    pub(crate) fn covers(&self, net: &IpNet) -> bool {
+        self.0.contains(net)
+    }
 }
 
 impl FromStr for Prefix {

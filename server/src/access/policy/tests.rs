@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::net::Transport::{Tcp, Udp};
 use super::*;
 
@@ -37,8 +39,10 @@ fn rule(grants: &Grants, reach: Reach) -> Result<String, String> {
     grants.may_reach(reach).map(|rule| rule.to_string()).map_err(|denied| denied.to_string())
 }
 
-fn ips(texts: &[&str]) -> Vec<IpAddr> {
-    texts.iter().map(|text| text.parse().unwrap()).collect()
+/// Addresses, and prefixes, that a stack would have.
+fn nets(texts: &[&str]) -> Vec<IpNet> {
+    let one = |text: &str| text.parse::<IpAddr>().map(IpNet::from);
+    texts.iter().map(|text| one(text).unwrap_or_else(|_| text.parse().unwrap())).collect()
 }
 
 /// The complete example of the guide.
@@ -52,7 +56,7 @@ fn without_flags_everything_may_be_done_and_nothing_reached() {
     let grants = flags(&[]);
     assert!(grants.sees_all() && grants.drives_all() && grants.may_use_stack("wire"));
     assert!(grants.may_create_labs().is_ok() && grants.may_impair("loss").is_ok());
-    assert!(grants.may_attach("raw_ip", None, &ips(&["127.0.0.1"])).is_ok());
+    assert!(grants.may_attach("raw_ip", None, &nets(&["127.0.0.1"])).is_ok());
     assert_eq!(*grants.limits(), Limits::default());
     let told = "no rule allows 10.0.0.2:80 over tcp: start the server with --allow 10.0.0.2:80, or with --policy FILE";
     assert_eq!(rule(&grants, out(Tcp, "10.0.0.2:80")).unwrap_err(), told);
@@ -143,10 +147,13 @@ fn the_example_of_the_guide_says_what_is_written_beside_it() {
     let told = rule(&ci, out(Tcp, "8.8.8.8:53")).unwrap_err();
     assert_eq!(told, "no rule allows 8.8.8.8:53 over tcp: `reach` of the role tester in policy.toml would");
     assert!(rule(&ci, into(Tcp, "10.0.0.9", 8080)).is_ok() && rule(&ci, into(Tcp, "10.0.0.9", 22)).is_err());
-    assert!(ci.may_attach("af_packet", Some("test0"), &ips(&["10.0.0.7"])).is_ok());
-    assert!(ci.may_attach("af_packet", Some("eth0"), &ips(&["10.0.0.7"])).is_err());
-    assert!(ci.may_attach("af_packet", Some("test0"), &ips(&["10.0.0.7", "10.9.0.7"])).is_err());
-    assert!(ci.may_attach("tun", Some("test0"), &ips(&["10.0.0.7"])).is_err());
+    assert!(ci.may_attach("af_packet", Some("test0"), &nets(&["10.0.0.7"])).is_ok());
+    assert!(ci.may_attach("af_packet", Some("eth0"), &nets(&["10.0.0.7"])).is_err());
+    assert!(ci.may_attach("af_packet", Some("test0"), &nets(&["10.0.0.7", "10.9.0.7"])).is_err());
+    assert!(ci.may_attach("tun", Some("test0"), &nets(&["10.0.0.7"])).is_err());
+    // What the kernel would send there counts whole.
+    assert!(ci.may_attach("af_packet", Some("test0"), &nets(&["10.0.0.7/28"])).is_ok());
+    assert!(ci.may_attach("af_packet", Some("test0"), &nets(&["10.0.0.7/1"])).is_err());
     assert!(ci.may_impair("loss").is_ok() && ci.may_impair("corrupt").is_err());
     assert_eq!(ci.limits().session_length, Some(Duration::from_secs(3600)));
     assert_eq!(ci.limits().packets_per_second, Some(20_000));
