@@ -218,3 +218,24 @@ fn whoever_supervises_it_is_told_when_it_serves_and_when_it_ends() {
     assert_eq!(told(), "STOPPING=1");
     assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(0));
 }
+
+/// As tools that renew certificates lay them out.
+#[test]
+fn a_file_behind_a_link_is_read_by_a_server_that_is_confined() {
+    let room = tempfile::tempdir().unwrap();
+    let (kept, linked) = (room.path().join("kept"), room.path().join("linked"));
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::create_dir(&linked).unwrap();
+    std::fs::write(kept.join("tokens-1.toml"), "").unwrap();
+    let tokens = linked.join("tokens.toml");
+    std::os::unix::fs::symlink("../kept/tokens-1.toml", &tokens).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sockwrightd"));
+    command.args(["--listen", "127.0.0.1:0", "--tokens"]).arg(&tokens);
+    // It may read among its temporary files anyway: they are elsewhere.
+    command.env("TMPDIR", &linked).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (line, _stdout) = ready(&mut child);
+    signal(&child, "-TERM");
+    assert!(line.starts_with("listening on"), "{line}");
+    assert!(ended(child, Duration::from_secs(5)).success());
+}

@@ -5,6 +5,7 @@
 //! the kernel's matter: what it does not know is told as missing.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -52,9 +53,12 @@ fn landlocked(confinement: &Confinement) -> Result<(RulesetStatus, String), Rule
     rules = allow(rules, Path::new(TUN), AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev)?;
     // Where traces grow, in files without a name.
     rules = allow(rules, &env::temp_dir(), AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate)?;
-    // Files are replaced by others of their names: it is the directory that stays, and where a link leads may change.
+    // Files are replaced by others of their names: it is the directory that stays, and that where a link leads to.
     for path in &confinement.reads {
         rules = allow(rules, &directory_of(path), read)?;
+        if let Ok(file) = fs::canonicalize(path) {
+            rules = allow(rules, &directory_of(&file), read)?;
+        }
     }
     for path in &confinement.writes {
         rules = allow(rules, &directory_of(path), read | FILES_OF_ITS_OWN)?;

@@ -46,8 +46,9 @@ fn find(users: &str, name: &str) -> Option<User> {
 impl User {
     /// Gives it a file that was made for it, where that may be.
     pub(super) fn own(self, path: &Path) {
-        // Whose it is matters to who comes in by it; it is there in any case.
-        _ = std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid));
+        // Whose it is matters to who comes in by it; it is there in any case. Where a link leads is not given away: that user may
+        // have put it there.
+        _ = std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid));
     }
 
     /// Makes the calling thread, which is root's, this user's, in no other group.
