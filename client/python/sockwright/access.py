@@ -12,7 +12,7 @@ Files are PEM, and are read as the connection is made.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class Access:
 
     target: str
     credentials: "grpc.ChannelCredentials | None"
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def to(
@@ -86,12 +86,14 @@ class Access:
 
 
 def _token(given: "str | None") -> str:
-    if given is not None:
-        return given
-    if token := os.environ.get("SOCKWRIGHT_TOKEN"):
-        return token
-    file = os.environ.get("SOCKWRIGHT_TOKEN_FILE")
-    return Path(file).read_text(encoding="ascii").strip() if file else ""
+    if given is None:
+        given = os.environ.get("SOCKWRIGHT_TOKEN") or None
+    if given is None and (file := os.environ.get("SOCKWRIGHT_TOKEN_FILE")):
+        given = Path(file).read_text(encoding="utf-8")
+    token = (given or "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError("the token has characters that no token has")
+    return token
 
 
 def _file(given: "str | PathLike[str] | None", variable: str) -> "bytes | None":
