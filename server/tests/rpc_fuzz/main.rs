@@ -10,7 +10,8 @@ mod caller;
 mod messages;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -132,22 +133,30 @@ async fn connect(caller: &mut Caller, methods: &[MethodDescriptor], known: &Mute
 struct Server {
     child: Child,
     address: String,
+    /// What it says, of panics for instance: those of engine threads are told to callers as stacks that are gone.
+    said: File,
 }
 
 impl Server {
     /// None, said aloud, where namespaces are not to be had.
     fn start() -> Option<Server> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sockwrightd"));
-        command.args(["--isolated", "--listen", "127.0.0.1:0"]);
+        let said = tempfile::tempfile().unwrap();
+        command.args(["--isolated", "--listen", "127.0.0.1:0"]).stderr(said.try_clone().unwrap());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim_end().strip_prefix("listening on ") else {
-            println!("skipped: `sockwrightd --isolated` does not start here");
             child.wait().unwrap();
+            let said = read(said);
+            assert!(
+                said.contains("could not make a user and a network namespace"),
+                "it did not start: {said}"
+            );
+            println!("skipped: {said}");
             return None;
         };
-        Some(Server { child, address: address.to_owned() })
+        Some(Server { child, address: address.to_owned(), said })
     }
 
     fn end(&mut self) {
@@ -160,6 +169,8 @@ impl Server {
             std::thread::yield_now();
         }
         assert!(self.child.wait().unwrap().success());
+        let said = read(self.said.try_clone().unwrap());
+        assert!(!said.contains("panicked"), "{said}");
     }
 }
 
@@ -169,6 +180,14 @@ impl Drop for Server {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+/// What was written to a file since it was made.
+fn read(mut file: File) -> String {
+    let mut text = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut text).unwrap();
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn variable(name: &str) -> Option<u64> {
