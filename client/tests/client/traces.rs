@@ -17,7 +17,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sockwright-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("sockwright-trace-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("made");
         Scratch(path)
     }
