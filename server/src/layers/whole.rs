@@ -9,11 +9,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::Request;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use sockwright_engine::host::Errno;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::observe::Messages;
+use crate::error::status_saying;
 
 /// Ends requests that are not whole with INVALID_ARGUMENT.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,7 +86,8 @@ impl HttpBody for Whole {
             None => {
                 this.over = true;
                 if !(this.begun && this.messages.are_whole()) {
-                    let early = Status::invalid_argument("the request ended before its message was whole");
+                    let early =
+                        status_saying(Errno::EINVAL, "the request ended before its message was whole", None);
                     return Poll::Ready(Some(Err(early)));
                 }
             }
