@@ -28,6 +28,20 @@ type Access struct {
 	Cert, Key string
 }
 
+// String is what may be shown of it: all but the token.
+func (a Access) String() string {
+	if a.Token != "" {
+		a.Token = "(not shown)"
+	}
+	type shown Access
+	return fmt.Sprintf("%+v", shown(a))
+}
+
+// GoString is the same.
+func (a Access) GoString() string {
+	return "sockwright.Access" + a.String()
+}
+
 // Dial names a server. It does not wait for it: the first call does, and says so if nobody is there. The options come after those that
 // Access is made into.
 func (a Access) Dial(options ...grpc.DialOption) (*Client, error) {

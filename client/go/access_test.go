@@ -2,6 +2,7 @@ package sockwright_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,5 +130,17 @@ func TestAUnixSocketIsAnAddress(t *testing.T) {
 	}
 	if err := calls(t, sockwright.Access{Server: "ftp://127.0.0.1:1"}); err == nil {
 		t.Error("it is no address")
+	}
+}
+
+func TestATokenIsNotShown(t *testing.T) {
+	access := sockwright.Access{Server: "127.0.0.1:1", Token: "secret"}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		for _, value := range []any{access, &access} {
+			shown := fmt.Sprintf(verb, value)
+			if strings.Contains(shown, "secret") || !strings.Contains(shown, "127.0.0.1:1") {
+				t.Errorf("%s shows %s", verb, shown)
+			}
+		}
 	}
 }
