@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(keys.once(IdentityId::LOCAL, "s", "k", async { Ok(2) }).await.unwrap(), 1);
         assert_eq!(keys.once(IdentityId::LOCAL, "t", "k", async { Ok(3) }).await.unwrap(), 3);
         assert_eq!(keys.once(IdentityId::LOCAL, "s", "", async { Ok(4) }).await.unwrap(), 4);
-        let somebody = keys.once(IdentityId(1), "s", "k", async { Ok(5) });
+        let somebody = keys.once(IdentityId(2), "s", "k", async { Ok(5) });
         assert_eq!(somebody.await.unwrap(), 5, "what another was given is nobody else's");
     }
 

@@ -16,13 +16,15 @@ use tonic::{Request, Status};
 use super::load::Load;
 use crate::listen::Peer;
 
-/// The number of an identity: 0 is the server itself and, where nobody is asked who they are, everyone.
+/// The number of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct IdentityId(pub(crate) u32);
 
 impl IdentityId {
-    /// The server itself, and everyone where nobody is asked.
-    pub(crate) const LOCAL: IdentityId = IdentityId(0);
+    /// The server itself, whose are the stacks and labs that it begins with. Nobody who calls has it.
+    pub(crate) const SERVER: IdentityId = IdentityId(0);
+    /// Everyone, where nobody is asked who they are.
+    pub(crate) const LOCAL: IdentityId = IdentityId(1);
     /// The largest there can be: 24 bits, which the numbers of sessions have room for.
     pub(crate) const MAX: IdentityId = IdentityId((1 << 24) - 1);
 }
@@ -76,11 +78,11 @@ pub(crate) enum Proof {
 impl Identity {
     /// The server itself, for the calls that it makes by itself.
     pub(crate) fn server() -> Identity {
-        static SERVER: LazyLock<Identity> = LazyLock::new(|| {
-            let account = Account::new(IdentityId::LOCAL, LOCAL);
+        static ITSELF: LazyLock<Identity> = LazyLock::new(|| {
+            let account = Account::new(IdentityId::SERVER, SERVER);
             Identity::new(account, Proof::Server, Box::default())
         });
-        SERVER.clone()
+        ITSELF.clone()
     }
 
     fn new(account: Arc<Account>, proof: Proof, roles: Box<[Box<str>]>) -> Identity {
@@ -134,10 +136,20 @@ pub(crate) fn by_server<T>(message: T) -> Request<T> {
     request
 }
 
+/// A request of whoever is asked nothing.
+#[cfg(test)]
+pub(crate) fn by_local<T>(message: T) -> Request<T> {
+    let mut peer = Peer::server();
+    peer.is(Some(Identities::new(1).local()));
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(peer);
+    request
+}
+
 /// The identities that a server has met: each name has one number, for good.
 #[derive(Debug)]
 pub(crate) struct Identities {
-    /// By their names. Nobody is forgotten, so that there are as many as the next number says.
+    /// By their names. Nobody is forgotten: the next number is that of the last and one, the server having the first.
     accounts: Mutex<HashMap<Box<str>, Arc<Account>>>,
     limit: usize,
     local: Identity,
@@ -185,8 +197,8 @@ impl Identities {
         if let Some(account) = accounts.get(name) {
             return Ok(Arc::clone(account));
         }
-        let next = u32::try_from(accounts.len()).ok().filter(|next| *next <= IdentityId::MAX.0);
-        let Some(next) = next.filter(|next| (*next as usize) < self.limit) else {
+        let next = u32::try_from(accounts.len() + 1).ok().filter(|next| *next <= IdentityId::MAX.0);
+        let Some(next) = next.filter(|_| accounts.len() < self.limit) else {
             return Err(TooManyIdentities(self.limit));
         };
         let account = Account::new(IdentityId(next), name);
@@ -199,7 +211,8 @@ impl Identities {
     }
 }
 
-/// The name of identity 0.
+/// What the audit log and the server's own log call the server.
+const SERVER: &str = "server";
 const LOCAL: &str = "local";
 
 #[cfg(test)]
@@ -213,18 +226,19 @@ mod tests {
     #[test]
     fn a_name_keeps_its_number_and_one_too_many_has_none() {
         let identities = Identities::new(3);
-        assert_eq!(known(&identities, "token:a"), Ok(IdentityId(1)));
-        assert_eq!(known(&identities, "token:b"), Ok(IdentityId(2)));
+        assert_eq!(known(&identities, "token:a"), Ok(IdentityId(2)));
+        assert_eq!(known(&identities, "token:b"), Ok(IdentityId(3)));
         assert_eq!(known(&identities, "token:c"), Err(TooManyIdentities(3)));
-        assert_eq!(known(&identities, "token:a"), Ok(IdentityId(1)), "whoever is known stays known");
+        assert_eq!(known(&identities, "token:a"), Ok(IdentityId(2)), "whoever is known stays known");
     }
 
     #[test]
-    fn zero_is_everyone_where_nobody_is_asked_and_the_server_itself() {
+    fn everyone_where_nobody_is_asked_is_not_the_server() {
         let identities = Identities::new(1);
         assert_eq!(known(&identities, "local"), Ok(IdentityId::LOCAL));
-        assert_eq!(identities.local().name(), Identity::server().name());
-        assert_eq!(Identity::server().id(), IdentityId::LOCAL);
+        assert_eq!(identities.local().id(), IdentityId::LOCAL);
+        assert_eq!(Identity::server().id(), IdentityId::SERVER);
+        assert_ne!(IdentityId::SERVER, IdentityId::LOCAL);
         assert_eq!((identities.local().proof(), Identity::server().proof()), (Proof::None, Proof::Server));
     }
 
@@ -232,6 +246,6 @@ mod tests {
     fn a_call_that_nobody_makes_is_refused() {
         let nobody = caller(Request::new(()).extensions()).unwrap_err();
         assert_eq!(nobody.code(), tonic::Code::Unauthenticated);
-        assert_eq!(caller(by_server(()).extensions()).unwrap().id(), IdentityId::LOCAL);
+        assert_eq!(caller(by_server(()).extensions()).unwrap().id(), IdentityId::SERVER);
     }
 }

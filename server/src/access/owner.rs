@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_session_names_its_identity() {
-        for owner in [IdentityId::LOCAL, IdentityId(1), IdentityId::MAX] {
+        for owner in [IdentityId::SERVER, IdentityId::LOCAL, IdentityId::MAX] {
             for number in [1, 999_999_000_001, NUMBER_MAX] {
                 let session = session_of(owner, number);
                 assert_eq!((owner_of(session), is_no_session(session)), (owner, false));
@@ -48,6 +48,6 @@ mod tests {
             assert_eq!(owner_of(no_session_of(owner)), owner);
             assert!(is_no_session(no_session_of(owner)));
         }
-        assert_eq!(no_session_of(IdentityId::LOCAL), SessionId(0));
+        assert_eq!(no_session_of(IdentityId::SERVER), SessionId(0));
     }
 }

@@ -22,6 +22,7 @@ use super::{
     recovery_phase_to_proto, session_name, socket_state_to_proto, tcp_state_to_proto, timer_to_proto,
     undo_cause_to_proto,
 };
+use crate::access::owner::is_no_session;
 use crate::error::errno_to_proto;
 use crate::hub::HubEvent;
 
@@ -86,7 +87,7 @@ pub(crate) fn write_event(envelope: Envelope<'_>, event: &HubEvent, to: &mut Vec
     number(2, event.at().as_nanos(), to);
     string(3, stack, to);
     number(4, event.socket().map_or(0, |socket| socket.0), to);
-    if session != SessionId(0) {
+    if !is_no_session(session) {
         string(5, &session_name(session), to);
     }
     string(6, label, to);

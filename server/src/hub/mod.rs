@@ -282,7 +282,7 @@ impl Hub {
 
     /// Tells every watcher that the server ends soon.
     pub(crate) fn tell_draining(&self, within: Duration) -> Position {
-        self.publish(&Name::new(IdentityId::LOCAL, ""), [HubEvent::Draining { within }])
+        self.publish(&Name::from(""), [HubEvent::Draining { within }])
     }
 
     /// Whether one of these sessions has a connection on one of these stacks that is not over, TIME-WAIT aside.

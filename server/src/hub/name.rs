@@ -1,4 +1,5 @@
-//! What labs and stacks are called: a name, and whose it is. Each identity has all names for itself.
+//! What labs and stacks are called: a name, and whose it is. Each identity has all names for itself, but for `local`, which shares
+//! them with the server: what one of the two made, both see where no policy says otherwise.
 
 use std::fmt;
 use std::ops::Deref;
@@ -29,10 +30,20 @@ impl Name {
         Some(Name::new(self.owner, lab))
     }
 
-    /// The text, and the number of the owner where that is not the server: unlike that of any other.
+    /// The same name of the other of the two who share them, if its owner is one of those: only one of both may be there.
+    pub(crate) fn namesake(&self) -> Option<Name> {
+        let other = match self.owner {
+            IdentityId::SERVER => IdentityId::LOCAL,
+            IdentityId::LOCAL => IdentityId::SERVER,
+            _ => return None,
+        };
+        Some(Name::new(other, Arc::clone(&self.text)))
+    }
+
+    /// The text, and the number of the owner where that has all names for itself: unlike that of any other.
     pub(crate) fn unique(&self) -> String {
         match self.owner {
-            IdentityId::LOCAL => self.text.to_string(),
+            IdentityId::SERVER | IdentityId::LOCAL => self.text.to_string(),
             IdentityId(owner) => format!("{}@{owner}", self.text),
         }
     }
@@ -55,13 +66,13 @@ impl fmt::Display for Name {
 /// One of the server's own.
 impl From<&str> for Name {
     fn from(text: &str) -> Name {
-        Name::new(IdentityId::LOCAL, text)
+        Name::new(IdentityId::SERVER, text)
     }
 }
 
 /// One of the server's own.
 impl From<String> for Name {
     fn from(text: String) -> Name {
-        Name::new(IdentityId::LOCAL, text)
+        Name::new(IdentityId::SERVER, text)
     }
 }

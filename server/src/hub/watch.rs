@@ -46,7 +46,7 @@ impl Hub {
     ///
     /// Dropping the stream ends the watch and frees its place.
     pub fn watch(self: &Arc<Self>, request: pb::WatchRequest) -> Result<WatchStream, Status> {
-        self.watch_seeing(request, Sight::All, IdentityId::LOCAL, |_| Ok(()))
+        self.watch_seeing(request, Sight::All, IdentityId::SERVER, |_| Ok(()))
     }
 
     /// A watch of what a caller sees.

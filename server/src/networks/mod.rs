@@ -340,7 +340,7 @@ impl Networks {
         limit: usize,
     ) -> Vec<(Name, pb::Stack)> {
         let hosts = self.registry().hosts();
-        let may_use = |name: &Name| name.owner() == IdentityId::LOCAL && caller.grants().may_use_stack(name);
+        let may_use = |name: &Name| name.owner() == IdentityId::SERVER && caller.grants().may_use_stack(name);
         let wanted = |name: &Name| {
             after.as_ref().is_none_or(|after| name > after) && (caller.sees(name.owner()) || may_use(name))
         };

@@ -104,7 +104,7 @@ impl Registry {
     /// The stack that a caller means, to make something on it.
     pub(super) fn stack_to_use(&self, caller: &Caller, text: &str) -> Result<StackHandle, Status> {
         let name = self.stack_seen(caller, text)?;
-        if !(name.owner() == IdentityId::LOCAL && caller.grants().may_use_stack(&name)) {
+        if !(name.owner() == IdentityId::SERVER && caller.grants().may_use_stack(&name)) {
             caller.drives(name.owner())?;
         }
         self.stack(&name).ok_or_else(|| no_stack(text))
@@ -341,7 +341,7 @@ fn meant<'n>(
         return Some(own);
     }
     let servers = Name::from(text);
-    let sees = caller.sees(IdentityId::LOCAL) || caller.grants().may_use_stack(text);
+    let sees = caller.sees(IdentityId::SERVER) || caller.grants().may_use_stack(text);
     if sees && is_there(&servers) {
         return Some(servers);
     }
@@ -355,8 +355,9 @@ fn chosen(
     asked: &str,
     kind: &str,
     owner: IdentityId,
-    is_taken: impl Fn(&Name) -> bool,
+    is_there: impl Fn(&Name) -> bool,
 ) -> Result<Name, Status> {
+    let is_taken = |name: &Name| is_there(name) || name.namesake().is_some_and(|name| is_there(&name));
     let mut names = (1..).map(|number: u64| Name::new(owner, format!("{kind}-{number}")));
     let name = match asked {
         "" => names.find(|name| !is_taken(name)),

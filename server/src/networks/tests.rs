@@ -11,13 +11,12 @@ use sockwright_proto::v1::networks_server::Networks as _;
 use sockwright_proto::v1::sockets_server::Sockets as _;
 use sockwright_proto::v1::{self as pb, attach_request::Link, watch_response::Part};
 use tokio_stream::StreamExt;
-use tonic::{Code, Request};
+use tonic::Code;
 
 use crate::access::Allow;
-use crate::access::identity::{Identities, IdentityId};
+use crate::access::identity::{IdentityId, by_local};
 use crate::config::Config;
 use crate::layers::delivered;
-use crate::listen::Peer;
 use crate::server::Parts;
 use crate::stack::{Name, ThreadHandle};
 
@@ -53,15 +52,6 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         self.ip(&["netns", "delete", &self.0]);
     }
-}
-
-/// A request of whoever is asked nothing.
-fn by_local<T>(message: T) -> Request<T> {
-    let mut peer = Peer::server();
-    peer.is(Some(Identities::new(1).local()));
-    let mut request = Request::new(message);
-    request.extensions_mut().insert(peer);
-    request
 }
 
 impl Parts {

@@ -214,7 +214,7 @@ fn page<T>(mut items: Vec<(Name, T)>, size: usize) -> (Vec<T>, String) {
 /// Behind which name a page begins: `lab`, or `7:lab` where it is somebody else's than the server's.
 fn page_token(name: &Name) -> String {
     match name.owner() {
-        IdentityId::LOCAL => name.to_string(),
+        IdentityId::SERVER => name.to_string(),
         IdentityId(owner) => format!("{owner}:{name}"),
     }
 }
