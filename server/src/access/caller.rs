@@ -90,7 +90,7 @@ impl Access {
         self.limits_calls.store(policy.limits_calls(), Ordering::Relaxed);
         let Inner { policy: current, known } = &mut *inner;
         for known in known.values_mut() {
-            known.grants = Arc::new(policy.grants(known.identity.name(), known.identity.roles()));
+            known.grants = grants(&policy, &known.identity);
         }
         *current = Arc::new(policy);
         self.generation.fetch_add(1, Ordering::AcqRel);
@@ -136,22 +136,24 @@ impl Access {
             return Caller { identity, grants, audit, peer: None };
         }
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            inner.known.get(&identity.id()).filter(|known| known.identity.roles().eq(identity.roles()));
-        if let Some(known) = known {
+        if let Some(known) = inner.known.get(&identity.id()) {
             let (grants, audit) = (Arc::clone(&known.grants), self.audit.clone());
             return Caller { identity, grants, audit, peer: None };
         }
         drop(inner);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let grants = Arc::new(inner.policy.grants(identity.name(), identity.roles()));
-        let meter = inner.known.get(&identity.id()).map(|known| Arc::clone(&known.meter)).unwrap_or_default();
-        let known = Known { identity: identity.clone(), grants: Arc::clone(&grants), meter };
-        inner.known.insert(identity.id(), known);
+        let grants = grants(&inner.policy, &identity);
+        let known = Known { identity: identity.clone(), grants: Arc::clone(&grants), meter: Arc::default() };
+        // Somebody else may have been quicker: what is counted is counted once.
+        inner.known.entry(identity.id()).or_insert(known);
         // What is known of it elsewhere may be of before.
         self.generation.fetch_add(1, Ordering::AcqRel);
         Caller { identity, grants, audit: self.audit.clone(), peer: None }
     }
+}
+
+fn grants(policy: &Policy, identity: &Identity) -> Arc<Grants> {
+    Arc::new(policy.grants(identity.name(), identity.roles().iter().map(|role| &**role)))
 }
 
 impl Wire {

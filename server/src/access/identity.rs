@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 
 use http::Extensions;
 use tonic::{Request, Status};
@@ -38,14 +38,18 @@ pub(crate) struct Identity(Arc<Known>);
 struct Known {
     account: Arc<Account>,
     proof: Proof,
-    roles: Box<[Box<str>]>,
 }
 
-/// A name, its number, and the calls that are made in it.
+/// The names of roles.
+pub(crate) type Roles = Arc<[Box<str>]>;
+
+/// A name, its number, the roles that its proofs give it, and the calls that are made in it.
 #[derive(Debug)]
 pub(crate) struct Account {
     id: IdentityId,
     name: Box<str>,
+    /// As the files said when they were last read, whoever calls by what was in them before.
+    roles: RwLock<Roles>,
     pub(crate) load: Load,
 }
 
@@ -56,7 +60,7 @@ impl Account {
     }
 
     pub(crate) fn new(id: IdentityId, name: &str) -> Arc<Account> {
-        Arc::new(Account { id, name: name.into(), load: Load::default() })
+        Arc::new(Account { id, name: name.into(), roles: RwLock::default(), load: Load::default() })
     }
 }
 
@@ -80,13 +84,13 @@ impl Identity {
     pub(crate) fn server() -> Identity {
         static ITSELF: LazyLock<Identity> = LazyLock::new(|| {
             let account = Account::new(IdentityId::SERVER, SERVER);
-            Identity::new(account, Proof::Server, Box::default())
+            Identity::new(account, Proof::Server)
         });
         ITSELF.clone()
     }
 
-    fn new(account: Arc<Account>, proof: Proof, roles: Box<[Box<str>]>) -> Identity {
-        Identity(Arc::new(Known { account, proof, roles }))
+    fn new(account: Arc<Account>, proof: Proof) -> Identity {
+        Identity(Arc::new(Known { account, proof }))
     }
 
     /// Its number.
@@ -109,9 +113,9 @@ impl Identity {
         self.0.proof
     }
 
-    /// The names of the roles that its proof gave it; a policy may give it more.
-    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
-        self.0.roles.iter().map(|role| &**role)
+    /// The names of the roles that its proofs give it; a policy may give it more.
+    pub(crate) fn roles(&self) -> Roles {
+        Arc::clone(&self.0.account.roles.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -170,11 +174,7 @@ impl Identities {
     pub(crate) fn new(limit: usize) -> Self {
         let account = Account::new(IdentityId::LOCAL, LOCAL);
         let accounts = HashMap::from([(account.name.clone(), Arc::clone(&account))]);
-        Identities {
-            accounts: Mutex::new(accounts),
-            limit,
-            local: Identity::new(account, Proof::None, Box::default()),
-        }
+        Identities { accounts: Mutex::new(accounts), limit, local: Identity::new(account, Proof::None) }
     }
 
     /// Who everyone is where nobody is asked.
@@ -183,13 +183,16 @@ impl Identities {
     }
 
     /// Who goes by this name, proved so; the same number for the same name.
-    pub(crate) fn known(
-        &self,
-        name: &str,
-        proof: Proof,
-        roles: Box<[Box<str>]>,
-    ) -> Result<Identity, TooManyIdentities> {
-        Ok(Identity::new(self.account(name)?, proof, roles))
+    pub(crate) fn known(&self, name: &str, proof: Proof) -> Result<Identity, TooManyIdentities> {
+        Ok(Identity::new(self.account(name)?, proof))
+    }
+
+    /// Gives these names these roles, and all others none.
+    pub(crate) fn give_roles(&self, by_name: &HashMap<Box<str>, Roles>) {
+        for (name, account) in self.accounts().iter() {
+            let roles = by_name.get(name).cloned().unwrap_or_default();
+            *account.roles.write().unwrap_or_else(PoisonError::into_inner) = roles;
+        }
     }
 
     fn account(&self, name: &str) -> Result<Arc<Account>, TooManyIdentities> {
@@ -220,7 +223,7 @@ mod tests {
     use super::*;
 
     fn known(identities: &Identities, name: &str) -> Result<IdentityId, TooManyIdentities> {
-        identities.known(name, Proof::None, Box::default()).map(|identity| identity.id())
+        identities.known(name, Proof::None).map(|identity| identity.id())
     }
 
     #[test]

@@ -34,7 +34,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -58,6 +58,8 @@ struct State {
     identities: Arc<Identities>,
     policy: Option<FollowedPolicy>,
     read: RwLock<Arc<Read>>,
+    /// Held by who reads files until what they say is so: who read first must not have the last word.
+    turn: Mutex<()>,
 }
 
 /// A policy that is read from a file, and who is to follow it.
@@ -91,20 +93,31 @@ impl Credentials {
         identities: Arc<Identities>,
         policy: Option<FollowedPolicy>,
     ) -> Result<Credentials, String> {
-        let read = RwLock::new(Arc::new(Read::all(config, &identities)?));
-        Ok(Credentials(Arc::new(State { config: config.clone(), identities, policy, read })))
+        let state = State {
+            config: config.clone(),
+            identities,
+            policy,
+            read: RwLock::default(),
+            turn: Mutex::default(),
+        };
+        let access = Credentials(Arc::new(state));
+        access.put(Read::all(config, &access.0.identities)?);
+        Ok(access)
     }
 
     /// Reads the files again. What cannot be used changes nothing, and is an error: a sentence. Connections and calls under way go
     /// on as they are.
     pub fn reload(&self) -> Result<(), String> {
         let State { config, identities, policy, .. } = &*self.0;
+        let _turn = self.turn();
         let read = Read::all(config, identities)?;
-        if let Some(followed) = policy {
-            let policy = Policy::read(&followed.file).map_err(|error| error.to_string())?;
-            followed.by.follow(policy);
-        }
+        let followed = policy.as_ref().map(|followed| Ok((&followed.by, Policy::read(&followed.file)?)));
+        let followed = followed.transpose().map_err(|error: policy::PolicyError| error.to_string())?;
         self.put(read);
+        // With the roles that tokens give now.
+        if let Some((by, policy)) = followed {
+            by.follow(policy);
+        }
         Ok(())
     }
 
@@ -136,6 +149,7 @@ impl Credentials {
     fn reload_certificates(&self) -> Result<(), String> {
         let Some(files) = &self.0.config.tls else { return Ok(()) };
         let asked = self.0.config.tokens.is_none();
+        let _turn = self.turn();
         let tls = Some(Arc::new(certificates::server_config(files, asked)?));
         let tokens = self.read().tokens.clone();
         self.put(Read { tls, tokens });
@@ -154,7 +168,7 @@ impl Credentials {
 
     /// Who a user of this machine is.
     pub(crate) fn of_user(&self, uid: u32) -> Result<Identity, TooManyIdentities> {
-        self.0.identities.known(&format!("uid:{uid}"), Proof::User, Box::default())
+        self.0.identities.known(&format!("uid:{uid}"), Proof::User)
     }
 
     /// Who has these certificates, which TLS has verified.
@@ -164,11 +178,7 @@ impl Credentials {
     ) -> Result<Option<Identity>, TooManyIdentities> {
         match certificates.and_then(<[_]>::first) {
             Some(first) => match certificates::name(first) {
-                Some(name) => self
-                    .0
-                    .identities
-                    .known(&format!("cert:{name}"), Proof::Certificate, Box::default())
-                    .map(Some),
+                Some(name) => self.0.identities.known(&format!("cert:{name}"), Proof::Certificate).map(Some),
                 None => Ok(None),
             },
             None => Ok(self.of_nobody()),
@@ -205,7 +215,14 @@ impl Credentials {
         Arc::clone(&self.0.read.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn put(&self, read: Read) {
+        if let Some(tokens) = &read.tokens {
+            self.0.identities.give_roles(tokens.roles());
+        }
         *self.0.read.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
     }
 }
@@ -253,3 +270,6 @@ fn warn_of_mode(file: &Path, forbidden: u32, what: &str) {
 
 /// Of a file of tokens or certificates.
 const FILE_OCTETS: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests;

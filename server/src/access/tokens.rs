@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A token is 32 random octets, so that its digest gives nothing away and needs neither salt nor work. A name may be there more
-//! than once, for as long as an old token and a new one are both good.
+//! than once, for as long as an old token and a new one are both good; it has the roles of all of them.
 //!
 //! The digest of what is given is looked up by its first octets, and the whole compared in constant time. How long that takes
 //! depends on the digest of what was given, which its giver knows already; it tells nothing of any token.
@@ -21,13 +21,15 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::identity::{Identities, Identity, Proof};
+use super::identity::{Identities, Identity, Proof, Roles};
 use super::{contents, warn_of_mode};
 
 /// The tokens that a server knows.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     by_prefix: HashMap<[u8; PREFIX], Vec<Known>>,
+    /// By the names of identities.
+    roles: HashMap<Box<str>, Roles>,
 }
 
 #[derive(Debug)]
@@ -68,17 +70,24 @@ impl Tokens {
             return Err(format!("{} tokens are more than {TOKENS}", file.token.len()));
         }
         let mut by_prefix: HashMap<_, Vec<Known>> = HashMap::new();
-        for Entry { name, sha256, roles } in file.token {
+        let mut roles: HashMap<Box<str>, Vec<Box<str>>> = HashMap::new();
+        for Entry { name, sha256, roles: given } in file.token {
             check_name(&name)?;
             let digest = digest_of_hex(&sha256)
                 .ok_or_else(|| format!("token {name:?}: its sha256 is not 64 hexadecimal digits"))?;
-            let identity = identities
-                .known(&format!("token:{name}"), Proof::Token, roles.into())
-                .map_err(|full| full.to_string())?;
+            let identity =
+                identities.known(&format!("token:{name}"), Proof::Token).map_err(|full| full.to_string())?;
+            roles.entry(identity.name().into()).or_default().extend(given);
             let prefix = prefix(&digest);
             by_prefix.entry(prefix).or_default().push(Known { digest, identity });
         }
-        Ok(Tokens { by_prefix })
+        let roles = roles.into_iter().map(|(name, roles)| (name, roles.into())).collect();
+        Ok(Tokens { by_prefix, roles })
+    }
+
+    /// The roles that it gives, by the names of identities.
+    pub(crate) fn roles(&self) -> &HashMap<Box<str>, Roles> {
+        &self.roles
     }
 
     /// Whose token this value of `authorization` is.
@@ -181,18 +190,22 @@ mod tests {
             assert_eq!(whose(&tokens, &value), None, "{value}");
         }
         let known = tokens.whose(&format!("Bearer {token}").parse().unwrap()).unwrap();
-        assert_eq!(known.roles().collect::<Vec<_>>(), ["tester", "reader"]);
+        assert_eq!(known.roles().len(), 0, "what is read is not given yet");
+        identities.give_roles(tokens.roles());
+        assert_eq!(*known.roles(), ["tester".into(), "reader".into()]);
         assert_eq!(known.proof(), Proof::Token);
     }
 
     #[test]
-    fn two_tokens_of_one_name_are_one_identity() {
+    fn two_tokens_of_one_name_are_one_identity_with_the_roles_of_both() {
         let identities = Identities::new(10);
-        let ((old, first), (new, second)) = (make("ci", &[]).unwrap(), make("ci", &[]).unwrap());
+        let made = |role: &str| make("ci", &[role.to_owned()]).unwrap();
+        let ((old, first), (new, second)) = (made("old"), made("new"));
         let tokens = Tokens::parse(&(first + &second), &identities).unwrap();
         let [old, new] =
             [old, new].map(|token| tokens.whose(&format!("Bearer {token}").parse().unwrap()).unwrap().id());
         assert_eq!(old, new);
+        assert_eq!(*tokens.roles()["token:ci"], ["old".into(), "new".into()]);
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl World {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let who = move |mut request: HttpRequest<Body>| {
             let name = request.headers()[WHO].to_str().unwrap().to_owned();
-            let identity = identities.known(&name, Proof::Token, Box::default()).unwrap();
+            let identity = identities.known(&name, Proof::Token).unwrap();
             let mut peer = Peer::server();
             peer.is(Some(identity));
             request.extensions_mut().insert(peer);
