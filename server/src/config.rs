@@ -114,10 +114,15 @@ pub struct Limits {
     pub identities: usize,
     /// Connections of clients. One more is closed as it comes.
     pub connections: usize,
+    /// Connections from one address of IPv4, one net of 64 bits of IPv6, or of one user of this machine. One more is closed as it
+    /// comes.
+    pub connections_per_source: usize,
     /// TLS handshakes under way at one listener. For one more, the oldest is ended.
     pub handshakes: usize,
-    /// How long a TLS handshake may take.
+    /// How long a TLS handshake may take, and after it, or where there is none, the first 24 octets of HTTP.
     pub handshake_time: Duration,
+    /// How long a connection may be there without a call on which nobody has proved who he is.
+    pub idle_of_nobody: Duration,
     /// Sessions.
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
@@ -183,8 +188,10 @@ impl Default for Limits {
             routes_per_stack: 64,
             identities: 65_536,
             connections: 16_384,
+            connections_per_source: 4096,
             handshakes: 256,
             handshake_time: Duration::from_secs(10),
+            idle_of_nobody: Duration::from_secs(60),
             sessions: 65_536,
             commands_queued: 1024,
             workloads: 64,

@@ -1,8 +1,8 @@
 //! Connections, accepted and shaken hands with.
 //!
 //! Each listener has a task of its own, which only accepts; each handshake has one, which ends in time. Where there are too many
-//! handshakes the oldest gives way, as who is slow on purpose would otherwise keep everyone else out. Dropping [`Accepting`]
-//! closes the listeners.
+//! handshakes the oldest gives way, as who is slow on purpose would otherwise keep everyone else out. One source has so many
+//! [places](super::places) and no more. Dropping [`Accepting`] closes the listeners.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,14 +12,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 
 use super::Listener;
-use super::connection::{Connection, Peer};
+use super::connection::{Connection, Io, Peer};
+use super::places::{Place, Places, Source};
+use super::presence::Times;
 use super::unix::SocketFile;
 use crate::access::Credentials;
 use crate::config::Limits;
@@ -46,13 +48,12 @@ pub(crate) fn accept(
     limits: &Limits,
 ) -> io::Result<Accepting> {
     let (sender, ready) = mpsc::channel(READY);
-    let places = Arc::new(Semaphore::new(limits.connections));
     let hall = Hall {
         access: access.clone(),
         ready: sender,
-        places,
+        places: Places::new(limits.connections, limits.connections_per_source),
         handshakes: limits.handshakes,
-        handshake_time: limits.handshake_time,
+        times: Times { first_octets: limits.handshake_time, of_nobody: limits.idle_of_nobody },
     };
     let (mut doors, mut files) = (JoinSet::new(), Vec::new());
     for listener in listeners {
@@ -80,9 +81,9 @@ pub(crate) fn accept(
 struct Hall {
     access: Credentials,
     ready: mpsc::Sender<Connection>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     handshakes: usize,
-    handshake_time: Duration,
+    times: Times,
 }
 
 impl Hall {
@@ -99,7 +100,7 @@ impl Hall {
                 },
                 Some(_) = handshakes.tasks.join_next() => continue,
             };
-            let Some(place) = self.place() else { continue };
+            let Some(place) = self.places.take(remote.ip().into()) else { continue };
             _ = socket.set_nodelay(true);
             let Ok(local) = socket.local_addr() else { continue };
             match self.access.acceptor() {
@@ -109,7 +110,7 @@ impl Hall {
                 }
                 None => {
                     let peer = Peer::new(Some((local, remote)), self.access.of_nobody());
-                    self.hand_over(Connection::tcp(socket, peer, place)).await;
+                    self.hand_over(Io::Tcp(socket), peer, place).await;
                 }
             }
         }
@@ -124,14 +125,15 @@ impl Hall {
                     continue;
                 }
             };
-            let Some(place) = self.place() else { continue };
-            let Some(peer) = self.unix_peer(&socket) else { continue };
-            self.hand_over(Connection::unix(socket, peer, place)).await;
+            let Ok(credentials) = socket.peer_cred() else { continue };
+            let Some(place) = self.places.take(Source::User(credentials.uid())) else { continue };
+            let Some(peer) = self.user(credentials.uid()) else { continue };
+            self.hand_over(Io::Unix(socket), peer, place).await;
         }
     }
 
-    fn unix_peer(&self, socket: &UnixStream) -> Option<Peer> {
-        match self.access.of_user(socket.peer_cred().ok()?.uid()) {
+    fn user(&self, uid: u32) -> Option<Peer> {
+        match self.access.of_user(uid) {
             Ok(identity) => Some(Peer::new(None, Some(identity))),
             Err(problem) => {
                 tracing::warn!("a connection is closed: {problem}");
@@ -145,10 +147,10 @@ impl Hall {
         acceptor: TlsAcceptor,
         socket: TcpStream,
         at: (SocketAddr, SocketAddr),
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) {
         let peer = at.1;
-        let stream = match tokio::time::timeout(self.handshake_time, acceptor.accept(socket)).await {
+        let stream = match tokio::time::timeout(self.times.first_octets, acceptor.accept(socket)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return tracing::debug!(%peer, "no TLS handshake: {error}"),
             Err(_) => return tracing::debug!(%peer, "no TLS handshake in time"),
@@ -156,24 +158,15 @@ impl Hall {
         let certificates = stream.get_ref().1.peer_certificates();
         match self.access.of_certificates(certificates) {
             Ok(identity) => {
-                self.hand_over(Connection::tls(stream, Peer::new(Some(at), identity), place)).await;
+                self.hand_over(Io::Tls(Box::new(stream)), Peer::new(Some(at), identity), place).await;
             }
             Err(problem) => tracing::warn!(%peer, "a connection is closed: {problem}"),
         }
     }
 
-    /// A place for one connection more; it is closed where there is none.
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        if place.is_none() {
-            tracing::warn!("a connection is closed: there are as many as the server takes");
-        }
-        place
-    }
-
-    async fn hand_over(&self, connection: Connection) {
+    async fn hand_over(&self, io: Io, peer: Peer, place: Place) {
         // Nobody takes it when the server ends.
-        _ = self.ready.send(connection).await;
+        _ = self.ready.send(Connection::new(io, peer, self.times, place)).await;
     }
 }
 

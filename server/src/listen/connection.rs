@@ -8,17 +8,18 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::places::Place;
+use super::presence::{Patience, Presence, Times, Visit, Wait};
 use crate::access::identity::Identity;
 
 /// What is known of who is at the other end: in the extensions of every request that comes from there.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    /// Addresses of IP, here and there.
-    at: Option<Arc<(SocketAddr, SocketAddr)>>,
+    /// The connection; none for the server itself.
+    presence: Option<Arc<Presence>>,
     /// Who it is, if that is known: the connection proves it, or the call does.
     identity: Option<Identity>,
 }
@@ -26,21 +27,21 @@ pub(crate) struct Peer {
 impl Peer {
     /// The server itself.
     pub(crate) fn server() -> Peer {
-        Peer { at: None, identity: Some(Identity::server()) }
+        Peer { presence: None, identity: Some(Identity::server()) }
     }
 
     pub(super) fn new(at: Option<(SocketAddr, SocketAddr)>, identity: Option<Identity>) -> Peer {
-        Peer { at: at.map(Arc::new), identity }
+        Peer { presence: Some(Presence::new(at, identity.is_some())), identity }
     }
 
     /// Our address, where there are addresses.
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        self.at.as_ref().map(|at| at.0)
+        Some(self.presence.as_ref()?.at?.0)
     }
 
     /// Its address, where there are addresses.
     pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {
-        self.at.as_ref().map(|at| at.1)
+        Some(self.presence.as_ref()?.at?.1)
     }
 
     /// Who it is, if that is known.
@@ -50,7 +51,22 @@ impl Peer {
 
     /// The call has proved who makes it, or that it cannot.
     pub(crate) fn is(&mut self, identity: Option<Identity>) {
+        if let (Some(_), Some(presence)) = (&identity, &self.presence) {
+            presence.prove();
+        }
         self.identity = identity;
+    }
+
+    /// It asks for something. Nobody who does is cut off for his silence a while.
+    pub(crate) fn asks(&self) {
+        if let (None, Some(presence)) = (&self.identity, &self.presence) {
+            presence.asked();
+        }
+    }
+
+    /// A call of nobody begins: the connection is not cut before it has ended.
+    pub(crate) fn visit(&self) -> Option<Visit> {
+        self.presence.as_ref().map(Visit::begin)
     }
 }
 
@@ -66,10 +82,13 @@ impl Peer {
 pub(crate) struct Connection {
     io: Io,
     peer: Peer,
-    _place: OwnedSemaphorePermit,
+    /// For as long as it may turn out to be of no use.
+    patience: Option<Patience>,
+    _place: Place,
 }
 
-enum Io {
+/// What its octets come by.
+pub(super) enum Io {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
@@ -77,18 +96,19 @@ enum Io {
 
 impl Connection {
     /// It has its `place` among the connections of the server for as long as it lives.
-    pub(super) fn tcp(socket: TcpStream, peer: Peer, place: OwnedSemaphorePermit) -> Self {
-        Connection { io: Io::Tcp(socket), peer, _place: place }
+    pub(super) fn new(io: Io, peer: Peer, times: Times, place: Place) -> Self {
+        let patience = peer.presence.clone().map(|presence| Patience::new(presence, times));
+        Connection { io, peer, patience, _place: place }
     }
 
-    /// The same, after a handshake.
-    pub(super) fn tls(stream: TlsStream<TcpStream>, peer: Peer, place: OwnedSemaphorePermit) -> Self {
-        Connection { io: Io::Tls(Box::new(stream)), peer, _place: place }
-    }
-
-    /// The same, of a Unix socket.
-    pub(super) fn unix(socket: UnixStream, peer: Peer, place: OwnedSemaphorePermit) -> Self {
-        Connection { io: Io::Unix(socket), peer, _place: place }
+    /// Whether it may go on. An error is the end of it.
+    fn may_go_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.patience.as_mut().map(|patience| patience.poll(cx)) {
+            None | Some(Wait::On) => {}
+            Some(Wait::NoMore) => self.patience = None,
+            Some(Wait::InVain) => return Err(io::ErrorKind::TimedOut.into()),
+        }
+        Ok(())
     }
 }
 
@@ -106,16 +126,23 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.io {
+        self.may_go_on(cx)?;
+        let before = buf.filled().len();
+        let read = match &mut self.io {
             Io::Tcp(io) => Pin::new(io).poll_read(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
             Io::Unix(io) => Pin::new(io).poll_read(cx, buf),
+        };
+        if let Some(patience) = &mut self.patience {
+            patience.heard(buf.filled().len() - before);
         }
+        read
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.may_go_on(cx)?;
         match &mut self.io {
             Io::Tcp(io) => Pin::new(io).poll_write(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
@@ -128,6 +155,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.may_go_on(cx)?;
         match &mut self.io {
             Io::Tcp(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
@@ -144,6 +172,8 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Who reads nothing may keep us from reading as well.
+        self.may_go_on(cx)?;
         match &mut self.io {
             Io::Tcp(io) => Pin::new(io).poll_flush(cx),
             Io::Tls(io) => Pin::new(io).poll_flush(cx),

@@ -5,11 +5,15 @@
 //! | [`address`] | what `--listen` says |
 //! | [`unix`] | the file of a Unix socket: taken over, protected, removed |
 //! | [`accept`] | connections, accepted and shaken hands with, each within a time, all within a number |
+//! | [`places`] | how many there may be, at all and of one source |
 //! | [`connection`] | one of them, and what is known of who is at its other end |
+//! | [`presence`] | what goes on there, and how long nothing may |
 
 mod accept;
 mod address;
 mod connection;
+mod places;
+mod presence;
 mod unix;
 
 use std::io;
@@ -18,6 +22,7 @@ use std::net::{SocketAddr, TcpListener};
 pub(crate) use accept::accept;
 pub use address::ListenAddress;
 pub(crate) use connection::Peer;
+pub(crate) use presence::Visit;
 pub use unix::UnixDoor;
 
 /// A socket that listens, wherever it is: it keeps the network namespace that it was made in.

@@ -3,6 +3,8 @@
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// Somebody whose word is believed, or not.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -23,6 +25,13 @@ impl Authority {
 
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// How a client speaks TLS that believes it.
+    pub(crate) fn client_config(&self) -> rustls::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem().as_bytes()).unwrap()).unwrap();
+        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
     }
 
     /// Of a server called `localhost`.

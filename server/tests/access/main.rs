@@ -4,6 +4,7 @@ mod authority;
 mod limits;
 mod process;
 mod rig;
+mod silence;
 mod tls;
 mod tokens;
 mod users;

@@ -9,7 +9,6 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls::pki_types::pem::PemObject;
 use sockwright_server::config::{AccessConfig, Config, Limits, TlsFiles};
 use sockwright_server::server::Server;
 use tokio::io::AsyncReadExt;
@@ -149,11 +148,7 @@ async fn files_that_do_not_fit_together_change_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_calls_over_tls_in_http_1() {
     let rig = Rig::start(TLS, Limits::default()).await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots
-        .add(rustls::pki_types::CertificateDer::from_pem_slice(rig.authority.pem().as_bytes()).unwrap())
-        .unwrap();
-    let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut config = rig.authority.client_config();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let stream = tokio::net::TcpStream::connect(rig.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
