@@ -12,19 +12,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use sockwright_engine::host::Errno;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::passing::{Passing, Watcher};
 use crate::access::caller::Access;
 use crate::access::identity::{Account, IdentityId, caller};
 use crate::config::Limits;
 use crate::error::status_saying;
+use crate::listen::{Peer, Visit};
 use crate::metrics::Calls;
 
 /// Refuses calls that are too many or too fast.
@@ -63,10 +63,17 @@ impl Admission {
     }
 }
 
+impl Admission {
+    /// A place for one call more, or when to come again.
+    pub(super) fn admit<B>(&self, request: &Request<B>) -> Result<Permit, Status> {
+        self.0.admit(request)
+    }
+}
+
 impl Hall {
     /// A place for one call more.
     fn admit<B>(self: &Arc<Self>, request: &Request<B>) -> Result<Permit, Status> {
-        let (mut per_caller, mut rate) = (self.per_caller, self.rate);
+        let (mut per_caller, mut rate, mut visit) = (self.per_caller, self.rate, None);
         let account = match caller(request.extensions()) {
             Ok(identity) => {
                 if let Some(told) = self.access.limits_of_calls(&identity) {
@@ -77,13 +84,14 @@ impl Hall {
             }
             Err(_) => {
                 per_caller = self.of_nobody;
+                visit = request.extensions().get().and_then(Peer::visit);
                 Arc::clone(&self.nobody)
             }
         };
         let all = self.under_way.fetch_add(1, Ordering::Relaxed);
         let own = account.load.begin();
         // Refused, it gives both back.
-        let permit = Permit { hall: Arc::clone(self), account };
+        let permit = Permit { hall: Arc::clone(self), account, _visit: visit };
         if all >= self.limit {
             let message = format!("the server has the {} calls under way that it takes", self.limit);
             return Err(later(status_saying(Errno::EAGAIN, message, None), LATER));
@@ -113,6 +121,8 @@ fn later(mut status: Status, wait: Duration) -> Status {
 pub(crate) struct Permit {
     hall: Arc<Hall>,
     account: Arc<Account>,
+    /// Where nobody calls, what keeps the connection from being taken for a silent one.
+    _visit: Option<Visit>,
 }
 
 impl Drop for Permit {
@@ -184,39 +194,17 @@ where
                 if !*streams {
                     return Poll::Ready(result);
                 }
-                Poll::Ready(
-                    result.map(|response| response.map(|body| Body::new(Held { body, _permit: permit }))),
-                )
+                Poll::Ready(result.map(|response| match permit {
+                    Some(permit) => response.map(|body| Passing::by(body, permit)),
+                    None => response,
+                }))
             }
         }
     }
 }
 
-/// What a stream sends, with its place.
-struct Held {
-    body: Body,
-    _permit: Option<Permit>,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// A stream has its place for as long as it lasts.
+impl Watcher for Permit {}
 
 /// After what time a client may try again that found no place.
 const LATER: Duration = Duration::from_secs(1);
@@ -225,6 +213,8 @@ const LATER: Duration = Duration::from_secs(1);
 mod tests {
     use std::convert::Infallible;
 
+    use bytes::Bytes;
+    use http_body::Frame;
     use http_body_util::BodyExt;
     use tonic::Code;
 
@@ -232,7 +222,6 @@ mod tests {
     use crate::access::identity::{Identities, Identity, Proof};
     use crate::access::policy::Policy;
     use crate::layers::Panics;
-    use crate::listen::Peer;
 
     const UNARY: &str = "/sockwright.v1.Sockets/Recv";
     const STREAM: &str = "/sockwright.v1.Events/Watch";
@@ -317,12 +306,11 @@ mod tests {
     async fn one_caller_has_its_share_and_takes_nothing_from_another() {
         let admission = admission(Limits { calls_per_identity: 2, calls: 3, ..Limits::default() });
         let identities = Identities::new(10);
-        let [a, b] =
-            ["token:a", "token:b"].map(|name| identities.known(name, Proof::Token, Box::default()).unwrap());
+        let [a, b] = ["token:a", "token:b"].map(|name| identities.known(name, Proof::Token).unwrap());
         let mut service = service(&admission, Never::Ends);
         let first = service.call(by(&a, STREAM)).await.unwrap();
         // The same name, proved once more.
-        let again = identities.known("token:a", Proof::Token, Box::default()).unwrap();
+        let again = identities.known("token:a", Proof::Token).unwrap();
         let _second = service.call(by(&again, STREAM)).await.unwrap();
         let refused = service.call(by(&a, STREAM)).await.unwrap();
         assert_eq!(code(&refused), Some(Code::ResourceExhausted));

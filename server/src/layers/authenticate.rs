@@ -2,47 +2,19 @@
 //!
 //! Refuses nobody: a call of somebody unknown goes on as one of nobody, and whatever it reaches asks who it is.
 
-use std::task::{Context, Poll};
-
 use http::Request;
-use tower::{Layer, Service};
+use tonic::body::Body;
+use tower::util::MapRequestLayer;
 
 use crate::access::{Credentials, Said};
 use crate::listen::Peer;
 
 /// Says of every call whose it is.
-#[derive(Clone)]
-pub(crate) struct Authentication(pub(crate) Credentials);
-
-impl<S> Layer<S> for Authentication {
-    type Service = Authenticated<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Authenticated { inner, access: self.0.clone() }
-    }
-}
-
-/// A service that knows who calls it.
-#[derive(Clone)]
-pub(crate) struct Authenticated<S> {
-    inner: S,
+pub(crate) fn authentication(
     access: Credentials,
-}
-
-impl<S, B> Service<Request<B>> for Authenticated<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let said = self.access.said(request.headers());
+) -> MapRequestLayer<impl Fn(Request<Body>) -> Request<Body> + Clone> {
+    MapRequestLayer::new(move |mut request: Request<Body>| {
+        let said = access.said(request.headers());
         if let Some(peer) = request.extensions_mut().get_mut::<Peer>() {
             match said {
                 Said::Nothing => {}
@@ -50,7 +22,8 @@ where
                 // Whoever gives a token means to be who it says, and not whoever the connection says.
                 Said::Wrong => peer.is(None),
             }
+            peer.asks();
         }
-        self.inner.call(request)
-    }
+        request
+    })
 }

@@ -8,12 +8,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame};
+use http_body::Frame;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::passing::{Passing, Watcher};
 use crate::stack::receipt::Receipt;
 
 /// A response that settles `receipt` when it is delivered.
@@ -89,44 +91,23 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map_ok(|mut response| {
             match response.extensions_mut().remove::<Carried>().and_then(Carried::take) {
-                Some(receipt) => {
-                    response.map(|body| Body::new(BodyWithReceipt { body, receipt: Some(receipt) }))
-                }
+                Some(receipt) => response.map(|body| Passing::by(body, Settling(Some(receipt)))),
                 None => response,
             }
         })
     }
 }
 
-/// The body of a response with a receipt.
-struct BodyWithReceipt {
-    body: Body,
-    receipt: Option<Receipt>,
-}
+/// Settles a receipt when the response's data goes out.
+struct Settling(Option<Receipt>);
 
-impl HttpBody for BodyWithReceipt {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<bytes::Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame
+impl Watcher for Settling {
+    fn sees(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
+        if let Some(Ok(frame)) = frame
             && frame.is_data()
-            && let Some(receipt) = self.receipt.take()
+            && let Some(receipt) = self.0.take()
         {
             receipt.settle();
         }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
     }
 }

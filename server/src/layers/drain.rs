@@ -1,14 +1,12 @@
 //! Draining: what would make something new is refused with UNAVAILABLE; what is under way goes on.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Request;
 use tonic::Status;
-use tonic::body::Body;
-use tower::{Layer, Service};
+
+use super::gate::{Answer, Keeper};
 
 /// Refuses what is new from the moment on at which it is told to.
 #[derive(Clone, Debug, Default)]
@@ -21,57 +19,12 @@ impl Drains {
     }
 }
 
-impl<S> Layer<S> for Drains {
-    type Service = Draining<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Draining { inner, begun: self.clone() }
-    }
-}
-
-/// A service that may be draining.
-#[derive(Clone, Debug)]
-pub(crate) struct Draining<S> {
-    inner: S,
-    begun: Drains,
-}
-
-impl<S, B> Service<Request<B>> for Draining<S>
-where
-    S: Service<Request<B>, Response = Response<Body>>,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Admitted<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let refused = self.begun.0.load(Ordering::Acquire) && NEW.contains(&request.uri().path());
-        Admitted(if refused { None } else { Some(Box::pin(self.inner.call(request))) })
-    }
-}
-
-/// A call; none where it was refused.
-pub(crate) struct Admitted<F>(Option<Pin<Box<F>>>);
-
-impl<F, E> Future for Admitted<F>
-where
-    F: Future<Output = Result<Response<Body>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match &mut self.0 {
-            Some(call) => call.as_mut().poll(cx),
-            None => {
-                let sentence =
-                    "the server is about to end and makes nothing new: try another one, or again in a while";
-                Poll::Ready(Ok(Status::unavailable(sentence).into_http()))
-            }
-        }
+impl Keeper for Drains {
+    fn answer<B>(&self, request: &Request<B>) -> Option<Answer> {
+        let refused = self.0.load(Ordering::Acquire) && NEW.contains(&request.uri().path());
+        let sentence =
+            "the server is about to end and makes nothing new: try another one, or again in a while";
+        refused.then(|| Answer::Now(Status::unavailable(sentence).into_http()))
     }
 }
 

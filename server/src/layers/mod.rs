@@ -3,8 +3,8 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`Names`] | refuses what browsers ask of a loopback address in a name that is not ours |
-//! | [`Authentication`] | says of the request whose it is, by its token if it has one: in its extensions |
-//! | [`Scrapes`] | answers GET `/metrics` with the figures of the server |
+//! | [`authentication`] | says of the request whose it is, by its token if it has one: in its extensions |
+//! | [`Scrapes`] | answers GET `/metrics` with the figures of the server, to who sees all |
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
 //! | [`observers`] | [tell](trace) of the call, by a span in the trace of its caller and a line when it is over, and [count](measure) it: its status, its time, its messages |
@@ -15,38 +15,42 @@
 //! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |
 //! | [`Deadlines`] | ends a call at its `grpc-timeout`, with DEADLINE_EXCEEDED |
 //! | [`Deliveries`] | settles a call's receipt when its response is on its way, and not before |
-//! | [`WholeRequests`] | ends a request that is cut short with INVALID_ARGUMENT |
+//! | [`whole_requests`] | ends a request that is cut short with INVALID_ARGUMENT |
 //! | [`Panics`] | ends a call that panics with INTERNAL, so that all others see an ordinary end |
+//!
+//! Those that answer some requests themselves are [`Gate`]s; bodies that are watched as they pass are [`passing`].
 
 mod admit;
-mod answered;
 mod authenticate;
 mod authorize;
 mod deadline;
 mod delivery;
 mod denials;
 mod drain;
+mod gate;
 mod measure;
 mod names;
 mod observe;
 mod page;
 mod panic;
+mod passing;
 mod scrape;
 mod trace;
 mod whole;
 mod witness;
 
 pub(crate) use admit::Admission;
-pub(crate) use authenticate::Authentication;
+pub(crate) use authenticate::authentication;
 pub(crate) use authorize::Authorisation;
 pub(crate) use deadline::Deadlines;
 pub(crate) use delivery::{Deliveries, delivered, with_receipt};
 pub(crate) use denials::Denials;
 pub(crate) use drain::Drains;
+pub(crate) use gate::Gate;
 pub(crate) use names::Names;
 pub(crate) use observe::observers;
 pub(crate) use page::Pages;
 pub(crate) use panic::Panics;
 pub(crate) use scrape::Scrapes;
-pub(crate) use whole::WholeRequests;
+pub(crate) use whole::whole_requests;
 pub(crate) use witness::Witnesses;

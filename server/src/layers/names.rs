@@ -14,15 +14,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::header::{self, HeaderValue};
 use http::uri::Authority;
-use http::{Method, Request, Response, StatusCode, Uri};
-use tonic::body::Body;
-use tower::{Layer, Service};
+use http::{Method, Request, StatusCode, Uri};
 
-use super::answered::{self, Answered};
+use super::gate::{self, Answer, Keeper};
 use crate::listen::Peer;
 
 /// Refuses what browsers ask of a loopback address in another name than ours.
@@ -69,39 +66,10 @@ impl Names {
     }
 }
 
-impl<S> Layer<S> for Names {
-    type Service = WithNames<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        WithNames { inner, names: self.clone() }
-    }
-}
-
-/// A service that goes by its own names.
-#[derive(Clone, Debug)]
-pub(crate) struct WithNames<S> {
-    inner: S,
-    names: Names,
-}
-
-impl<S, B> Service<Request<B>> for WithNames<S>
-where
-    S: Service<Request<B>, Response = Response<Body>>,
-    S::Future: Unpin,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Answered<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.names.refusal(&request) {
-            Some((status, text)) => Answered::now(answered::plain(status, text)),
-            None => Answered::ByService(self.inner.call(request)),
-        }
+impl Keeper for Names {
+    fn answer<B>(&self, request: &Request<B>) -> Option<Answer> {
+        let (status, text) = self.refusal(request)?;
+        Some(Answer::Now(gate::plain(status, text)))
     }
 }
 

@@ -11,12 +11,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Frame;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::measure::Measure;
+use super::passing::{Passing, Watcher};
 use super::trace::Trace;
 use crate::metrics::Calls;
 
@@ -121,7 +122,7 @@ where
         let mut observer = (self.begin)(&request);
         let request = match observer.received() {
             Some(count) => {
-                request.map(|body| Body::new(Requests { body, messages: Messages::default(), count }))
+                request.map(|body| Passing::by(body, Requests { messages: Messages::default(), count }))
             }
             None => request,
         };
@@ -155,7 +156,7 @@ where
                 response
             }
             None => {
-                response.map(|body| Body::new(Responses { body, messages: Messages::default(), observer }))
+                response.map(|body| Passing::by(body, Responses { messages: Messages::default(), observer }))
             }
         }))
     }
@@ -163,56 +164,34 @@ where
 
 /// What a client sends, counted.
 struct Requests {
-    body: Body,
     messages: Messages,
     count: Arc<AtomicU64>,
 }
 
-impl HttpBody for Requests {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
+impl Watcher for Requests {
+    fn sees(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
+        if let Some(Ok(frame)) = frame
             && let Some(data) = frame.data_ref()
         {
-            this.count.fetch_add(this.messages.that_begin_in(data), Ordering::Relaxed);
+            self.count.fetch_add(self.messages.that_begin_in(data), Ordering::Relaxed);
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
 /// What a client is sent, watched to its end.
 struct Responses<O> {
-    body: Body,
     messages: Messages,
     observer: O,
 }
 
-impl<O: Observer> HttpBody for Responses<O> {
-    type Data = Bytes;
-    type Error = Status;
+impl<O: Observer> Watcher for Responses<O> {
+    fn step<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        self.observer.step(step)
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Responses { body, messages, observer } = &mut *self;
-        let frame = ready!(observer.step(|| Pin::new(body).poll_frame(cx)));
-        match &frame {
+    fn sees(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
+        let Responses { messages, observer } = self;
+        match frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     observer.sent(messages.that_begin_in(data));
@@ -225,15 +204,6 @@ impl<O: Observer> HttpBody for Responses<O> {
             // Without a status: whoever reads it takes that for this.
             None => observer.end(Code::Unknown),
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

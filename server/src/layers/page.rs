@@ -6,56 +6,25 @@
 //!
 //! The files change only with the server: a browser asks each time whether its copy still holds, by its tag.
 
-use std::task::{Context, Poll};
-
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
-use tower::{Layer, Service};
 
-use super::answered::Answered;
+use super::gate::{Answer, Keeper};
 
 /// Answers GET and HEAD with the files of the page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pages;
 
-impl<S> Layer<S> for Pages {
-    type Service = WithPages<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        WithPages(inner)
-    }
-}
-
-/// A service with the page beside it.
-#[derive(Clone, Debug)]
-pub(crate) struct WithPages<S>(S);
-
-impl<S, B> Service<Request<B>> for WithPages<S>
-where
-    S: Service<Request<B>, Response = Response<Body>>,
-    S::Future: Unpin,
-{
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Answered<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+impl Keeper for Pages {
+    fn answer<B>(&self, request: &Request<B>) -> Option<Answer> {
+        let response = || answer(request.uri().path(), request.headers());
         match *request.method() {
-            Method::GET | Method::HEAD => {
-                let response = answer(request.uri().path(), request.headers());
-                Answered::now(match *request.method() == Method::HEAD {
-                    true => response.map(|_| Body::empty()),
-                    false => response,
-                })
-            }
-            _ => Answered::ByService(self.0.call(request)),
+            Method::GET => Some(Answer::Now(response())),
+            Method::HEAD => Some(Answer::Now(response().map(|_| Body::empty()))),
+            _ => None,
         }
     }
 }

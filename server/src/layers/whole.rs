@@ -12,46 +12,18 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use sockwright_engine::host::Errno;
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
+use tower::util::MapRequestLayer;
 
 use super::observe::Messages;
 use crate::error::status_saying;
 
 /// Ends requests that are not whole with INVALID_ARGUMENT.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct WholeRequests;
-
-impl<S> Layer<S> for WholeRequests {
-    type Service = WithWholeRequests<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        WithWholeRequests(inner)
-    }
-}
-
-/// A service whose requests are whole.
-#[derive(Clone, Debug)]
-pub(crate) struct WithWholeRequests<S>(S);
-
-impl<S> Service<Request<Body>> for WithWholeRequests<S>
-where
-    S: Service<Request<Body>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+pub(crate) fn whole_requests() -> MapRequestLayer<impl Fn(Request<Body>) -> Request<Body> + Clone> {
+    MapRequestLayer::new(|request: Request<Body>| {
         // A stream of questions about the contract may be empty.
         let begun = request.uri().path().starts_with("/grpc.reflection.");
-        self.0.call(
-            request.map(|body| Body::new(Whole { body, messages: Messages::default(), begun, over: false })),
-        )
-    }
+        request.map(|body| Body::new(Whole { body, messages: Messages::default(), begun, over: false }))
+    })
 }
 
 /// A request, watched to its end.
@@ -110,7 +82,7 @@ mod tests {
 
     use http_body_util::{BodyExt, Full};
     use tonic::Code;
-    use tower::service_fn;
+    use tower::{Layer, Service, service_fn};
 
     use super::*;
 
@@ -122,7 +94,7 @@ mod tests {
         let body =
             Body::new(Full::new(Bytes::from_static(octets)).map_err(|never: Infallible| match never {}));
         let request = Request::builder().uri(path).body(body).unwrap();
-        let read = WholeRequests.layer(reader).call(request).await.unwrap();
+        let read = whole_requests().layer(reader).call(request).await.unwrap();
         read.map_err(|status| status.code())
     }
 

@@ -6,12 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body as HttpBody, Frame};
+use http_body::Frame;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::passing::{Passing, Watcher};
 use crate::access::identity::caller;
 use crate::traces::{Call, Traces, Way};
 
@@ -56,9 +58,8 @@ where
             return WitnessedCall { call: self.inner.call(request), seen: None };
         };
         let seen = Seen(call);
-        let passing = Arc::clone(&seen.0);
-        let request =
-            request.map(|body| Body::new(Passing { body, way: Way::Request, call: passing, _seen: None }));
+        let teller = Teller { way: Way::Request, call: Arc::clone(&seen.0), _seen: None };
+        let request = request.map(|body| Passing::by(body, teller));
         WitnessedCall { call: self.inner.call(request), seen: Some(seen) }
     }
 }
@@ -82,45 +83,28 @@ where
             // A call that failed at once has its status here, and no body.
             end(&seen.0, response.headers());
             let call = Arc::clone(&seen.0);
-            response.map(|body| Body::new(Passing { body, way: Way::Response, call, _seen: Some(seen) }))
+            let teller = Teller { way: Way::Response, call, _seen: Some(seen) };
+            response.map(|body| Passing::by(body, teller))
         })
     }
 }
 
-/// Octets on their way.
-struct Passing {
-    body: Body,
+/// Tells a call's octets on one way.
+struct Teller {
     way: Way,
     call: Arc<Call>,
     _seen: Option<Seen>,
 }
 
-impl HttpBody for Passing {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<bytes::Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            if let Some(octets) = frame.data_ref() {
-                self.call.pass(self.way, octets);
-            } else if let (Way::Response, Some(trailers)) = (self.way, frame.trailers_ref()) {
-                // Before the client has them: when it goes on, the call is told.
-                end(&self.call, trailers);
-            }
+impl Watcher for Teller {
+    fn sees(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
+        let Some(Ok(frame)) = frame else { return };
+        if let Some(octets) = frame.data_ref() {
+            self.call.pass(self.way, octets);
+        } else if let (Way::Response, Some(trailers)) = (self.way, frame.trailers_ref()) {
+            // Before the client has them: when it goes on, the call is told.
+            end(&self.call, trailers);
         }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -5,11 +5,24 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use sockwright_proto::v1::WatchRequest;
 use sockwright_proto::v1::events_client::EventsClient;
+use sockwright_server::access::tokens::make;
 use sockwright_server::config::Limits;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::rig::{Rig, Ways, bearing, call, call_with, is_asked_who};
+use crate::rig::{Rig, Ways, bearing, call, call_with, is_asked_who, within};
+
+/// One may read the figures, once a second.
+const FIGURES: &str = r#"
+    [identities]
+    "token:prometheus" = ["viewer"]
+    "*" = ["guest"]
+    [roles.guest]
+    [roles.viewer]
+    see = "all"
+    [roles.viewer.limits]
+    calls_per_second = 1
+"#;
 
 const TOKENS: Ways = Ways { tls: false, certificates: false, tokens: true };
 
@@ -67,8 +80,9 @@ async fn tokens_change_while_a_stream_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_the_page_are_for_everybody_and_figures_are_not() {
-    let rig = Rig::start(TOKENS, Limits::default()).await;
-    let token = rig.write_token("prometheus");
+    let rig = Rig::under(TOKENS, Limits::default(), Some(FIGURES)).await;
+    let [(token, first), (guest, second)] = ["prometheus", "guest"].map(|name| make(name, &[]).unwrap());
+    std::fs::write(rig.file("tokens.toml"), first + &second).unwrap();
     rig.access.reload().unwrap();
     let channel = rig.http().await.unwrap();
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
@@ -91,6 +105,20 @@ async fn health_and_the_page_are_for_everybody_and_figures_are_not() {
     assert_eq!(refused.headers["www-authenticate"], "Bearer");
     assert!(said.contains("authorization: Bearer"), "{said}");
     assert_eq!(get("/metrics", Some("wrong")).await.0.status, 401);
+    let (refused, said) = get("/metrics", Some(&guest)).await;
+    assert!(refused.status == 403 && said.contains("see = \"all\""), "{said}");
     let (told, figures) = get("/metrics", Some(&token)).await;
     assert!(told.status == 200 && figures.contains("# EOF"), "{figures}");
+    // They are admitted as calls are.
+    let (refused, said) = within(async {
+        loop {
+            let got = get("/metrics", Some(&token)).await;
+            if got.0.status != 200 {
+                break got;
+            }
+        }
+    })
+    .await;
+    assert!(refused.status == 429 && said.contains("1 calls in a second"), "{said}");
+    assert_eq!(refused.headers["retry-after"], "1");
 }
