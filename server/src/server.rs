@@ -38,8 +38,8 @@ use crate::access::{Credentials, FollowedPolicy, address};
 use crate::config::{Config, DRAIN};
 use crate::hub::Hub;
 use crate::layers::{
-    Admission, Authentication, Authorisation, Deadlines, Deliveries, Denials, Drains, Names, Pages, Panics,
-    Scrapes, WholeRequests, Witnesses, observers,
+    Admission, Authorisation, Deadlines, Deliveries, Denials, Drains, Gate, Names, Pages, Panics, Scrapes,
+    Witnesses, authentication, observers, whole_requests,
 };
 use crate::listen::{self, ListenAddress, Listener};
 use crate::metrics::{Calls, Metrics};
@@ -184,18 +184,31 @@ impl Server {
     /// 3. streams end with UNAVAILABLE, calls that wait with `ENETDOWN`, attached stacks reset what connections they have and
     ///    give their ports back.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+        let within = self.config.drain.unwrap_or(DRAIN);
+        let stop = async move {
+            stop.await;
+            within
+        };
+        self.serve_and_take(stop).await
+    }
+
+    /// The same, where `stop` says how long draining may take.
+    pub(crate) async fn serve_and_take(self, stop: impl Future<Output = Duration> + Send) -> io::Result<()> {
         self.serve_until(Box::pin(stop)).await
     }
 
     /// Not generic, so that the services are compiled here and not once more in whatever embeds a server.
     fn serve_until<'s>(
         self,
-        stop: Pin<Box<dyn Future<Output = ()> + Send + 's>>,
+        stop: Pin<Box<dyn Future<Output = Duration> + Send + 's>>,
     ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + 's>> {
         Box::pin(self.serve_and_drain(stop))
     }
 
-    async fn serve_and_drain(self, stop: Pin<Box<dyn Future<Output = ()> + Send + '_>>) -> io::Result<()> {
+    async fn serve_and_drain(
+        self,
+        stop: Pin<Box<dyn Future<Output = Duration> + Send + '_>>,
+    ) -> io::Result<()> {
         let Server { listeners, config, access, parts } = self;
         let (health, health_service) = tonic_health::server::health_reporter();
         set_health(&health, true).await;
@@ -203,6 +216,9 @@ impl Server {
         let drains = Drains::default();
         let calls = config.limits.calls_per_connection;
 
+        let (counted, callers) = (Arc::clone(parts.metrics.calls()), Arc::clone(&parts.access));
+        let admission = Admission::new(counted, Arc::clone(&callers), &config.limits);
+        let scrapes = Scrapes::new(Arc::clone(&parts.metrics), access.clone(), callers, admission.clone());
         let accepted = listen::accept(listeners, &access, &config.limits)?;
         let (drain, draining) = tokio::sync::oneshot::channel::<()>();
         let serving = tonic::transport::Server::builder()
@@ -217,24 +233,20 @@ impl Server {
             // Browsers speak HTTP/1 where there is no TLS.
             .accept_http1(true)
             // Outermost first.
-            .layer(Names::new(&config.hosts))
-            .layer(Authentication(access.clone()))
-            .layer(Scrapes(Arc::clone(&parts.metrics), access.clone()))
-            .layer(Pages)
+            .layer(Gate(Names::new(&config.hosts)))
+            .layer(authentication(access.clone()))
+            .layer(Gate(scrapes))
+            .layer(Gate(Pages))
             .layer(GrpcWebLayer::new())
             .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
-            .layer(Authorisation(access.clone()))
+            .layer(Gate(Authorisation(access.clone())))
             .layer(Denials(Arc::clone(&parts.access)))
-            .layer(Admission::new(
-                Arc::clone(parts.metrics.calls()),
-                Arc::clone(&parts.access),
-                &config.limits,
-            ))
+            .layer(admission)
             .layer(Witnesses(Arc::clone(&parts.traces)))
-            .layer(drains.clone())
+            .layer(Gate(drains.clone()))
             .layer(Deadlines)
             .layer(Deliveries)
-            .layer(WholeRequests)
+            .layer(whole_requests())
             .layer(Panics)
             .add_service(health_service)
             .add_service(reflection_v1()?)
@@ -252,11 +264,10 @@ impl Server {
         tokio::pin!(serving);
         let following = tokio::spawn(access.follow_certificates());
         let _following = AbortOnDrop(following.abort_handle());
-        tokio::select! {
+        let within = tokio::select! {
             ended = &mut serving => return ended.map_err(io::Error::other),
-            () = stop => {}
-        }
-        let within = config.drain.unwrap_or(DRAIN);
+            within = stop => within,
+        };
         let end = Instant::now() + within;
         tracing::info!(?within, "draining");
         drains.begin();
@@ -295,10 +306,11 @@ fn audit(config: &Config) -> io::Result<Audit> {
 }
 
 impl Parts {
-    /// Ends all sessions by their policies, and waits for the peers of those whose connections are being closed.
+    /// Ends all sessions by their policies, and waits for the peers of those whose connections are being closed, by this or by an
+    /// end that came before.
     async fn end_leases(&self) {
-        let closing = self.leases.end_all().await;
-        while self.networks.has_peers(&closing) {
+        self.leases.end_all().await;
+        while self.networks.has_peers() {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }

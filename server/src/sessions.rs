@@ -4,7 +4,7 @@
 //! the table first, so that nobody can make anything for it any more, then waits for what was being made, and then has
 //! [`Networks::end_session`] treat all that it owns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -139,12 +139,9 @@ impl Sessions {
         })
     }
 
-    /// Ends all of them, each by its policy: those whose connections are being closed for it now.
-    pub(crate) async fn end_all(self: &Arc<Self>) -> HashSet<SessionId> {
+    /// Ends all of them, each by its policy.
+    pub(crate) async fn end_all(self: &Arc<Self>) {
         let all: Vec<_> = self.table().drain().collect();
-        let closing =
-            all.iter().filter(|(_, session)| matches!(session.on_expiry, Policy::Fin)).map(|(id, _)| *id);
-        let closing = closing.collect();
         let mut ending = JoinSet::new();
         for (id, session) in all {
             if let Some(timer) = &session.timer {
@@ -153,7 +150,6 @@ impl Sessions {
             ending.spawn(Arc::clone(self).end(id, session, None));
         }
         ending.join_all().await;
-        closing
     }
 
     /// The session of that name, to make something for; the empty name is none.

@@ -199,6 +199,74 @@ fn a_program_that_is_asked_to_end_ends_the_server() {
     assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(128 + 15));
 }
 
+/// A program that does not end because it is asked to.
+const STUBBORN: [&str; 4] =
+    ["--", "sh", "-c", "trap 'echo asked' TERM; echo there; while :; do sleep 1; done"];
+
+#[test]
+fn a_program_that_does_not_end_when_it_is_asked_to_has_half_of_the_time_to_drain() {
+    let mut child = sockwrightd(&[&["--listen", "127.0.0.1:0", "--drain", "2"][..], &STUBBORN].concat());
+    let (line, _stdout) = ready(&mut child);
+    assert_eq!(line, "there");
+    let asked = Instant::now();
+    signal(&child, "-TERM");
+    assert_eq!(ended(child, Duration::from_secs(20)).code(), Some(128 + 9), "it is killed");
+    assert!(asked.elapsed() >= Duration::from_secs(1), "it had its time");
+}
+
+#[test]
+fn a_second_signal_ends_server_and_program_at_once() {
+    let mut child = sockwrightd(&[&["--listen", "127.0.0.1:0", "--drain", "3600"][..], &STUBBORN].concat());
+    let (_, mut stdout) = ready(&mut child);
+    signal(&child, "-TERM");
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "asked\n");
+    signal(&child, "-INT");
+    let code = await_end(&mut child, Duration::from_secs(20)).code();
+    assert_eq!(code, Some(130));
+    // The program held its end of this as well; its `sleep` does so for a second more.
+    assert_eq!(stdout.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn what_the_file_of_the_program_permits_is_effective_confined_or_not() {
+    let room = tempfile::tempdir().unwrap();
+    let own = room.path().join("sockwrightd");
+    std::fs::copy(env!("CARGO_BIN_EXE_sockwrightd"), &own).unwrap();
+    std::fs::set_permissions(room.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let permitted = Command::new("setcap").arg("cap_net_raw=p").arg(&own).output();
+    if !permitted.is_ok_and(|output| output.status.success()) {
+        return println!("skipped: no `setcap`, or nobody here who may give capabilities");
+    }
+    for flags in [&["--confine", "off"][..], &[]] {
+        let mut command = Command::new(&own);
+        command.args(["--listen", "127.0.0.1:0"]).args(flags).args(["--", "sh", "-c", STATUS]);
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let sets: Vec<_> = said.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+        let raw = "0000000000002000";
+        assert_eq!(sets, [raw, raw], "permitted and effective: {said} {:?}", output.stderr);
+    }
+    let mut doctor = Command::new(&own);
+    std::os::unix::process::CommandExt::uid(&mut doctor, 65534);
+    let told = doctor.args(["doctor", "--json"]).stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("CAP_NET_RAW is effective"), "{told}");
+}
+
+/// What the server has that runs it.
+const STATUS: &str = "grep -E 'Cap(Prm|Eff)' /proc/$PPID/status";
+
+#[test]
+fn a_demo_that_exits_needs_no_port() {
+    // Whoever has it: it is taken.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:50051");
+    let output = output(sockwrightd(&["--demo", "--exit"]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn whoever_supervises_it_is_told_when_it_serves_and_when_it_ends() {
     let room = tempfile::tempdir().unwrap();

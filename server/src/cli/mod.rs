@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -22,6 +22,7 @@ use sockwright_proto::v1::networks_server::Networks;
 use sockwright_proto::v1::{AttachRequest, CreateLabRequest};
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tonic::Status;
 use tracing_subscriber::EnvFilter;
 
@@ -33,7 +34,7 @@ use crate::access::Allow;
 use crate::access::identity::by_server;
 use crate::access::{Credentials, address, tokens};
 use crate::config::{AccessConfig, BUSY_POLL_MAX, Config, DRAIN_MAX, TlsFiles};
-use crate::confine::Confined;
+use crate::confine::{Confined, capabilities};
 use crate::demo::{self, Ladder};
 use crate::doctor::Doctor;
 use crate::listen::{ListenAddress, Listener, UnixDoor};
@@ -49,8 +50,8 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Where to listen: HOST:PORT, where port 0 takes any free one, or unix:/PATH[,mode=600]. More than once for more. Beyond
-    /// loopback it needs --tls-cert and --tls-key, with --tls-client-ca or --tokens, or --insecure.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    /// loopback it needs --tls-cert and --tls-key, with --tls-client-ca or --tokens, or --insecure. [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<ListenAddress>,
     /// Speak TLS over TCP, with this certificate and those between it and a root, in PEM. It is read again when the file changes.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -106,14 +107,14 @@ pub struct Cli {
     /// What it may do to the machine.
     #[command(flatten)]
     pub confining: Confining,
-    /// How long it may take to end when it is asked to: sessions end by their policies, and peers close their ends. A second
-    /// signal ends it at once.
+    /// How long it may take to end when it is asked to: sessions end by their policies, and peers close their ends. A PROGRAM that
+    /// is still there when half of it is over is killed. A second signal ends all at once.
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = drain)]
     pub drain: Duration,
     /// Play the life of a connection in a lab called `demo`, print it as a ladder, and then serve.
     #[arg(long)]
     pub demo: bool,
-    /// With --demo: exit after it.
+    /// With --demo: exit after it. It listens only where --listen says so.
     #[arg(long, requires = "demo", conflicts_with = "program")]
     pub exit: bool,
     /// Log more to stderr; twice for everything.
@@ -163,6 +164,7 @@ impl Command {
 impl Cli {
     /// Does what the command line says: its command, or to serve until SIGINT or SIGTERM, or until its program has ended.
     pub fn run(self) -> ExitCode {
+        capabilities::raise();
         if let Some(command) = self.command {
             return command.run();
         }
@@ -203,7 +205,7 @@ impl Cli {
     /// is so without IPv6.
     fn listeners(&self) -> Result<(Vec<Listener>, bool), String> {
         let access = self.access();
-        let outside = self.listen.iter().map(|at| open(at, &access)).collect::<Result<Vec<_>, _>>()?;
+        let outside = self.doors().iter().map(|at| open(at, &access)).collect::<Result<Vec<_>, _>>()?;
         if !self.isolated {
             return Ok((outside, false));
         }
@@ -220,14 +222,24 @@ impl Cli {
         Ok((listeners, !given.iter().any(IpAddr::is_ipv6)))
     }
 
+    /// Where to listen.
+    fn doors(&self) -> Vec<ListenAddress> {
+        match self.listen.is_empty() {
+            // Nobody would have the time to come.
+            true if self.exit => Vec::new(),
+            true => vec![ListenAddress::Tcp(LISTEN.to_owned())],
+            false => self.listen.clone(),
+        }
+    }
+
     /// Gives away what is not needed from here on.
     fn confined(&self) -> Result<Confined, String> {
         let has_interfaces =
             |request: &AttachRequest| matches!(request.link, Some(Link::Tun(_) | Link::Tap(_)));
         let access = self.access();
         // A socket of the file system goes with its server.
-        let doors = self.listen.iter().filter_map(|door| match door {
-            ListenAddress::Unix { path, .. } => Some(path.clone()),
+        let doors = self.doors().into_iter().filter_map(|door| match door {
+            ListenAddress::Unix { path, .. } => Some(path),
             ListenAddress::Tcp(_) => None,
         });
         let serving = Serving {
@@ -300,23 +312,32 @@ impl Cli {
         supervisor.ready();
         let mut code = ExitCode::SUCCESS;
         let access = server.access().clone();
+        let drain = self.drain;
         let stop = async {
-            tokio::select! {
-                () = reload_on_hangup(hangups, access) => {}
-                () = async {
+            let within = tokio::select! {
+                () = reload_on_hangup(hangups, access) => drain,
+                within = async {
                     match &mut program {
-                        None => signals.any().await,
-                        Some(program) => code = attend(program, &mut signals).await,
+                        None => {
+                            signals.any().await;
+                            drain
+                        }
+                        Some(program) => {
+                            let within;
+                            (code, within) = attend(program, &mut signals, drain).await;
+                            within
+                        }
                     }
-                } => {}
-            }
+                } => within,
+            };
             supervisor.stopping();
             tokio::spawn(async move {
                 signals.any().await;
-                std::process::exit(130);
+                std::process::exit(INTERRUPTED);
             });
+            within
         };
-        match server.serve(stop).await {
+        match server.serve_and_take(stop).await {
             Ok(()) => code,
             Err(error) => fail(&format!("serving failed: {error}")),
         }
@@ -365,7 +386,7 @@ impl Cli {
         let addresses = server.addresses().unwrap_or_default();
         // Those inside are the same again.
         let mut text: String =
-            addresses.iter().take(self.listen.len()).map(|at| format!("listening on {at}\n")).collect();
+            addresses.iter().take(self.doors().len()).map(|at| format!("listening on {at}\n")).collect();
         if self.isolated {
             let id = std::process::id();
             text += &format!("isolated: nsenter --preserve-credentials -U -n -t {id} PROGRAM runs inside\n");
@@ -436,19 +457,34 @@ impl Signals {
     }
 }
 
-/// Waits for the end of a program: how the server is to end. An interrupt from a terminal is the program's as well, which
-/// does with it what it likes; a request to end is passed on to it.
-async fn attend(program: &mut Program, signals: &mut Signals) -> ExitCode {
+/// Waits for the end of a program: how the server is to end, and how long that may take. An interrupt from a terminal is the program's as well,
+/// which does with it what it likes; a request to end is passed on to it. From then on it has half of the time that there is, and
+/// the next signal ends both at once.
+async fn attend(program: &mut Program, signals: &mut Signals, drain: Duration) -> (ExitCode, Duration) {
+    let told = |ended: io::Result<ExitStatus>| {
+        let lost = |error| fail(&format!("the program is lost: {error}"));
+        ended.map_or_else(lost, program::exit_code)
+    };
     loop {
         tokio::select! {
-            ended = program.ended() => {
-                let lost = |error| fail(&format!("the program is lost: {error}"));
-                return ended.map_or_else(lost, program::exit_code);
-            }
+            ended = program.ended() => return (told(ended), drain),
             _ = signals.interrupt.recv() => {}
-            _ = signals.terminate.recv() => program.terminate(),
+            _ = signals.terminate.recv() => break,
         }
     }
+    program.terminate();
+    let end = Instant::now() + drain;
+    let left = || end.saturating_duration_since(Instant::now());
+    tokio::select! {
+        ended = program.ended() => return (told(ended), left()),
+        () = tokio::time::sleep_until(end - drain / 2) => program.kill(),
+        () = signals.any() => {
+            program.kill();
+            std::process::exit(INTERRUPTED);
+        }
+    }
+    let code = told(program.ended().await);
+    (code, left())
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
@@ -478,6 +514,11 @@ fn fail(problem: &str) -> ExitCode {
     _ = writeln!(io::stderr(), "sockwrightd: {problem}");
     ExitCode::FAILURE
 }
+
+/// Where to listen if nothing is said.
+const LISTEN: &str = "127.0.0.1:50051";
+/// How it ends at a second signal.
+const INTERRUPTED: i32 = 130;
 
 const EXAMPLES: &str = "\
 Examples:

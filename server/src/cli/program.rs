@@ -48,6 +48,12 @@ impl Program {
             _ = kill_process(id, Signal::TERM);
         }
     }
+
+    /// Ends it.
+    pub(super) fn kill(&mut self) {
+        // It fails where the program has ended by itself.
+        _ = self.child.start_kill();
+    }
 }
 
 /// What a shell would make of how a program ended: its own code, or 128 and the number of the signal.

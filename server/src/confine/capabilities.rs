@@ -31,6 +31,26 @@ impl Keep {
     }
 }
 
+/// Makes effective what is permitted and a server may need: the file of a program can permit without that, as `setcap
+/// cap_net_raw=p` has it. To be called before there is a second thread.
+pub(crate) fn raise() {
+    for capability in NEEDED {
+        if holds(CapSet::Permitted, capability) && !holds(CapSet::Effective, capability) {
+            // Where it fails, whoever needs it is told by what it is needed for.
+            _ = caps::raise(None, CapSet::Effective, capability);
+        }
+    }
+}
+
+/// Whether the process has this in one of its sets.
+pub(crate) fn holds(set: CapSet, capability: Capability) -> bool {
+    caps::has_cap(None, set, capability).unwrap_or(false)
+}
+
+/// What a server may be of use with.
+const NEEDED: [Capability; 3] =
+    [Capability::CAP_NET_RAW, Capability::CAP_NET_ADMIN, Capability::CAP_NET_BIND_SERVICE];
+
 /// Whether this kernel lets nobody have a port guarded without `CAP_NET_ADMIN`, which the process has: some keep the
 /// filters of TCP sockets to it.
 pub(crate) fn guards_need_net_admin() -> bool {

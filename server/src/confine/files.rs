@@ -51,8 +51,8 @@ fn landlocked(confinement: &Confinement) -> Result<(RulesetStatus, String), Rule
         }
     }
     rules = allow(rules, Path::new(TUN), AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev)?;
-    // Where traces grow, in files without a name.
-    rules = allow(rules, &env::temp_dir(), AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate)?;
+    // Where traces grow, in files without a name; where the file system has none, in files that lose theirs at once.
+    rules = allow(rules, &env::temp_dir(), FILES_OF_ITS_OWN | AccessFs::ReadFile)?;
     // Files are replaced by others of their names: it is the directory that stays, and that where a link leads to.
     for path in &confinement.reads {
         rules = allow(rules, &directory_of(path), read)?;
@@ -107,7 +107,30 @@ const READ_TO_CALL_OUT: [&str; 10] = [
     "/run/systemd/resolve",
 ];
 const TUN: &str = "/dev/net/tun";
-/// A file that grows, is turned over and given away; a Unix socket that is removed.
+/// A file that grows, is turned over and given away; a Unix socket that is removed; a trace.
 const FILES_OF_ITS_OWN: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{
     WriteFile | MakeReg | MakeSock | RemoveFile | Truncate
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `tempfile` makes it where the file system knows no `O_TMPFILE`.
+    #[test]
+    fn a_trace_has_where_to_grow_also_where_each_file_has_a_name_at_first() {
+        // A thread of its own is what is restricted, and it ends.
+        let made = std::thread::spawn(|| {
+            let mut confined = Confined::default();
+            restrict(&Confinement::default(), &mut confined);
+            let path = env::temp_dir().join(format!("sockwright-trace-{}", std::process::id()));
+            let elsewhere = fs::read_dir("/etc").is_err();
+            (elsewhere, fs::File::create_new(&path).and_then(|file| fs::remove_file(&path).map(|()| file)))
+        });
+        let (restricted, file) = made.join().expect("no panic");
+        if !restricted {
+            println!("skipped: there is no Landlock here");
+        }
+        std::io::Write::write_all(&mut file.expect("made"), b"it grows").expect("written");
+    }
+}

@@ -8,6 +8,7 @@ use landlock::{ABI, Access, AccessFs, LandlockStatus, Ruleset, RulesetAttr};
 use rustix::process::geteuid;
 
 use super::{Check, line_of};
+use crate::confine::capabilities::holds;
 
 pub(super) fn checks() -> Vec<Check> {
     vec![capabilities(), namespaces(), confinement(), landlock(), seccomp()]
@@ -15,11 +16,15 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn capabilities() -> Check {
     let name = "capabilities";
-    let held = |capability| caps::has_cap(None, CapSet::Permitted, capability).unwrap_or(false);
+    let held = |capability| holds(CapSet::Effective, capability);
     let optional = [
         (Capability::CAP_NET_ADMIN, "new TUN and TAP interfaces, longer receive buffers"),
         (Capability::CAP_NET_BIND_SERVICE, "ports below 1024 on addresses of the host"),
     ];
+    if !held(Capability::CAP_NET_RAW) && holds(CapSet::Permitted, Capability::CAP_NET_RAW) {
+        let mend = "something else than the permitted set keeps it: a security module of the kernel, or a filter of system calls";
+        return Check::fail(name, "CAP_NET_RAW is permitted, but cannot be made effective", mend);
+    }
     if !held(Capability::CAP_NET_RAW) {
         let mend = "run it as root (with --user), give it AmbientCapabilities=CAP_NET_RAW, cap_add: [NET_RAW] or \
                     `setcap cap_net_raw=p sockwrightd`; labs need none, and --isolated has its own";
@@ -28,10 +33,10 @@ fn capabilities() -> Check {
     let missing = optional.iter().filter(|(capability, _)| !held(*capability));
     let missing: Vec<String> = missing.map(|(capability, what)| format!("{capability} ({what})")).collect();
     match missing.is_empty() {
-        true => Check::ok(name, "CAP_NET_RAW, CAP_NET_ADMIN and CAP_NET_BIND_SERVICE can be had"),
+        true => Check::ok(name, "CAP_NET_RAW, CAP_NET_ADMIN and CAP_NET_BIND_SERVICE are effective"),
         false => Check::warn(
             name,
-            format!("CAP_NET_RAW can be had; not there: {}", missing.join(", ")),
+            format!("CAP_NET_RAW is effective; not there: {}", missing.join(", ")),
             "give it the capability where that is needed, and keep it with --keep",
         ),
     }

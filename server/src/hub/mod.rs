@@ -29,7 +29,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +57,7 @@ pub use wait::Current;
 pub use watch::WatchStream;
 
 use crate::access::identity::IdentityId;
+use crate::access::owner::is_no_session;
 use crowd::Crowd;
 use figures::{Tally, Watcher};
 use interest::Wanted;
@@ -285,14 +286,12 @@ impl Hub {
         self.publish(&Name::from(""), [HubEvent::Draining { within }])
     }
 
-    /// Whether one of these sessions has a connection on one of these stacks that is not over, TIME-WAIT aside.
-    pub(crate) fn has_connections(&self, sessions: &HashSet<SessionId>, on: impl Fn(&Name) -> bool) -> bool {
+    /// Whether any session, there or ended, has a connection on one of these stacks that is not over, TIME-WAIT aside.
+    pub(crate) fn has_connections_of_sessions(&self, on: impl Fn(&Name) -> bool) -> bool {
         let over = |state| matches!(state, State::Closed | State::Listen | State::TimeWait);
         let pages = self.lock().mirror.pages_from(SocketId(0));
         pages.iter().flat_map(|page| page.rows()).any(|row| {
-            row.tcp_state.is_some_and(|state| !over(state))
-                && sessions.contains(&row.session)
-                && on(&row.stack)
+            row.tcp_state.is_some_and(|state| !over(state)) && !is_no_session(row.session) && on(&row.stack)
         })
     }
 

@@ -472,10 +472,10 @@ impl Networks {
         treated
     }
 
-    /// Whether one of these sessions has a connection with a peer out there that is not over, TIME-WAIT aside.
-    pub(crate) fn has_peers(&self, sessions: &HashSet<SessionId>) -> bool {
+    /// Whether any session, there or ended, has a connection with a peer out there that is not over, TIME-WAIT aside.
+    pub(crate) fn has_peers(&self) -> bool {
         let names: HashSet<Name> = self.registry().attached_names();
-        self.hub.has_connections(sessions, |stack| names.contains(stack))
+        self.hub.has_connections_of_sessions(|stack| names.contains(stack))
     }
 
     /// Ends all threads; attached stacks reset their connections and give their ports back.

@@ -264,6 +264,55 @@ fn of_a_client_that_is_killed_the_kernel_sees_what_the_policy_says() {
     }
 }
 
+/// A connection with the kernel in a session of its own: the session, the socket, and the kernel's end.
+async fn in_a_session_that_ends_with_fin(rig: &Rig) -> (String, u64, TcpStream) {
+    let open = pb::OpenRequest { on_expiry: OnExpiry::Fin.into(), ..Default::default() };
+    let session = rig.sessions.clone().open(open).await.expect("opened").into_inner().session;
+    let create = pb::CreateRequest {
+        stack: "wire".into(),
+        session: session.clone(),
+        options: Some(short_msl()),
+        ..Default::default()
+    };
+    let socket = rig.sockets.clone().create(create).await.expect("created").into_inner().socket;
+    let theirs = &rig.theirs;
+    let listener = theirs.run(|| TcpListener::bind(theirs.port(0))).expect("the kernel listens");
+    let remote = Some(address(listener.local_addr().expect("an address")));
+    let connect = pb::ConnectRequest { socket, remote, ..Default::default() };
+    rig.sockets.clone().connect(connect).await.expect("connected");
+    (session, socket, listener.accept().expect("accepted").0)
+}
+
+#[test]
+fn what_a_session_closed_that_ended_before_has_its_time_as_well() {
+    let Some(world) = World::new() else { return };
+    let [ours, theirs] = { world.wire_pairs()[0].clone().into() };
+    let mut server = Process::start(&ours, &["--keep", "net-admin", "--drain", "20"]);
+    at(&ours, async || {
+        let rig = server.rig(&ours, &theirs).await;
+        rig.attach("wire").await.expect("raw sockets");
+        let (session, socket, mut kernel) = in_a_session_that_ends_with_fin(&rig).await;
+        let close = pb::SessionsCloseRequest { session, ..Default::default() };
+        rig.sessions.clone().close(close).await.expect("ended");
+        assert_eq!(kernel.read(&mut [0; 8]).expect("a FIN"), 0);
+        let mut watch = rig.watch(&[pb::EventKind::Draining, pb::EventKind::TcpStateChanged]).await;
+        server.signal("-TERM");
+        let drains =
+            |event: &pb::Event| matches!(event.kind, Some(pb::event::Kind::Draining(_))).then_some(());
+        watch.find(drains).await;
+        // The kernel closes its end in its own time: no stack was taken down before, with a reset.
+        drop(kernel);
+        let closed = |event: &pb::Event| match &event.kind {
+            Some(pb::event::Kind::TcpStateChanged(change)) if change.to() == pb::TcpState::TimeWait => {
+                Some(event.socket)
+            }
+            _ => None,
+        };
+        assert_eq!(watch.find(closed).await, socket);
+    });
+    assert!(server.ended().success());
+}
+
 #[test]
 fn a_server_that_is_asked_to_end_closes_what_its_sessions_have_closed_and_is_gone_in_time() {
     let Some(world) = World::new() else { return };
@@ -272,20 +321,7 @@ fn a_server_that_is_asked_to_end_closes_what_its_sessions_have_closed_and_is_gon
     at(&ours, async || {
         let rig = server.rig(&ours, &theirs).await;
         rig.attach("wire").await.expect("raw sockets");
-        let open = pb::OpenRequest { on_expiry: OnExpiry::Fin.into(), ..Default::default() };
-        let session = rig.sessions.clone().open(open).await.expect("opened").into_inner().session;
-        let create = pb::CreateRequest {
-            stack: "wire".into(),
-            session,
-            options: Some(short_msl()),
-            ..Default::default()
-        };
-        let socket = rig.sockets.clone().create(create).await.expect("created").into_inner().socket;
-        let listener = theirs.run(|| TcpListener::bind(theirs.port(0))).expect("the kernel listens");
-        let remote = Some(address(listener.local_addr().expect("an address")));
-        let connect = pb::ConnectRequest { socket, remote, ..Default::default() };
-        rig.sockets.clone().connect(connect).await.expect("connected");
-        let (mut kernel, _) = listener.accept().expect("accepted");
+        let (_, socket, mut kernel) = in_a_session_that_ends_with_fin(&rig).await;
         let mut watch = rig.watch(&[pb::EventKind::Draining]).await;
         server.signal("-TERM");
         let within = |event: &pb::Event| match &event.kind {
