@@ -50,6 +50,18 @@ pub(super) struct Row {
     pub(super) failed: Option<Errno>,
 }
 
+/// Between whom a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketFlow {
+    pub(crate) kind: SocketKind,
+    /// Its own address.
+    pub(crate) local: SocketAddr,
+    /// Its peer's.
+    pub(crate) remote: SocketAddr,
+    /// The peer began: it came to a listener.
+    pub(crate) answers: bool,
+}
+
 impl Row {
     /// The socket as lists and snapshots show it.
     pub(super) fn summary(&self) -> pb::SocketSummary {
@@ -76,6 +88,12 @@ impl Row {
 
     pub(super) fn remote(&self) -> Option<SocketAddr> {
         self.remote.map(SocketAddr::from)
+    }
+
+    /// Between whom it is, if it has a peer.
+    pub(super) fn flow(&self) -> Option<SocketFlow> {
+        let (local, remote) = (self.local()?, self.remote()?);
+        Some(SocketFlow { kind: self.kind, local, remote, answers: self.listener != 0 })
     }
 
     fn set_ends(&mut self, local: SocketAddr, remote: Option<SocketAddr>) {

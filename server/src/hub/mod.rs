@@ -60,7 +60,7 @@ use crate::access::identity::IdentityId;
 use crowd::Crowd;
 use figures::{Tally, Watcher};
 use interest::Wanted;
-use mirror::{Mirror, changes};
+use mirror::{Mirror, SocketFlow, changes};
 use ring::{Block, Record, Ring};
 use wait::Waiters;
 
@@ -243,6 +243,11 @@ impl Hub {
     /// The addresses of a socket that is there, as far as it has any: its own and its peer's.
     pub(crate) fn ends_of(&self, socket: SocketId) -> Option<(Option<SocketAddr>, Option<SocketAddr>)> {
         self.lock().mirror.get(socket).map(|row| (row.local(), row.remote()))
+    }
+
+    /// Between whom a socket is, that is there and has a peer.
+    pub(crate) fn flow_of(&self, socket: SocketId) -> Option<SocketFlow> {
+        self.lock().mirror.get(socket)?.flow()
     }
 
     /// The session of a socket, as it is or as it ended.

@@ -1,6 +1,7 @@
 //! What crosses from tokio to an engine's thread, and what comes back.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sockwright_engine::counters::Counters;
@@ -60,6 +61,17 @@ pub(crate) enum Command {
         socket: SocketId,
         /// To whom; `None` where there is no such socket.
         answer: oneshot::Sender<At<Option<Inspection>>>,
+    },
+    /// Tell whether a datagram socket has heard from an address.
+    HasHeard {
+        /// Where.
+        stack: StackId,
+        /// Which.
+        socket: SocketId,
+        /// From whom.
+        remote: SocketAddr,
+        /// To whom.
+        answer: oneshot::Sender<bool>,
     },
     /// Tell about the stacks.
     Describe {

@@ -1,5 +1,6 @@
 //! The tokio side of an engine's thread: typed calls that wait without blocking, and end their wait when dropped.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -103,6 +104,12 @@ impl StackHandle {
     pub(crate) async fn inspect(&self, socket: SocketId) -> Result<At<Option<Inspection>>, Gone> {
         let stack = self.stack;
         self.thread.ask(|answer| Command::Inspect { stack, socket, answer }).await
+    }
+
+    /// Whether a datagram socket has heard from an address of late.
+    pub(crate) async fn has_heard(&self, socket: SocketId, remote: SocketAddr) -> Result<bool, Gone> {
+        let stack = self.stack;
+        self.thread.ask(|answer| Command::HasHeard { stack, socket, remote, answer }).await
     }
 }
 

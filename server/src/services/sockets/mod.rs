@@ -279,7 +279,7 @@ impl Service for SocketsService {
         let found = self.find(&extensions, request.socket)?;
         let remote = remote_address(request.remote.as_ref(), "remote")?;
         data_up_to(request.data.len(), self.sizes.message, "data")?;
-        self.may_send_to(&found, remote)?;
+        self.may_send_to(&found, remote).await?;
         let data = request.data.into();
         let At { value, at } = found.call(|socket| Op::SendTo { socket, remote, data }).await?;
         let local = named(&value.reply)?;
