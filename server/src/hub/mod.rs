@@ -250,13 +250,6 @@ impl Hub {
         self.lock().mirror.get(socket)?.flow()
     }
 
-    /// The session of a socket, as it is or as it ended.
-    pub fn session_of(&self, socket: SocketId) -> Option<SessionId> {
-        let inner = self.lock();
-        let ended = || inner.mirror.ended(socket).map(|last| &last.row);
-        inner.mirror.get(socket).or_else(ended).map(|row| row.session)
-    }
-
     /// How many sockets somebody has.
     pub(crate) fn sockets_of(&self, owner: IdentityId) -> usize {
         self.lock().mirror.count_of(owner)

@@ -374,9 +374,6 @@ impl Service for SocketsService {
         let sight = self.access.caller(request.extensions())?.sight();
         let request = request.into_inner();
         let socket = SocketId(request.socket);
-        if self.hub.session_of(socket).is_some_and(|session| !sight.sees_session(session)) {
-            return Err(no_such_socket(socket));
-        }
         let current = || async move {
             let Ok(lives) = self.networks.stack_of(socket, sight) else { return Ok(None) };
             match lives.stack.inspect(socket).await {
@@ -385,7 +382,7 @@ impl Service for SocketsService {
                 Err(_) => Ok(None),
             }
         };
-        self.hub.wait_for(request, current).await.map(Response::new)
+        self.hub.wait_for(request, sight, current).await.map(Response::new)
     }
 
     type TransferStream = Transfer;
