@@ -20,6 +20,7 @@ use super::receipt::{Given, Turn};
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
 use crate::capture::Room;
+use crate::hub::Claim;
 use crate::metrics::Counted;
 
 /// A message to an engine's thread.
@@ -172,8 +173,17 @@ pub(crate) struct Call {
     pub(crate) request: Request,
     /// To whom.
     pub(crate) answer: oneshot::Sender<Answer>,
-    /// Keeps the session that the call makes something for from ending until it is made.
+    /// What it keeps until it is made.
+    pub(crate) kept: Kept,
+}
+
+/// What a call that makes something keeps until that is there.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// The session that it is made for, which does not end meanwhile.
     pub(crate) session: Option<OwnedRwLockReadGuard<()>>,
+    /// Room for the socket.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// How a call ended.

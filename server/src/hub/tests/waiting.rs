@@ -278,7 +278,8 @@ async fn the_end_of_the_stream_is_readable() {
     assert_eq!(seq(&present), (None, 5));
     let at = hub.position();
     hub.publish(&stack, [tcp(1, State::Established, State::CloseWait)]);
-    let past = hub.wait_for(request(1, Asked::Readable(1), Some(at)), Sight::All, ask(State::Established)).await;
+    let past =
+        hub.wait_for(request(1, Asked::Readable(1), Some(at)), Sight::All, ask(State::Established)).await;
     assert_eq!(seq(&past), (Some(6), 6));
 }
 
@@ -319,7 +320,9 @@ async fn all_is_acknowledged_when_the_fin_is_too() {
         let hub = &hub;
         move || async move { Ok(Some(current(hub, state, 0, queue))) }
     };
-    let present = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, ask(State::FinWait2, 0)).await;
+    let present = hub
+        .wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, ask(State::FinWait2, 0))
+        .await;
     assert_eq!(seq(&present), (None, 9));
 }
 
