@@ -17,7 +17,6 @@ use tonic::{Request, Response, Status};
 
 use crate::access::caller::Access;
 use crate::access::policy::{Denied, Grants, Reach, Transport};
-use crate::access::quota::Quota;
 use crate::convert::address_to_proto;
 use crate::error::{status, status_saying};
 use crate::hub::Hub;
