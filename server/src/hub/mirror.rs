@@ -322,11 +322,11 @@ impl Mirror {
         let page = self.pages.get_mut(&page_of(socket))?;
         let row = Arc::make_mut(page).remove(socket)?;
         self.census.went(Standing::of(&row));
-        if self.claimed.remove(&socket) || row.listener == 0 {
-            self.give_up(owner_of(row.session), 1);
-        }
         if page.rows().is_empty() {
             self.pages.remove(&page_of(socket));
+        }
+        if self.claimed.remove(&socket) || row.listener == 0 {
+            self.give_up(owner_of(row.session), 1);
         }
         Some(row)
     }

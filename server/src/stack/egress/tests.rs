@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Family, Outcome, Reply, Request, SocketKind, Wait};
-use sockwright_engine::host::{Config, Interface, Medium, Offload};
+use sockwright_engine::host::{Config, Interface, Medium, Offload, Route};
 use sockwright_engine::id::{IdSource, LinkId, OpId, SocketId};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::tcp::seq::Seq;
@@ -29,6 +29,7 @@ struct Stack {
     access: Arc<Access>,
     identities: Identities,
     now: Instant,
+    sent: Vec<(Vec<u8>, Passed)>,
 }
 
 fn policy(text: &str) -> Policy {
@@ -56,13 +57,15 @@ impl Stack {
             shared_with_host: false,
         };
         engine.add_interface(interface).unwrap();
+        let (destination, gateway) = ("0.0.0.0".parse().unwrap(), "10.0.0.254".parse().ok());
+        engine.add_route(Route { destination, prefix: 0, gateway, link: LinkId(0) }).unwrap();
         let egress = Egress::new(Arc::clone(&access));
-        Stack { engine, egress, access, identities: Identities::new(8), now: Instant::ZERO }
+        Stack { engine, egress, access, identities: Identities::new(8), now: Instant::ZERO, sent: vec![] }
     }
 
-    /// The packets that leave now, in their order, with what becomes of each.
-    fn drain(&mut self) -> Vec<(Vec<u8>, Passed)> {
-        let (mut sent, mut packet) = (Vec::new(), Vec::new());
+    /// Takes every output.
+    fn settle(&mut self) {
+        let mut packet = Vec::new();
         loop {
             let transmit = self.engine.poll_transmit(self.now, &mut packet);
             while let Some(event) = self.engine.poll_event() {
@@ -71,11 +74,17 @@ impl Stack {
                 }
             }
             if transmit.is_none() {
-                return sent;
+                break;
             }
             let passed = self.egress.pass(self.now, &self.engine, &packet, None);
-            sent.push((packet.clone(), passed));
+            self.sent.push((packet.clone(), passed));
         }
+        while self.engine.poll_completion().is_some() || self.engine.poll_released_port().is_some() {}
+    }
+
+    /// The packets since the last look, in their order, with what became of each.
+    fn drain(&mut self) -> Vec<(Vec<u8>, Passed)> {
+        std::mem::take(&mut self.sent)
     }
 
     fn passed(&mut self) -> Vec<Passed> {
@@ -83,7 +92,9 @@ impl Stack {
     }
 
     fn call(&mut self, request: Request) -> Reply {
-        match self.engine.handle_op(self.now, OpId(1), request) {
+        let outcome = self.engine.handle_op(self.now, OpId(1), request);
+        self.settle();
+        match outcome {
             Outcome::Done(Ok(reply)) => reply,
             Outcome::Done(Err(error)) => panic!("{error:?}"),
             Outcome::Parked => panic!("it waits"),
@@ -119,6 +130,7 @@ impl Stack {
         let (remote, wait) = (remote.parse().unwrap(), Wait::Never);
         let connect = Request::Connect { socket, remote, data: vec![], wait };
         self.engine.handle_op(self.now, OpId(1), connect);
+        self.settle();
         socket
     }
 
@@ -141,6 +153,7 @@ impl Stack {
         header.emit(payload.len(), &mut packet);
         packet.extend_from_slice(payload);
         self.engine.handle_frame(self.now, LinkId(0), &packet);
+        self.settle();
     }
 
     fn datagram(&mut self, from: &str, port: u16) {
@@ -188,7 +201,7 @@ fn a_datagram_leaves_where_it_may_begin_or_to_who_was_heard_from() {
     "#;
     let mut stack = Stack::under(roles(rules, ""));
     let socket = stack.bound("token:a", SocketKind::Datagram, 53);
-    let mut sent = |stack: &mut Stack, socket, remote| {
+    let sent = |stack: &mut Stack, socket, remote| {
         stack.send_to(socket, remote, 10);
         stack.passed()
     };
@@ -267,7 +280,6 @@ fn strangers_are_answered_where_nothing_denies_it_and_as_often_as_who_is_there_m
     stack.segment("10.0.0.6:4000", 9, Flags::SYN, 0);
     stack.ping("10.0.0.7", 10);
     stack.ping("192.0.2.1", 10);
-    // In the order in which they leave: segments first.
     let passed = stack.passed();
     let count = |which| passed.iter().filter(|passed| **passed == which).count();
     assert_eq!((count(Leaves), count(Denied)), (3, 3), "{passed:?}");
