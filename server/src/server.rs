@@ -223,8 +223,8 @@ impl Server {
             .layer(Pages)
             .layer(GrpcWebLayer::new())
             .layer(observers(Arc::clone(parts.metrics.calls()), config.spans))
-            .layer(Authorisation(access.clone()))
             .layer(Denials(Arc::clone(&parts.access)))
+            .layer(Authorisation(access.clone()))
             .layer(Admission::new(
                 Arc::clone(parts.metrics.calls()),
                 Arc::clone(&parts.access),

@@ -91,7 +91,9 @@ impl Credentials {
         identities: Arc<Identities>,
         policy: Option<FollowedPolicy>,
     ) -> Result<Credentials, String> {
-        let read = RwLock::new(Arc::new(Read::all(config, &identities)?));
+        let read = Read::all(config, &identities)?;
+        read.warn_of_roles(policy.as_ref());
+        let read = RwLock::new(Arc::new(read));
         Ok(Credentials(Arc::new(State { config: config.clone(), identities, policy, read })))
     }
 
@@ -104,6 +106,7 @@ impl Credentials {
             let policy = Policy::read(&followed.file).map_err(|error| error.to_string())?;
             followed.by.follow(policy);
         }
+        read.warn_of_roles(policy.as_ref());
         self.put(read);
         Ok(())
     }
@@ -217,6 +220,26 @@ impl Read {
         let tokens = config.tokens.as_ref().map(|file| Tokens::read(file, identities)).transpose()?;
         Ok(Read { tls: tls.map(Arc::new), tokens: tokens.map(Arc::new) })
     }
+
+    /// Warns of the roles of tokens that the policy does not have: a slip of the pen, which would give nothing without a word.
+    fn warn_of_roles(&self, policy: Option<&FollowedPolicy>) {
+        let Some((tokens, FollowedPolicy { file, by })) = self.tokens.as_ref().zip(policy) else { return };
+        for problem in undefined_roles(tokens, by) {
+            tracing::warn!("{problem} {}", file.display());
+        }
+    }
+}
+
+/// A sentence, but for the policy's name, for each token that has roles which the policy does not.
+fn undefined_roles(tokens: &Tokens, access: &caller::Access) -> Vec<String> {
+    let told = tokens.identities().filter_map(|identity| {
+        let roles = access.undefined(identity);
+        let roles = (!roles.is_empty()).then(|| roles.join(", "))?;
+        Some(format!("{identity} has roles that give it nothing: there is no {roles} in"))
+    });
+    let mut told: Vec<String> = told.collect();
+    told.sort_unstable();
+    told
 }
 
 /// What tells whether a file is the one that it was: when it was changed, how long it is, which one it is.
@@ -253,3 +276,32 @@ fn warn_of_mode(file: &Path, forbidden: u32, what: &str) {
 
 /// Of a file of tokens or certificates.
 const FILE_OCTETS: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_of_tokens_that_no_policy_has_are_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tokens.toml");
+        let entry = |name: &str, digit: &str, roles: &str| {
+            format!("[[token]]\nname = {name:?}\nsha256 = \"{}\"\nroles = {roles}\n", digit.repeat(64))
+        };
+        let text = [
+            entry("a", "1", r#"["tester", "tseter"]"#),
+            entry("b", "2", r#"["tester"]"#),
+            entry("c", "3", r#"["x", "y"]"#),
+        ];
+        fs::write(&file, text.concat()).unwrap();
+        let tokens = Tokens::read(&file, &Identities::new(8)).unwrap();
+        let policy = Policy::parse("[roles.tester]\nlabs = true\n", "policy.toml").unwrap();
+        let access = caller::Access::new(policy, audit::Audit::default());
+        let told = undefined_roles(&tokens, &access);
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0], "token:a has roles that give it nothing: there is no tseter in");
+        assert!(told[1].contains("token:c") && told[1].contains("x, y"));
+        let access = caller::Access::new(Policy::allowing(&[]), audit::Audit::default());
+        assert_eq!(undefined_roles(&tokens, &access), [""; 0], "without a file there are no roles");
+    }
+}

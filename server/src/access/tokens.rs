@@ -81,6 +81,11 @@ impl Tokens {
         Ok(Tokens { by_prefix })
     }
 
+    /// Whoever has a token, with the roles that it gives.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.by_prefix.values().flatten().map(|known| &known.identity)
+    }
+
     /// Whose token this value of `authorization` is.
     pub(crate) fn whose(&self, value: &HeaderValue) -> Option<Identity> {
         let (scheme, token) = value.as_bytes().split_at_checked(BEARER.len())?;
