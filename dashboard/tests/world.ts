@@ -13,7 +13,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { clients } from "../src/lib/client";
 
-const BINARY = process.env.SOCKWRIGHTD ?? resolve(import.meta.dirname, "../../target/debug/sockwrightd");
+export const BINARY = process.env.SOCKWRIGHTD ?? resolve(import.meta.dirname, "../../target/debug/sockwrightd");
 const AXE = resolve(import.meta.dirname, "../node_modules/axe-core/axe.min.js");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
