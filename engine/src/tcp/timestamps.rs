@@ -170,7 +170,8 @@ impl Clock {
     pub(crate) fn sent_at(&self, echo: u32, now: Instant) -> Option<Instant> {
         let elapsed = u64::from(self.value(now).wrapping_sub(echo));
         let tick = millis(now).checked_sub(elapsed).filter(|tick| *tick >= millis(self.began))?;
-        Some(Instant::from_nanos((tick + 1) * 1_000_000 - 1))
+        // The last tick that a clock can tell is not a whole one.
+        Some(Instant::from_nanos((tick + 1).saturating_mul(1_000_000) - 1))
     }
 }
 
@@ -237,5 +238,12 @@ mod tests {
         assert_eq!(clock.round_trip(clock.value(now), now), Some(Duration::from_millis(1)));
         assert_eq!(clock.round_trip(clock.value(now).wrapping_add(1), now), None);
         assert_eq!(clock.round_trip(clock.value(began).wrapping_sub(1), now), None);
+    }
+
+    #[test]
+    fn an_echo_is_dated_in_the_last_millisecond_of_the_clock() {
+        let now = Instant::from_nanos(u64::MAX);
+        let clock = clock(now);
+        assert_eq!(clock.sent_at(clock.value(now), now), Some(Instant::from_nanos(u64::MAX - 1)));
     }
 }
