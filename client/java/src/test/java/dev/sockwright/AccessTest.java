@@ -131,6 +131,10 @@ class AccessTest {
                 inEnvironment(
                         "SOCKWRIGHT_CERT", files.resolve("client.pem"), "SOCKWRIGHT_KEY", files.resolve("client.key")));
         assertEquals("UNAUTHENTICATED\n", inEnvironment());
+    }
+
+    @Test
+    void theEnvironmentSaysWhetherATokenMayGoInClear() throws Exception {
         // Nobody listens there, and what goes there stays on the machine; but who can tell.
         String elsewhere = "http://0.0.0.0:1";
         assertEquals("refused\n", inEnvironment("SOCKWRIGHT_SERVER", elsewhere, "SOCKWRIGHT_TOKEN", token));
