@@ -4,16 +4,18 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Clock } from "@v1/networks_pb";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
-import { BINARY, launch, open, Server, seriousComplaints } from "./world";
+import { bearing } from "../src/lib/caller";
+import { BINARY, Driver, launch, open, Server, seriousComplaints } from "./world";
 
 const directory = mkdtempSync(join(tmpdir(), "sockwright-"));
 const file = (name: string) => join(directory, name);
 let browser: Browser;
 let server: Server;
 let ci: string;
-let nobody: string;
+let looks: string;
 
 /** A token, which the file `tokens` makes known. */
 function token(name: string): string {
@@ -25,10 +27,10 @@ function token(name: string): string {
 
 beforeAll(async () => {
   ci = token("ci");
-  nobody = token("nobody");
+  looks = token("looks");
   writeFileSync(
     file("policy.toml"),
-    '[identities]\n"token:ci" = ["tester"]\n[roles.tester]\nsee = "all"\nlabs = true\n',
+    '[identities]\n"token:ci" = ["tester"]\n"token:looks" = ["viewer"]\n[roles.tester]\nlabs = true\n[roles.viewer]\nsee = "all"\n',
   );
   browser = await launch();
 });
@@ -81,9 +83,20 @@ it("asks for a token, takes one that the server knows, and keeps it until the ta
   expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
 });
 
-it("says that who is known may not look", async () => {
+it("says what who is known may not do, and goes on", async () => {
+  await new Driver(server.url, [bearing(() => ci)]).lab("lab", Clock.MANUAL);
+  const { page } = await open(browser, `${server.url}/#/labs`);
+  await page.getByLabel("Token").fill(looks);
+  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByRole("button", { name: "Step" }).click();
+  await page.getByRole("alert").getByText("it belongs to somebody else").waitFor();
+  await page.getByText("live", { exact: true }).waitFor();
+});
+
+it("says that who is known may not look, as a proxy before a server has it", async () => {
   const { page } = await open(browser, server.url);
-  await page.getByLabel("Token").fill(nobody);
+  await page.route("**/sockwright.v1.Events/Watch", (route) => route.fulfill({ status: 403 }));
+  await page.getByLabel("Token").fill(looks);
   await page.getByRole("button", { name: "Use it" }).click();
   await page.getByRole("heading", { name: "This server does not let you look" }).waitFor();
   // A trace is a file: nobody has to be let in to read it.

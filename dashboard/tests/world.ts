@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import type { Interceptor } from "@connectrpc/connect";
 import { Clock } from "@v1/networks_pb";
 import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -144,8 +145,8 @@ export async function seriousComplaints(page: Page): Promise<string[]> {
 export class Driver {
   readonly services: ReturnType<typeof clients>;
 
-  constructor(url: string) {
-    this.services = clients(url);
+  constructor(url: string, interceptors: Interceptor[] = []) {
+    this.services = clients(url, interceptors);
   }
 
   /** A lab `lab` of stacks `a` and `b`, 1 ms apart. */
