@@ -56,6 +56,7 @@ limits! {
     tuned_receive_buffer / TunedReceiveBuffer = 6 << 20, "Octets that the receive buffer of a connection grows to with what its user takes. It grows no further.";
     parked_calls / ParkedCalls = 256, "Calls waiting on one socket. A call beyond it fails with ENOBUFS.";
     datagram_bytes / DatagramBytes = 256 * 1024, "Octets of datagrams waiting on one socket, and 64 for each before the last. A datagram beyond it is dropped.";
+    heard_remotes / HeardRemotes = 1024, "Remote addresses that one datagram socket without a peer remembers to have heard from, for two minutes each. The oldest is forgotten for a new one.";
     stray_packets / StrayPackets = 1024, "Packets that wait to be sent without a connection: resets, ICMP, datagrams. One beyond it is dropped.";
     loopback_frames / LoopbackFrames = 1024, "Frames from one of our sockets to another through the stack's own address. One beyond it is lost.";
     stray_replies_per_second / StrayRepliesPerSecond = 1000, "Resets and ICMP errors a second to packets that belong to nothing that is open. One beyond it is not sent.";

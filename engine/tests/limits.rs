@@ -13,6 +13,7 @@ use sockwright_engine::id::{LinkId, SessionId, SocketId};
 use sockwright_engine::limits::{Limit, Limits};
 use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_engine::wire::{ChecksumPolicy, IcmpMessage, Protocol, UdpDatagram};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 fn config(limits: Limits) -> Config {
@@ -148,6 +149,24 @@ fn datagram_bytes() {
     assert_eq!(host.drops(), ["DATAGRAM_QUEUE_FULL"]);
     assert!(host.sent.is_empty());
     was_hit(&host, Limit::DatagramBytes, 1);
+}
+
+#[test]
+fn heard_remotes() {
+    let mut host = host(Limits { heard_remotes: 2, ..Limits::default() });
+    let socket = host.create(SocketKind::Datagram, OptionsPatch::default());
+    host.bind(socket, 53);
+    let remotes = [4000, 4001, 4002].map(|port| SocketAddr::from(([10, 0, 0, 9], port)));
+    for remote in remotes {
+        let datagram = UdpDatagram { src_port: remote.port(), dst_port: 53, payload: b"x" };
+        host.frame(&ip(remote, host.at(53), Protocol::Udp, |src, dst, out| datagram.emit(src, dst, out)));
+        host.advance(Duration::from_secs(2));
+    }
+    let heard = |host: &Host| remotes.map(|remote| host.engine.has_heard(host.now, socket, remote));
+    assert_eq!(heard(&host), [false, true, true]);
+    was_hit(&host, Limit::HeardRemotes, 1);
+    host.advance(Duration::from_secs(117));
+    assert_eq!(heard(&host), [false, false, true]);
 }
 
 #[test]

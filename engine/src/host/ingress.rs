@@ -292,6 +292,7 @@ impl Engine {
         let Phase::Datagram(queue) = &mut socket.phase else { return };
         let len = datagram.payload.len() as u32;
         let limit = self.shared.limits.datagram_bytes;
+        let connected = socket.remote.is_some();
         let kept = queue.push(Received { data: datagram.payload.to_vec(), remote, local }, limit);
         let available = queue.queue.len() as u32;
         if !kept {
@@ -300,7 +301,11 @@ impl Engine {
             //# (An ICMPv6 message MUST NOT be generated if a packet is dropped due to congestion.)
             return self.drop_frame(now, DropReason::DatagramQueueFull);
         }
+        let forgotten = !connected && queue.heard.hear(now, remote, self.shared.limits.heard_remotes);
         let mut cx = self.shared.cx(now);
+        if forgotten {
+            cx.limit_hit(Some(id), Limit::HeardRemotes);
+        }
         let kind = EventKind::Datagram { source: remote, destination: local, len, sent: false };
         cx.tell_if(Interest::SEGMENTS, id, || kind);
         cx.tell_if(Interest::DATA, id, || EventKind::Readable { available, end_of_stream: false });

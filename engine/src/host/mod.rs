@@ -86,6 +86,17 @@ use crate::tcp::throttle::Budget;
 use crate::tcp::timestamps::OffsetSecret;
 use crate::time::Instant;
 
+/// Whose a packet is that leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The socket.
+    pub socket: SocketId,
+    /// Its session.
+    pub session: SessionId,
+    /// The peer began: it is a listener, or a connection that came to one.
+    pub answers: bool,
+}
+
 /// A TCP/IP host.
 #[derive(Debug)]
 pub struct Engine {
@@ -447,18 +458,22 @@ impl Engine {
         self.sockets.get(&socket).map(|socket| &*socket.options)
     }
 
-    /// The session of whose socket a packet between these addresses is, ours first: that of a connection, or of who is bound there.
-    pub fn session_between(
-        &self,
-        kind: PortKind,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Option<SessionId> {
+    /// Whose a packet between these addresses is, ours first: that of a connection, or of who is bound there.
+    pub fn sender_between(&self, kind: PortKind, local: SocketAddr, remote: SocketAddr) -> Option<Sender> {
         let found = self
             .demux
             .connected(&self.sockets, kind, &Tuple::new(local, remote))
             .or_else(|| self.demux.bound(kind, local));
-        self.sockets.get(&found?).map(|socket| socket.session)
+        let socket = self.sockets.get(&found?)?;
+        let answers = socket.listener.get().is_some() || matches!(socket.phase, Phase::Listener(_));
+        Some(Sender { socket: socket.id, session: socket.session, answers })
+    }
+
+    /// Whether a datagram socket without a peer has heard from this address in the last two minutes, as far as
+    /// [`Limits::heard_remotes`] lets it remember.
+    pub fn has_heard(&self, now: Instant, socket: SocketId, remote: SocketAddr) -> bool {
+        let phase = self.sockets.get(&socket).map(|socket| &socket.phase);
+        matches!(phase, Some(Phase::Datagram(queue)) if queue.heard.has(now, canonical(remote)))
     }
 
     /// All sockets, ascending.

@@ -1,8 +1,12 @@
 //! UDP sockets: a bounded queue of datagrams (RFC 768, RFC 1122 §4.1).
 
+pub(crate) mod heard;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+
+use self::heard::Heard;
 
 /// What a datagram costs besides its data, so that empty ones are not free.
 const OVERHEAD: usize = 64;
@@ -26,6 +30,8 @@ pub(crate) struct UdpSocket {
     pub(crate) queued_bytes: usize,
     /// Datagrams that found the queue full.
     pub(crate) overflows: u64,
+    /// Whom it heard from, as long as it has no peer.
+    pub(crate) heard: Heard,
     pub(crate) shut_read: bool,
     pub(crate) shut_write: bool,
 }

@@ -32,6 +32,7 @@ const LIMITS: Limits = Limits {
     tuned_receive_buffer: 6 << 20,
     parked_calls: 3,
     datagram_bytes: 400,
+    heard_remotes: 2,
     stray_packets: 6,
     loopback_frames: 6,
     stray_replies_per_second: 50,

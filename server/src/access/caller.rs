@@ -1,7 +1,7 @@
 //! One who calls, with all that he may do; and the policy that says it, which may be another one tomorrow.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -36,6 +36,8 @@ pub(crate) struct Access {
 struct Inner {
     policy: Arc<Policy>,
     known: HashMap<IdentityId, Known>,
+    /// For what is from no socket.
+    anybody: Wire,
 }
 
 /// One who has called.
@@ -67,7 +69,8 @@ impl Access {
     /// Under this policy.
     pub(crate) fn new(policy: Policy, audit: Audit) -> Arc<Self> {
         let limits_calls = policy.limits_calls().into();
-        let inner = Inner { policy: Arc::new(policy), known: HashMap::new() };
+        let anybody = Wire { grants: Arc::new(policy.anybodys()), meter: Arc::default() };
+        let inner = Inner { policy: Arc::new(policy), known: HashMap::new(), anybody };
         let (generation, servers_own) = (AtomicU64::new(1), Arc::new(Policy::servers_own()));
         Arc::new(Access { inner: RwLock::new(inner), generation, servers_own, audit, limits_calls })
     }
@@ -88,7 +91,8 @@ impl Access {
     pub(crate) fn follow(&self, policy: Policy) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         self.limits_calls.store(policy.limits_calls(), Ordering::Relaxed);
-        let Inner { policy: current, known } = &mut *inner;
+        let Inner { policy: current, known, anybody } = &mut *inner;
+        anybody.grants = Arc::new(policy.anybodys());
         for known in known.values_mut() {
             known.grants = Arc::new(policy.grants(known.identity.name(), known.identity.roles()));
         }
@@ -117,16 +121,18 @@ impl Access {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// What one who has called may do on real wires.
-    pub(crate) fn wire_of(&self, id: IdentityId) -> Option<Wire> {
+    /// What this one may do on real wires: who never called, what anybody may.
+    pub(crate) fn wire_of(&self, id: IdentityId) -> Wire {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let known = inner.known.get(&id)?;
-        Some(Wire { grants: Arc::clone(&known.grants), meter: Arc::clone(&known.meter) })
+        match inner.known.get(&id) {
+            Some(known) => Wire { grants: Arc::clone(&known.grants), meter: Arc::clone(&known.meter) },
+            None => inner.anybody.clone(),
+        }
     }
 
-    /// Whether anybody at all may be answered at this address.
-    pub(crate) fn anyone_may_answer(&self, remote: IpAddr) -> bool {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).policy.anyone_may_answer(remote)
+    /// What leaves on real wires in nobody's name, and how much that is.
+    pub(crate) fn wire_of_anybody(&self) -> Wire {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).anybody.clone()
     }
 
     /// What this identity may do.
@@ -162,7 +168,9 @@ impl Wire {
 
     /// Whether it may send so much more now.
     pub(crate) fn take(&self, packets: u64, octets: u64) -> bool {
-        self.meter.take(std::time::Instant::now(), self.grants.limits(), packets, octets)
+        let limits = self.grants.limits();
+        // Reading a clock for nothing costs more than all the rest.
+        !limits.measures_packets() || self.meter.take(std::time::Instant::now(), limits, packets, octets)
     }
 }
 

@@ -22,7 +22,7 @@ impl Meter {
     /// Takes so much of it: `false` where there is not so much left, and then nothing is taken. A packet that is larger than what may
     /// be sent in a second passes when nothing else did in that time.
     pub(crate) fn take(&self, now: Instant, limits: &Limits, packets: u64, octets: u64) -> bool {
-        if limits.packets_per_second.is_none() && limits.octets_per_second.is_none() {
+        if !limits.measures_packets() {
             return true;
         }
         let [packet_rate, octet_rate] = [limits.packets_per_second, limits.octets_per_second]

@@ -1,9 +1,11 @@
 //! How much of a thing somebody may have.
 //!
 //! Nothing is counted here: who gives something out knows how much of it somebody has, for it is what is there. So nothing can leak,
-//! however a thing comes to its end.
+//! however a thing comes to its end. Counting and giving are one step, under one lock; a socket takes longer to be made, and its room
+//! is [claimed](Claim) meanwhile.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sockwright_engine::host::Errno;
 use tonic::Status;
@@ -11,6 +13,7 @@ use tonic::Status;
 use super::caller::Caller;
 use super::policy::Limits;
 use crate::error::status_saying;
+use crate::hub::{Claim, Hub};
 
 /// What there is a quota of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,24 +56,24 @@ impl fmt::Display for Quota {
 }
 
 impl Caller {
-    /// Whether it may have one more. `has` counts what it has, and is asked only where there is a limit.
+    /// Whether it may have one more. `has` counts what it has, and is asked only where there is a limit. Who asks holds what it is
+    /// counted in until it has one more.
     pub(crate) fn has_room(&self, quota: Quota, has: impl FnOnce() -> usize) -> Result<(), Status> {
-        self.has_room_for(1, quota, has)
-    }
-
-    /// The same for so many.
-    pub(crate) fn has_room_for(
-        &self,
-        more: usize,
-        quota: Quota,
-        has: impl FnOnce() -> usize,
-    ) -> Result<(), Status> {
         match quota.of(self.grants().limits()) {
-            Some(limit) if has().saturating_add(more) > limit => {
-                let message = format!("the policy gives {} no more than {limit} {quota}", self.name());
-                Err(status_saying(Errno::ENOBUFS, message, None))
-            }
+            Some(limit) if has() >= limit => Err(self.has_no_more(quota, limit)),
             _ => Ok(()),
         }
+    }
+
+    /// Takes room for so many sockets, which are counted from now on; `None` where there is no limit.
+    pub(crate) fn claim_sockets(&self, hub: &Arc<Hub>, sockets: usize) -> Result<Option<Claim>, Status> {
+        let Some(limit) = Quota::Sockets.of(self.grants().limits()) else { return Ok(None) };
+        let claim = hub.claim(self.id(), sockets, Some(limit));
+        claim.map(Some).ok_or_else(|| self.has_no_more(Quota::Sockets, limit))
+    }
+
+    fn has_no_more(&self, quota: Quota, limit: usize) -> Status {
+        let message = format!("the policy gives {} no more than {limit} {quota}", self.name());
+        status_saying(Errno::ENOBUFS, message, None)
     }
 }

@@ -4,7 +4,7 @@
 //! change while a snapshot still reads them: taking a snapshot is cheap, however many sockets there are, and it
 //! stays as it was while the mirror goes on.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -50,6 +50,18 @@ pub(super) struct Row {
     pub(super) failed: Option<Errno>,
 }
 
+/// Between whom a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketFlow {
+    pub(crate) kind: SocketKind,
+    /// Its own address.
+    pub(crate) local: SocketAddr,
+    /// Its peer's.
+    pub(crate) remote: SocketAddr,
+    /// The peer began: it came to a listener.
+    pub(crate) answers: bool,
+}
+
 impl Row {
     /// The socket as lists and snapshots show it.
     pub(super) fn summary(&self) -> pb::SocketSummary {
@@ -76,6 +88,12 @@ impl Row {
 
     pub(super) fn remote(&self) -> Option<SocketAddr> {
         self.remote.map(SocketAddr::from)
+    }
+
+    /// Between whom it is, if it has a peer.
+    pub(super) fn flow(&self) -> Option<SocketFlow> {
+        let (local, remote) = (self.local()?, self.remote()?);
+        Some(SocketFlow { kind: self.kind, local, remote, answers: self.listener != 0 })
     }
 
     fn set_ends(&mut self, local: SocketAddr, remote: Option<SocketAddr>) {
@@ -174,8 +192,10 @@ pub(super) struct Mirror {
     ended_order: VecDeque<SocketId>,
     capacity: usize,
     census: Census,
-    /// How many are whose.
+    /// How many are whose, those included that are yet to be made.
     owned: HashMap<IdentityId, usize>,
+    /// Those that are counted already, or though a listener has made them: created and not told yet, or accepted.
+    claimed: HashSet<SocketId>,
     /// Of the socket that was opened last: the next one is likely to have the same.
     last_label: Option<Arc<str>>,
 }
@@ -184,7 +204,8 @@ impl Mirror {
     pub(super) fn new(capacity: usize) -> Self {
         let (pages, ended, ended_order) = (BTreeMap::new(), HashMap::new(), VecDeque::new());
         let census = Census::default();
-        Mirror { pages, ended, ended_order, capacity, census, owned: HashMap::new(), last_label: None }
+        let (owned, claimed) = (HashMap::new(), HashSet::new());
+        Mirror { pages, ended, ended_order, capacity, census, owned, claimed, last_label: None }
     }
 
     /// Takes in the event with number `seq`. Gives the socket as it is after it (once released: as it last was).
@@ -231,7 +252,39 @@ impl Mirror {
         &self.census
     }
 
-    /// How many sockets somebody has.
+    /// Takes room for more sockets of somebody. Whether he has so much.
+    pub(super) fn claim(&mut self, owner: IdentityId, sockets: usize, at_most: usize) -> bool {
+        let has = self.count_of(owner).saturating_add(sockets);
+        if has > at_most {
+            return false;
+        }
+        self.owned.insert(owner, has);
+        true
+    }
+
+    /// Gives it back.
+    pub(super) fn give_up(&mut self, owner: IdentityId, sockets: usize) {
+        match self.owned.get_mut(&owner) {
+            Some(has) if *has > sockets => *has -= sockets,
+            _ => _ = self.owned.remove(&owner),
+        }
+    }
+
+    /// Room that was taken is this socket's.
+    pub(super) fn fill(&mut self, socket: SocketId) {
+        self.claimed.insert(socket);
+    }
+
+    /// A socket that a listener has made gives up its room, if it had any.
+    pub(super) fn unclaim(&mut self, socket: SocketId) {
+        if self.claimed.remove(&socket)
+            && let Some(owner) = self.get(socket).map(|row| owner_of(row.session))
+        {
+            self.give_up(owner, 1);
+        }
+    }
+
+    /// How many sockets somebody has, and has room for that is taken.
     pub(super) fn count_of(&self, owner: IdentityId) -> usize {
         self.owned.get(&owner).copied().unwrap_or(0)
     }
@@ -258,7 +311,10 @@ impl Mirror {
 
     fn insert(&mut self, row: Arc<Row>) {
         self.census.came(Standing::of(&row));
-        *self.owned.entry(owner_of(row.session)).or_default() += 1;
+        // What a listener makes is somebody's when he accepts it.
+        if row.listener == 0 && !self.claimed.remove(&row.socket) {
+            *self.owned.entry(owner_of(row.session)).or_default() += 1;
+        }
         Arc::make_mut(self.pages.entry(page_of(row.socket)).or_default()).insert(row);
     }
 
@@ -266,13 +322,11 @@ impl Mirror {
         let page = self.pages.get_mut(&page_of(socket))?;
         let row = Arc::make_mut(page).remove(socket)?;
         self.census.went(Standing::of(&row));
-        let owner = owner_of(row.session);
-        match self.owned.get_mut(&owner) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => _ = self.owned.remove(&owner),
-        }
         if page.rows().is_empty() {
             self.pages.remove(&page_of(socket));
+        }
+        if self.claimed.remove(&socket) || row.listener == 0 {
+            self.give_up(owner_of(row.session), 1);
         }
         Some(row)
     }

@@ -11,6 +11,7 @@
 //!                           \-> whoever waits for that socket
 //! ```
 
+mod claim;
 mod conflate;
 mod crowd;
 mod figures;
@@ -45,6 +46,7 @@ use sockwright_engine::time::Instant;
 use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
+pub(crate) use claim::Claim;
 pub(crate) use figures::HubFigures;
 pub use filter::CompiledFilter;
 pub(crate) use follow::{Followed, Follower};
@@ -60,7 +62,7 @@ use crate::access::identity::IdentityId;
 use crowd::Crowd;
 use figures::{Tally, Watcher};
 use interest::Wanted;
-use mirror::{Mirror, changes};
+use mirror::{Mirror, SocketFlow, changes};
 use ring::{Block, Record, Ring};
 use wait::Waiters;
 
@@ -245,14 +247,13 @@ impl Hub {
         self.lock().mirror.get(socket).map(|row| (row.local(), row.remote()))
     }
 
-    /// The session of a socket, as it is or as it ended.
-    pub fn session_of(&self, socket: SocketId) -> Option<SessionId> {
-        let inner = self.lock();
-        let ended = || inner.mirror.ended(socket).map(|last| &last.row);
-        inner.mirror.get(socket).or_else(ended).map(|row| row.session)
+    /// Between whom a socket is, that is there and has a peer.
+    pub(crate) fn flow_of(&self, socket: SocketId) -> Option<SocketFlow> {
+        self.lock().mirror.get(socket)?.flow()
     }
 
-    /// How many sockets somebody has.
+    /// How many sockets somebody has, and has room claimed for. Connections that wait to be accepted are not his yet.
+    #[cfg(test)]
     pub(crate) fn sockets_of(&self, owner: IdentityId) -> usize {
         self.lock().mirror.count_of(owner)
     }

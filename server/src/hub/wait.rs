@@ -25,6 +25,7 @@ use super::interest::Kinds;
 use super::mirror::Row;
 use super::ring::Record;
 use super::{Hub, stopping};
+use crate::access::sight::Sight;
 use crate::convert::{Invalid, socket_state_to_proto, unknown};
 use crate::error::{no_such_socket, status, status_saying};
 
@@ -38,7 +39,7 @@ pub struct Current {
 }
 
 impl Hub {
-    /// Waits as `Sockets.WaitFor` says.
+    /// Waits as `Sockets.WaitFor` says, for one who sees so much: what he does not see is not there, whenever it came.
     ///
     /// `current` asks the socket's engine; `None` is the answer of an engine that has no such socket any more. It is
     /// asked only for `readable` and `all_acknowledged`, after the interest in what will change the answer was raised.
@@ -47,9 +48,10 @@ impl Hub {
     /// With `after`, the first event after it that makes the condition true is the answer; without such an event,
     /// the present counts. Kinds of event that are told only while somebody asks for them can be found
     /// after `after` only if somebody did.
-    pub async fn wait_for<F, A>(
+    pub(crate) async fn wait_for<F, A>(
         self: &Arc<Self>,
         request: pb::WaitForRequest,
+        sight: Sight,
         current: F,
     ) -> Result<pb::WaitForResponse, Status>
     where
@@ -59,7 +61,7 @@ impl Hub {
         let socket = SocketId(request.socket);
         let condition = Condition::parse(request.condition)?;
         let _want = self.wanted.want(condition.kinds());
-        let start = self.start_waiting(socket, condition, request.after)?;
+        let start = self.start_waiting(socket, sight, condition, request.after)?;
 
         if let Some(after) = request.after
             && let Some(record) = self.search(socket, condition, after.seq, start.last).await?
@@ -97,6 +99,7 @@ impl Hub {
     fn start_waiting(
         self: &Arc<Self>,
         socket: SocketId,
+        sight: Sight,
         condition: Condition,
         after: Option<Position>,
     ) -> Result<Start, Status> {
@@ -118,7 +121,8 @@ impl Hub {
             }
             _ => {}
         }
-        if let Some(row) = inner.mirror.get(socket).cloned() {
+        let seen = |row: &Arc<Row>| sight.sees_session(row.session);
+        if let Some(row) = inner.mirror.get(socket).filter(|row| seen(row)).cloned() {
             let key = inner.new_key();
             let notify = Arc::new(Notify::new());
             inner
@@ -127,7 +131,7 @@ impl Hub {
             let slot = Slot { hub: Arc::clone(self), socket, key, notify };
             return Ok(Start { last, row, slot: Some(slot) });
         }
-        match inner.mirror.ended(socket) {
+        match inner.mirror.ended(socket).filter(|ended| seen(&ended.row)) {
             Some(ended) => Ok(Start { last, row: Arc::clone(&ended.row), slot: None }),
             None => Err(no_such_socket(socket)),
         }

@@ -311,9 +311,7 @@ impl Attached {
                         let before = self.outputs.len();
                         let more = self.engine.handle_frame_of_batch(self.now, link, checksums, frame);
                         if self.tapped {
-                            if take_events(&mut self.engine, &mut self.outputs) {
-                                self.egress.forget();
-                            }
+                            take_events(&mut self.engine, &mut self.egress, &mut self.outputs);
                             let told = self.outputs.len() - before;
                             let frame =
                                 tapped(self.now, &self.engine, link, frame.to_vec(), Way::In { told });
@@ -362,14 +360,12 @@ impl Attached {
         loop {
             // The transmit that gives nothing may tell something all the same: only then timers are set.
             let transmit = self.engine.poll_transmit(self.now, &mut self.buffer);
-            if take_events(&mut self.engine, &mut self.outputs) {
-                self.egress.forget();
-            }
+            take_events(&mut self.engine, &mut self.egress, &mut self.outputs);
             let Some(transmit) = transmit else { break };
             let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
             let cut = transmit.unfinished.and_then(|rest| rest.cut);
             let passed = match ip_packet(&self.buffer, link.ethernet) {
-                Some(at) => self.egress.pass(&self.engine, &self.buffer[at..], cut),
+                Some(at) => self.egress.pass(self.now, &self.engine, &self.buffer[at..], cut),
                 None => Passed::Leaves,
             };
             match passed {
@@ -616,15 +612,14 @@ impl Site for Attached {
     }
 }
 
-/// Takes out the events; whether sockets came, went or have other addresses.
-fn take_events(engine: &mut Engine, outputs: &mut VecDeque<SiteOutput>) -> bool {
-    let mut changed = false;
+/// Takes out the events. Whose sockets there are decides what may leave.
+fn take_events(engine: &mut Engine, egress: &mut Egress, outputs: &mut VecDeque<SiteOutput>) {
     while let Some(event) = engine.poll_event() {
-        changed |=
-            matches!(event.kind, EventKind::Opened { .. } | EventKind::Named { .. } | EventKind::Released);
+        if let EventKind::Opened { session, .. } = &event.kind {
+            egress.opened(*session);
+        }
         outputs.push_back(SiteOutput::World(Output::Event { stack: ONLY, event }));
     }
-    changed
 }
 
 /// A frame, told.

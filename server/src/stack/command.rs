@@ -1,6 +1,7 @@
 //! What crosses from tokio to an engine's thread, and what comes back.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sockwright_engine::counters::Counters;
@@ -19,6 +20,7 @@ use super::receipt::{Given, Turn};
 use super::traffic::plan::Plan;
 use super::traffic::{Feed, Running};
 use crate::capture::Room;
+use crate::hub::Claim;
 use crate::metrics::Counted;
 
 /// A message to an engine's thread.
@@ -60,6 +62,17 @@ pub(crate) enum Command {
         socket: SocketId,
         /// To whom; `None` where there is no such socket.
         answer: oneshot::Sender<At<Option<Inspection>>>,
+    },
+    /// Tell whether a datagram socket has heard from an address.
+    HasHeard {
+        /// Where.
+        stack: StackId,
+        /// Which.
+        socket: SocketId,
+        /// From whom.
+        remote: SocketAddr,
+        /// To whom.
+        answer: oneshot::Sender<bool>,
     },
     /// Tell about the stacks.
     Describe {
@@ -160,8 +173,17 @@ pub(crate) struct Call {
     pub(crate) request: Request,
     /// To whom.
     pub(crate) answer: oneshot::Sender<Answer>,
-    /// Keeps the session that the call makes something for from ending until it is made.
+    /// What it keeps until it is made.
+    pub(crate) kept: Kept,
+}
+
+/// What a call that makes something keeps until that is there.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// The session that it is made for, which does not end meanwhile.
     pub(crate) session: Option<OwnedRwLockReadGuard<()>>,
+    /// Room for the socket.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// How a call ended.

@@ -1,5 +1,6 @@
 //! The tokio side of an engine's thread: typed calls that wait without blocking, and end their wait when dropped.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot};
 
 use super::clock::Clock;
 use super::command::{
-    Advance, AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Policy, Stop,
+    Advance, AdvanceError, Advanced, Answer, At, Call, Command, Description, Inspection, Kept, Policy, Stop,
 };
 use super::receipt::Given;
 use super::traffic::plan::Plan;
@@ -52,19 +53,15 @@ impl From<Gone> for OpError {
 
 impl StackHandle {
     /// Makes a call and waits for its end. Dropping the future ends the wait; what it was given but did not take goes
-    /// back. `session` is kept from ending until the call was carried out.
-    pub(crate) async fn call(
-        &self,
-        request: Request,
-        session: Option<OwnedRwLockReadGuard<()>>,
-    ) -> Result<At<Given>, OpError> {
+    /// back. What it keeps, it keeps until it was carried out.
+    pub(crate) async fn call(&self, request: Request, kept: Kept) -> Result<At<Given>, OpError> {
         let op = OpId(self.thread.ops.fetch_add(1, Ordering::Relaxed));
         let socket = socket_of(&request);
         // Before anything can be dropped, so that it is given back to whoever waits for room in the queue.
         let room = self.thread.calls.reserve().await.map_err(|_| Gone)?;
         let (answer, answered) = oneshot::channel();
         let hurry = (!may_wait(&request)).then(|| Hurry::begin(&self.thread.in_a_hurry));
-        room.send(Command::Call(Call { op, stack: self.stack, request, answer, session }));
+        room.send(Command::Call(Call { op, stack: self.stack, request, answer, kept }));
         let was_asleep = self.thread.urgent.wake.wake();
         let mut wait = Wait { answered, cancel: Some((op, socket, &self.thread.urgent)) };
         let futile = was_asleep || hurry.as_ref().is_none_or(|hurry| !hurry.alone);
@@ -103,6 +100,12 @@ impl StackHandle {
     pub(crate) async fn inspect(&self, socket: SocketId) -> Result<At<Option<Inspection>>, Gone> {
         let stack = self.stack;
         self.thread.ask(|answer| Command::Inspect { stack, socket, answer }).await
+    }
+
+    /// Whether a datagram socket has heard from an address of late.
+    pub(crate) async fn has_heard(&self, socket: SocketId, remote: SocketAddr) -> Result<bool, Gone> {
+        let stack = self.stack;
+        self.thread.ask(|answer| Command::HasHeard { stack, socket, remote, answer }).await
     }
 }
 

@@ -13,7 +13,7 @@ use sockwright_engine::time::Instant;
 use sockwright_sim::{Output, StackId};
 
 use super::StackHandle;
-use super::command::{Advance, AdvanceError, Advanced, Stop};
+use super::command::{Advance, AdvanceError, Advanced, Kept, Stop};
 use super::site::{Goal, Next, Site, SiteOutput};
 use super::turn::spawn::spawn_site;
 use super::turn::{Ears, LINGER};
@@ -221,16 +221,16 @@ fn peek() -> Request {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_takes_its_own_stacks_down_and_nothing_else() {
     let (stack, thread, hub, _octets) = start(8);
-    let created = stack.call(create(), None).await.unwrap();
+    let created = stack.call(create(), Kept::default()).await.unwrap();
     assert_eq!(hub.place_of(SOCKET), Some(("lab/a".into(), SessionId(0))));
     created.value.receipt.settle();
 
-    let waiting = stack.call(recv(), None);
-    let panicking = stack.call(Request::Abort { socket: SOCKET }, None);
+    let waiting = stack.call(recv(), Kept::default());
+    let panicking = stack.call(Request::Abort { socket: SOCKET }, Kept::default());
     let (waited, panicked) = tokio::join!(waiting, panicking);
     assert_eq!(waited.unwrap_err().errno, Errno::ENETDOWN);
     assert_eq!(panicked.unwrap_err().errno, Errno::ENETDOWN);
-    assert_eq!(stack.call(recv(), None).await.unwrap_err().errno, Errno::ENETDOWN);
+    assert_eq!(stack.call(recv(), Kept::default()).await.unwrap_err().errno, Errno::ENETDOWN);
     assert!(thread.stop(Stop::Silently).await.is_err());
     assert_eq!(hub.place_of(SOCKET), None, "its sockets were released");
     assert!(hub.ended(SOCKET).is_some());
@@ -240,17 +240,17 @@ async fn a_panic_takes_its_own_stacks_down_and_nothing_else() {
 async fn what_was_given_but_not_taken_comes_first_again() {
     let (stack, _thread, _hub, octets) = start(8);
     octets.send(1).unwrap();
-    let first = stack.call(recv(), None).await.unwrap();
+    let first = stack.call(recv(), Kept::default()).await.unwrap();
     octets.send(2).unwrap();
     // The second has to wait: the first may still come back.
-    let mut second = Box::pin(stack.call(recv(), None));
+    let mut second = Box::pin(stack.call(recv(), Kept::default()));
     let early = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
     assert!(early.is_err(), "it overtook what may come back");
     drop(first);
     let second = second.await.unwrap();
     assert_eq!(&second.value.data[..], [1]);
     second.value.receipt.settle();
-    let third = stack.call(recv(), None).await.unwrap();
+    let third = stack.call(recv(), Kept::default()).await.unwrap();
     assert_eq!(&third.value.data[..], [2]);
 }
 
@@ -258,27 +258,27 @@ async fn what_was_given_but_not_taken_comes_first_again() {
 async fn a_peek_sees_what_was_given_but_not_taken() {
     let (stack, _thread, _hub, octets) = start(8);
     octets.send(1).unwrap();
-    let first = stack.call(recv(), None).await.unwrap();
+    let first = stack.call(recv(), Kept::default()).await.unwrap();
     octets.send(2).unwrap();
     // Both have to wait: the first may still come back.
-    let mut looking = Box::pin(stack.call(peek(), None));
+    let mut looking = Box::pin(stack.call(peek(), Kept::default()));
     let early = tokio::time::timeout(Duration::from_millis(50), &mut looking).await;
     assert!(early.is_err(), "it saw what is behind what may come back");
-    let behind = stack.call(recv(), None);
+    let behind = stack.call(recv(), Kept::default());
     drop(first);
     assert_eq!(&looking.await.unwrap().value.data[..], [1]);
     let second = behind.await.unwrap();
     assert_eq!(&second.value.data[..], [1], "it is still there");
     second.value.receipt.settle();
-    assert_eq!(&stack.call(peek(), None).await.unwrap().value.data[..], [2]);
-    assert_eq!(&stack.call(recv(), None).await.unwrap().value.data[..], [2]);
+    assert_eq!(&stack.call(peek(), Kept::default()).await.unwrap().value.data[..], [2]);
+    assert_eq!(&stack.call(recv(), Kept::default()).await.unwrap().value.data[..], [2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_leaves_lets_the_next_one_go_on() {
     let (stack, _thread, _hub, octets) = start(8);
     for number in 0..100 {
-        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(stack.call(recv(), None))).collect();
+        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(stack.call(recv(), Kept::default()))).collect();
         for call in &mut calls {
             let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending()));
             assert!(poll.await);
@@ -298,7 +298,7 @@ async fn a_full_queue_makes_callers_wait_and_loses_none() {
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..200 {
         let stack = stack.clone();
-        calls.spawn(async move { stack.call(Request::Close { socket: SOCKET }, None).await });
+        calls.spawn(async move { stack.call(Request::Close { socket: SOCKET }, Kept::default()).await });
     }
     for ended in calls.join_all().await {
         assert_eq!(ended.unwrap_err().errno, Errno::EINVAL);

@@ -23,7 +23,7 @@ async fn until_lost(watch: &mut Watch, what: &str) -> u64 {
 }
 
 /// What the stack counted for this reason.
-async fn lost(rig: &Rig, what: &str) -> u64 {
+pub(crate) async fn lost(rig: &Rig, what: &str) -> u64 {
     let stacks = rig.networks.clone().list_stacks(pb::ListStacksRequest::default()).await.expect("listed");
     let stacks = stacks.into_inner().stacks;
     stacks[0].frames_lost.get(what).copied().unwrap_or_default()

@@ -2,12 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sockwright_proto::v1 as pb;
 use tonic::Code;
 
 use crate::common::watch::Watch;
+use crate::losses::lost;
 use crate::net::Host;
 use crate::rig::{PATIENCE, address, errno, on_every_wire_under};
 
@@ -142,5 +143,72 @@ fn what_a_new_policy_denies_is_cut_at_once_and_a_broken_file_changes_nothing() {
             kernel.read(&mut heard).expect_err("neither data nor an end").kind(),
             ErrorKind::WouldBlock
         );
+    });
+}
+
+#[test]
+fn a_datagram_answers_who_asked_and_begins_nothing() {
+    let theirs_only = |theirs: &Host| policy(everywhere(theirs), elsewhere(theirs));
+    on_every_wire_under(&theirs_only, |rig, _| async move {
+        let [asks, silent] = [(); 2].map(|()| {
+            let kernel = rig.theirs.run(|| UdpSocket::bind(rig.theirs.port(0))).expect("bound");
+            kernel.set_read_timeout(Some(PATIENCE)).expect("set");
+            kernel
+        });
+        let at = |kernel: &UdpSocket| Some(address(kernel.local_addr().expect("an address")));
+        let socket = rig.create(pb::SocketKind::Datagram).await;
+        let bind = pb::BindRequest { socket, local: Some(address(rig.ours.port(0))) };
+        let bound = rig.sockets.clone().bind(bind).await.expect("bound").into_inner().local;
+        let ours = rig.ours.port(bound.expect("an address").port as u16);
+        let send = async |kernel: &UdpSocket| {
+            let request = pb::SendToRequest { socket, remote: at(kernel), data: "answer".into() };
+            rig.sockets.clone().send_to(request).await.map_err(|status| status.code())
+        };
+        for kernel in [&asks, &silent] {
+            assert_eq!(send(kernel).await.expect_err("nobody has asked"), Code::PermissionDenied);
+        }
+        asks.send_to(b"question", ours).expect("sent");
+        let request = pb::RecvFromRequest { socket, ..Default::default() };
+        let heard = rig.sockets.clone().recv_from(request).await.expect("received").into_inner();
+        assert_eq!(heard.remote, at(&asks));
+        send(&asks).await.expect("he asked");
+        let mut buffer = [0; 16];
+        let length = asks.recv(&mut buffer).expect("received");
+        assert_eq!(&buffer[..length], b"answer");
+        assert_eq!(send(&silent).await.expect_err("he did not"), Code::PermissionDenied);
+        silent.set_nonblocking(true).expect("set");
+        assert_eq!(silent.recv(&mut buffer).expect_err("nothing came").kind(), ErrorKind::WouldBlock);
+        rig.close(socket).await;
+    });
+}
+
+#[test]
+fn no_more_packets_arrive_than_the_policy_gives() {
+    const SENT: u64 = 500;
+    const A_SECOND: u64 = 50;
+    let measured = |theirs: &Host| {
+        let rules = policy(elsewhere(theirs), &theirs.address.to_string());
+        format!("{rules}\nlimits = {{ packets_per_second = {A_SECOND} }}")
+    };
+    on_every_wire_under(&measured, |rig, _| async move {
+        let mut watch = rig.watch(&[pb::EventKind::FrameLost]).await;
+        let kernel = rig.theirs.run(|| UdpSocket::bind(rig.theirs.port(0))).expect("bound");
+        let remote = Some(address(kernel.local_addr().expect("an address")));
+        let socket = rig.create(pb::SocketKind::Datagram).await;
+        let began = Instant::now();
+        for _ in 0..SENT {
+            let request = pb::SendToRequest { socket, remote: remote.clone(), data: "x".into() };
+            rig.sockets.clone().send_to(request).await.expect("it is the packet that is too much");
+        }
+        let at_most = A_SECOND + (began.elapsed().as_secs_f64() * A_SECOND as f64) as u64 + 1;
+        until_told(&mut watch, "RATE_EXCEEDED").await;
+        kernel.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+        let mut arrived = 0;
+        while kernel.recv(&mut [0]).is_ok() {
+            arrived += 1;
+        }
+        assert!((A_SECOND..=at_most.min(SENT - 1)).contains(&arrived), "{arrived} of at most {at_most}");
+        assert_eq!(lost(&rig, "RATE_EXCEEDED").await, SENT - arrived);
+        rig.close(socket).await;
     });
 }

@@ -46,7 +46,7 @@ impl PolicyError {
 
 impl Policy {
     /// Reads what a file has; `name` is the file's, for whoever is told of it.
-    pub(super) fn parse(text: &str, name: &str) -> Result<Policy, PolicyError> {
+    pub(crate) fn parse(text: &str, name: &str) -> Result<Policy, PolicyError> {
         let wrong = |error: toml::de::Error| PolicyError(format!("the policy {name} is wrong: {error}"));
         let file: File = toml::from_str(text).map_err(wrong)?;
         for roles in file.identities.values() {

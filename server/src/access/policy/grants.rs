@@ -81,6 +81,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// Whether it is counted what leaves.
+    pub(crate) fn measures_packets(&self) -> bool {
+        self.packets_per_second.is_some() || self.octets_per_second.is_some()
+    }
+
     /// What two roles give together: of each, the more.
     fn or(self, other: Limits) -> Limits {
         fn more<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
@@ -112,6 +117,63 @@ pub(crate) enum Reach {
     In(Transport, IpAddr, u16),
 }
 
+/// Whether what a socket sends may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// It may.
+    Freely,
+    /// To who was heard from: an answer.
+    WhereHeard,
+    /// It may not.
+    Never,
+}
+
+/// Where a packet that is from no socket goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stranger {
+    /// A segment: the peer's address, and our port.
+    Ports(Transport, SocketAddr, u16),
+    /// Without ports: ICMP.
+    Address(IpAddr),
+}
+
+/// Of each family of addresses, whether everything may be reached and listened for there, and nothing is denied or measured. An
+/// IPv6 address may have an IPv4 address in it: what is everything of IPv6 is so of both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Everything {
+    v4: bool,
+    v6: bool,
+}
+
+impl Everything {
+    fn of(roles: &[Arc<Role>], limits: &Limits) -> Everything {
+        let restricted = limits.measures_packets() || roles.iter().any(|role| !role.deny.is_empty());
+        let covers = |rules: &[WireRule], all: &Prefix| {
+            let of_all = |rule: &WireRule| rule.is_about_all_ports() && rule.nets.contains(all);
+            rules.iter().any(of_all)
+        };
+        let [v4, v6] = Prefix::everything().map(|all| {
+            let reached = roles.iter().any(|role| covers(&role.reach, &all));
+            !restricted && reached && roles.iter().any(|role| covers(&role.listen, &all))
+        });
+        Everything { v4, v6: v4 && v6 }
+    }
+
+    /// What both may.
+    pub(crate) fn and(self, other: Everything) -> Everything {
+        Everything { v4: self.v4 && other.v4, v6: self.v6 && other.v6 }
+    }
+
+    /// Whether this IP packet is of a family of which it is everything.
+    pub(crate) fn is_of(self, packet: &[u8]) -> bool {
+        match packet.first().map(|octet| octet >> 4) {
+            Some(4) => self.v4,
+            Some(6) => self.v6,
+            _ => false,
+        }
+    }
+}
+
 /// No: why, and what would have to be otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denied {
@@ -131,6 +193,7 @@ impl fmt::Display for Denied {
 pub(crate) struct Grants {
     roles: Vec<Arc<Role>>,
     limits: Limits,
+    everything: Everything,
     /// The file that would allow more, and the roles in it; `None`: the command line.
     hint: Option<(Arc<str>, String)>,
 }
@@ -138,7 +201,8 @@ pub(crate) struct Grants {
 impl Grants {
     pub(super) fn of(roles: Vec<Arc<Role>>, hint: Option<(Arc<str>, String)>) -> Grants {
         let limits = roles.iter().map(|role| role.limits).reduce(Limits::or).unwrap_or_default();
-        Grants { roles, limits, hint }
+        let everything = Everything::of(&roles, &limits);
+        Grants { roles, limits, everything, hint }
     }
 
     /// How much of everything.
@@ -207,10 +271,61 @@ impl Grants {
         }
     }
 
-    /// Whether a segment or datagram may leave. What begins nothing may answer as well.
-    pub(crate) fn may_leave(&self, begins: bool, out: Reach, back: Reach) -> bool {
+    /// The same of what the peer began: who is called may answer him. Denied at the port of either.
+    pub(crate) fn may_answer(
+        &self,
+        transport: Transport,
+        remote: SocketAddr,
+        port: u16,
+    ) -> Result<Arc<str>, Denied> {
+        let out = Reach::Out(transport, remote);
+        match self.denies(out) {
+            Some(_) => self.may_reach(out),
+            None => self.may_reach(Reach::In(transport, remote.ip(), port)),
+        }
+    }
+
+    /// Whether what a socket on this port sends to a peer may leave: where it `answers`, it was the peer who began. A datagram
+    /// that nobody asked for has to be one that may begin something.
+    pub(crate) fn may_leave(
+        &self,
+        transport: Transport,
+        answers: bool,
+        remote: SocketAddr,
+        port: u16,
+    ) -> Leave {
+        let (out, back) = (Reach::Out(transport, remote), Reach::In(transport, remote.ip(), port));
         let allowed = |reach| self.denies(reach).is_none() && self.allows(reach).is_some();
-        allowed(out) || !begins && self.denies(out).is_none() && allowed(back)
+        let may_answer = || self.denies(out).is_none() && allowed(back);
+        match transport {
+            Transport::Tcp if answers && may_answer() => Leave::Freely,
+            Transport::Tcp if answers => Leave::Never,
+            _ if allowed(out) => Leave::Freely,
+            Transport::Udp if may_answer() => Leave::WhereHeard,
+            _ => Leave::Never,
+        }
+    }
+
+    /// Whether a packet may leave that is from no socket: some rule is about the address, and none denies it.
+    pub(crate) fn may_answer_stranger(&self, stranger: Stranger) -> bool {
+        let (remote, denied) = match stranger {
+            Stranger::Ports(transport, remote, port) => {
+                let ends = [Reach::Out(transport, remote), Reach::In(transport, remote.ip(), port)];
+                (remote.ip(), ends.into_iter().any(|reach| self.denies(reach).is_some()))
+            }
+            // A rule about some ports is about those alone.
+            Stranger::Address(remote) => {
+                let mut denies = self.roles.iter().flat_map(|role| &role.deny);
+                (remote, denies.any(|rule| rule.is_about_all_ports() && rule.is_about(remote)))
+            }
+        };
+        let mut rules = self.roles.iter().flat_map(|role| role.reach.iter().chain(&role.listen));
+        !denied && rules.any(|rule| rule.is_about(remote))
+    }
+
+    /// What it may do without being asked about each packet.
+    pub(crate) fn everything(&self) -> Everything {
+        self.everything
     }
 
     /// Whether it may listen on a port, from wherever it is called: some rule has that port. 0 is any that is free.
@@ -292,6 +407,10 @@ impl WireRule {
 
     pub(super) fn is_about(&self, remote: IpAddr) -> bool {
         self.nets.iter().any(|net| net.contains(remote))
+    }
+
+    fn is_about_all_ports(&self) -> bool {
+        self.ports.are_all() && self.transports.is_empty()
     }
 
     fn is_of(&self, transport: Transport) -> bool {

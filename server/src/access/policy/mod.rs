@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub use allow::Allow;
 pub(crate) use file::PolicyError;
 use grants::{AttachRule, WireRule};
-pub(crate) use grants::{Denied, Grants, Limits, Reach};
+pub(crate) use grants::{Denied, Everything, Grants, Leave, Limits, Reach, Stranger};
 pub(crate) use net::Transport;
 
 /// What callers may do.
@@ -130,10 +130,9 @@ impl Policy {
         Grants::of(vec![Arc::new(role)], None)
     }
 
-    /// Whether anybody may be answered at this address by anyone: by packets that belong to no socket.
-    pub(crate) fn anyone_may_answer(&self, remote: std::net::IpAddr) -> bool {
-        let mut rules = self.roles.values().flat_map(|role| role.reach.iter().chain(&role.listen));
-        rules.any(|rule| rule.is_about(remote))
+    /// What anybody may do who has any role: for what leaves in nobody's name. What some role denies, it denies.
+    pub(crate) fn anybodys(&self) -> Grants {
+        Grants::of(self.roles.values().cloned().collect(), None)
     }
 }
 

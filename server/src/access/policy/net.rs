@@ -83,6 +83,10 @@ impl Ports {
         Ports(ranges)
     }
 
+    pub(crate) fn are_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn contains(&self, port: u16) -> bool {
         self.0.is_empty() || self.0.iter().any(|range| range.contains(&port))
     }

@@ -1,6 +1,6 @@
 //! Policies, asked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -222,28 +222,82 @@ fn who_has_no_role_is_told_so() {
 }
 
 #[test]
-fn an_answer_may_leave_where_the_question_may_come_in() {
+fn who_began_decides_which_rule_lets_it_leave() {
     let policy = policy(
         r#"
         identities = { local = ["a"] }
         [roles.a]
         reach = [{ to = ["10.0.0.2"], ports = [80] }]
-        listen = [{ from = ["10.0.0.3"], ports = [8080] }]
-        deny = [{ to = ["10.0.0.3"], ports = [666] }]
+        listen = [{ from = ["10.0.0.3"], ports = [8080, 25] }]
+        deny = [{ name = "no games", to = ["10.0.0.3"], ports = [666] }, { to = ["0.0.0.0/0"], ports = [25] }]
         "#,
     );
     let grants = grants(&policy, "local");
-    let leaves = |begins, local: u16, remote: &str| {
-        let remote: SocketAddr = remote.parse().unwrap();
-        grants.may_leave(begins, Reach::Out(Tcp, remote), Reach::In(Tcp, remote.ip(), local))
+    let leaves = |transport, answers, local: u16, remote: &str| {
+        grants.may_leave(transport, answers, remote.parse().unwrap(), local)
     };
-    assert!(leaves(true, 40_000, "10.0.0.2:80"));
-    assert!(!leaves(false, 40_000, "10.0.0.2:81") && !leaves(false, 8080, "10.0.0.2:81"));
-    assert!(leaves(false, 8080, "10.0.0.3:40000"), "somebody called us there");
-    assert!(!leaves(true, 8080, "10.0.0.3:40000"), "we do not call from there");
-    assert!(!leaves(false, 8080, "10.0.0.3:666"), "a rule that denies goes first");
-    let ip = |text: &str| text.parse().unwrap();
-    assert!(policy.anyone_may_answer(ip("10.0.0.2")) && !policy.anyone_may_answer(ip("10.0.0.4")));
+    use Leave::{Freely, Never, WhereHeard};
+    assert_eq!(leaves(Tcp, false, 40_000, "10.0.0.2:80"), Freely);
+    assert_eq!(leaves(Tcp, false, 8080, "10.0.0.3:40000"), Never, "we do not call from there");
+    assert_eq!(leaves(Tcp, true, 8080, "10.0.0.3:40000"), Freely, "somebody called us there");
+    assert_eq!(leaves(Tcp, true, 8080, "10.0.0.2:80"), Never, "he may be reached, and not be let in");
+    assert_eq!(leaves(Tcp, true, 8080, "10.0.0.3:666"), Never, "a rule that denies goes first");
+    assert_eq!(leaves(Tcp, true, 25, "10.0.0.3:40000"), Never, "at our own port too");
+    assert_eq!(leaves(Udp, false, 40_000, "10.0.0.2:80"), Freely);
+    assert_eq!(leaves(Udp, false, 8080, "10.0.0.3:40000"), WhereHeard);
+    assert_eq!(leaves(Udp, false, 25, "10.0.0.3:40000"), Never);
+    assert_eq!(leaves(Udp, false, 8081, "10.0.0.3:40000"), Never);
+
+    let answer = |port, remote: &str| grants.may_answer(Tcp, remote.parse().unwrap(), port);
+    assert!(answer(8080, "10.0.0.3:40000").is_ok());
+    let told = answer(8080, "10.0.0.3:666").unwrap_err().to_string();
+    assert_eq!(told, "the rule \"no games\" denies 10.0.0.3:666 over tcp");
+    assert!(answer(25, "10.0.0.3:40000").unwrap_err().to_string().contains("our port 25"));
+}
+
+#[test]
+fn a_stranger_is_answered_where_some_rule_is_about_him_and_none_denies_it() {
+    let policy = policy(
+        r#"
+        [roles.a]
+        reach = [{ to = ["10.0.0.0/24"], ports = [80] }]
+        [roles.b]
+        listen = [{ from = ["10.0.1.0/24"] }]
+        deny = [{ to = ["10.0.0.1"] }, { to = ["10.0.0.2"], ports = [25] }]
+        "#,
+    );
+    let anybodys = policy.anybodys();
+    let address = |ip: &str| anybodys.may_answer_stranger(Stranger::Address(ip.parse().unwrap()));
+    assert!(address("10.0.0.9") && address("10.0.1.9") && !address("10.0.2.9"));
+    assert!(!address("10.0.0.1"), "whichever role denies it");
+    assert!(address("10.0.0.2"), "a rule about one port is not about a ping");
+    let segment = |port, remote: &str| {
+        anybodys.may_answer_stranger(Stranger::Ports(Tcp, remote.parse().unwrap(), port))
+    };
+    assert!(segment(9, "10.0.0.9:40000") && !segment(9, "10.0.2.9:40000"));
+    assert!(!segment(9, "10.0.0.1:40000") && !segment(9, "10.0.0.2:25") && !segment(25, "10.0.0.2:40000"));
+    assert!(segment(9, "10.0.0.2:40000"));
+}
+
+#[test]
+fn who_may_do_everything_need_not_be_asked_about_each_packet() {
+    let of = |grants: Grants| [4, 6].map(|version| grants.everything().is_of(&[version << 4]));
+    assert_eq!(of(flags(&["all"])), [true, true]);
+    assert_eq!(of(flags(&["0.0.0.0/0"])), [true, false]);
+    assert_eq!(of(flags(&["::/0"])), [false, false], "an IPv4 address may be in it");
+    assert_eq!(of(flags(&["all:80"])), [false, false]);
+    assert_eq!(of(flags(&["10.0.0.0/8"])), [false, false]);
+    let role = |rest: &str| {
+        let all = r#"to = ["0.0.0.0/0", "::/0"]"#;
+        let text = format!("identities = {{ local = [\"a\"] }}\n[roles.a]\nreach = [{{ {all} }}]\n{rest}");
+        of(grants(&policy(&text), "local"))
+    };
+    let listen = r#"listen = [{ from = ["0.0.0.0/0", "::/0"] }]"#;
+    assert_eq!(role(listen), [true, true]);
+    assert_eq!(role(""), [false, false], "not listen");
+    assert_eq!(role(&format!("{listen}\ndeny = [{{ to = [\"10.0.0.1\"] }}]")), [false, false]);
+    assert_eq!(role(&format!("{listen}\nlimits = {{ packets_per_second = 5 }}")), [false, false]);
+    assert_eq!(role(r#"listen = [{ from = ["0.0.0.0/0"], transports = ["tcp"] }]"#), [false, false]);
 }
 
 #[test]

@@ -9,6 +9,9 @@ use sockwright_proto::v1::wait_for_request::Condition as Asked;
 
 use super::super::wait::Current;
 use super::*;
+use crate::access::identity::IdentityId;
+use crate::access::owner::no_session_of;
+use crate::access::sight::Sight;
 use crate::error::ERRNO_TRAILER;
 
 type Answer = Result<pb::WaitForResponse, Status>;
@@ -32,7 +35,7 @@ async fn nobody() -> Result<Option<Current>, Status> {
 }
 
 async fn wait(hub: &Arc<Hub>, socket: u64, condition: Asked, after: Option<Position>) -> Answer {
-    let answer = hub.wait_for(request(socket, condition, after), nobody);
+    let answer = hub.wait_for(request(socket, condition, after), Sight::All, nobody);
     tokio::time::timeout(PATIENCE, answer).await.expect("waited in vain")
 }
 
@@ -193,7 +196,7 @@ async fn requests_that_make_no_sense_are_refused() {
         assert_eq!(errno(wait(&hub, 1, condition, None).await), (Code::InvalidArgument, "EINVAL".into()));
     }
     let none = pb::WaitForRequest { socket: 1, ..Default::default() };
-    assert_eq!(hub.wait_for(none, nobody).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(hub.wait_for(none, Sight::All, nobody).await.unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(errno(wait(&hub, 9, Asked::Released(true), None).await), (Code::NotFound, "EBADF".into()));
 }
 
@@ -232,7 +235,7 @@ async fn readable_is_what_the_engine_says_and_then_what_events_say() {
             Ok(Some(current(hub, State::Established, queue, 0)))
         }
     };
-    let present = hub.wait_for(request(1, Asked::Readable(10), None), ask(10)).await;
+    let present = hub.wait_for(request(1, Asked::Readable(10), None), Sight::All, ask(10)).await;
     assert_eq!(seq(&present), (None, 5));
 
     // What arrives while the engine is being asked is not lost.
@@ -244,7 +247,7 @@ async fn readable_is_what_the_engine_says_and_then_what_events_say() {
         }
         Ok(Some(answer))
     };
-    let answer = hub.wait_for(request(1, Asked::Readable(10), None), late).await;
+    let answer = hub.wait_for(request(1, Asked::Readable(10), None), Sight::All, late).await;
     assert_eq!(seq(&answer), (Some(7), 7));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
@@ -259,7 +262,7 @@ async fn the_engine_is_asked_again_when_something_may_have_changed() {
         hub.publish(&stack, [readable(1, 1)]);
         Ok(Some(current(&hub, State::Established, queue, 0)))
     };
-    let answer = hub.wait_for(request(1, Asked::Readable(3), None), ask).await;
+    let answer = hub.wait_for(request(1, Asked::Readable(3), None), Sight::All, ask).await;
     assert_eq!(seq(&answer), (None, 9));
 }
 
@@ -271,11 +274,12 @@ async fn the_end_of_the_stream_is_readable() {
         move || async move { Ok(Some(current(hub, state, 0, 0))) }
     };
     hub.publish(&stack, connect(1));
-    let present = hub.wait_for(request(1, Asked::Readable(1), None), ask(State::CloseWait)).await;
+    let present = hub.wait_for(request(1, Asked::Readable(1), None), Sight::All, ask(State::CloseWait)).await;
     assert_eq!(seq(&present), (None, 5));
     let at = hub.position();
     hub.publish(&stack, [tcp(1, State::Established, State::CloseWait)]);
-    let past = hub.wait_for(request(1, Asked::Readable(1), Some(at)), ask(State::Established)).await;
+    let past =
+        hub.wait_for(request(1, Asked::Readable(1), Some(at)), Sight::All, ask(State::Established)).await;
     assert_eq!(seq(&past), (Some(6), 6));
 }
 
@@ -293,7 +297,7 @@ async fn listeners_and_datagram_sockets_are_readable_by_count() {
         now.info.datagrams = Some(DatagramInfo { queued: 2, queued_bytes: 9, overflows: 0 });
         Ok(Some(now))
     };
-    assert_eq!(seq(&hub.wait_for(request(1, Asked::Readable(2), None), ask).await), (None, 3));
+    assert_eq!(seq(&hub.wait_for(request(1, Asked::Readable(2), None), Sight::All, ask).await), (None, 3));
 }
 
 #[tokio::test]
@@ -309,14 +313,16 @@ async fn all_is_acknowledged_when_the_fin_is_too() {
         }
         Ok(Some(answer))
     };
-    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), late).await;
+    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, late).await;
     assert_eq!(seq(&answer), (Some(9), 9));
 
     let ask = |state, queue| {
         let hub = &hub;
         move || async move { Ok(Some(current(hub, state, 0, queue))) }
     };
-    let present = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), ask(State::FinWait2, 0)).await;
+    let present = hub
+        .wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, ask(State::FinWait2, 0))
+        .await;
     assert_eq!(seq(&present), (None, 9));
 }
 
@@ -330,7 +336,7 @@ async fn the_last_ack_may_be_the_end_of_the_socket_and_acknowledges_all() {
             hub.publish(&stack, [closed, released(1)]);
             Ok(None)
         };
-        let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), gone).await;
+        let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, gone).await;
         let answer = answer.map_err(|status| status.code()).map(|answer| seq(&Ok(answer)));
         assert_eq!(answer, expected);
     }
@@ -342,7 +348,7 @@ async fn what_failed_is_never_acknowledged() {
     hub.publish(&stack, connect(1));
     hub.publish(&stack, [event(1, EventKind::Failed(Errno::ECONNRESET))]);
     let ask = || async { Ok(Some(current(&hub, State::Closed, 0, 0))) };
-    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), ask).await;
+    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, ask).await;
     assert_eq!(errno(answer), (Code::FailedPrecondition, "ENOTCONN".into()));
 }
 
@@ -355,7 +361,7 @@ async fn what_vanished_is_never_acknowledged() {
         (now.info.tcp, now.info.remote) = (None, Some(remote()));
         Ok(Some(now))
     };
-    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), ask).await;
+    let answer = hub.wait_for(request(1, Asked::AllAcknowledged(true), None), Sight::All, ask).await;
     assert_eq!(errno(answer), (Code::FailedPrecondition, "ENOTCONN".into()));
 }
 
@@ -364,7 +370,7 @@ async fn an_error_of_the_engine_thread_ends_the_wait() {
     let (hub, stack) = hub(HubConfig::default());
     hub.publish(&stack, connect(1));
     let gone = || async { Err(Status::unavailable("the stack is gone")) };
-    let answer = hub.wait_for(request(1, Asked::Readable(1), None), gone).await;
+    let answer = hub.wait_for(request(1, Asked::Readable(1), None), Sight::All, gone).await;
     assert_eq!(answer.unwrap_err().code(), Code::Unavailable);
 }
 
@@ -404,4 +410,27 @@ async fn no_wakeup_is_lost_however_wait_and_event_are_timed() {
     }
     player.join().unwrap();
     assert_eq!(hub.lock().waiters.count, 0);
+}
+
+#[tokio::test]
+async fn what_somebody_does_not_see_is_not_there_for_him() {
+    let (hub, stack) = hub(HubConfig::default());
+    let stranger = Sight::Own(IdentityId(7));
+    let refused = async |after| {
+        let answer = hub.wait_for(request(1, Asked::Released(true), after), stranger, nobody);
+        let (code, _) = errno(tokio::time::timeout(PATIENCE, answer).await.expect("he waits for it"));
+        assert_eq!(code, Code::NotFound);
+        assert_eq!(hub.lock().waiters.count, 0);
+    };
+    // It came between his being asked who he is and his waiting, or has gone again.
+    let at = hub.publish(&stack, connect(1));
+    refused(None).await;
+    hub.publish(&stack, [released(1)]);
+    refused(None).await;
+    refused(Some(at)).await;
+
+    hub.publish(&stack, connect(2));
+    hub.reassign(SocketId(2), no_session_of(IdentityId(7)));
+    let own = hub.wait_for(request(2, states(&[pb::TcpState::Established]), None), stranger, nobody);
+    assert_eq!(seq(&own.await).0, None, "it is so now");
 }

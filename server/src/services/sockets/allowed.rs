@@ -5,13 +5,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sockwright_engine::host::op::{Reply, Request as Op};
+use sockwright_engine::host::op::{Reply, Request as Op, SocketKind};
 use sockwright_engine::id::SocketId;
 use tonic::Status;
 
 use super::{Found, SocketsService};
 use crate::access::audit::Deed;
-use crate::access::policy::{Denied, Reach, Transport};
+use crate::access::policy::{Denied, Leave, Reach, Transport};
 
 /// What the audit log tells of a call.
 pub(super) struct Told {
@@ -104,30 +104,47 @@ impl Found {
     }
 }
 
+/// What carries what a socket sends.
+pub(super) fn transport_of(kind: SocketKind) -> Transport {
+    match kind {
+        SocketKind::Stream => Transport::Tcp,
+        SocketKind::Datagram => Transport::Udp,
+    }
+}
+
 impl SocketsService {
     /// Whether a connection may go on: it was allowed when it began, and the policy may be another one by now.
     pub(super) fn may_go_on(&self, found: &Found) -> Result<(), Status> {
         if !found.on_wire {
             return Ok(());
         }
-        let Some((Some(local), Some(remote))) = self.hub.ends_of(found.socket) else { return Ok(()) };
-        let (out, back) =
-            (Reach::Out(Transport::Tcp, remote), Reach::In(Transport::Tcp, remote.ip(), local.port()));
-        match found.caller.grants().may_leave(false, out, back) {
-            true => Ok(()),
-            false => Ok(found.caller.grants().may_reach(out).map(drop)?),
-        }
+        let Some(flow) = self.hub.flow_of(found.socket) else { return Ok(()) };
+        let transport = transport_of(flow.kind);
+        let grants = found.caller.grants();
+        let allowed = match flow.answers {
+            true => grants.may_answer(transport, flow.remote, flow.local.port()),
+            false => grants.may_reach(Reach::Out(transport, flow.remote)),
+        };
+        Ok(allowed.map(drop)?)
     }
 
-    /// Whether a datagram may be sent there, or back to who may ask.
-    pub(super) fn may_send_to(&self, found: &Found, remote: SocketAddr) -> Result<(), Status> {
-        let out = Reach::Out(Transport::Udp, remote);
-        let port = || self.local_port(found.socket).unwrap_or(0);
-        let grants = found.caller.grants();
-        if !found.on_wire || grants.may_leave(false, out, Reach::In(Transport::Udp, remote.ip(), port())) {
+    /// Whether a datagram may be sent there: anything may, or an answer to who was heard from.
+    pub(super) async fn may_send_to(&self, found: &Found, remote: SocketAddr) -> Result<(), Status> {
+        if !found.on_wire {
             return Ok(());
         }
-        Ok(grants.may_reach(out).map(drop)?)
+        let grants = found.caller.grants();
+        let port = self.local_port(found.socket).unwrap_or(0);
+        let allowed = match grants.may_leave(Transport::Udp, false, remote, port) {
+            Leave::Freely => true,
+            // A stack that is gone says so when it is called.
+            Leave::WhereHeard => found.stack.has_heard(found.socket, remote).await.unwrap_or(true),
+            Leave::Never => false,
+        };
+        match allowed {
+            true => Ok(()),
+            false => Ok(grants.may_reach(Reach::Out(Transport::Udp, remote)).map(drop)?),
+        }
     }
 
     /// The port that a socket has.

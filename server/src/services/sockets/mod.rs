@@ -21,21 +21,21 @@ use self::parse::{Sizes, page_token, wait};
 use self::transfer::Transfer;
 use super::{LABEL_OCTETS, data_up_to, page_size, text_up_to};
 use crate::access::caller::{Access, Caller};
+use crate::access::identity::IdentityId;
 use crate::access::owner::owner_of;
 use crate::access::policy::Transport;
-use crate::access::quota::Quota;
 use crate::convert::{
     Invalid, address_to_proto, bind_address, family_from_proto, info_to_proto, kind_from_proto,
     options_patch, options_to_proto, remote_address, shutdown_how, tcp_state_to_proto,
 };
 use crate::error::{no_such_socket, status, status_saying};
-use crate::hub::{CompiledFilter, Current, Hub, Name};
+use crate::hub::{Claim, CompiledFilter, Current, Hub, Name};
 use crate::idempotency::{Keys, check_key};
 use crate::layers::with_receipt;
 use crate::networks::{Lives, Networks};
 use crate::sessions::Sessions;
 use crate::stack::StackHandle;
-use crate::stack::command::{At, Inspection};
+use crate::stack::command::{At, Inspection, Kept};
 use crate::stack::receipt::Given;
 
 /// The service over these networks.
@@ -56,6 +56,8 @@ struct Found {
     name: Name,
     stack: StackHandle,
     caller: Caller,
+    /// Whose it is.
+    owner: IdentityId,
     /// It is on a real link, where not everything is allowed.
     on_wire: bool,
     /// The rule that allows the call, where one was asked for.
@@ -65,10 +67,23 @@ struct Found {
 impl Found {
     /// Makes a call on it.
     async fn call(&self, op: impl FnOnce(SocketId) -> Op) -> Result<At<Given>, Status> {
+        self.call_with(op, None).await
+    }
+
+    /// The same, of one that takes room for a socket.
+    async fn call_with(
+        &self,
+        op: impl FnOnce(SocketId) -> Op,
+        claim: Option<Claim>,
+    ) -> Result<At<Given>, Status> {
         let socket = self.socket;
         let op = op(socket);
         let told = (self.on_wire && self.caller.is_audited()).then(|| allowed::Told::of(&op));
-        let came = self.stack.call(op, None).await.map_err(|error| status(error, Some(socket)));
+        let came = self
+            .stack
+            .call(op, Kept { session: None, claim })
+            .await
+            .map_err(|error| status(error, Some(socket)));
         if let Some(told) = told {
             told.tell(self, came.as_ref().map(|given| &given.value.reply));
         }
@@ -98,9 +113,10 @@ impl SocketsService {
         let caller = self.access.caller(extensions)?;
         let socket = SocketId(socket);
         let lives = self.networks.stack_of(socket, caller.sight())?;
-        caller.drives(owner_of(lives.session))?;
-        let on_wire = lives.name.lab().is_none();
-        Ok(Found { socket, name: lives.name, stack: lives.stack, caller, on_wire, rule: OnceLock::new() })
+        let owner = owner_of(lives.session);
+        caller.drives(owner)?;
+        let (name, stack, on_wire) = (lives.name.clone(), lives.stack, lives.name.lab().is_none());
+        Ok(Found { socket, name, stack, caller, owner, on_wire, rule: OnceLock::new() })
     }
 
     async fn inspect(
@@ -126,10 +142,11 @@ impl SocketsService {
         let options = options_patch(request.options.as_ref())?;
         let stack = self.networks.stack(caller, &request.stack)?;
         let owner = self.sessions.owner(caller, &request.session)?;
-        caller.has_room(Quota::Sockets, || self.hub.sockets_of(caller.id()))?;
+        let claim = caller.claim_sockets(&self.hub, 1)?;
         let label = request.label.as_str().into();
         let op = Op::Create { kind, family, session: owner.session, label, options };
-        let given = stack.call(op, owner.guard).await.map_err(|error| status(error, None))?;
+        let kept = Kept { session: owner.guard, claim };
+        let given = stack.call(op, kept).await.map_err(|error| status(error, None))?;
         let At { value: given, at } = given;
         match given.reply {
             Reply::Created { socket } => Ok((pb::CreateResponse { socket: socket.0, at: Some(at) }, given)),
@@ -143,7 +160,13 @@ impl SocketsService {
         request: &pb::AcceptRequest,
     ) -> Result<(pb::AcceptResponse, Given), Status> {
         let wait = wait(request.dont_wait);
-        let At { value: given, at } = found.call(|socket| Op::Accept { socket, wait }).await?;
+        // What another has is counted for him: whoever drives it all may go beyond what he is given.
+        let claim = match found.owner == found.caller.id() {
+            true => found.caller.claim_sockets(&self.hub, 1)?,
+            false => None,
+        };
+        let claim = claim.or_else(|| self.hub.claim(found.owner, 1, None));
+        let At { value: given, at } = found.call_with(|socket| Op::Accept { socket, wait }, claim).await?;
         match given.reply {
             Reply::Accepted { socket, local, remote } => {
                 let response = pb::AcceptResponse {
@@ -279,7 +302,7 @@ impl Service for SocketsService {
         let found = self.find(&extensions, request.socket)?;
         let remote = remote_address(request.remote.as_ref(), "remote")?;
         data_up_to(request.data.len(), self.sizes.message, "data")?;
-        self.may_send_to(&found, remote)?;
+        self.may_send_to(&found, remote).await?;
         let data = request.data.into();
         let At { value, at } = found.call(|socket| Op::SendTo { socket, remote, data }).await?;
         let local = named(&value.reply)?;
@@ -374,9 +397,6 @@ impl Service for SocketsService {
         let sight = self.access.caller(request.extensions())?.sight();
         let request = request.into_inner();
         let socket = SocketId(request.socket);
-        if self.hub.session_of(socket).is_some_and(|session| !sight.sees_session(session)) {
-            return Err(no_such_socket(socket));
-        }
         let current = || async move {
             let Ok(lives) = self.networks.stack_of(socket, sight) else { return Ok(None) };
             match lives.stack.inspect(socket).await {
@@ -385,7 +405,7 @@ impl Service for SocketsService {
                 Err(_) => Ok(None),
             }
         };
-        self.hub.wait_for(request, current).await.map(Response::new)
+        self.hub.wait_for(request, sight, current).await.map(Response::new)
     }
 
     type TransferStream = Transfer;

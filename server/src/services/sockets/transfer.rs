@@ -32,7 +32,7 @@ use super::{data_up_to, unexpected};
 use crate::convert::Invalid;
 use crate::error::status;
 use crate::stack::StackHandle;
-use crate::stack::command::At;
+use crate::stack::command::{At, Kept};
 use crate::stack::receipt::Given;
 
 /// The server's stream of a transfer.
@@ -259,14 +259,14 @@ impl Sending {
     }
 
     async fn call(&self, request: Request) -> Result<At<Given>, Status> {
-        self.stack.call(request, None).await.map_err(|error| status(error, Some(self.socket)))
+        self.stack.call(request, Kept::default()).await.map_err(|error| status(error, Some(self.socket)))
     }
 }
 
 fn receive(socket: SocketId, stack: StackHandle) -> Receiving {
     Box::pin(async move {
         let request = Request::Recv { socket, max: PIECE_MAX, min: 1, peek: false, wait: Wait::Park };
-        stack.call(request, None).await
+        stack.call(request, Kept::default()).await
     })
 }
 

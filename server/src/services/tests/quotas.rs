@@ -69,7 +69,7 @@ async fn sockets_are_counted_for_as_long_as_they_are_there() {
             released(&a, first).await;
             released(&a, second).await;
         }
-        assert_eq!(world.parts.hub.sockets_of(crate::access::identity::IdentityId(1)), 0, "{end}");
+        assert_eq!(counted(&world), 0, "{end}");
     }
 }
 
@@ -116,4 +116,89 @@ async fn a_session_is_not_kept_alive_for_longer_than_it_may_last() {
         kept += 1;
     }
     assert!(kept > 0 && began.elapsed() >= std::time::Duration::from_secs(1));
+}
+
+const THREE_SOCKETS: &str = r#"
+[identities]
+"token:a" = ["some"]
+
+[roles.some]
+labs = true
+limits = { sockets = 3 }
+"#;
+
+/// How many sockets `token:a` has, or has room for that is taken.
+fn counted(world: &World) -> usize {
+    world.parts.hub.sockets_of(crate::access::identity::IdentityId(1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_of_one_instant_do_not_find_the_same_room() {
+    let world = World::under(THREE_SOCKETS).await;
+    let a = std::sync::Arc::new(world.somebody("token:a"));
+    a.lab("lab").await.unwrap();
+    for _ in 0..10 {
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let a = std::sync::Arc::clone(&a);
+            calls.spawn(async move { a.socket("lab/a", "").await });
+        }
+        let made: Vec<u64> = calls.join_all().await.into_iter().flatten().collect();
+        assert_eq!((made.len(), counted(&world)), (3, 3));
+        for socket in made {
+            a.sockets.clone().close(pb::CloseRequest { socket }).await.unwrap();
+        }
+        assert_eq!(counted(&world), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_counted_once_it_is_accepted_and_stays_in_the_queue_where_there_is_no_room() {
+    let world = World::under(THREE_SOCKETS).await;
+    let a = world.somebody("token:a");
+    a.lab("lab").await.unwrap();
+    let listener = a.socket("lab/b", "").await.unwrap();
+    let local = Some(pb::SocketAddress { ip: String::new(), port: 80 });
+    a.sockets.clone().bind(pb::BindRequest { socket: listener, local }).await.unwrap();
+    a.sockets.clone().listen(pb::ListenRequest { socket: listener, backlog: 5 }).await.unwrap();
+    let client = a.socket("lab/a", "").await.unwrap();
+    let remote = Some(pb::SocketAddress { ip: "10.0.0.2".to_owned(), port: 80 });
+    let connect = pb::ConnectRequest { socket: client, remote, ..Default::default() };
+    a.sockets.clone().connect(connect).await.unwrap();
+    assert_eq!(counted(&world), 2, "nobody has accepted the other end");
+    let third = a.socket("lab/a", "").await.unwrap();
+
+    let accept = || pb::AcceptRequest { socket: listener, ..Default::default() };
+    refused(a.sockets.clone().accept(accept()).await, "gives token:a no more than 3 sockets");
+    refused(a.socket("lab/a", "").await, "gives token:a no more than 3 sockets");
+    a.sockets.clone().close(pb::CloseRequest { socket: third }).await.unwrap();
+    let accepted = a.sockets.clone().accept(accept()).await.expect("it is still there").into_inner().socket;
+    assert_eq!(counted(&world), 3);
+    refused(a.socket("lab/a", "").await, "gives token:a no more than 3 sockets");
+    a.sockets.clone().abort(pb::AbortRequest { socket: accepted }).await.unwrap();
+    released(&a, accepted).await;
+
+    // What waits for a connection has room for it, and gives it back with the wait.
+    let mut waits = Box::pin(async { a.sockets.clone().accept(accept()).await });
+    while counted(&world) < 3 {
+        assert!(now_or_never(&mut waits).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    refused(a.socket("lab/a", "").await, "gives token:a no more than 3 sockets");
+    drop(waits);
+    while counted(&world) > 2 {
+        tokio::task::yield_now().await;
+    }
+    a.socket("lab/a", "").await.unwrap();
+}
+
+/// What a call gives at once, if it does.
+async fn now_or_never<T>(call: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+    std::future::poll_fn(|cx| {
+        std::task::Poll::Ready(match call.as_mut().poll(cx) {
+            std::task::Poll::Ready(done) => Some(done),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
 }

@@ -17,7 +17,6 @@ use tonic::{Request, Response, Status};
 
 use crate::access::caller::Access;
 use crate::access::policy::{Denied, Grants, Reach, Transport};
-use crate::access::quota::Quota;
 use crate::convert::address_to_proto;
 use crate::error::{status, status_saying};
 use crate::hub::Hub;
@@ -59,7 +58,8 @@ impl Service for TrafficService {
         let plan = asked.plan(&stack, peer.as_ref(), owner.session)?;
         let sides = [Some(&plan.ours), plan.peer.as_ref()];
         let sockets = sides.into_iter().flatten().map(|side| side.concurrency).sum();
-        caller.has_room_for(sockets, Quota::Sockets, || self.hub.sockets_of(caller.id()))?;
+        // Until it has begun: from then on its sockets are counted as they come.
+        let _claim = caller.claim_sockets(&self.hub, sockets)?;
         if !request.stack.contains('/') {
             allowed(caller.grants(), &plan.ours.place)?;
         }

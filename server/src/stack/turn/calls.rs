@@ -11,7 +11,8 @@ use sockwright_sim::StackId;
 use tokio::sync::oneshot;
 
 use super::{OWN_CALL, Thread};
-use crate::stack::command::{Answer, At, Call};
+use crate::hub::Claim;
+use crate::stack::command::{Answer, At, Call, Kept};
 use crate::stack::handle::socket_of;
 use crate::stack::order::{Admission, peeks_at, receives_from};
 use crate::stack::receipt::{Receipt, Taken};
@@ -23,6 +24,8 @@ pub(super) struct Parked {
     socket: Option<SocketId>,
     receives: bool,
     answer: oneshot::Sender<Answer>,
+    /// Room for the connection that it waits for.
+    claim: Option<Claim>,
 }
 
 impl<S: Site> Thread<S> {
@@ -47,7 +50,7 @@ impl<S: Site> Thread<S> {
     }
 
     pub(super) fn make(&mut self, call: Call) {
-        let Call { op, stack, request, answer, session } = call;
+        let Call { op, stack, request, answer, kept: Kept { session, claim } } = call;
         let receives = receives_from(&request).is_some();
         let socket = socket_of(&request);
         let reassigned = match request {
@@ -58,7 +61,7 @@ impl<S: Site> Thread<S> {
         drop(session);
         match outcome {
             Outcome::Parked => {
-                self.parked.insert(op, Parked { stack, socket, receives, answer });
+                self.parked.insert(op, Parked { stack, socket, receives, answer, claim });
             }
             Outcome::Done(result) => {
                 if let (Some((socket, session)), Ok(_)) = (reassigned, &result) {
@@ -66,14 +69,14 @@ impl<S: Site> Thread<S> {
                 }
                 // The events of the call come before its answer.
                 self.collect();
-                self.finish(op, Parked { stack, socket, receives, answer }, result);
+                self.finish(op, Parked { stack, socket, receives, answer, claim }, result);
             }
         }
     }
 
     /// Answers a call, and lets the next receiver go on where it received nothing.
     fn finish(&mut self, op: OpId, call: Parked, result: Result<Reply, OpError>) {
-        let Parked { stack, socket, receives, answer } = call;
+        let Parked { stack, socket, receives, answer, claim } = call;
         let reply = match result {
             Ok(reply) => reply,
             Err(error) => {
@@ -81,6 +84,9 @@ impl<S: Site> Thread<S> {
                 return self.leave(socket, op);
             }
         };
+        if let (Some(claim), Reply::Created { socket } | Reply::Accepted { socket, .. }) = (claim, &reply) {
+            self.claims.push((claim, *socket));
+        }
         let taken = match socket {
             Some(socket) if receives => Taken::Out(self.order.given(socket, op)),
             Some(_) if matches!(reply, Reply::Received { .. } | Reply::ReceivedFrom { .. }) => Taken::Peeked,
@@ -130,7 +136,12 @@ impl<S: Site> Thread<S> {
             Reply::Created { socket } => {
                 self.site.op(stack, OWN_CALL, Request::Abort { socket });
             }
-            reply => self.site.restore(stack, socket, reply),
+            reply => {
+                if let Reply::Accepted { socket: child, .. } = &reply {
+                    self.hub.unclaim(*child);
+                }
+                self.site.restore(stack, socket, reply);
+            }
         }
         self.collect();
     }

@@ -56,6 +56,12 @@ impl<S: Site> Thread<S> {
                 let inspection = self.inspect(stack, socket);
                 self.answer(answer, inspection);
             }
+            // It takes no effect either, and what arrived is behind no event that somebody waits for.
+            Command::HasHeard { stack, socket, remote, answer } => {
+                let now = self.site.now();
+                let heard = self.site.engine(stack).is_some_and(|at| at.has_heard(now, socket, remote));
+                _ = answer.send(heard);
+            }
             Command::Describe { answer } => {
                 let description = self.describe();
                 self.answer(answer, description);

@@ -26,7 +26,7 @@ use std::thread;
 use std::time::Duration;
 
 use sockwright_engine::event::Interest;
-use sockwright_engine::id::OpId;
+use sockwright_engine::id::{OpId, SocketId};
 use sockwright_engine::time::Instant;
 use sockwright_proto::v1::Position;
 use sockwright_sim::StackId;
@@ -40,7 +40,7 @@ use super::tap::Tap;
 use super::traffic::Traffic;
 use crate::capture::Captures;
 pub(crate) use crate::hub::Name;
-use crate::hub::{Hub, HubEvent};
+use crate::hub::{Claim, Hub, HubEvent};
 use crate::metrics::{Durations, TURN_BOUNDS, Totals};
 use calls::Parked;
 pub(crate) use spawn::{spawn_attached, spawn_lab};
@@ -76,6 +76,8 @@ struct Thread<S> {
     traffic: Traffic,
     /// What happened in this turn.
     happened: Vec<(StackId, HubEvent)>,
+    /// Room of sockets that were made in it, which is theirs before they are told.
+    claims: Vec<(Claim, SocketId)>,
     /// What is to be answered when that is published, each behind the event of this number.
     answers: Vec<(usize, Release)>,
     /// Those that are published, with their positions; empty between turns.
@@ -111,6 +113,7 @@ impl<S: Site> Thread<S> {
             advances: VecDeque::new(),
             traffic: Traffic::default(),
             happened: Vec::new(),
+            claims: Vec::new(),
             answers: Vec::new(),
             releases: Vec::new(),
             turns: Durations::within(TURN_BOUNDS),

@@ -1,0 +1,56 @@
+//! Room for sockets that are yet to be made. It is counted before they are there, so that calls of one instant do not all find the
+//! same room.
+//!
+//! ```text
+//! Hub::claim --> Claim: counted --- filled: a socket has it -----> counted until that is released
+//!                               \-- dropped: nothing was made --> counted no more
+//! ```
+
+use std::sync::Arc;
+
+use sockwright_engine::id::SocketId;
+
+use super::Hub;
+use crate::access::identity::IdentityId;
+
+/// Room for so many sockets of somebody.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    hub: Arc<Hub>,
+    owner: IdentityId,
+    sockets: usize,
+}
+
+impl Hub {
+    /// Takes room for so many more sockets of one who may have `at_most`. `None` where there is not so much.
+    pub(crate) fn claim(
+        self: &Arc<Self>,
+        owner: IdentityId,
+        sockets: usize,
+        at_most: Option<usize>,
+    ) -> Option<Claim> {
+        let room = self.lock().mirror.claim(owner, sockets, at_most.unwrap_or(usize::MAX));
+        room.then(|| Claim { hub: Arc::clone(self), owner, sockets })
+    }
+
+    /// A connection that was accepted goes back to its listener.
+    pub(crate) fn unclaim(&self, socket: SocketId) {
+        self.lock().mirror.unclaim(socket);
+    }
+}
+
+impl Claim {
+    /// One of it is this socket's, which is made and not told yet, or was accepted.
+    pub(crate) fn fill(mut self, socket: SocketId) {
+        self.hub.lock().mirror.fill(socket);
+        self.sockets = self.sockets.saturating_sub(1);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.sockets > 0 {
+            self.hub.lock().mirror.give_up(self.owner, self.sockets);
+        }
+    }
+}
