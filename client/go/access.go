@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -26,6 +28,9 @@ type Access struct {
 	CA string
 	// Cert and Key are the files of a certificate of one's own, with TLS. SOCKWRIGHT_CERT and SOCKWRIGHT_KEY.
 	Cert, Key string
+	// Insecure lets the token go in clear to another machine, where the network is private. SOCKWRIGHT_INSECURE=1. Otherwise it goes
+	// over TLS, to loopback and to Unix sockets alone.
+	Insecure bool
 }
 
 // String is what may be shown of it: all but the token.
@@ -69,11 +74,30 @@ func (a Access) Dial(options ...grpc.DialOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	target = strings.TrimSuffix(target, "/")
+	insecure := a.Insecure || os.Getenv("SOCKWRIGHT_INSECURE") == "1"
+	if token != "" && scheme == "http" && !insecure && !staysHere(target) {
+		return nil, fmt.Errorf("%s: the token would go there in clear: name the server with https://, or set SOCKWRIGHT_INSECURE=1 "+
+			"where the network is private", server)
+	}
 	own := []grpc.DialOption{grpc.WithTransportCredentials(transport)}
 	if token != "" {
 		own = append(own, grpc.WithPerRPCCredentials(bearer(token)))
 	}
-	return dial(strings.TrimSuffix(target, "/"), append(own, options...))
+	return dial(target, append(own, options...))
+}
+
+// staysHere says whether what goes to the target does not leave the machine: a name but localhost leads wherever DNS says.
+func staysHere(target string) bool {
+	if strings.HasPrefix(target, "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(target)
+	if err != nil {
+		host = strings.Trim(target, "[]")
+	}
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
 func (a Access) token() (string, error) {
@@ -126,8 +150,7 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 	return map[string]string{"authorization": "Bearer " + string(b)}, nil
 }
 
-// RequireTransportSecurity is false: on loopback and on Unix sockets nobody listens in, and elsewhere a server takes tokens over TLS
-// unless it was told otherwise.
+// RequireTransportSecurity is false: on loopback and on Unix sockets nobody listens in. [Access.Dial] refuses the rest.
 func (b bearer) RequireTransportSecurity() bool {
 	return false
 }

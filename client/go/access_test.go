@@ -1,6 +1,7 @@
 package sockwright_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -142,5 +143,43 @@ func TestATokenIsNotShown(t *testing.T) {
 				t.Errorf("%s shows %s", verb, shown)
 			}
 		}
+	}
+}
+
+func TestATokenGoesToNoOtherMachineInClear(t *testing.T) {
+	text, err := os.ReadFile("../story.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var story struct {
+		Tokens struct{ Sent, Refused []string }
+	}
+	if err := json.Unmarshal(text, &story); err != nil {
+		t.Fatal(err)
+	}
+	dials := func(access sockwright.Access) {
+		t.Helper()
+		client, err := access.Dial()
+		if err != nil {
+			t.Errorf("%s: %v", access.Server, err)
+			return
+		}
+		client.Close()
+	}
+	for _, server := range story.Tokens.Refused {
+		access := sockwright.Access{Server: server, Token: "secret"}
+		_, err := access.Dial()
+		if err == nil || !strings.Contains(err.Error(), "SOCKWRIGHT_INSECURE=1") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", server, err)
+		}
+		dials(sockwright.Access{Server: server})
+		dials(sockwright.Access{Server: server, Token: "secret", Insecure: true})
+	}
+	for _, server := range story.Tokens.Sent {
+		dials(sockwright.Access{Server: server, Token: "secret"})
+	}
+	t.Setenv("SOCKWRIGHT_INSECURE", "1")
+	for _, server := range story.Tokens.Refused {
+		dials(sockwright.Access{Server: server, Token: "secret"})
 	}
 }

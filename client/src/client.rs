@@ -49,7 +49,7 @@ impl Client {
     /// Connects to a server, e.g. `127.0.0.1:50051`, `http://127.0.0.1:50051`, `https://peers.example:50051` or
     /// `unix:/run/sockwright.sock`, with what the environment says of tokens and certificates ([`Credentials::from_env`]).
     ///
-    /// Errors: `INVALID_ARGUMENT` (not a URL, files that cannot be used), `UNAVAILABLE` (nobody answers there, or nobody that
+    /// Errors: `INVALID_ARGUMENT` (not a URL, files that cannot be used, a token that would go in clear to another machine), `UNAVAILABLE` (nobody answers there, or nobody that
     /// is believed).
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(url, &Credentials::from_env()?).await
@@ -58,9 +58,8 @@ impl Client {
     /// The same with these credentials.
     pub async fn connect_with(url: &str, credentials: &Credentials) -> Result<Self, Error> {
         let wrong = |error| Error::new(tonic::Code::InvalidArgument, format!("{url}: {error}"));
-        // As the server prints its address.
-        let has_scheme = url.contains("://") || url.starts_with("unix:");
-        let full = if has_scheme { url.to_owned() } else { format!("http://{url}") };
+        let full = with_scheme(url);
+        credentials.may_go_to(&full)?;
         let endpoint = Endpoint::from_shared(full.clone()).map_err(wrong)?;
         let endpoint = match full.starts_with("https:") {
             true => endpoint.tls_config(credentials.tls()).map_err(wrong)?,
@@ -197,9 +196,41 @@ pub fn address(address: impl Into<std::net::SocketAddr>) -> v1::SocketAddress {
     v1::SocketAddress { ip: address.ip().to_string(), port: u32::from(address.port()) }
 }
 
+/// An address as the server prints it is one of HTTP.
+fn with_scheme(url: &str) -> String {
+    let has_one = url.contains("://") || url.starts_with("unix:");
+    if has_one { url.to_owned() } else { format!("http://{url}") }
+}
+
 /// The most octets that one `Send` takes.
 const SEND_MAX: usize = 1 << 20;
 /// The largest page of a list.
 const PAGE_SIZE: u32 = 1000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_goes_to_no_other_machine_in_clear() {
+        let story: serde_json::Value = serde_json::from_str(include_str!("../story.json")).unwrap();
+        let addresses = |which: &str| -> Vec<String> {
+            serde_json::from_value(story["tokens"][which].clone()).expect("a list of addresses")
+        };
+        let token = Credentials::default().with_token("sockwright_secret").unwrap();
+        for address in addresses("refused") {
+            let error = Client::connect_with(&address, &token).await.expect_err(&address);
+            assert_eq!(error.code, tonic::Code::InvalidArgument, "{error}");
+            assert!(error.message.contains("SOCKWRIGHT_INSECURE=1"), "{error}");
+            assert!(!error.message.contains("secret"), "{error}");
+            for well in [Credentials::default(), token.clone().insecure()] {
+                assert_eq!(well.may_go_to(&with_scheme(&address)), Ok(()));
+            }
+        }
+        for address in addresses("sent") {
+            assert_eq!(token.may_go_to(&with_scheme(&address)), Ok(()));
+        }
+    }
+}

@@ -4,11 +4,12 @@
 
 use std::env;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, Uri};
 
 use crate::Error;
 
@@ -19,16 +20,20 @@ pub struct Credentials {
     authorization: Option<MetadataValue<Ascii>>,
     ca: Option<Certificate>,
     own: Option<Identity>,
+    insecure: bool,
 }
 
 impl Credentials {
     /// What the environment says: `SOCKWRIGHT_TOKEN`, or `SOCKWRIGHT_TOKEN_FILE`; and PEM files in `SOCKWRIGHT_CA`, and in
-    /// `SOCKWRIGHT_CERT` with `SOCKWRIGHT_KEY`. What is empty is not there.
+    /// `SOCKWRIGHT_CERT` with `SOCKWRIGHT_KEY`; `SOCKWRIGHT_INSECURE=1` is [`Credentials::insecure`]. What is empty is not there.
     ///
     /// Errors: `INVALID_ARGUMENT` (a file that cannot be read, one of a certificate and its key alone, no token).
     pub fn from_env() -> Result<Self, Error> {
         let told = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let mut credentials = Credentials::default();
+        if told(INSECURE).is_some_and(|value| value == "1") {
+            credentials = credentials.insecure();
+        }
         if let Some(token) = told("SOCKWRIGHT_TOKEN") {
             let token = token.into_string().map_err(|_| wrong("SOCKWRIGHT_TOKEN is no token".into()))?;
             credentials = credentials.with_token(&token)?;
@@ -45,7 +50,8 @@ impl Credentials {
         }
     }
 
-    /// With this bearer token. Without TLS whoever sees the packets has it.
+    /// With this bearer token. It goes to servers over TLS, on loopback and on Unix sockets; elsewhere whoever sees the packets
+    /// would have it, and connecting fails: see [`Credentials::insecure`].
     ///
     /// Errors: `INVALID_ARGUMENT` (octets that no token has).
     pub fn with_token(self, token: &str) -> Result<Self, Error> {
@@ -81,6 +87,28 @@ impl Credentials {
         Ok(Credentials { own: Some(Identity::from_pem(read(cert)?, read(key)?)), ..self })
     }
 
+    /// With the token also sent in clear to other machines: where the network is private, or whoever listens may have it.
+    pub fn insecure(self) -> Self {
+        Credentials { insecure: true, ..self }
+    }
+
+    /// Whether the token, if there is one, may go to this server: over TLS, or where it does not leave the machine.
+    ///
+    /// Errors: `INVALID_ARGUMENT` (it would go in clear to another machine).
+    pub(crate) fn may_go_to(&self, url: &str) -> Result<(), Error> {
+        if self.insecure || self.authorization.is_none() || url.starts_with("unix:") {
+            return Ok(());
+        }
+        let server: Uri = url.parse().map_err(|error| wrong(format!("{url}: {error}")))?;
+        if server.scheme_str() == Some("https") || server.host().is_some_and(is_loopback) {
+            return Ok(());
+        }
+        Err(wrong(format!(
+            "{url}: the token would go there in clear: name the server with https://, or set {INSECURE}=1 where the network is \
+             private"
+        )))
+    }
+
     /// The value of `authorization`, if there is a token.
     pub(crate) fn authorization(&self) -> Option<&MetadataValue<Ascii>> {
         self.authorization.as_ref()
@@ -97,6 +125,14 @@ impl Credentials {
         }
     }
 }
+
+/// Whether a host of a URL is this machine for sure: a name other than `localhost` leads wherever DNS says.
+fn is_loopback(host: &str) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || literal.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+const INSECURE: &str = "SOCKWRIGHT_INSECURE";
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     fs::read(file).map_err(|error| wrong(format!("{}: {error}", file.display())))

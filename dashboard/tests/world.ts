@@ -7,13 +7,14 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import type { Interceptor } from "@connectrpc/connect";
 import { Clock } from "@v1/networks_pb";
 import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { clients } from "../src/lib/client";
 
-const BINARY = process.env.SOCKWRIGHTD ?? resolve(import.meta.dirname, "../../target/debug/sockwrightd");
+export const BINARY = process.env.SOCKWRIGHTD ?? resolve(import.meta.dirname, "../../target/debug/sockwrightd");
 const AXE = resolve(import.meta.dirname, "../node_modules/axe-core/axe.min.js");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -144,8 +145,8 @@ export async function seriousComplaints(page: Page): Promise<string[]> {
 export class Driver {
   readonly services: ReturnType<typeof clients>;
 
-  constructor(url: string) {
-    this.services = clients(url);
+  constructor(url: string, interceptors: Interceptor[] = []) {
+    this.services = clients(url, interceptors);
   }
 
   /** A lab `lab` of stacks `a` and `b`, 1 ms apart. */

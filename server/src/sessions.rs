@@ -204,9 +204,9 @@ impl Sessions {
         drop(session.making.write().await);
         let policy = policy.unwrap_or(session.on_expiry);
         self.traces.session_ends(id).await;
-        let treated = self.networks.end_session(id, policy).await;
+        let (treated, detached) = self.networks.end_session(id, policy).await;
         self.traces.session_ended(id);
-        self.access.session_ended(id);
+        self.access.session_ended(id, &detached);
         tracing::info!(session = session_name(id), ?policy, sockets = treated.value, "session ended");
         treated
     }

@@ -6,13 +6,17 @@
 | `token` | `SOCKWRIGHT_TOKEN`, the file `SOCKWRIGHT_TOKEN_FILE` | the bearer token that each call carries |
 | `ca` | `SOCKWRIGHT_CA` | with TLS: the file of the authorities that are believed; otherwise grpc's own |
 | `cert`, `key` | `SOCKWRIGHT_CERT`, `SOCKWRIGHT_KEY` | with TLS: the files of a certificate of one's own |
+| `insecure` | `SOCKWRIGHT_INSECURE=1` | the token may go in clear to another machine: the network is private |
 
+Without `insecure`, a token goes over TLS, to loopback and to Unix sockets alone.
 Files are PEM, and are read as the connection is made.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -46,8 +50,12 @@ class Access:
         ca: "str | PathLike[str] | None" = None,
         cert: "str | PathLike[str] | None" = None,
         key: "str | PathLike[str] | None" = None,
+        insecure: "bool | None" = None,
     ) -> "Access":
-        """What the arguments say, and the environment where they do not. OSError: a file that cannot be read."""
+        """What the arguments say, and the environment where they do not.
+
+        OSError: a file that cannot be read. ValueError: no such address, or a token that would go there in clear.
+        """
         target = target or os.environ.get("SOCKWRIGHT_SERVER") or NOWHERE
         scheme, separator, rest = target.partition("://")
         if separator and scheme not in ("http", "https"):
@@ -59,7 +67,15 @@ class Access:
                 private_key=_file(key, "SOCKWRIGHT_KEY"),
                 certificate_chain=_file(cert, "SOCKWRIGHT_CERT"),
             )
-        return cls(rest.rstrip("/") if separator else target, credentials, _token(token))
+        access = cls(rest.rstrip("/") if separator else target, credentials, _token(token))
+        if insecure is None:
+            insecure = os.environ.get("SOCKWRIGHT_INSECURE") == "1"
+        if access.token and not (insecure or credentials or access._stays_here()):
+            raise ValueError(
+                f"{target}: the token would go there in clear: name the server with https://, or set"
+                " SOCKWRIGHT_INSECURE=1 where the network is private"
+            )
+        return access
 
     def channel(self) -> grpc.Channel:
         """A channel of the calling kind."""
@@ -79,10 +95,27 @@ class Access:
             self.target, self.credentials, options=self._options(), interceptors=interceptors
         )
 
+    def _stays_here(self) -> bool:
+        """Whether what goes to the target does not leave the machine: a name but localhost leads wherever DNS says."""
+        if self.target.startswith("unix:"):
+            return True
+        host = _HOST.fullmatch(self.target)
+        name = host["six"] or host["name"] if host else ""
+        try:
+            return name.lower() == "localhost" or ip_address(name).is_loopback
+        except ValueError:
+            return False
+
     def _options(self) -> "Sequence[tuple[str, Any]]":
-        # What grpc makes of a path is no authority that HTTP knows.
-        unix = self.target.startswith("unix:")
-        return (*CHANNEL_OPTIONS, ("grpc.default_authority", "localhost")) if unix else CHANNEL_OPTIONS
+        if self.target.startswith("unix:"):
+            # What grpc makes of a path is no authority that HTTP knows.
+            return (*CHANNEL_OPTIONS, ("grpc.default_authority", "localhost"))
+        # What stays on the machine goes to no proxy of the environment's, which grpc would ask.
+        return (*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)) if self._stays_here() else CHANNEL_OPTIONS
+
+
+_HOST = re.compile(r"(?:\[(?P<six>[^]]*)\]|(?P<name>[^:]*))(?::\d+)?")
+"""The host of host:port."""
 
 
 def _token(given: "str | None") -> str:

@@ -50,9 +50,10 @@ def connect(
     ca: "str | PathLike[str] | None" = None,
     cert: "str | PathLike[str] | None" = None,
     key: "str | PathLike[str] | None" = None,
+    insecure: "bool | None" = None,
 ) -> "Client":
     """See `sockwright.connect`. Needs a running event loop."""
-    return Client(Access.to(target, token=token, ca=ca, cert=cert, key=key).aio_channel())
+    return Client(Access.to(target, token=token, ca=ca, cert=cert, key=key, insecure=insecure).aio_channel())
 
 
 class Client:

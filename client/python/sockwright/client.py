@@ -47,13 +47,14 @@ def connect(
     ca: "str | PathLike[str] | None" = None,
     cert: "str | PathLike[str] | None" = None,
     key: "str | PathLike[str] | None" = None,
+    insecure: "bool | None" = None,
 ) -> "Client":
     """Names a server: `127.0.0.1:50051`, `https://host:port`, `unix:/path`. The first call finds out if it is there.
 
     What is not given comes from the environment: see `sockwright.access`. Calls of who is not known, or may not, raise
-    PermissionError.
+    PermissionError. ValueError: no such address, or a token that would go in clear to another machine.
     """
-    return Client(Access.to(target, token=token, ca=ca, cert=cert, key=key).channel())
+    return Client(Access.to(target, token=token, ca=ca, cert=cert, key=key, insecure=insecure).channel())
 
 
 class Client:

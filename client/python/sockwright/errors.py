@@ -39,8 +39,8 @@ def os_error(error: grpc.RpcError) -> OSError:
 
     Its number is this platform's, found by the errno's name, and its `tcp_state` the state in which the call found
     the connection, `SYN-SENT`, or empty. A call that failed without an errno, such as one whose deadline passed,
-    gives `TimeoutError`, `PermissionError` where the caller is not known or may not, or an `OSError` with the name of
-    the status code.
+    gives `TimeoutError`, `PermissionError` where the caller is not known or may not, `ConnectionError` where no server
+    answers, or an `OSError` with the name of the status code.
     """
     found = socket_error(error)
     if found is not None:
@@ -49,6 +49,8 @@ def os_error(error: grpc.RpcError) -> OSError:
         raised = TimeoutError(errno.ETIMEDOUT, error.details())
     elif error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
         raised = PermissionError(errno.EACCES, error.details())
+    elif error.code() == grpc.StatusCode.UNAVAILABLE:
+        raised = ConnectionError(f"no server: {error.details()}")
     else:
         raised = OSError(f"{error.code().name}: {error.details()}")
     # What os errors of Python have no field for.

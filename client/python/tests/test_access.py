@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from sockwright.access import Access
 from sockwright.server import Server
 
 MAKE = Path(__file__).resolve().parents[2] / "certificates"
+TOKENS = json.loads((MAKE.parent / "story.json").read_text())["tokens"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def asking(binary: str, files: Path, token: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SERVER", "TOKEN", "TOKEN_FILE", "CA", "CERT", "KEY"):
+    for name in ("SERVER", "TOKEN", "TOKEN_FILE", "CA", "CERT", "KEY", "INSECURE"):
         monkeypatch.delenv(f"SOCKWRIGHT_{name}", raising=False)
 
 
@@ -141,7 +143,7 @@ def test_who_is_not_known_is_told_how_to_be(asking: str, files: Path, wrong: "st
 
 
 def test_a_server_that_nobody_vouches_for_is_not_called(asking: str, token: str) -> None:
-    with sockwright.connect(asking, token=token) as client, pytest.raises(OSError, match="UNAVAILABLE"):
+    with sockwright.connect(asking, token=token) as client, pytest.raises(ConnectionError, match="no server"):
         client.lab("a")
 
 
@@ -168,3 +170,31 @@ def test_addresses_are_those_of_urls_or_of_grpc() -> None:
         assert (access.target, access.credentials is None) == (target, not given.startswith("https:"))
     with pytest.raises(ValueError, match="neither http"):
         Access.to("ftp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("server", TOKENS["refused"])
+def test_a_token_goes_to_no_other_machine_in_clear(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for connect in (Access.to, sockwright.connect, sockwright.aio.connect):
+        with pytest.raises(ValueError, match="SOCKWRIGHT_INSECURE=1") as refused:
+            connect(server, token="sockwright_secret")
+        assert "secret" not in str(refused.value)
+    Access.to(server)
+    Access.to(server, token="sockwright_secret", insecure=True)
+    monkeypatch.setenv("SOCKWRIGHT_INSECURE", "1")
+    Access.to(server, token="sockwright_secret")
+    with pytest.raises(ValueError, match="in clear"):
+        Access.to(server, token="sockwright_secret", insecure=False)
+
+
+@pytest.mark.parametrize("server", TOKENS["sent"])
+def test_a_token_goes_where_nobody_listens_in(server: str) -> None:
+    assert Access.to(server, token="sockwright_secret").token
+
+
+def test_a_token_for_this_machine_goes_through_no_proxy(
+    binary: str, token: str, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Server("--tokens", str(files / "tokens"), binary=binary) as server:
+        _works(sockwright.connect(server.address, token=token))

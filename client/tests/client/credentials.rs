@@ -95,7 +95,7 @@ async fn a_token_a_certificate_or_a_user_of_the_machine_comes_in() {
 fn sockwright(server: &str, environment: &[(&str, &Path)], arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sockwright"));
     command.args(["--server", server]).args(arguments);
-    for name in ["TOKEN", "TOKEN_FILE", "CA", "CERT", "KEY"] {
+    for name in ["TOKEN", "TOKEN_FILE", "CA", "CERT", "KEY", "INSECURE"] {
         command.env_remove(format!("SOCKWRIGHT_{name}"));
     }
     command.envs(environment.iter().copied()).output().unwrap()
@@ -121,6 +121,19 @@ async fn the_command_line_reads_files_and_the_environment() {
     ok(sockwright(&server.https, &[], &["--ca", &text(&ca), "--token-file", &text(&token), "list"]));
     ok(sockwright(&server.unix, &[], &["list"]));
     ok(sockwright(&server.https, &[believed], &["health"]));
+
+    // Nobody listens there, and what goes there stays on the machine; but who can tell.
+    let elsewhere = |environment: &[_], arguments: &[&str]| {
+        let output = sockwright("0.0.0.0:1", environment, &[arguments, &["list"]].concat());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let secret = ("SOCKWRIGHT_TOKEN_FILE", token.as_path());
+    let said = elsewhere(&[secret], &[]);
+    assert!(said.contains("in clear"), "{said}");
+    let of_environment = elsewhere(&[secret, ("SOCKWRIGHT_INSECURE", Path::new("1"))], &[]);
+    for said in [of_environment, elsewhere(&[secret], &["--insecure"])] {
+        assert!(said.contains("no server at"), "{said}");
+    }
 
     let nobody = sockwright(&server.https, &[believed], &["list"]);
     let said = String::from_utf8(nobody.stderr).unwrap();

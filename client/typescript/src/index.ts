@@ -6,10 +6,16 @@ import { Client } from "./client.ts";
 
 /**
  * Names a server, e.g. `http://127.0.0.1:50051`. The first call finds out whether it is there. The token is carried by each call;
- * authorities and certificates are the browser's.
+ * authorities and certificates are the browser's. It goes over TLS and to loopback alone, unless `insecure` has it go in clear, where
+ * the network is private: otherwise a `TypeError`.
  */
-export function connect(baseUrl: string, { token }: { readonly token?: string } = {}): Client {
-  return new Client(createGrpcWebTransport({ baseUrl, interceptors: bearing(token) }));
+export function connect(
+  baseUrl: string,
+  { token, insecure = false }: { readonly token?: string; readonly insecure?: boolean } = {},
+): Client {
+  // Of the page that this is in, where there is one.
+  const server = new URL(baseUrl, globalThis.location?.href);
+  return new Client(createGrpcWebTransport({ baseUrl, interceptors: bearing(token, server, insecure) }));
 }
 
 export * from "./client.ts";

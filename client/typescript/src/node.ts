@@ -25,24 +25,31 @@ export interface Access {
   readonly cert?: string;
   /** The file of its key. `SOCKWRIGHT_KEY`. */
   readonly key?: string;
+  /**
+   * Lets the token go in clear to another machine, where the network is private. `SOCKWRIGHT_INSECURE=1`. Otherwise it goes over TLS,
+   * to loopback and to Unix sockets alone.
+   */
+  readonly insecure?: boolean;
 }
 
 /**
  * Names a server: `127.0.0.1:50051`, `https://host:port` for TLS, `unix:/path`; without one, what `SOCKWRIGHT_SERVER` names. The
- * first call finds out whether it is there. Calls of who is not known, or may not, throw `EACCES`.
+ * first call finds out whether it is there. Calls of who is not known, or may not, throw `EACCES`. It throws where a file cannot be
+ * read, and where a token would go in clear to another machine.
  */
 export function connect(address?: string, access: Access = {}): Client {
   const server = address ?? process.env.SOCKWRIGHT_SERVER ?? "127.0.0.1:50051";
-  const transport = { pingIntervalMs: PING_INTERVAL_MS, interceptors: bearing(access.token ?? tokenOfEnvironment()) };
-  if (server.startsWith("unix:")) {
-    const createConnection = () => net.connect(server.slice("unix:".length));
-    return new Client(
-      createGrpcTransport({ ...transport, baseUrl: "http://localhost", nodeOptions: { createConnection } }),
-    );
-  }
-  const baseUrl = server.includes("://") ? server : `http://${server}`;
+  const unix = server.startsWith("unix:");
+  const baseUrl = unix ? "http://localhost" : server.includes("://") ? server : `http://${server}`;
   if (!/^https?:/.test(baseUrl))
     throw new TypeError(`${server}: neither http:// nor https://, nor unix:/path, nor host:port`);
+  const insecure = access.insecure ?? process.env.SOCKWRIGHT_INSECURE === "1";
+  const interceptors = bearing(access.token ?? tokenOfEnvironment(), new URL(baseUrl), insecure);
+  const transport = { baseUrl, pingIntervalMs: PING_INTERVAL_MS, interceptors };
+  if (unix) {
+    const createConnection = () => net.connect(server.slice("unix:".length));
+    return new Client(createGrpcTransport({ ...transport, nodeOptions: { createConnection } }));
+  }
   const nodeOptions = baseUrl.startsWith("https:")
     ? {
         ca: file(access.ca ?? process.env.SOCKWRIGHT_CA),
@@ -50,7 +57,7 @@ export function connect(address?: string, access: Access = {}): Client {
         key: file(access.key ?? process.env.SOCKWRIGHT_KEY),
       }
     : {};
-  return new Client(createGrpcTransport({ ...transport, baseUrl, nodeOptions }));
+  return new Client(createGrpcTransport({ ...transport, nodeOptions }));
 }
 
 function tokenOfEnvironment(): string | undefined {

@@ -1,7 +1,7 @@
 // Who calls: tokens, certificates, Unix sockets; of a real server that asks.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
@@ -30,7 +30,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 beforeEach(() => {
-  for (const name of ["SERVER", "TOKEN", "TOKEN_FILE", "CA", "CERT", "KEY"])
+  for (const name of ["SERVER", "TOKEN", "TOKEN_FILE", "CA", "CERT", "KEY", "INSECURE"])
     vi.stubEnv(`SOCKWRIGHT_${name}`, undefined);
 });
 afterEach(() => vi.unstubAllEnvs());
@@ -100,4 +100,25 @@ test("a Unix socket is an address", async () => {
   await works(connect(door.address));
   await door.stop();
   expect(() => connect("ftp://127.0.0.1:1")).toThrow("neither http");
+});
+
+const { sent, refused }: { sent: string[]; refused: string[] } = JSON.parse(
+  readFileSync(new URL("../../story.json", import.meta.url), "utf8"),
+).tokens;
+
+test.each(refused)("a token goes to no other machine in clear: %s", (address) => {
+  const secret = { token: "sockwright_secret" };
+  expect(() => connect(address, secret)).toThrow(/^(?!.*secret).*SOCKWRIGHT_INSECURE=1/);
+  connect(address);
+  connect(address, { ...secret, insecure: true });
+  const url = address.includes("://") ? address : `http://${address}`;
+  expect(() => connectWeb(url, secret)).toThrow(/^(?!.*secret).*in clear/);
+  connectWeb(url, { ...secret, insecure: true });
+  vi.stubEnv("SOCKWRIGHT_INSECURE", "1");
+  connect(address, secret);
+  expect(() => connect(address, { ...secret, insecure: false })).toThrow("in clear");
+});
+
+test.each(sent)("a token goes where nobody listens in: %s", (address) => {
+  connect(address, { token: "sockwright_secret" });
 });

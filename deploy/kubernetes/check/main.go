@@ -1,5 +1,6 @@
-// Check reads manifests from standard input and says what is wrong with them: fields that the API does not have, and pods that
-// a namespace of the level of pod security named by its argument would not admit.
+// Check reads manifests from standard input and says what is wrong with them: fields that the API does not have, pods that a
+// namespace of the level of pod security named by its argument would not admit, and network policies whose blocks of addresses and
+// ranges of ports are none, or that let addresses in where calls are served.
 //
 //	helm template sockwright deploy/helm/sockwright | go run . restricted
 package main
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -33,11 +35,18 @@ func check(manifests io.Reader, level api.Level) error {
 	if err != nil {
 		return err
 	}
+	var policies []*networkingv1.NetworkPolicy
+	served := map[int32]bool{}
 	documents := yaml.NewYAMLReader(bufio.NewReader(manifests))
 	seen := 0
 	for {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
+			for _, policy := range policies {
+				if err := checkPolicy(policy, served); err != nil {
+					return fmt.Errorf("NetworkPolicy: %w", err)
+				}
+			}
 			fmt.Printf("%d objects, at level %s\n", seen, level)
 			return nil
 		}
@@ -69,9 +78,16 @@ func check(manifests io.Reader, level api.Level) error {
 			return fmt.Errorf("%s: %w", kind.Kind, err)
 		}
 		seen++
-		if set, ok := object.(*appsv1.DaemonSet); ok {
+		switch object := object.(type) {
+		case *networkingv1.NetworkPolicy:
+			policies = append(policies, object)
+		case *corev1.Service:
+			for _, port := range object.Spec.Ports {
+				served[port.Port] = true
+			}
+		case *appsv1.DaemonSet:
 			at := api.LevelVersion{Level: level, Version: api.LatestVersion()}
-			pod := set.Spec.Template
+			pod := object.Spec.Template
 			for _, result := range evaluator.EvaluatePod(at, &pod.ObjectMeta, &pod.Spec) {
 				if !result.Allowed {
 					return fmt.Errorf("%s: not admitted: %s: %s", kind.Kind, result.ForbiddenReason, result.ForbiddenDetail)
@@ -79,4 +95,76 @@ func check(manifests io.Reader, level api.Level) error {
 			}
 		}
 	}
+}
+
+// checkPolicy asks what the API server does, and that whoever may reach stacks may not call by that.
+func checkPolicy(policy *networkingv1.NetworkPolicy, served map[int32]bool) error {
+	for _, rule := range policy.Spec.Egress {
+		if _, err := blocks(rule.To); err != nil {
+			return err
+		}
+		if _, err := ranges(rule.Ports); err != nil {
+			return err
+		}
+	}
+	for _, rule := range policy.Spec.Ingress {
+		fromBlocks, err := blocks(rule.From)
+		if err != nil {
+			return err
+		}
+		ports, err := ranges(rule.Ports)
+		if err != nil {
+			return err
+		}
+		if !fromBlocks {
+			continue
+		}
+		for _, reach := range ports {
+			for port := range served {
+				if reach.first <= port && port <= reach.last {
+					return fmt.Errorf("%v may call port %d", rule.From, port)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// blocks says whether there are blocks of addresses among the peers, or what is wrong with one.
+func blocks(peers []networkingv1.NetworkPolicyPeer) (bool, error) {
+	found := false
+	for _, peer := range peers {
+		if peer.IPBlock == nil {
+			continue
+		}
+		found = true
+		if _, err := netip.ParsePrefix(peer.IPBlock.CIDR); err != nil {
+			return false, err
+		}
+	}
+	return found, nil
+}
+
+type portRange struct{ first, last int32 }
+
+// ranges reads the ports of a rule; none are all.
+func ranges(ports []networkingv1.NetworkPolicyPort) ([]portRange, error) {
+	if len(ports) == 0 {
+		return []portRange{{1, 65535}}, nil
+	}
+	var read []portRange
+	for _, port := range ports {
+		if port.Port == nil {
+			return nil, errors.New("a port without a number")
+		}
+		one := portRange{port.Port.IntVal, port.Port.IntVal}
+		if port.EndPort != nil {
+			one.last = *port.EndPort
+		}
+		if one.first < 1 || one.last < one.first || one.last > 65535 {
+			return nil, fmt.Errorf("%d to %d are no ports", one.first, one.last)
+		}
+		read = append(read, one)
+	}
+	return read, nil
 }

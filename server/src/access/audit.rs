@@ -7,18 +7,18 @@
 //!
 //! Nobody waits for it: what has no room, or cannot be written, is counted, and the next line says how many were missed. Octets that
 //! sockets carry are never in it, only how many. Whatever a line has is a string or a number of JSON: nothing that a caller chooses
-//! ends one.
+//! ends one. A call of which nobody awaits the end is told as CANCELLED: what it was to do may have been done.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use tonic::{Code, Status};
@@ -56,7 +56,10 @@ pub(crate) struct Deed<'d> {
     pub(crate) rule: Option<&'d str>,
     /// Octets of data.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) octets: Option<usize>,
+    pub(crate) octets: Option<u64>,
+    /// Calls like this one since the last line of them, which have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) more: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -78,6 +81,32 @@ struct Line<'l> {
 fn is_none_missed(missed: &u64) -> bool {
     *missed == 0
 }
+
+/// What may happen as often as strangers like, and is told once a second.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom(Mutex<Untold>);
+
+#[derive(Debug, Default)]
+struct Untold {
+    last: Option<Instant>,
+    count: u64,
+}
+
+impl Seldom {
+    /// Whether it is told this time: then how often it was not, since it last was.
+    pub(crate) fn take(&self, now: Instant) -> Option<u64> {
+        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if untold.last.is_some_and(|last| now.saturating_duration_since(last) < SELDOM) {
+            untold.count += 1;
+            return None;
+        }
+        untold.last = Some(now);
+        Some(std::mem::take(&mut untold.count))
+    }
+}
+
+/// How long lies at least between two lines of what strangers do.
+const SELDOM: Duration = Duration::from_secs(1);
 
 impl Audit {
     /// Writes to a file, behind what it has; `-` is the standard output.
@@ -108,7 +137,8 @@ impl Audit {
         let (code, message) = came.err().map_or((Code::Ok, ""), |status| (status.code(), status.message()));
         let time = time(SystemTime::now());
         // A caller chooses these, and a disk may be slow: lines that wait are of a size.
-        let deed = &Deed { stack: short(deed.stack), session: short(deed.session), ..deed.clone() };
+        let [method, stack, session] = [deed.method, deed.stack, deed.session].map(short);
+        let deed = &Deed { method, stack, session, ..deed.clone() };
         let line = Line { time, identity, peer, deed, code: code_name(code), message, missed };
         let told = serde_json::to_string(&line).ok().and_then(|line| log.lines.try_send(line).ok());
         if told.is_none() {
@@ -231,6 +261,15 @@ mod tests {
             (&"PERMISSION_DENIED".into(), &3.into(), &"10.0.0.1:5".into())
         );
         assert_eq!((&lines[1]["code"], lines[1].get("peer")), (&"OK".into(), None));
+    }
+
+    #[test]
+    fn what_strangers_do_is_told_once_a_second_and_counted() {
+        let (seldom, began) = (Seldom::default(), Instant::now());
+        let at = |ms: u64| seldom.take(began + Duration::from_millis(ms));
+        assert_eq!(at(0), Some(0));
+        assert_eq!([at(1), at(500), at(999)], [None; 3]);
+        assert_eq!([at(1000), at(1001), at(5000)], [Some(3), None, Some(1)]);
     }
 
     #[test]

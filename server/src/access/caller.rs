@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use http::Extensions;
 use sockwright_engine::host::Errno;
 use sockwright_engine::id::SessionId;
-use tonic::Status;
+use tonic::{Code, Status};
 
-use super::audit::{Audit, Deed};
+use super::audit::{Audit, Deed, Seldom};
 use super::identity::{Identity, IdentityId, Proof, caller};
 use super::meter::Meter;
 use super::owner::{no_session_of, owner_of};
@@ -18,6 +18,7 @@ use super::policy::{Denied, Grants, Limits, Policy};
 use super::sight::Sight;
 use crate::convert::session_name;
 use crate::error::status_saying;
+use crate::hub::Name;
 use crate::listen::Peer;
 
 /// What callers may do, and who has called.
@@ -28,6 +29,7 @@ pub(crate) struct Access {
     generation: AtomicU64,
     servers_own: Arc<Grants>,
     audit: Audit,
+    strangers: Seldom,
     /// Whether the policy limits the calls of anybody.
     limits_calls: AtomicBool,
 }
@@ -72,7 +74,8 @@ impl Access {
         let anybody = Wire { grants: Arc::new(policy.anybodys()), meter: Arc::default() };
         let inner = Inner { policy: Arc::new(policy), known: HashMap::new(), anybody };
         let (generation, servers_own) = (AtomicU64::new(1), Arc::new(Policy::servers_own()));
-        Arc::new(Access { inner: RwLock::new(inner), generation, servers_own, audit, limits_calls })
+        let (inner, strangers) = (RwLock::new(inner), Seldom::default());
+        Arc::new(Access { inner, generation, servers_own, audit, strangers, limits_calls })
     }
 
     /// How much somebody may have, if the policy limits the calls of anybody.
@@ -107,13 +110,32 @@ impl Access {
         self.audit.is_kept()
     }
 
-    /// A session of somebody has ended.
-    pub(crate) fn session_ended(&self, session: SessionId) {
+    /// A session of somebody has ended, and these of its stacks with it.
+    pub(crate) fn session_ended(&self, session: SessionId, detached: &[Name]) {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let owner = inner.known.get(&owner_of(session)).map_or("server", |known| known.identity.name());
-        let name = session_name(session);
-        let deed = Deed { method: "Sessions/End", session: &name, ..Deed::default() };
-        self.audit.tell(owner, None, &deed, Ok(()));
+        let session = &session_name(session);
+        for stack in detached {
+            let deed = Deed { method: "Networks/Detach", stack, session, ..Deed::default() };
+            self.audit.tell(owner, None, &deed, Ok(()));
+        }
+        self.audit.tell(owner, None, &Deed { method: "Sessions/End", session, ..Deed::default() }, Ok(()));
+    }
+
+    /// A call of nobody was refused. Whoever reaches the server can make them: one a second is told, with how many there were.
+    pub(crate) fn nobody_called(&self, peer: Option<SocketAddr>, method: &str, refused: &Status) {
+        if self.is_audited()
+            && let Some(more) = self.strangers.take(std::time::Instant::now())
+        {
+            let deed = Deed { method, more: (more > 0).then_some(more), ..Deed::default() };
+            self.audit.tell("nobody", peer, &deed, Err(refused));
+        }
+    }
+
+    /// Of these roles, those that the policy does not have: they give nothing.
+    pub(crate) fn undefined<'r>(&self, roles: &'r [Box<str>]) -> Vec<&'r str> {
+        let policy = Arc::clone(&self.inner.read().unwrap_or_else(PoisonError::into_inner).policy);
+        roles.iter().map(|role| &**role).filter(|role| policy.lacks(role)).collect()
     }
 
     /// Which policy this is: another number, another policy.
@@ -192,6 +214,11 @@ impl Caller {
         self.audit.tell(self.name(), self.peer, deed, came);
     }
 
+    /// Something that it begins to do, of which it is told what came of it, or that nobody awaited its end.
+    pub(crate) fn begins<'d>(&'d self, deed: Deed<'d>) -> Undertaking<'d> {
+        Undertaking { caller: self, deed, over: false }
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         self.identity.name()
@@ -226,6 +253,38 @@ impl Caller {
                 "it belongs to somebody else: a role with `drive = \"all\"` would have it",
                 None,
             )),
+        }
+    }
+}
+
+/// What somebody is doing. Dropped before its end, it is told as cancelled.
+#[derive(Debug)]
+pub(crate) struct Undertaking<'d> {
+    caller: &'d Caller,
+    pub(crate) deed: Deed<'d>,
+    over: bool,
+}
+
+impl Undertaking<'_> {
+    /// Tells what came of it.
+    pub(crate) fn came_to<T>(mut self, came: Result<T, &Status>) {
+        self.over = true;
+        self.caller.tell(&self.deed, came.map(drop));
+    }
+
+    /// The same of a call that is told by whoever denies it, where it is denied.
+    pub(crate) fn unless_denied<T>(mut self, came: &Result<T, Status>) {
+        match came {
+            Err(denied) if denied.code() == Code::PermissionDenied => self.over = true,
+            came => self.came_to(came.as_ref()),
+        }
+    }
+}
+
+impl Drop for Undertaking<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.caller.tell(&self.deed, Err(&Status::cancelled("nobody waited for the end of it")));
         }
     }
 }

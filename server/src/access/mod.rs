@@ -101,7 +101,9 @@ impl Credentials {
             turn: Mutex::default(),
         };
         let access = Credentials(Arc::new(state));
-        access.put(Read::all(config, &access.0.identities)?);
+        let read = Read::all(config, &access.0.identities)?;
+        read.warn_of_roles(access.0.policy.as_ref());
+        access.put(read);
         Ok(access)
     }
 
@@ -118,6 +120,7 @@ impl Credentials {
         if let Some((by, policy)) = followed {
             by.follow(policy);
         }
+        self.read().warn_of_roles(policy.as_ref());
         Ok(())
     }
 
@@ -234,6 +237,26 @@ impl Read {
         let tokens = config.tokens.as_ref().map(|file| Tokens::read(file, identities)).transpose()?;
         Ok(Read { tls: tls.map(Arc::new), tokens: tokens.map(Arc::new) })
     }
+
+    /// Warns of the roles of tokens that the policy does not have: a slip of the pen, which would give nothing without a word.
+    fn warn_of_roles(&self, policy: Option<&FollowedPolicy>) {
+        let Some((tokens, FollowedPolicy { file, by })) = self.tokens.as_ref().zip(policy) else { return };
+        for problem in undefined_roles(tokens, by) {
+            tracing::warn!("{problem} {}", file.display());
+        }
+    }
+}
+
+/// A sentence, but for the policy's name, for each name that has roles which the policy does not.
+fn undefined_roles(tokens: &Tokens, access: &caller::Access) -> Vec<String> {
+    let told = tokens.roles().iter().filter_map(|(name, roles)| {
+        let roles = access.undefined(roles);
+        let roles = (!roles.is_empty()).then(|| roles.join(", "))?;
+        Some(format!("{name} has roles that give it nothing: there is no {roles} in"))
+    });
+    let mut told: Vec<String> = told.collect();
+    told.sort_unstable();
+    told
 }
 
 /// What tells whether a file is the one that it was: when it was changed, how long it is, which one it is.

@@ -88,3 +88,27 @@ fn who_reads_the_files_has_the_turn_until_what_they_say_is_so() {
     reading.join().unwrap().unwrap();
     assert!(who(&access, &token).is_some() && access.0.turn.try_lock().is_ok());
 }
+
+#[test]
+fn roles_of_tokens_that_no_policy_has_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.toml");
+    let entry = |name: &str, digit: &str, roles: &str| {
+        format!("[[token]]\nname = {name:?}\nsha256 = \"{}\"\nroles = {roles}\n", digit.repeat(64))
+    };
+    let text = [
+        entry("a", "1", r#"["tester", "tseter"]"#),
+        entry("b", "2", r#"["tester"]"#),
+        entry("c", "3", r#"["x", "y"]"#),
+    ];
+    fs::write(&file, text.concat()).unwrap();
+    let tokens = Tokens::read(&file, &Identities::new(8)).unwrap();
+    let policy = Policy::parse("[roles.tester]\nlabs = true\n", "policy.toml").unwrap();
+    let access = caller::Access::new(policy, audit::Audit::default());
+    let told = undefined_roles(&tokens, &access);
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0], "token:a has roles that give it nothing: there is no tseter in");
+    assert!(told[1].contains("token:c") && told[1].contains("x, y"));
+    let access = caller::Access::new(Policy::allowing(&[]), audit::Audit::default());
+    assert_eq!(undefined_roles(&tokens, &access), [""; 0], "without a file there are no roles");
+}

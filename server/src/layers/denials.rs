@@ -1,5 +1,6 @@
-//! Has the audit log told of every call that was denied, whatever denied it.
+//! Has the audit log told of every call that was denied, whatever denied it, and now and then of those of nobody.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,7 @@ use tower::{Layer, Service};
 
 use crate::access::audit::Deed;
 use crate::access::caller::{Access, Caller};
+use crate::listen::Peer;
 
 /// Has what is denied written down.
 #[derive(Clone)]
@@ -45,17 +47,41 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let caller =
-            self.access.is_audited().then(|| self.access.caller(request.extensions()).ok()).flatten();
-        let who = caller.map(|caller| (caller, request.uri().path().to_owned()));
-        AuditedCall { call: self.inner.call(request), who }
+        let asked = self.access.is_audited().then(|| Asked {
+            access: Arc::clone(&self.access),
+            caller: self.access.caller(request.extensions()).ok(),
+            peer: request.extensions().get().and_then(Peer::remote_addr),
+            path: request.uri().path().to_owned(),
+        });
+        AuditedCall { call: self.inner.call(request), asked }
     }
 }
 
 /// A call that may be denied.
 pub(crate) struct AuditedCall<F> {
     call: F,
-    who: Option<(Caller, String)>,
+    asked: Option<Asked>,
+}
+
+/// Who asked for what.
+struct Asked {
+    access: Arc<Access>,
+    caller: Option<Caller>,
+    peer: Option<SocketAddr>,
+    path: String,
+}
+
+impl Asked {
+    fn tell(&self, status: &Status) {
+        let method = self.path.strip_prefix("/sockwright.v1.").unwrap_or(&self.path);
+        match (&self.caller, status.code()) {
+            (Some(caller), Code::PermissionDenied) => {
+                caller.tell(&Deed { method, ..Deed::default() }, Err(status));
+            }
+            (None, Code::Unauthenticated) => self.access.nobody_called(self.peer, method, status),
+            _ => {}
+        }
+    }
 }
 
 impl<F, E> Future for AuditedCall<F>
@@ -66,12 +92,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let result = ready!(Pin::new(&mut self.call).poll(cx));
-        if let (Some((caller, path)), Ok(response)) = (&self.who, &result)
+        if let (Some(asked), Ok(response)) = (&self.asked, &result)
             && let Some(status) = Status::from_header_map(response.headers())
-            && status.code() == Code::PermissionDenied
         {
-            let method = path.strip_prefix("/sockwright.v1.").unwrap_or(path);
-            caller.tell(&Deed { method, ..Deed::default() }, Err(&status));
+            asked.tell(&status);
         }
         Poll::Ready(result)
     }

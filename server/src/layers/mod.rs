@@ -8,8 +8,8 @@
 //! | [`Pages`] | answers GET and HEAD, which gRPC never uses, with the page |
 //! | `GrpcWebLayer` of tonic-web | makes gRPC of gRPC-Web, and gRPC-Web of the answer |
 //! | [`observers`] | [tell](trace) of the call, by a span in the trace of its caller and a line when it is over, and [count](measure) it: its status, its time, its messages |
+//! | [`Denials`] | has the audit log told of the calls that are denied, and of those of nobody |
 //! | [`Authorisation`] | refuses the calls of nobody, but for health and reflection |
-//! | [`Denials`] | has the audit log told of the calls that are denied |
 //! | [`Admission`] | refuses what is more, or comes faster, than the server takes, at all or of one caller; streams count for their life |
 //! | [`Witnesses`] | shows the call to the traces that want it |
 //! | [`Drains`] | refuses what is new with UNAVAILABLE, once the server is about to end |

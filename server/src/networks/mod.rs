@@ -436,8 +436,9 @@ impl Networks {
 
     // ---- sessions and the end
 
-    /// Treats everything that a session owns. How many sockets there were, and where it took effect.
-    pub(crate) async fn end_session(&self, session: SessionId, policy: Policy) -> At<u32> {
+    /// Treats everything that a session owns. How many sockets there were, and where it took effect; and the attached stacks that
+    /// end with it.
+    pub(crate) async fn end_session(&self, session: SessionId, policy: Policy) -> (At<u32>, Vec<Name>) {
         let hosts = self.registry().hosts();
         let mut treated = At { value: 0, at: self.hub.position() };
         let mut later = |at: Position| {
@@ -445,7 +446,7 @@ impl Networks {
                 treated.at = at
             }
         };
-        let mut sockets = 0;
+        let (mut sockets, mut detached) = (0, Vec::new());
         for host in &hosts {
             if let Ok(answer) = host.thread.end_session(session, policy).await {
                 sockets += answer.value;
@@ -462,6 +463,9 @@ impl Networks {
                 (Policy::Reset, _) => Some(Stop::Reset),
             };
             self.registry().disown(host);
+            if stop.is_some() && host.link.name != VIRTUAL {
+                detached.extend(host.stacks.iter().map(|(_, name)| name.clone()));
+            }
             if let Some(how) = stop
                 && let Ok(at) = host.thread.stop(how).await
             {
@@ -469,7 +473,7 @@ impl Networks {
             }
         }
         treated.value = sockets;
-        treated
+        (treated, detached)
     }
 
     /// Whether any session, there or ended, has a connection with a peer out there that is not over, TIME-WAIT aside.

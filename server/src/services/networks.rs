@@ -11,11 +11,11 @@ use sockwright_proto::v1::{
     ListLabsResponse, ListStacksRequest, ListStacksResponse, RecordRequest, RecordResponse, SetClockRequest,
     SetClockResponse, SetImpairmentsRequest, SetImpairmentsResponse, advance_time_request, record_request,
 };
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use super::page_size;
 use crate::access::audit::Deed;
-use crate::access::caller::{Access, Caller};
+use crate::access::caller::Access;
 use crate::access::identity::IdentityId;
 use crate::capture::{CaptureStream, Selection};
 use crate::convert::{Invalid, duration};
@@ -102,9 +102,11 @@ impl Service for NetworksService {
         let plan = AttachPlan::parse(&request, &self.networks.config().limits)?;
         let attach = async {
             let owner = self.sessions.owner(&caller, &request.session)?;
-            let attached = self.networks.attach(&self.access, &caller, plan, owner.session).await;
             let deed = Deed { method: "Networks/Attach", stack: &request.name, ..Deed::default() };
-            let stack = told(&caller, &deed, attached)?;
+            let told = caller.begins(deed);
+            let attached = self.networks.attach(&self.access, &caller, plan, owner.session).await;
+            told.unless_denied(&attached);
+            let stack = attached?;
             Ok(AttachResponse { stack: Some(stack.value), at: Some(stack.at) })
         };
         self.attached
@@ -116,10 +118,10 @@ impl Service for NetworksService {
     async fn detach(&self, request: Request<DetachRequest>) -> Result<Response<DetachResponse>, Status> {
         let caller = self.access.caller(request.extensions())?;
         let name = request.into_inner().name;
+        let told = caller.begins(Deed { method: "Networks/Detach", stack: &name, ..Deed::default() });
         let detached = self.networks.detach(&caller, &name).await;
-        let deed = Deed { method: "Networks/Detach", stack: &name, ..Deed::default() };
-        let at = told(&caller, &deed, detached)?;
-        Ok(Response::new(DetachResponse { at: Some(at) }))
+        told.unless_denied(&detached);
+        Ok(Response::new(DetachResponse { at: Some(detached?) }))
     }
 
     async fn list_stacks(
@@ -179,7 +181,17 @@ impl Service for NetworksService {
         let selection = Selection::parse(&request)?;
         let stacks = request.filter.map(|filter| filter.stacks).unwrap_or_default();
         let octets = usize::try_from(request.queue_bytes).unwrap_or(usize::MAX);
-        self.networks.capture(&caller, selection, &stacks, octets).await.map(Response::new)
+        // What is of labs alone touches no wire.
+        let wires: Vec<&str> =
+            stacks.iter().map(String::as_str).filter(|stack| !stack.contains('/')).collect();
+        let told = (stacks.is_empty() || !wires.is_empty()).then(|| wires.join(","));
+        let deed = |stack| Deed { method: "Networks/Capture", stack, ..Deed::default() };
+        let told = told.as_deref().map(|stack| caller.begins(deed(stack)));
+        let capture = self.networks.capture(&caller, selection, &stacks, octets).await;
+        if let Some(told) = told {
+            told.unless_denied(&capture);
+        }
+        capture.map(Response::new)
     }
 
     async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
@@ -190,17 +202,15 @@ impl Service for NetworksService {
             Some(record_request::What::Stack(name)) => Recorded::Stack(name),
             None => return Err(Invalid::new("what", "neither a lab nor a stack is named").into()),
         };
-        let at = self.networks.record(&caller, what, bytes).await?;
-        Ok(Response::new(RecordResponse { at: Some(at) }))
+        let stack = if let Recorded::Stack(name) = &what { Some(name.clone()) } else { None };
+        let deed = |stack| Deed { method: "Networks/Record", stack, octets: Some(bytes), ..Deed::default() };
+        let told = stack.as_deref().map(|stack| caller.begins(deed(stack)));
+        let recorded = self.networks.record(&caller, what, bytes).await;
+        if let Some(told) = told {
+            told.unless_denied(&recorded);
+        }
+        Ok(Response::new(RecordResponse { at: Some(recorded?) }))
     }
-}
-
-/// Has it written down what was done, unless it was denied: then that is told already.
-fn told<T>(caller: &Caller, deed: &Deed<'_>, came: Result<T, Status>) -> Result<T, Status> {
-    if !came.as_ref().is_err_and(|status| status.code() == Code::PermissionDenied) {
-        caller.tell(deed, came.as_ref().map(drop));
-    }
-    came
 }
 
 /// Cuts what is more than a page, and gives the token of the next one.

@@ -55,7 +55,7 @@ impl Rig {
             std::fs::write(at("policy.toml"), text).unwrap();
             at("policy.toml")
         });
-        let config = Config { access, limits, policy, ..Config::default() };
+        let config = Config { access, limits, policy, audit: Some(at("audit.jsonl")), ..Config::default() };
         let server = Server::bind("127.0.0.1:0", config).await.unwrap();
         let (address, access) = (server.local_addr(), server.access().clone());
         let (stop, stopped) = oneshot::channel::<()>();

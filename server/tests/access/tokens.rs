@@ -122,3 +122,25 @@ async fn health_and_the_page_are_for_everybody_and_figures_are_not() {
     assert!(refused.status == 429 && said.contains("1 calls in a second"), "{said}");
     assert_eq!(refused.headers["retry-after"], "1");
 }
+
+#[tokio::test]
+async fn calls_of_nobody_are_in_the_audit_log_and_cannot_fill_it() {
+    let rig = Rig::start(Ways { tokens: true, ..Ways::default() }, Limits::default()).await;
+    let channel = rig.http().await.unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..50 {
+        assert!(is_asked_who(call_with(channel.clone(), "sockwright_wrong").await));
+    }
+    let at_most = 1 + began.elapsed().as_secs() as usize;
+    let lines = loop {
+        let text = std::fs::read_to_string(rig.file("audit.jsonl")).unwrap();
+        if text.contains('\n') {
+            break text;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!((1..=at_most).contains(&lines.lines().count()), "{lines}");
+    let told = r#""identity":"nobody","peer":"127.0.0.1:"#;
+    assert!(lines.contains(told) && lines.contains(r#""method":"Sockets/List""#), "{lines}");
+    assert!(lines.contains(r#""code":"UNAUTHENTICATED""#) && !lines.contains("sockwright_wrong"), "{lines}");
+}

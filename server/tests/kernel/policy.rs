@@ -212,3 +212,54 @@ fn no_more_packets_arrive_than_the_policy_gives() {
         rig.close(socket).await;
     });
 }
+
+#[test]
+fn what_touches_a_wire_is_in_the_audit_log_however_it_ends() {
+    let theirs_only = |theirs: &Host| policy(everywhere(theirs), &theirs.address.to_string());
+    on_every_wire_under(&theirs_only, |rig, under| async move {
+        let code = |told: &serde_json::Value| told["code"].as_str().map(str::to_owned).expect("a code");
+        // A call whose end nobody awaits.
+        let (listener, _) = rig.listen(pb::SocketOptions::default()).await;
+        let accept = pb::AcceptRequest { socket: listener, ..Default::default() };
+        let mut sockets = rig.sockets.clone();
+        let waiting = tokio::time::timeout(Duration::from_millis(200), sockets.accept(accept));
+        assert!(waiting.await.is_err(), "nobody called");
+        let told = under.told("Sockets/Accept", 1);
+        assert_eq!((code(&told[0]).as_str(), &told[0]["socket"]), ("CANCELLED", &listener.into()));
+        rig.close(listener).await;
+
+        // Streams, as they begin and as they end.
+        let kernel = rig.theirs.run(|| TcpListener::bind(rig.theirs.port(0))).expect("bound");
+        let remote = kernel.local_addr().expect("an address");
+        let socket = rig.connect(remote, pb::SocketOptions::default()).await;
+        let (mut kernel, _) = kernel.accept().expect("accepted");
+        kernel.write_all(b"hello").expect("written");
+        kernel.shutdown(std::net::Shutdown::Write).expect("shut down");
+        rig.transfer(socket, tokio_stream::iter([b"hi".to_vec()])).await;
+        assert_eq!(under.told("Sockets/Transfer", 1).len(), 1);
+        let ended = under.told("Sockets/TransferEnd", 1);
+        assert_eq!((code(&ended[0]).as_str(), &ended[0]["octets"]), ("OK", &7.into()));
+        drop(kernel);
+        rig.close(socket).await;
+
+        let capture = pb::CaptureRequest::default();
+        drop(rig.networks.clone().capture(capture).await.expect("capturing"));
+        assert_eq!(code(&under.told("Networks/Capture", 1)[0]), "OK");
+        let what = Some(pb::record_request::What::Stack("wire".into()));
+        let record = pb::RecordRequest { what, bytes: 1 << 16 };
+        rig.networks.clone().record(record).await.expect("recording");
+        let told = under.told("Networks/Record", 1);
+        assert_eq!((&told[0]["stack"], &told[0]["octets"]), (&"wire".into(), &(1 << 16).into()));
+
+        // What a session's end detaches.
+        rig.networks.clone().detach(pb::DetachRequest { name: "wire".into() }).await.expect("detached");
+        let open = pb::OpenRequest::default();
+        let session = rig.sessions.clone().open(open).await.expect("a session").into_inner().session;
+        rig.attach_for("wire", &session).await.expect("attached");
+        let close = pb::SessionsCloseRequest { session: session.clone(), on_expiry: 0 };
+        rig.sessions.clone().close(close).await.expect("closed");
+        let told = under.told("Networks/Detach", 2);
+        assert_eq!((&told[1]["stack"], &told[1]["session"]), (&"wire".into(), &session.into()));
+        rig.attach("wire").await.expect("attached");
+    });
+}

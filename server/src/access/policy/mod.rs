@@ -118,6 +118,11 @@ impl Policy {
         Grants::of(names.into_iter().filter_map(|role| self.roles.get(role)).cloned().collect(), hint)
     }
 
+    /// Whether it has this role, if it is of a file, which alone has any that a proof may name.
+    pub(crate) fn lacks(&self, role: &str) -> bool {
+        matches!(self.source, Source::File(_)) && !self.roles.contains_key(role)
+    }
+
     /// Whether it says of anybody how many calls he may make.
     pub(crate) fn limits_calls(&self) -> bool {
         let limits = |role: &Arc<Role>| role.limits.calls.is_some() || role.limits.calls_per_second.is_some();

@@ -11,67 +11,57 @@ use tonic::Status;
 
 use super::{Found, SocketsService};
 use crate::access::audit::Deed;
+use crate::access::caller::Undertaking;
 use crate::access::policy::{Denied, Leave, Reach, Transport};
 
-/// What the audit log tells of a call.
-pub(super) struct Told {
-    method: &'static str,
-    local: Option<SocketAddr>,
-    remote: Option<SocketAddr>,
-    octets: Option<usize>,
+/// What the audit log tells of a call before it is made.
+fn deed_of(op: &Op) -> Deed<'static> {
+    let (method, remote, octets) = match op {
+        Op::Bind { .. } => ("Sockets/Bind", None, None),
+        Op::Listen { .. } => ("Sockets/Listen", None, None),
+        Op::Accept { .. } => ("Sockets/Accept", None, None),
+        Op::Connect { remote, data, .. } => ("Sockets/Connect", Some(*remote), Some(data.len())),
+        Op::Send { data, .. } => ("Sockets/Send", None, Some(data.len())),
+        Op::SendTo { remote, data, .. } => ("Sockets/SendTo", Some(*remote), Some(data.len())),
+        Op::Recv { .. } => ("Sockets/Recv", None, None),
+        Op::RecvFrom { .. } => ("Sockets/RecvFrom", None, None),
+        Op::Shutdown { .. } => ("Sockets/Shutdown", None, None),
+        Op::Close { .. } => ("Sockets/Close", None, None),
+        Op::Abort { .. } => ("Sockets/Abort", None, None),
+        Op::SetOptions { .. } => ("Sockets/SetOptions", None, None),
+        Op::Create { .. } => ("Sockets/Create", None, None),
+        Op::Vanish { .. } | Op::Reassign { .. } => ("Sockets", None, None),
+    };
+    let local = if let Op::Bind { local, .. } = op { Some(*local) } else { None };
+    let octets = octets.filter(|octets| *octets > 0).map(|octets| octets as u64);
+    Deed { method, local, remote, octets, ..Deed::default() }
 }
 
-impl Told {
-    /// What is known before it is made.
-    pub(super) fn of(op: &Op) -> Told {
-        let (method, remote, octets) = match op {
-            Op::Bind { .. } => ("Sockets/Bind", None, None),
-            Op::Listen { .. } => ("Sockets/Listen", None, None),
-            Op::Accept { .. } => ("Sockets/Accept", None, None),
-            Op::Connect { remote, data, .. } => ("Sockets/Connect", Some(*remote), Some(data.len())),
-            Op::Send { data, .. } => ("Sockets/Send", None, Some(data.len())),
-            Op::SendTo { remote, data, .. } => ("Sockets/SendTo", Some(*remote), Some(data.len())),
-            Op::Recv { .. } => ("Sockets/Recv", None, None),
-            Op::RecvFrom { .. } => ("Sockets/RecvFrom", None, None),
-            Op::Shutdown { .. } => ("Sockets/Shutdown", None, None),
-            Op::Close { .. } => ("Sockets/Close", None, None),
-            Op::Abort { .. } => ("Sockets/Abort", None, None),
-            Op::SetOptions { .. } => ("Sockets/SetOptions", None, None),
-            Op::Create { .. } => ("Sockets/Create", None, None),
-            Op::Vanish { .. } | Op::Reassign { .. } => ("Sockets", None, None),
-        };
-        let local = if let Op::Bind { local, .. } = op { Some(*local) } else { None };
-        Told { method, local, remote, octets: octets.filter(|octets| *octets > 0) }
-    }
-
-    /// Tells it, with what came of it.
-    pub(super) fn tell(self, found: &Found, came: Result<&Reply, &Status>) {
-        let (mut local, mut remote) = (self.local, self.remote);
-        match came {
-            Ok(Reply::Named { local: at }) => local = Some(*at),
-            Ok(
-                Reply::Connected { local: at, remote: to } | Reply::Accepted { local: at, remote: to, .. },
-            ) => {
-                (local, remote) = (Some(*at), Some(*to));
-            }
-            Ok(Reply::ReceivedFrom { remote: from, .. }) => remote = Some(*from),
-            _ => {}
+/// Adds what a call gave.
+fn add(deed: &mut Deed<'_>, gave: &Reply) {
+    match gave {
+        Reply::Named { local } => deed.local = Some(*local),
+        Reply::Connected { local, remote } | Reply::Accepted { local, remote, .. } => {
+            (deed.local, deed.remote) = (Some(*local), Some(*remote));
         }
-        let deed = Deed {
-            method: self.method,
-            stack: &found.name,
-            socket: Some(found.socket.0),
-            local,
-            remote,
-            rule: found.rule.get().map(|rule| &**rule),
-            octets: self.octets,
-            ..Deed::default()
-        };
-        found.caller.tell(&deed, came.map(drop));
+        Reply::ReceivedFrom { remote, .. } => deed.remote = Some(*remote),
+        _ => {}
     }
 }
 
 impl Found {
+    /// What the audit log tells of a call on it, unless nothing is told of it.
+    pub(super) fn begins(&self, op: &Op) -> Option<Undertaking<'_>> {
+        let told = self.on_wire && self.caller.is_audited();
+        told.then(|| self.caller.begins(self.deed(deed_of(op))))
+    }
+
+    /// The same, with where it is done.
+    pub(super) fn deed<'d>(&'d self, deed: Deed<'d>) -> Deed<'d> {
+        let rule = self.rule.get().map(|rule| &**rule);
+        Deed { stack: &self.name, socket: Some(self.socket.0), rule, ..deed }
+    }
+
     /// The answer of the grants; the rule is kept for whoever tells of the call.
     fn by(&self, answer: Result<Arc<str>, Denied>) -> Result<(), Status> {
         // One call is asked about once.
@@ -110,6 +100,14 @@ pub(super) fn transport_of(kind: SocketKind) -> Transport {
         SocketKind::Stream => Transport::Tcp,
         SocketKind::Datagram => Transport::Udp,
     }
+}
+
+/// Tells what a call on a socket came to.
+pub(super) fn tell(mut told: Undertaking<'_>, came: Result<&Reply, &Status>) {
+    if let Ok(gave) = came {
+        add(&mut told.deed, gave);
+    }
+    told.came_to(came);
 }
 
 impl SocketsService {

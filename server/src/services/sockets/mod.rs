@@ -78,14 +78,14 @@ impl Found {
     ) -> Result<At<Given>, Status> {
         let socket = self.socket;
         let op = op(socket);
-        let told = (self.on_wire && self.caller.is_audited()).then(|| allowed::Told::of(&op));
+        let told = self.begins(&op);
         let came = self
             .stack
             .call(op, Kept { session: None, claim })
             .await
             .map_err(|error| status(error, Some(socket)));
         if let Some(told) = told {
-            told.tell(self, came.as_ref().map(|given| &given.value.reply));
+            allowed::tell(told, came.as_ref().map(|given| &given.value.reply));
         }
         came
     }
@@ -418,12 +418,12 @@ impl Service for SocketsService {
         };
         let found = self.find(&extensions, socket)?;
         self.may_go_on(&found)?;
-        let Found { socket, stack, .. } = found;
+        let socket = found.socket;
         let kind = self.hub.summary(socket).map(|summary| summary.kind());
         if kind == Some(pb::SocketKind::Datagram) {
             return Err(status_saying(Errno::EOPNOTSUPP, "only streams can be transferred", Some(socket)));
         }
-        Ok(Response::new(Transfer::start(socket, stack, parts, self.sizes)))
+        Ok(Response::new(Transfer::start(found, parts, self.sizes)))
     }
 }
 

@@ -28,7 +28,8 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Status, Streaming};
 
 use super::parse::Sizes;
-use super::{data_up_to, unexpected};
+use super::{Found, data_up_to, unexpected};
+use crate::access::audit::Deed;
 use crate::convert::Invalid;
 use crate::error::status;
 use crate::stack::StackHandle;
@@ -37,31 +38,34 @@ use crate::stack::receipt::Given;
 
 /// The server's stream of a transfer.
 pub(crate) struct Transfer {
-    socket: SocketId,
-    stack: StackHandle,
+    found: Found,
     /// The upward half, until it has ended.
     up: Option<Up>,
     progress: WatchStream<Option<(u64, Position)>>,
+    /// How many octets were accepted, as of the last that is known.
+    seen: watch::Receiver<Option<(u64, Position)>>,
+    /// Octets that came down.
+    received: u64,
     /// The downward half, until the stream has ended.
     down: Option<Receiving>,
     over: bool,
+    /// What it ended with, if that was no end.
+    failed: Option<Status>,
 }
 
 type Receiving = Pin<Box<dyn Future<Output = Result<At<Given>, OpError>> + Send>>;
 
 impl Transfer {
     /// Starts both halves.
-    pub(super) fn start(
-        socket: SocketId,
-        stack: StackHandle,
-        parts: Streaming<TransferRequest>,
-        sizes: Sizes,
-    ) -> Self {
+    pub(super) fn start(found: Found, parts: Streaming<TransferRequest>, sizes: Sizes) -> Self {
         let (progress, seen) = watch::channel(None);
+        let (socket, stack) = (found.socket, found.stack.clone());
+        found.tell_of_transfer("Sockets/Transfer", None, Ok(()));
         let sending = Sending { socket, stack: stack.clone(), progress, accepted: 0, piece: PIECE };
         let up = Some(Up(tokio::spawn(sending.run(parts, sizes))));
-        let down = Some(receive(socket, stack.clone()));
-        Transfer { socket, stack, up, progress: WatchStream::from_changes(seen), down, over: false }
+        let down = Some(receive(socket, stack));
+        let progress = WatchStream::from_changes(seen.clone());
+        Transfer { found, up, progress, seen, received: 0, down, over: false, failed: None }
     }
 
     /// The next octets, if there are any.
@@ -70,13 +74,14 @@ impl Transfer {
         let At { value: Given { reply, data, receipt }, at } = match std::task::ready!(down.as_mut().poll(cx))
         {
             Ok(given) => given,
-            Err(error) => return Poll::Ready(Err(status(error, Some(self.socket)))),
+            Err(error) => return Poll::Ready(Err(status(error, Some(self.found.socket)))),
         };
         let Reply::Received { end_of_stream, .. } = reply else {
             return Poll::Ready(Err(unexpected(&reply)));
         };
         receipt.settle();
-        self.down = (!end_of_stream).then(|| receive(self.socket, self.stack.clone()));
+        self.received += data.len() as u64;
+        self.down = (!end_of_stream).then(|| receive(self.found.socket, self.found.stack.clone()));
         let part = match end_of_stream {
             true => transfer_response::Part::EndOfStream(true),
             false => transfer_response::Part::Data(data),
@@ -106,10 +111,12 @@ impl Stream for Transfer {
         }
         if let Poll::Ready(result) = this.poll_down(cx) {
             this.over = result.is_err();
+            this.failed = result.as_ref().err().cloned();
             return Poll::Ready(Some(result));
         }
         if let Poll::Ready(Err(status)) = this.poll_up(cx) {
             this.over = true;
+            this.failed = Some(status.clone());
             return Poll::Ready(Some(Err(status)));
         }
         // Asked after the task, so that the last number is told before the end.
@@ -123,6 +130,28 @@ impl Stream for Transfer {
                 Poll::Ready(None)
             }
             _ => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        let accepted = self.seen.borrow().map_or(0, |(accepted, _)| accepted);
+        let cancelled = Status::cancelled("nobody waited for the end of it");
+        let came = match &self.failed {
+            Some(failed) => Err(failed),
+            None if self.over => Ok(()),
+            None => Err(&cancelled),
+        };
+        self.found.tell_of_transfer("Sockets/TransferEnd", Some(accepted + self.received), came);
+    }
+}
+
+impl Found {
+    /// Has it told that octets begin to flow, or have flown.
+    fn tell_of_transfer(&self, method: &'static str, octets: Option<u64>, came: Result<(), &Status>) {
+        if self.on_wire {
+            self.caller.tell(&self.deed(Deed { method, octets, ..Deed::default() }), came);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod figures;
 mod plan;
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,13 +16,15 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::access::caller::Access;
+use crate::access::audit::Deed;
+use crate::access::caller::{Access, Caller};
 use crate::access::policy::{Denied, Grants, Reach, Transport};
 use crate::convert::address_to_proto;
 use crate::error::{status, status_saying};
 use crate::hub::Hub;
 use crate::networks::Networks;
 use crate::sessions::Sessions;
+use crate::stack::command::At;
 use crate::stack::traffic::plan::Place;
 use crate::stack::traffic::{Feed, Running, Told};
 
@@ -60,34 +63,64 @@ impl Service for TrafficService {
         let sockets = sides.into_iter().flatten().map(|side| side.concurrency).sum();
         // Until it has begun: from then on its sockets are counted as they come.
         let _claim = caller.claim_sockets(&self.hub, sockets)?;
-        if !request.stack.contains('/') {
-            allowed(caller.grants(), &plan.ours.place)?;
-        }
+        let on_wire = !request.stack.contains('/');
+        let rule = if on_wire { allowed(caller.grants(), &plan.ours.place)? } else { None };
+        let (local, remote) = ends(&plan.ours.place);
         let (progress, told) = mpsc::channel(TOLD_WAITING);
         // It has just been made, and has room.
         let report = progress.clone().reserve_owned().await.map_err(|_| Status::internal("no room"))?;
         let feed = Feed { progress, report };
         let at_most = self.networks.config().limits.workloads;
-        let started = stack
-            .start_traffic(plan, feed, at_most, owner.guard)
-            .await
-            .map_err(|error| status(error, None))?;
-        Ok(Response::new(RunStream { started: Some(started.at), running: started.value, told, over: false }))
+        let deed = Deed {
+            method: "Traffic/Run",
+            stack: &request.stack,
+            local,
+            remote,
+            rule: rule.as_deref(),
+            ..Deed::default()
+        };
+        let audited = on_wire.then(|| caller.begins(deed));
+        let started = stack.start_traffic(plan, feed, at_most, owner.guard).await;
+        let started = started.map_err(|error| status(error, None));
+        audited.into_iter().for_each(|audited| audited.unless_denied(&started));
+        let At { value: running, at } = started?;
+        let audited = on_wire.then(|| Audited { caller, stack: request.stack, local, remote });
+        Ok(Response::new(RunStream { started: Some(at), running, told, over: false, audited }))
     }
 }
 
-/// Whether a side of a workload may be on a real link.
-fn allowed(grants: &Grants, place: &Place) -> Result<(), Denied> {
+/// Whether a side of a workload may be on a real link; the rule that allows the first of its addresses.
+fn allowed(grants: &Grants, place: &Place) -> Result<Option<Arc<str>>, Denied> {
+    let mut rules = Vec::new();
     match place {
         Place::Connecting { remotes, .. } => {
-            let mut remotes = remotes.iter();
-            remotes.try_for_each(|remote| grants.may_reach(Reach::Out(Transport::Tcp, *remote)).map(drop))
+            for remote in remotes {
+                rules.push(grants.may_reach(Reach::Out(Transport::Tcp, *remote))?);
+            }
         }
         Place::Listening { locals, .. } => {
-            let mut locals = locals.iter();
-            locals.try_for_each(|local| grants.may_listen(Transport::Tcp, local.port()).map(drop))
+            for local in locals {
+                rules.push(grants.may_listen(Transport::Tcp, local.port())?);
+            }
         }
     }
+    Ok(rules.into_iter().next())
+}
+
+/// The first of the addresses that it is at, or calls.
+fn ends(place: &Place) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    match place {
+        Place::Connecting { remotes, .. } => (None, remotes.first().copied()),
+        Place::Listening { locals, .. } => (locals.first().copied(), None),
+    }
+}
+
+/// What the audit log tells of a workload when it ends.
+struct Audited {
+    caller: Caller,
+    stack: String,
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
 }
 
 /// What is told of a workload. Dropped, it cancels the workload.
@@ -97,6 +130,18 @@ pub(crate) struct RunStream {
     running: Running,
     told: mpsc::Receiver<Told>,
     over: bool,
+    /// On a real link.
+    audited: Option<Audited>,
+}
+
+impl Drop for RunStream {
+    fn drop(&mut self) {
+        let Some(Audited { caller, stack, local, remote }) = &self.audited else { return };
+        let (method, local, remote) = ("Traffic/RunEnd", *local, *remote);
+        let cancelled = Status::cancelled("nobody waited for the end of it");
+        let came = if self.over { Ok(()) } else { Err(&cancelled) };
+        caller.tell(&Deed { method, stack, local, remote, ..Deed::default() }, came);
+    }
 }
 
 impl Stream for RunStream {

@@ -54,6 +54,10 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE", requires = "cert", help_heading = "Global options")]
     pub(crate) key: Option<PathBuf>,
 
+    /// Send the token in clear to another machine too, where the network is private [env: SOCKWRIGHT_INSECURE=1]
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) insecure: bool,
+
     /// Give up after so long (500ms, 2s, 1m)
     #[arg(long, global = true, value_name = "DURATION", value_parser = std_duration, help_heading = "Global options")]
     pub(crate) timeout: Option<Duration>,

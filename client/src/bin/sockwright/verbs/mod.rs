@@ -54,6 +54,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     if let (Some(cert), Some(key)) = (&cli.cert, &cli.key) {
         credentials = credentials.with_certificate_files(cert, key)?;
     }
+    if cli.insecure {
+        credentials = credentials.insecure();
+    }
     let mut cx = Context::connect(&cli.server, &credentials, cli.timeout, out).await?;
     match verb {
         Verb::Socket(verb) => sockets::run(&mut cx, verb).await,

@@ -7,11 +7,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * How a server is known to be that one, and who calls it. What is not given comes from the environment: {@code SOCKWRIGHT_TOKEN}, or the file
  * that {@code SOCKWRIGHT_TOKEN_FILE} names; {@code SOCKWRIGHT_CA}; {@code SOCKWRIGHT_CERT} and {@code SOCKWRIGHT_KEY}. Files are PEM, and are
- * read as the connection is made.
+ * read as the connection is made. A token goes over TLS, to loopback and to Unix sockets; to another machine it goes in clear with
+ * {@code SOCKWRIGHT_INSECURE=1}, or {@link #insecure}, alone.
  *
  * <pre>
  * Sockwright.connect("https://lab.example:50051", Access.ofEnvironment().withToken(token));
@@ -20,18 +22,26 @@ import java.util.Optional;
 public final class Access {
     private static final Metadata.Key<String> AUTHORIZATION =
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+    private static final Pattern LOOPBACK = Pattern.compile(
+            "(localhost|127(\\.(25[0-5]|2[0-4]\\d|1?\\d?\\d)){3}|\\[::1\\])(:\\d+)?", Pattern.CASE_INSENSITIVE);
 
     private final Optional<String> token;
     private final Optional<Path> authorities;
     private final Optional<Path> certificate;
     private final Optional<Path> key;
+    private final boolean insecure;
 
     private Access(
-            Optional<String> token, Optional<Path> authorities, Optional<Path> certificate, Optional<Path> key) {
+            Optional<String> token,
+            Optional<Path> authorities,
+            Optional<Path> certificate,
+            Optional<Path> key,
+            boolean insecure) {
         this.token = token;
         this.authorities = authorities;
         this.certificate = certificate;
         this.key = key;
+        this.insecure = insecure;
     }
 
     /**
@@ -40,7 +50,7 @@ public final class Access {
      * @return the access
      */
     public static Access ofEnvironment() {
-        return new Access(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+        return new Access(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), false);
     }
 
     /**
@@ -50,7 +60,7 @@ public final class Access {
      * @return the access
      */
     public Access withToken(String token) {
-        return new Access(Optional.of(token), authorities, certificate, key);
+        return new Access(Optional.of(token), authorities, certificate, key, insecure);
     }
 
     /**
@@ -60,7 +70,7 @@ public final class Access {
      * @return the access
      */
     public Access withAuthorities(Path file) {
-        return new Access(token, Optional.of(file), certificate, key);
+        return new Access(token, Optional.of(file), certificate, key, insecure);
     }
 
     /**
@@ -71,7 +81,16 @@ public final class Access {
      * @return the access
      */
     public Access withCertificate(Path certificate, Path key) {
-        return new Access(token, authorities, Optional.of(certificate), Optional.of(key));
+        return new Access(token, authorities, Optional.of(certificate), Optional.of(key), insecure);
+    }
+
+    /**
+     * The same, with the token sent in clear to other machines too, where the network is private.
+     *
+     * @return the access
+     */
+    public Access insecure() {
+        return new Access(token, authorities, certificate, key, true);
     }
 
     /** TLS with all of this but the token. */
@@ -90,16 +109,27 @@ public final class Access {
         return credentials.build();
     }
 
-    /** What each call carries. */
-    Metadata metadata() throws IOException {
+    /** What each call carries to this target. */
+    Metadata metadata(String target, boolean tls) throws IOException {
         Optional<String> bearer = token.or(() -> variable("SOCKWRIGHT_TOKEN"));
         Optional<Path> file = named("SOCKWRIGHT_TOKEN_FILE");
         if (bearer.isEmpty() && file.isPresent()) {
             bearer = Optional.of(Files.readString(file.get()).strip());
         }
+        boolean well = insecure || "1".equals(System.getenv("SOCKWRIGHT_INSECURE"));
+        if (bearer.isPresent() && !tls && !well && !staysHere(target)) {
+            throw new IllegalArgumentException(target
+                    + ": the token would go there in clear: name the server with https://, or set SOCKWRIGHT_INSECURE=1 where the"
+                    + " network is private");
+        }
         Metadata metadata = new Metadata();
         bearer.ifPresent(secret -> metadata.put(AUTHORIZATION, "Bearer " + secret));
         return metadata;
+    }
+
+    /** Whether what goes to the target does not leave the machine: a name but localhost leads wherever DNS says. */
+    private static boolean staysHere(String target) {
+        return target.startsWith("unix:") || LOOPBACK.matcher(target).matches();
     }
 
     /** A variable of the environment that says something. */

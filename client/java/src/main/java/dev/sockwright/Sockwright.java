@@ -65,6 +65,7 @@ public final class Sockwright implements AutoCloseable {
      * @param server {@code 127.0.0.1:50051}, {@code https://host:port} for TLS, {@code unix:/path}
      * @param access who calls it
      * @return the connection, which is to be closed
+     * @throws IllegalArgumentException where it is no such address, or a token would go in clear to another machine
      * @throws UncheckedIOException where a file of the access cannot be read
      */
     public static Sockwright connect(String server, Access access) {
@@ -74,10 +75,11 @@ public final class Sockwright implements AutoCloseable {
                     server + ": neither http:// nor https://, nor unix:/path, nor host:port");
         }
         try {
+            String target = address.group("target");
             boolean tls = "https://".equals(address.group("scheme"));
             ChannelCredentials credentials = tls ? access.tls() : InsecureChannelCredentials.create();
-            ManagedChannelBuilder<?> channel = Grpc.newChannelBuilder(address.group("target"), credentials)
-                    .intercept(MetadataUtils.newAttachHeadersInterceptor(access.metadata()))
+            ManagedChannelBuilder<?> channel = Grpc.newChannelBuilder(target, credentials)
+                    .intercept(MetadataUtils.newAttachHeadersInterceptor(access.metadata(target, tls)))
                     .keepAliveTime(PING_AFTER.toSeconds(), TimeUnit.SECONDS)
                     .keepAliveTimeout(PING_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
             if (server.startsWith("unix:")) {

@@ -1,10 +1,14 @@
 package dev.sockwright;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.sockwright.junit.Server;
 import io.grpc.Status;
 import java.io.IOException;
@@ -96,6 +100,26 @@ class AccessTest {
         assertThrows(IllegalArgumentException.class, () -> Sockwright.connect("ftp://127.0.0.1:1"));
     }
 
+    @Test
+    void aTokenGoesToNoOtherMachineInClear() throws IOException {
+        JsonObject tokens = JsonParser.parseString(Files.readString(Path.of("../story.json")))
+                .getAsJsonObject()
+                .getAsJsonObject("tokens");
+        Access secret = Access.ofEnvironment().withToken("sockwright_secret");
+        for (JsonElement refused : tokens.getAsJsonArray("refused")) {
+            String server = refused.getAsString();
+            IllegalArgumentException told =
+                    assertThrows(IllegalArgumentException.class, () -> Sockwright.connect(server, secret), server);
+            assertTrue(told.getMessage().contains("SOCKWRIGHT_INSECURE=1"), told.getMessage());
+            assertFalse(told.getMessage().contains("secret"), told.getMessage());
+            Sockwright.connect(server).close();
+            Sockwright.connect(server, secret.insecure()).close();
+        }
+        for (JsonElement sent : tokens.getAsJsonArray("sent")) {
+            Sockwright.connect(sent.getAsString(), secret).close();
+        }
+    }
+
     /** Nobody can change the environment of a Java program that runs: another one is asked. */
     @Test
     void theEnvironmentSaysWhatNobodyElseDoes() throws Exception {
@@ -106,7 +130,18 @@ class AccessTest {
                 "let in\n",
                 inEnvironment(
                         "SOCKWRIGHT_CERT", files.resolve("client.pem"), "SOCKWRIGHT_KEY", files.resolve("client.key")));
-        assertEquals("denied\n", inEnvironment());
+        assertEquals("UNAUTHENTICATED\n", inEnvironment());
+    }
+
+    @Test
+    void theEnvironmentSaysWhetherATokenMayGoInClear() throws Exception {
+        // Nobody listens there, and what goes there stays on the machine; but who can tell.
+        String elsewhere = "http://0.0.0.0:1";
+        assertEquals("refused\n", inEnvironment("SOCKWRIGHT_SERVER", elsewhere, "SOCKWRIGHT_TOKEN", token));
+        assertEquals(
+                "UNAVAILABLE\n",
+                inEnvironment(
+                        "SOCKWRIGHT_SERVER", elsewhere, "SOCKWRIGHT_TOKEN", token, "SOCKWRIGHT_INSECURE", "1"));
     }
 
     /** The program that {@link #theEnvironmentSaysWhatNobodyElseDoes} runs. */
@@ -117,8 +152,10 @@ class AccessTest {
             try (Sockwright client = Sockwright.connect()) {
                 client.lab("a").close();
                 System.out.println("let in");
-            } catch (SocketException denied) {
-                System.out.println(Failure.behind(denied).orElseThrow().isDenied() ? "denied" : denied.toString());
+            } catch (SocketException failed) {
+                System.out.println(Failure.behind(failed).orElseThrow().code());
+            } catch (IllegalArgumentException clear) {
+                System.out.println("refused");
             }
         }
     }
