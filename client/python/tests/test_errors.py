@@ -1,13 +1,10 @@
 """Reading errors needs no server."""
 
 import errno
-import socket
 
 import grpc
-import pytest
 from google.rpc import status_pb2
 
-import sockwright
 from sockwright import os_error, socket_error
 from sockwright.v1 import common_pb2 as common
 
@@ -49,14 +46,3 @@ def test_a_deadline_is_a_timeout_and_the_rest_is_named_by_its_code() -> None:
     failed = Failed(grpc.StatusCode.NOT_FOUND, "no such lab")
     assert socket_error(failed) is None
     assert str(os_error(failed)) == "NOT_FOUND: no such lab"
-
-
-def test_a_server_that_is_not_there_is_no_peer_that_refuses() -> None:
-    with socket.socket() as held:
-        # Bound and not listening: nobody else gets the port meanwhile.
-        held.bind(("127.0.0.1", 0))
-        nobody = f"127.0.0.1:{held.getsockname()[1]}"
-        with sockwright.connect(nobody) as client, pytest.raises(ConnectionError) as raised:
-            client.lab("a")
-    assert type(raised.value) is ConnectionError
-    assert str(raised.value).startswith("no server: ")

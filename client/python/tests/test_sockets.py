@@ -225,5 +225,6 @@ def test_a_session_ends_its_sockets_by_its_policy(lab: Lab, sockwright_client: C
 
 
 def test_nobody_there_is_said() -> None:
-    with sockwright.connect("127.0.0.1:1") as client, pytest.raises(ConnectionError, match="no server"):
+    with sockwright.connect("127.0.0.1:1") as client, pytest.raises(ConnectionError, match="no server") as raised:
         client.lab("a", "b")
+    assert type(raised.value) is ConnectionError, "no peer that refuses"
