@@ -123,6 +123,8 @@ pub struct Limits {
     pub handshake_time: Duration,
     /// How long a connection may be there without a call on which nobody has proved who he is.
     pub idle_of_nobody: Duration,
+    /// How long such a connection may be there at all, whatever it is used for: who needs it longer connects again.
+    pub age_of_nobody: Duration,
     /// Sessions.
     pub sessions: usize,
     /// Calls waiting for one engine thread. A call beyond it waits in front of the queue, and its client with it.
@@ -160,6 +162,8 @@ pub struct Limits {
     /// Calls under way of all who have no identity, together: whoever has one finds a place all the same. One more is refused with
     /// RESOURCE_EXHAUSTED.
     pub calls_of_nobody: usize,
+    /// Those of one connection among them.
+    pub calls_of_nobody_per_connection: usize,
     /// Calls that one identity may begin in a second, as many at once; none: as many as it likes. One more is refused with
     /// RESOURCE_EXHAUSTED.
     pub call_rate_per_identity: Option<NonZeroU32>,
@@ -192,6 +196,7 @@ impl Default for Limits {
             handshakes: 256,
             handshake_time: Duration::from_secs(10),
             idle_of_nobody: Duration::from_secs(60),
+            age_of_nobody: Duration::from_secs(600),
             sessions: 65_536,
             commands_queued: 1024,
             workloads: 64,
@@ -209,6 +214,7 @@ impl Default for Limits {
             calls: 262_144,
             calls_per_identity: 65_536,
             calls_of_nobody: 1024,
+            calls_of_nobody_per_connection: 16,
             call_rate_per_identity: None,
             message_bytes: 1 << 20,
             idempotency_keys: 65_536,

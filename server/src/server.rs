@@ -210,7 +210,7 @@ impl Server {
         stop: Pin<Box<dyn Future<Output = Duration> + Send + '_>>,
     ) -> io::Result<()> {
         let Server { listeners, config, access, parts } = self;
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let (mut health, health_service) = tonic_health::server::health_reporter();
         set_health(&health, true).await;
         let keep_alive = config.keep_alive;
         let drains = Drains::default();
@@ -283,6 +283,10 @@ impl Server {
             }
         }
         _ = drain.send(());
+        // Who watches the health has heard of it, and would keep the server from ending.
+        for name in WITH_HEALTH {
+            health.clear_service_status(name).await;
+        }
         let finish = async {
             parts.traces.shut_down();
             parts.hub.shutdown();
@@ -336,18 +340,21 @@ impl Drop for AbortOnDrop {
 async fn set_health(health: &HealthReporter, serving: bool) {
     use tonic_health::ServingStatus::{NotServing, Serving};
     let status = if serving { Serving } else { NotServing };
-    for name in [
-        "",
-        SocketsServer::<SocketsService>::NAME,
-        EventsService::NAME,
-        SessionsServer::<SessionsService>::NAME,
-        NetworksServer::<NetworksService>::NAME,
-        TracesServer::<TracesService>::NAME,
-        TrafficServer::<TrafficService>::NAME,
-    ] {
+    for name in WITH_HEALTH {
         health.set_service_status(name, status).await;
     }
 }
+
+/// What health is told of.
+const WITH_HEALTH: [&str; 7] = [
+    "",
+    SocketsServer::<SocketsService>::NAME,
+    EventsService::NAME,
+    SessionsServer::<SessionsService>::NAME,
+    NetworksServer::<NetworksService>::NAME,
+    TracesServer::<TracesService>::NAME,
+    TrafficServer::<TrafficService>::NAME,
+];
 
 fn reflection() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()

@@ -113,3 +113,18 @@ async fn sessions_of_a_stopping_server_end_by_their_policies_and_watchers_hear_o
     assert!(matches!(batch.events[0].kind, Some(pb::event::Kind::Draining(_))), "{batch:?}");
     stopping.await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_the_health_of_a_stopping_server_hears_of_it_and_does_not_keep_it() {
+    let mut world = World::start().await;
+    let request = tonic_health::pb::HealthCheckRequest::default();
+    let mut watch = HealthClient::new(world.channel.clone()).watch(request).await.unwrap().into_inner();
+    let stopping = tokio::spawn(async move { world.stop().await });
+    let mut told = Vec::new();
+    // A connection that is cut would be an error.
+    while let Some(response) = watch.message().await.unwrap() {
+        told.push(response.status());
+    }
+    assert!(told.ends_with(&[ServingStatus::NotServing]), "{told:?}");
+    stopping.await.unwrap().unwrap();
+}

@@ -16,6 +16,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockwright_link::isolation;
 use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
@@ -165,6 +166,7 @@ impl Cli {
     /// Does what the command line says: its command, or to serve until SIGINT or SIGTERM, or until its program has ended.
     pub fn run(self) -> ExitCode {
         capabilities::raise();
+        more_files();
         if let Some(command) = self.command {
             return command.run();
         }
@@ -289,9 +291,13 @@ impl Cli {
             Err(problem) => return fail(&problem),
         };
         let listeners = listeners.into_iter().chain(private).collect();
-        let server = match self.server(listeners, spans).await {
-            Ok(server) => server,
-            Err(problem) => return fail(&problem),
+        // Its first stacks take a while.
+        let server = tokio::select! {
+            made = self.server(listeners, spans) => match made {
+                Ok(server) => server,
+                Err(problem) => return fail(&problem),
+            },
+            () = signals.any() => return ExitCode::from(INTERRUPTED as u8),
         };
         if self.exit {
             return ExitCode::SUCCESS;
@@ -518,6 +524,15 @@ fn fail(problem: &str) -> ExitCode {
 /// Where to listen if nothing is said.
 const LISTEN: &str = "127.0.0.1:50051";
 /// How it ends at a second signal.
+/// Each connection, each link and each port that is taken from the host has a descriptor: as many as the machine allows.
+fn more_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        // Where it may not, it has what it had.
+        _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
+
 const INTERRUPTED: i32 = 130;
 
 const EXAMPLES: &str = "\

@@ -40,6 +40,7 @@ struct Hall {
     limit: usize,
     per_caller: usize,
     of_nobody: usize,
+    of_nobody_on_one: usize,
     rate: Option<NonZeroU32>,
     began: Instant,
     /// Those who have no identity: what they call is for everybody, and they share what one has.
@@ -56,6 +57,7 @@ impl Admission {
             limit: limits.calls,
             per_caller: limits.calls_per_identity,
             of_nobody: limits.calls_of_nobody,
+            of_nobody_on_one: limits.calls_of_nobody_per_connection,
             rate: limits.call_rate_per_identity,
             began: Instant::now(),
             nobody: Account::new(IdentityId::LOCAL, "nobody"),
@@ -91,10 +93,15 @@ impl Hall {
         let all = self.under_way.fetch_add(1, Ordering::Relaxed);
         let own = account.load.begin();
         // Refused, it gives both back.
-        let permit = Permit { hall: Arc::clone(self), account, _visit: visit };
+        let permit = Permit { hall: Arc::clone(self), account, visit };
         if all >= self.limit {
             let message = format!("the server has the {} calls under way that it takes", self.limit);
             return Err(later(status_saying(Errno::EAGAIN, message, None), LATER));
+        }
+        if permit.visit.as_ref().is_some_and(|visit| visit.others() >= self.of_nobody_on_one) {
+            let message =
+                format!("nobody may have {} calls under way on one connection", self.of_nobody_on_one);
+            return Err(later(status_saying(Errno::ENOBUFS, message, None), LATER));
         }
         if own >= per_caller {
             let message = format!("{} may have {per_caller} calls under way", permit.account.name());
@@ -122,7 +129,7 @@ pub(crate) struct Permit {
     hall: Arc<Hall>,
     account: Arc<Account>,
     /// Where nobody calls, what keeps the connection from being taken for a silent one.
-    _visit: Option<Visit>,
+    visit: Option<Visit>,
 }
 
 impl Drop for Permit {

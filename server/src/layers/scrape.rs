@@ -17,7 +17,9 @@ use tonic::{Code, Status};
 use super::Admission;
 use super::gate::{self, Answer, Keeper};
 use crate::access::Credentials;
+use crate::access::audit::Deed;
 use crate::access::caller::Access;
+use crate::listen::Peer;
 use crate::metrics::Metrics;
 
 /// Answers GET `/metrics` with the figures of the server, to who sees all.
@@ -47,10 +49,14 @@ impl Keeper for Scrapes {
             return None;
         }
         let Ok(caller) = self.callers.caller(request.extensions()) else {
+            let peer = request.extensions().get().and_then(Peer::remote_addr);
+            self.callers.nobody_called(peer, METHOD, &Status::unauthenticated(self.access.how()));
             return Some(Answer::Now(unknown(self.access.how())));
         };
         if !caller.grants().sees_all() {
             let text = "The figures are of everybody's work: a role with `see = \"all\"` may read them.\n";
+            let deed = Deed { method: METHOD, ..Deed::default() };
+            caller.tell(&deed, Err(&Status::permission_denied(text.trim_end())));
             return Some(Answer::Now(gate::plain(StatusCode::FORBIDDEN, text.to_owned())));
         }
         let permit = match self.admission.admit(request) {
@@ -117,6 +123,8 @@ fn later(status: &Status) -> Response<Body> {
     response
 }
 
+/// Its name in the audit log.
+const METHOD: &str = "metrics";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[cfg(test)]

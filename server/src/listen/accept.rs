@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -53,7 +54,11 @@ pub(crate) fn accept(
         ready: sender,
         places: Places::new(limits.connections, limits.connections_per_source),
         handshakes: limits.handshakes,
-        times: Times { first_octets: limits.handshake_time, of_nobody: limits.idle_of_nobody },
+        times: Times {
+            first_octets: limits.handshake_time,
+            of_nobody: limits.idle_of_nobody,
+            age_of_nobody: limits.age_of_nobody,
+        },
     };
     let (mut doors, mut files) = (JoinSet::new(), Vec::new());
     for listener in listeners {
@@ -102,11 +107,13 @@ impl Hall {
             };
             let Some(place) = self.places.take(remote.ip().into()) else { continue };
             _ = socket.set_nodelay(true);
+            // HTTP/1 asks nobody whether he is still there.
+            _ = SockRef::from(&socket).set_tcp_keepalive(&KEEP_ALIVE);
             let Ok(local) = socket.local_addr() else { continue };
             match self.access.acceptor() {
                 Some(acceptor) => {
                     let shaking = self.clone().shake_hands(acceptor, socket, (local, remote), place);
-                    handshakes.begin(shaking, self.handshakes);
+                    handshakes.begin(remote.ip().into(), shaking, self.handshakes);
                 }
                 None => {
                     let peer = Peer::new(Some((local, remote)), self.access.of_nobody());
@@ -170,19 +177,31 @@ impl Hall {
     }
 }
 
-/// Handshakes under way.
+/// Handshakes under way, the oldest first.
 struct Handshakes {
     tasks: JoinSet<()>,
-    oldest: VecDeque<AbortHandle>,
+    oldest: VecDeque<(Source, AbortHandle)>,
 }
 
 impl Handshakes {
-    fn begin(&mut self, handshake: impl Future<Output = ()> + Send + 'static, limit: usize) {
-        self.oldest.retain(|task| !task.is_finished());
-        while self.oldest.len() >= limit {
-            self.oldest.pop_front().inspect(AbortHandle::abort);
+    /// The oldest gives way to one more than there may be. Of a source that has a share of them, its own does: who is fast on
+    /// purpose is in nobody's way but his.
+    fn begin(&mut self, source: Source, handshake: impl Future<Output = ()> + Send + 'static, limit: usize) {
+        self.oldest.retain(|(_, task)| !task.is_finished());
+        let own = self.oldest.iter().filter(|(whose, _)| *whose == source).count();
+        if own >= limit.div_ceil(SHARES) {
+            self.end(|whose| whose == source);
         }
-        self.oldest.push_back(self.tasks.spawn(handshake));
+        while self.oldest.len() >= limit {
+            self.end(|_| true);
+        }
+        self.oldest.push_back((source, self.tasks.spawn(handshake)));
+    }
+
+    /// Ends the oldest of these.
+    fn end(&mut self, of: impl Fn(Source) -> bool) {
+        let place = self.oldest.iter().position(|(whose, _)| of(*whose));
+        place.and_then(|place| self.oldest.remove(place)).inspect(|(_, task)| task.abort());
     }
 }
 
@@ -200,4 +219,36 @@ async fn pause(error: &io::Error) {
 const BACKLOG: i32 = 4096;
 /// Connections that are ready and not taken yet.
 const READY: usize = 64;
+/// Into how many the handshakes of a listener are divided, of which one source has one at most.
+const SHARES: usize = 8;
+/// A client that is gone without saying so is found out after two minutes.
+const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
 const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_begins_many_handshakes_is_in_the_way_of_his_own_alone() {
+        let mut handshakes = Handshakes { tasks: JoinSet::new(), oldest: VecDeque::new() };
+        let (slow, many) = (Source::User(1), Source::User(2));
+        handshakes.begin(slow, pending(), 16);
+        for _ in 0..100 {
+            handshakes.begin(many, pending(), 16);
+        }
+        let sources: Vec<_> = handshakes.oldest.iter().map(|(source, _)| *source).collect();
+        assert_eq!(sources, [slow, many, many]);
+        // Of many sources the oldest goes.
+        for user in 3..=16 {
+            handshakes.begin(Source::User(user), pending(), 16);
+        }
+        assert_eq!(handshakes.oldest.len(), 16);
+        assert!(handshakes.oldest.iter().all(|(source, _)| *source != slow));
+    }
+}

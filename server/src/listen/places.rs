@@ -1,8 +1,9 @@
 //! Places for connections: so many at all, and so many of one source, so that nobody takes those of all others.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The places of a server.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Places {
 struct Taken {
     all: usize,
     by_source: HashMap<Source, Held>,
+    /// When the log was told last that there are as many as there may be.
+    told: Option<Instant>,
 }
 
 /// What one source has.
@@ -32,6 +35,8 @@ pub(super) enum Source {
     V4(Ipv4Addr),
     /// The first 64 bits: whoever has one such address has all of its net.
     V6(u64),
+    /// An address of a link, which every station there has in the same net.
+    Link(Ipv6Addr),
     /// A user of this machine.
     User(u32),
 }
@@ -40,6 +45,7 @@ impl From<IpAddr> for Source {
     fn from(ip: IpAddr) -> Source {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Source::V4(ip),
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Source::Link(ip),
             IpAddr::V6(ip) => Source::V6((ip.to_bits() >> 64) as u64),
         }
     }
@@ -62,7 +68,10 @@ impl Places {
     pub(super) fn take(self: &Arc<Self>, source: Source) -> Option<Place> {
         let mut taken = self.taken();
         if taken.all >= self.all {
-            tracing::warn!("a connection is closed: there are as many as the server takes");
+            if taken.told.is_none_or(|told| told.elapsed() >= SELDOM) {
+                taken.told = Some(Instant::now());
+                tracing::warn!("connections are closed: there are as many as the server takes");
+            }
             return None;
         }
         let held = taken.by_source.entry(source).or_default();
@@ -96,6 +105,9 @@ impl Drop for Place {
     }
 }
 
+/// Between two lines of the log.
+const SELDOM: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +134,7 @@ mod tests {
     fn a_source_of_ipv6_is_a_net_and_one_of_ipv4_an_address_however_it_is_written() {
         assert_eq!(from("fd00::1"), from("fd00::ffff:1:2:3"));
         assert_ne!(from("fd00::1"), from("fd00:0:0:1::1"));
+        assert_ne!(from("fe80::1"), from("fe80::2"), "each station of a link has one there");
         assert_eq!(from("::ffff:10.0.0.1"), from("10.0.0.1"));
     }
 }

@@ -1,8 +1,8 @@
 //! What goes on on a connection, and how long one may be there on which nothing does.
 //!
 //! Whoever connects and says nothing, or says nothing of who he is, holds a place that others want. So the first octets of HTTP
-//! have their time, and where nobody has proved anything yet, so has the silence between calls. A call that is under way is never
-//! cut, and who is known is left alone: it is the keep-alive of HTTP/2 that finds out whether he is still there.
+//! have their time, and where nobody has proved anything yet, so has the silence between calls, and the connection as a whole: a call that
+//! never ends holds a place too. Who is known is left alone: the keep-alive of HTTP/2, and of TCP, finds out whether he is still there.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -46,40 +46,52 @@ impl Presence {
         self.last_ms.store(now, Ordering::Relaxed);
     }
 
-    /// When it will have been silent for so long, if nothing comes.
-    fn silent_for(&self, length: Duration) -> Instant {
-        match self.calls.load(Ordering::Acquire) {
-            0 => self.began + Duration::from_millis(self.last_ms.load(Ordering::Relaxed)) + length,
-            _ => Instant::now() + length,
-        }
+    /// When it will have been silent for too long, if nothing comes, or too old.
+    fn over_by(&self, times: &Times) -> Instant {
+        let silent = match self.calls.load(Ordering::Acquire) {
+            0 => self.began + Duration::from_millis(self.last_ms.load(Ordering::Relaxed)) + times.of_nobody,
+            _ => Instant::now() + times.of_nobody,
+        };
+        silent.min(self.began + times.age_of_nobody)
     }
 }
 
 /// A call of nobody, while it is under way.
 #[derive(Debug)]
-pub(crate) struct Visit(Arc<Presence>);
+pub(crate) struct Visit {
+    presence: Arc<Presence>,
+    /// Others of the connection that were under way.
+    others: usize,
+}
 
 impl Visit {
     pub(super) fn begin(presence: &Arc<Presence>) -> Visit {
-        presence.calls.fetch_add(1, Ordering::AcqRel);
-        Visit(Arc::clone(presence))
+        let others = presence.calls.fetch_add(1, Ordering::AcqRel);
+        Visit { presence: Arc::clone(presence), others }
+    }
+
+    /// Calls of nobody that were under way on the connection when it began.
+    pub(crate) fn others(&self) -> usize {
+        self.others
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.0.asked();
-        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+        self.presence.asked();
+        self.presence.calls.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// How long a connection may be silent.
+/// How long a connection may be silent, or there at all.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     /// Before the first octets of HTTP are there.
     pub(super) first_octets: Duration,
     /// Between calls, where nobody has proved who he is.
     pub(super) of_nobody: Duration,
+    /// From its beginning to its end, where nobody has.
+    pub(super) age_of_nobody: Duration,
 }
 
 /// Waits for a connection to be of use.
@@ -89,7 +101,7 @@ pub(super) struct Patience {
     timer: Pin<Box<Sleep>>,
     /// Octets that have to come yet.
     missing: usize,
-    of_nobody: Duration,
+    times: Times,
 }
 
 /// What to make of a connection.
@@ -106,7 +118,7 @@ pub(super) enum Wait {
 impl Patience {
     pub(super) fn new(presence: Arc<Presence>, times: Times) -> Patience {
         let timer = Box::pin(sleep(times.first_octets));
-        Patience { presence, timer, missing: FIRST_OCTETS, of_nobody: times.of_nobody }
+        Patience { presence, timer, missing: FIRST_OCTETS, times }
     }
 
     /// So many octets came.
@@ -115,7 +127,7 @@ impl Patience {
             self.missing = self.missing.saturating_sub(octets);
             if self.missing == 0 {
                 self.presence.asked();
-                self.timer.as_mut().reset(self.presence.silent_for(self.of_nobody));
+                self.timer.as_mut().reset(self.presence.over_by(&self.times));
             }
         }
     }
@@ -131,7 +143,7 @@ impl Patience {
                 Poll::Ready(()) if self.missing > 0 => return Wait::InVain,
                 Poll::Ready(()) => {}
             }
-            let until = self.presence.silent_for(self.of_nobody);
+            let until = self.presence.over_by(&self.times);
             if until <= Instant::now() {
                 return Wait::InVain;
             }
@@ -149,7 +161,11 @@ mod tests {
 
     use super::*;
 
-    const TIMES: Times = Times { first_octets: Duration::from_secs(10), of_nobody: Duration::from_secs(60) };
+    const TIMES: Times = Times {
+        first_octets: Duration::from_secs(10),
+        of_nobody: Duration::from_secs(60),
+        age_of_nobody: Duration::from_secs(600),
+    };
 
     /// After what time it is over, and how.
     async fn over(patience: &mut Patience) -> (Duration, Wait) {
@@ -189,15 +205,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_is_cut_when_he_is_silent_and_never_while_a_call_is_under_way() {
+    async fn nobody_is_cut_when_he_is_silent_and_not_while_a_call_is_under_way() {
         let presence = Presence::new(None, false);
         let mut patience = Patience::new(Arc::clone(&presence), TIMES);
         patience.heard(100);
         let call = Visit::begin(&presence);
-        let watched = tokio::time::timeout(Duration::from_secs(1000), over(&mut patience));
+        let watched = tokio::time::timeout(Duration::from_secs(500), over(&mut patience));
         watched.await.expect_err("a call is under way");
         drop(call);
         let (time, how) = over(&mut patience).await;
         assert!(about(time, 60) && how == Wait::InVain, "{time:?} {how:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_there_for_ever_whatever_he_does() {
+        let presence = Presence::new(None, false);
+        let mut patience = Patience::new(Arc::clone(&presence), TIMES);
+        patience.heard(100);
+        let _call = Visit::begin(&presence);
+        let (time, how) = over(&mut patience).await;
+        assert!(about(time, 600) && how == Wait::InVain, "{time:?} {how:?}");
     }
 }

@@ -93,6 +93,28 @@ async fn who_has_proved_nothing_is_cut_when_idle_and_who_has_or_has_a_stream_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_of_nobody_leaves_calls_for_others_and_does_not_last() {
+    let (few, age) = (4, Duration::from_secs(2));
+    let limits = Limits { calls_of_nobody_per_connection: few, age_of_nobody: age, ..Limits::default() };
+    let rig = Rig::start(TOKENS, limits).await;
+    let (channel, connected) = counting(&rig).await;
+    let mut client = HealthClient::new(channel);
+    let mut watches = Vec::new();
+    for _ in 0..few {
+        watches.push(client.watch(HealthCheckRequest::default()).await.unwrap().into_inner());
+    }
+    assert_eq!(connected.load(Ordering::Relaxed), 1);
+    let refused = client.watch(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted, "{refused}");
+    assert!(refused.message().contains("on one connection"), "{refused}");
+    let (other, _) = counting(&rig).await;
+    HealthClient::new(other).check(HealthCheckRequest::default()).await.unwrap();
+    for watch in &mut watches {
+        within(async { while watch.message().await.is_ok_and(|told| told.is_some()) {} }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_source_has_its_share_of_connections() {
     let rig = Rig::start(Ways::default(), Limits { connections_per_source: 2, ..Limits::default() }).await;
     let from = async |ip: [u8; 4]| {

@@ -109,6 +109,23 @@ async fn health_and_the_page_are_for_everybody_and_figures_are_not() {
     assert!(refused.status == 403 && said.contains("see = \"all\""), "{said}");
     let (told, figures) = get("/metrics", Some(&token)).await;
     assert!(told.status == 200 && figures.contains("# EOF"), "{figures}");
+    let audited = within(async {
+        loop {
+            let text = std::fs::read_to_string(rig.file("audit.jsonl")).unwrap();
+            if text.contains("token:guest") {
+                break text;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let told = |identity: &str, code: &str| {
+        let is_of = |line: &str| {
+            line.contains(identity) && line.contains(code) && line.contains(r#""method":"metrics""#)
+        };
+        audited.lines().any(is_of)
+    };
+    assert!(told("nobody", "UNAUTHENTICATED") && told("token:guest", "PERMISSION_DENIED"), "{audited}");
     // They are admitted as calls are.
     let (refused, said) = within(async {
         loop {
