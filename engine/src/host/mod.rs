@@ -53,6 +53,7 @@ pub use config::{
 pub use drive::Readiness;
 pub use errno::{Errno, OpError};
 pub use info::{DatagramInfo, ListenerInfo, SocketInfo};
+pub use ports::EPHEMERAL_PORTS;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};

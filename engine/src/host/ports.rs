@@ -20,10 +20,10 @@ use crate::rng::Rng;
 //= reason=the upper half alone, as in Linux: what is below may be needed by a service of the host's
 //# Ephemeral port selection algorithms SHOULD use the largest possible port range, since this
 //# reduces the chances of an off-path attacker of guessing the selected port numbers.
-const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=65_535;
+pub const EPHEMERAL_PORTS: core::ops::RangeInclusive<u16> = 32_768..=65_535;
 
 /// How many there are.
-const COUNT: u32 = (*EPHEMERAL.end() - *EPHEMERAL.start()) as u32 + 1;
+const COUNT: u32 = (*EPHEMERAL_PORTS.end() - *EPHEMERAL_PORTS.start()) as u32 + 1;
 /// Counts of ports that were passed: peers that share one pass each other's.
 const SEQUENCES: usize = 64;
 
@@ -161,7 +161,7 @@ impl Ports {
         shareable: impl Fn(&Use) -> bool,
         usable: impl Fn(u16) -> bool,
     ) -> Option<u16> {
-        let nth = |i| EPHEMERAL.start() + ((u32::from(start) + i) % COUNT) as u16;
+        let nth = |i| EPHEMERAL_PORTS.start() + ((u32::from(start) + i) % COUNT) as u16;
         (0..COUNT)
             .map(nth)
             .find(|&port| self.overlapping(kind, SocketAddr::new(ip, port)).all(&shareable) && usable(port))

@@ -39,7 +39,10 @@ impl Meter {
             octets: filled(before.octets, octet_rate),
         };
         let (packets, octets) = (packets as f64, octets as f64);
-        let passes = filled.packets >= packets.min(packet_rate) && filled.octets >= octets.min(octet_rate);
+        // What is larger than the rate passes when all of it is left, which of nothing is always so.
+        let some = packet_rate > 0.0 && octet_rate > 0.0;
+        let passes =
+            some && filled.packets >= packets.min(packet_rate) && filled.octets >= octets.min(octet_rate);
         *left = Some(if passes {
             Left { packets: filled.packets - packets, octets: filled.octets - octets, ..filled }
         } else {
@@ -76,6 +79,15 @@ mod tests {
         assert!(meter.take(began, &limits, 1, 5000));
         assert!(!meter.take(began + Duration::from_secs(4), &limits, 1, 5000));
         assert!(meter.take(began + Duration::from_secs(5), &limits, 1, 5000));
+    }
+
+    #[test]
+    fn a_rate_of_nothing_lets_nothing_pass() {
+        let packets = Limits { packets_per_second: Some(0), ..Limits::default() };
+        let octets = Limits { octets_per_second: Some(0), ..Limits::default() };
+        for limits in [packets, octets] {
+            assert!(!Meter::default().take(Instant::now(), &limits, 1, 60), "{limits:?}");
+        }
     }
 
     #[test]

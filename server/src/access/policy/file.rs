@@ -326,12 +326,12 @@ impl<'de> Deserialize<'de> for PortRange {
             type Value = PortRange;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a port, 0 to 65535, or a range of ports such as \"8000-8100\"")
+                f.write_str("a port, 1 to 65535, or a range of ports such as \"8000-8100\"")
             }
 
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<PortRange, E> {
-                let port = u16::try_from(number);
-                let port = port.map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
+                let port = u16::try_from(number).ok().filter(|port| *port > 0);
+                let port = port.ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))?;
                 Ok(PortRange(port..=port))
             }
 

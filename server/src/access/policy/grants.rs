@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use sockwright_engine::host::EPHEMERAL_PORTS;
 
 use super::net::{Ports, Prefix, Transport};
 use super::{Pattern, Role};
@@ -328,10 +329,15 @@ impl Grants {
         self.everything
     }
 
-    /// Whether it may listen on a port, from wherever it is called: some rule has that port. 0 is any that is free.
+    /// Whether it may listen on a port, from wherever it is called: some rule has that port. 0 is any that is free: of
+    /// all that it may turn out to be.
     pub(crate) fn may_listen(&self, transport: Transport, port: u16) -> Result<Arc<str>, Denied> {
+        let has = |ports: &Ports| match port {
+            0 => ports.cover(&EPHEMERAL_PORTS),
+            port => ports.contains(port),
+        };
         let mut rules = self.roles.iter().flat_map(|role| &role.listen);
-        match rules.find(|rule| rule.ports.contains(port) && rule.is_of(transport)) {
+        match rules.find(|rule| has(&rule.ports) && rule.is_of(transport)) {
             Some(rule) => Ok(Arc::clone(&rule.name)),
             None => {
                 let what = match port {

@@ -87,6 +87,12 @@ impl Ports {
         self.0.is_empty()
     }
 
+    /// Whether all of these are among them.
+    pub(crate) fn cover(&self, ports: &RangeInclusive<u16>) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|range| range.contains(ports.start()) && range.contains(ports.end()))
+    }
+
     pub(crate) fn contains(&self, port: u16) -> bool {
         self.0.is_empty() || self.0.iter().any(|range| range.contains(&port))
     }
@@ -95,7 +101,7 @@ impl Ports {
 /// Reads `80` or `8000-8100`.
 pub(crate) fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let wrong = || format!("{text:?} is neither a port nor a range of ports such as 8000-8100");
-    let port = |text: &str| text.parse::<u16>().map_err(|_| wrong());
+    let port = |text: &str| text.parse().ok().filter(|port| *port > 0).ok_or_else(wrong);
     match text.split_once('-') {
         None => port(text).map(|port| port..=port),
         Some((first, last)) => {

@@ -81,6 +81,9 @@ fn what_is_allowed_by_a_flag_is_reached_and_reaches_us() {
         "192.0.2.7 has all ports"
     );
     assert!(flags(&["10.0.0.0/24:80"]).may_listen(Tcp, 0).is_err());
+    // Of a port that is free, each that it may turn out to be.
+    assert!(flags(&["10.0.0.0/24:32768-65535"]).may_listen(Tcp, 0).is_ok());
+    assert!(flags(&["10.0.0.0/24:32769-65535"]).may_listen(Tcp, 0).is_err());
     assert!(grants.may_bind(Tcp, 40_000).is_ok() && flags(&["10.0.0.0/24:80"]).may_bind(Tcp, 79).is_err());
 }
 
@@ -312,6 +315,10 @@ fn a_policy_that_is_wrong_says_where() {
         (
             "[roles.a]\nreach = [{ to = [\"10.0.0.0/8\"], ports = [70000] }]\n",
             &["line 2, column 42", "a port"],
+        ),
+        (
+            "[roles.a]\nlisten = [{ from = [\"10.0.0.0/8\"], ports = [0] }]\n",
+            &["line 2, column 45", "a port, 1 to 65535"],
         ),
         ("[roles.a]\nreach = [{ ports = [80] }]\n", &["line 2", "missing field `to`"]),
         ("[roles.a]\nimpairments = [\"fire\"]\n", &["line 2, column 16", "unknown variant `fire`"]),
