@@ -204,6 +204,7 @@ limits = { sockets = 4, stacks = 1 }
 [roles.all]
 see = "all"
 drive = "all"
+limits = { sockets = 4, stacks = 1 }
 "#;
 
 fn at(ip: &str, port: u32) -> Option<pb::SocketAddress> {
