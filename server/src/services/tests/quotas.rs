@@ -237,6 +237,10 @@ async fn what_a_workload_may_open_is_counted_until_it_ends() {
     let world = World::under(SOME_SOCKETS).await;
     let a = world.somebody("token:a");
     a.lab("lab").await.unwrap();
+    // What is to be opened next takes a thousand seconds: a virtual clock would be there at once.
+    let real =
+        pb::SetClockRequest { lab: "lab".to_owned(), clock: pb::Clock::Real.into(), ..Default::default() };
+    a.networks.clone().set_clock(real).await.unwrap();
     let listener = listening(&a, 8).await;
     refused(a.traffic.clone().run(connects(4)).await, "gives token:a no more than 4 sockets");
     let first = a.traffic.clone().run(connects(2)).await.unwrap();
