@@ -11,9 +11,10 @@ use sockwright_engine::host::Errno;
 use tonic::Status;
 
 use super::caller::Caller;
+use super::identity::IdentityId;
 use super::policy::Limits;
 use crate::error::status_saying;
-use crate::hub::{Claim, Hub};
+use crate::hub::{Claim, Hub, Room};
 
 /// What there is a quota of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +66,39 @@ impl Caller {
         }
     }
 
-    /// Takes room for so many sockets, which are counted from now on; `None` where there is no limit.
-    pub(crate) fn claim_sockets(&self, hub: &Arc<Hub>, sockets: usize) -> Result<Option<Claim>, Status> {
-        let Some(limit) = Quota::Sockets.of(self.grants().limits()) else { return Ok(None) };
-        let claim = hub.claim(self.id(), sockets, Some(limit));
+    /// Takes room for so many sockets that are to be `owner`'s, which are counted from now on; `None` where there is no limit.
+    pub(crate) fn claim_sockets(
+        &self,
+        hub: &Arc<Hub>,
+        owner: IdentityId,
+        sockets: usize,
+    ) -> Result<Option<Claim>, Status> {
+        let Some(limit) = self.most_sockets(owner) else { return Ok(None) };
+        let claim = hub.claim(owner, sockets, Some(limit));
         claim.map(Some).ok_or_else(|| self.has_no_more(Quota::Sockets, limit))
+    }
+
+    /// The same for a workload: these, and as it runs more of them, while there are some.
+    pub(crate) fn room_for_sockets(
+        &self,
+        hub: &Arc<Hub>,
+        owner: IdentityId,
+        sockets: usize,
+    ) -> Result<Option<Room>, Status> {
+        let claim = self.claim_sockets(hub, owner, sockets)?;
+        Ok(claim.zip(self.most_sockets(owner)).map(|(claim, limit)| Room::new(claim, limit)))
+    }
+
+    /// How many connections may wait at a listener of `owner`: no more than he may have sockets.
+    pub(crate) fn backlog(&self, owner: IdentityId, asked: u32) -> u32 {
+        let limit = self.most_sockets(owner).and_then(|limit| u32::try_from(limit).ok());
+        limit.map_or(asked, |limit| asked.min(limit.max(1)))
+    }
+
+    /// How many sockets of `owner` this one may make there be. What another has is counted for him: whoever drives it all may go
+    /// beyond what he is given.
+    fn most_sockets(&self, owner: IdentityId) -> Option<usize> {
+        if owner == self.id() { Quota::Sockets.of(self.grants().limits()) } else { None }
     }
 
     fn has_no_more(&self, quota: Quota, limit: usize) -> Status {

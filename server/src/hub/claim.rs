@@ -5,6 +5,8 @@
 //! Hub::claim --> Claim: counted --- filled: a socket has it -----> counted until that is released
 //!                               \-- dropped: nothing was made --> counted no more
 //! ```
+//!
+//! A workload has [`Room`]: what it is sure to need is claimed before it begins, and each socket beyond that as it is made.
 
 use std::sync::Arc;
 
@@ -41,9 +43,38 @@ impl Hub {
 
 impl Claim {
     /// One of it is this socket's, which is made and not told yet, or was accepted.
-    pub(crate) fn fill(mut self, socket: SocketId) {
+    pub(crate) fn fill(&mut self, socket: SocketId) {
         self.hub.lock().mirror.fill(socket);
         self.sockets = self.sockets.saturating_sub(1);
+    }
+}
+
+/// Where the sockets of a workload have their places, for as long as it runs.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// What is left of what was claimed, and perhaps one more.
+    claim: Claim,
+    at_most: usize,
+}
+
+impl Room {
+    /// Begins with what is claimed already, for one who may have `at_most`.
+    pub(crate) fn new(claim: Claim, at_most: usize) -> Self {
+        Room { claim, at_most }
+    }
+
+    /// Whether there is a place for one more. It is kept until a socket has it.
+    pub(crate) fn has_one(&mut self) -> bool {
+        let Room { claim: Claim { hub, owner, sockets }, at_most } = self;
+        if *sockets == 0 && hub.lock().mirror.claim(*owner, 1, *at_most) {
+            *sockets = 1;
+        }
+        *sockets > 0
+    }
+
+    /// A place is this socket's, which is made and not told yet, or was accepted.
+    pub(crate) fn fill(&mut self, socket: SocketId) {
+        self.claim.fill(socket);
     }
 }
 

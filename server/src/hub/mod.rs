@@ -46,7 +46,7 @@ use sockwright_engine::time::Instant;
 use sockwright_proto::v1::{self as pb, Position};
 use tonic::Status;
 
-pub(crate) use claim::Claim;
+pub(crate) use claim::{Claim, Room};
 pub(crate) use figures::HubFigures;
 pub use filter::CompiledFilter;
 pub(crate) use follow::{Followed, Follower};

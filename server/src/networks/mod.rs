@@ -6,6 +6,7 @@
 mod allowed;
 mod attach;
 mod clock;
+mod opening;
 mod plan;
 mod registry;
 #[cfg(test)]
@@ -292,20 +293,21 @@ impl Networks {
         session: SessionId,
     ) -> Result<At<pb::Stack>, Status> {
         allowed::attach(caller.grants(), &plan)?;
-        self.registry().check_room_for_attached(&self.config.limits)?;
+        let place = self.begin_opening(caller, owner_of(session))?;
         let record = self.room_for(plan.record_bytes)?;
         let config = plan.config(&self.config, self.origin, Arc::clone(access));
         let ids = self.ids.clone();
         // It may take the second in which others object to its addresses.
-        let opening = tokio::task::spawn_blocking(move || Attached::open(config, ids));
-        let opened = opening.await.map_err(|_| no_thread(&std::io::ErrorKind::Other.into()))?;
+        // Whoever does not wait for it has its place until it is over.
+        let opening = tokio::task::spawn_blocking(move || (Attached::open(config, ids), place));
+        let opened = opening.await.map_err(|_| no_thread(&std::io::ErrorKind::Other.into()));
+        let (opened, place) = opened?;
         let attached = opened.map_err(|error| attach::refused(&error))?;
         let description = Description { recorded_at_most: plan.record_bytes as usize, ..attached.describe() };
         let link = LinkKind { name: plan.link(), interface: attached.interface().map(Arc::from) };
         let name = {
             let mut registry = self.registry();
-            registry.check_room_for_attached(&self.config.limits)?;
-            caller.has_room(Quota::Stacks, || registry.count_of(owner_of(session)).1)?;
+            place.settle(&mut registry);
             let name = registry.attached_name(&plan.name, owner_of(session))?;
             let account = self.ledger.open(Some(name.unique().into()));
             let ending = self.ending(account, {

@@ -48,6 +48,8 @@ pub(super) struct AttachedEntry {
 pub(super) struct Registry {
     labs: BTreeMap<Name, LabEntry>,
     attached: BTreeMap<Name, AttachedEntry>,
+    /// Whose stacks are on their way to be attached: each has its place.
+    opening: Vec<IdentityId>,
     stacks: HashMap<Name, StackHandle>,
     /// With whose they were.
     gone: BTreeMap<SocketId, SessionId>,
@@ -63,6 +65,7 @@ impl Registry {
         Registry {
             labs: BTreeMap::new(),
             attached: BTreeMap::new(),
+            opening: Vec::new(),
             stacks: HashMap::new(),
             gone: BTreeMap::new(),
             gone_in_order: VecDeque::new(),
@@ -153,7 +156,8 @@ impl Registry {
     /// How many labs and attached stacks somebody has.
     pub(super) fn count_of(&self, owner: IdentityId) -> (usize, usize) {
         let own = |name: &&Name| name.owner() == owner;
-        (self.labs.keys().filter(own).count(), self.attached.keys().filter(own).count())
+        let opening = self.opening.iter().filter(|of| **of == owner).count();
+        (self.labs.keys().filter(own).count(), self.attached.keys().filter(own).count() + opening)
     }
 
     /// The stacks of the lab that a link is in.
@@ -260,7 +264,19 @@ impl Registry {
     }
 
     pub(super) fn check_room_for_attached(&self, limits: &Limits) -> Result<(), Status> {
-        check_room(self.attached.len(), limits.attached_stacks, "attached_stacks")
+        check_room(self.attached.len() + self.opening.len(), limits.attached_stacks, "attached_stacks")
+    }
+
+    /// A stack of somebody is about to be attached.
+    pub(super) fn opens(&mut self, owner: IdentityId) {
+        self.opening.push(owner);
+    }
+
+    /// It was, or could not be.
+    pub(super) fn opened(&mut self, owner: IdentityId) {
+        if let Some(place) = self.opening.iter().position(|of| *of == owner) {
+            self.opening.swap_remove(place);
+        }
     }
 
     pub(super) fn add_lab(&mut self, name: Name, lab: LabEntry) {

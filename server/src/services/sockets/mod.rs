@@ -142,7 +142,7 @@ impl SocketsService {
         let options = options_patch(request.options.as_ref())?;
         let stack = self.networks.stack(caller, &request.stack)?;
         let owner = self.sessions.owner(caller, &request.session)?;
-        let claim = caller.claim_sockets(&self.hub, 1)?;
+        let claim = caller.claim_sockets(&self.hub, owner_of(owner.session), 1)?;
         let label = request.label.as_str().into();
         let op = Op::Create { kind, family, session: owner.session, label, options };
         let kept = Kept { session: owner.guard, claim };
@@ -160,11 +160,7 @@ impl SocketsService {
         request: &pb::AcceptRequest,
     ) -> Result<(pb::AcceptResponse, Given), Status> {
         let wait = wait(request.dont_wait);
-        // What another has is counted for him: whoever drives it all may go beyond what he is given.
-        let claim = match found.owner == found.caller.id() {
-            true => found.caller.claim_sockets(&self.hub, 1)?,
-            false => None,
-        };
+        let claim = found.caller.claim_sockets(&self.hub, found.owner, 1)?;
         let claim = claim.or_else(|| self.hub.claim(found.owner, 1, None));
         let At { value: given, at } = found.call_with(|socket| Op::Accept { socket, wait }, claim).await?;
         match given.reply {
@@ -221,6 +217,7 @@ impl Service for SocketsService {
         let found = self.find(&extensions, request.socket)?;
         found.may_listen(self.local_port(found.socket).unwrap_or(0))?;
         let backlog = if request.backlog == 0 { DEFAULT_BACKLOG } else { request.backlog };
+        let backlog = found.caller.backlog(found.owner, backlog);
         let At { value, at } = found.call(|socket| Op::Listen { socket, backlog }).await?;
         let local = named(&value.reply)?;
         Ok(Response::new(pb::ListenResponse { local, at: Some(at) }))

@@ -192,6 +192,163 @@ async fn a_connection_is_counted_once_it_is_accepted_and_stays_in_the_queue_wher
     a.socket("lab/a", "").await.unwrap();
 }
 
+const SOME_SOCKETS: &str = r#"
+[identities]
+"token:a" = ["some", "all"]
+"token:b" = ["some"]
+
+[roles.some]
+labs = true
+limits = { sockets = 4, stacks = 1 }
+
+[roles.all]
+see = "all"
+drive = "all"
+limits = { sockets = 4, stacks = 1 }
+"#;
+
+fn at(ip: &str, port: u32) -> Option<pb::SocketAddress> {
+    Some(pb::SocketAddress { ip: ip.to_owned(), port })
+}
+
+/// A listener at port 80 of `lab/b`.
+async fn listening(a: &Somebody, backlog: u32) -> u64 {
+    let socket = a.socket("lab/b", "").await.unwrap();
+    a.sockets.clone().bind(pb::BindRequest { socket, local: at("", 80) }).await.unwrap();
+    a.sockets.clone().listen(pb::ListenRequest { socket, backlog }).await.unwrap();
+    socket
+}
+
+/// A workload of so many connections at a time from `lab/a` to `lab/b`.
+fn connects(concurrency: u32) -> pb::RunRequest {
+    let side =
+        pb::ConnectingSide { remotes: vec![at("10.0.0.2", 80).unwrap()], connections_per_second: 0.001 };
+    pb::RunRequest {
+        stack: "lab/a".to_owned(),
+        concurrency,
+        side: Some(pb::run_request::Side::Connecting(side)),
+        role: Some(pb::run_request::Role::Idle(pb::TrafficIdle::default())),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn what_a_workload_may_open_is_counted_until_it_ends() {
+    let world = World::under(SOME_SOCKETS).await;
+    let a = world.somebody("token:a");
+    a.lab("lab").await.unwrap();
+    // What is to be opened next takes a thousand seconds: a virtual clock would be there at once.
+    let real =
+        pb::SetClockRequest { lab: "lab".to_owned(), clock: pb::Clock::Real.into(), ..Default::default() };
+    a.networks.clone().set_clock(real).await.unwrap();
+    let listener = listening(&a, 8).await;
+    refused(a.traffic.clone().run(connects(4)).await, "gives token:a no more than 4 sockets");
+    let first = a.traffic.clone().run(connects(2)).await.unwrap();
+    assert_eq!(counted(&world), 3, "though one is yet to be opened");
+    refused(a.traffic.clone().run(connects(2)).await, "gives token:a no more than 4 sockets");
+    let second = a.traffic.clone().run(connects(1)).await.unwrap();
+    refused(a.socket("lab/a", "").await, "gives token:a no more than 4 sockets");
+    drop((first, second));
+    while counted(&world) > 1 {
+        tokio::task::yield_now().await;
+    }
+    a.sockets.clone().close(pb::CloseRequest { socket: listener }).await.unwrap();
+    assert_eq!(counted(&world), 0);
+}
+
+#[tokio::test]
+async fn a_peer_that_listens_counts_as_many_as_connect_to_it() {
+    let world = World::under(SOME_SOCKETS).await;
+    let a = world.somebody("token:a");
+    a.lab("lab").await.unwrap();
+    let peer = || Some(pb::TrafficPeer { stack: "lab/b".to_owned(), ..Default::default() });
+    let two = pb::RunRequest { peer: peer(), ..connects(2) };
+    refused(a.traffic.clone().run(two).await, "gives token:a no more than 4 sockets");
+    let limits = Some(pb::TrafficLimits { octets: 10_000, ..Default::default() });
+    let role = Some(pb::run_request::Role::Source(pb::TrafficSource::default()));
+    let one = pb::RunRequest { peer: peer(), limits, role, ..connects(1) };
+    let mut told = a.traffic.clone().run(one).await.expect("it needs three").into_inner();
+    let mut report = None;
+    while let Some(response) = told.message().await.unwrap() {
+        report = response.part;
+    }
+    assert!(matches!(report, Some(pb::run_response::Part::Report(_))), "{report:?}");
+}
+
+#[tokio::test]
+async fn what_a_workload_accepts_is_counted_and_waits_where_there_is_no_room() {
+    let world = World::under(SOME_SOCKETS).await;
+    let a = world.somebody("token:a");
+    a.lab("lab").await.unwrap();
+    let side = pb::ListeningSide { local: at("", 80), ..Default::default() };
+    let echo = pb::RunRequest {
+        stack: "lab/b".to_owned(),
+        side: Some(pb::run_request::Side::Listening(side)),
+        role: Some(pb::run_request::Role::Echo(pb::TrafficEcho::default())),
+        ..Default::default()
+    };
+    let _running = a.traffic.clone().run(echo).await.unwrap();
+    let connected = async || {
+        let socket = a.socket("lab/a", "").await.unwrap();
+        let connect = pb::ConnectRequest { socket, remote: at("10.0.0.2", 80), ..Default::default() };
+        a.sockets.clone().connect(connect).await.unwrap();
+        let send = pb::SendRequest { socket, data: b"x".to_vec().into(), ..Default::default() };
+        a.sockets.clone().send(send).await.unwrap();
+        socket
+    };
+    let echoed = async |socket| {
+        let recv = pb::RecvRequest { socket, max_bytes: 1, ..Default::default() };
+        a.sockets.clone().recv(recv).await.unwrap().into_inner().data
+    };
+    let first = connected().await;
+    assert_eq!(echoed(first).await, "x");
+    assert_eq!(counted(&world), 3, "the listener, and both ends");
+    let second = connected().await;
+    assert_eq!(counted(&world), 4, "nobody has accepted the other end");
+    refused(a.socket("lab/a", "").await, "gives token:a no more than 4 sockets");
+    a.sockets.clone().abort(pb::AbortRequest { socket: first }).await.unwrap();
+    assert_eq!(echoed(second).await, "x", "there is room for it now");
+    assert_eq!(counted(&world), 3);
+}
+
+#[tokio::test]
+async fn a_socket_in_anothers_session_is_the_others() {
+    let world = World::under(SOME_SOCKETS).await;
+    let (a, b) = (world.somebody("token:a"), world.somebody("token:b"));
+    a.lab("lab").await.unwrap();
+    let session = b.session().await.unwrap();
+    let of_b = || world.parts.hub.sockets_of(crate::access::identity::IdentityId(3));
+    for _ in 0..5 {
+        let socket = a.socket("lab/a", &session).await.unwrap();
+        assert_eq!((counted(&world), of_b()), (0, 1));
+        a.sockets.clone().close(pb::CloseRequest { socket }).await.unwrap();
+        assert_eq!((counted(&world), of_b()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn no_more_connections_wait_at_a_listener_than_there_may_be_sockets() {
+    let world = World::under(SOME_SOCKETS).await;
+    let a = world.somebody("token:a");
+    a.lab("lab").await.unwrap();
+    let socket = listening(&a, 4096).await;
+    let info = a.sockets.clone().get_info(pb::GetInfoRequest { socket }).await.unwrap().into_inner();
+    assert_eq!(info.listener.unwrap().backlog, 4);
+}
+
+#[tokio::test]
+async fn a_stack_has_its_place_before_it_is_opened() {
+    let world = World::under(SOME_SOCKETS).await;
+    let token = crate::access::identity::Proof::Token;
+    let identity = crate::access::identity::Identities::new(8).known("token:a", token).unwrap();
+    let caller = world.parts.access.known(identity);
+    let begin = || world.parts.networks.begin_opening(&caller, caller.id()).map(|_place| ());
+    let first = world.parts.networks.begin_opening(&caller, caller.id()).unwrap();
+    refused(begin(), "gives token:a no more than 1 stacks");
+    drop(first);
+    begin().unwrap();
+}
+
 /// What a call gives at once, if it does.
 async fn now_or_never<T>(call: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Option<T> {
     std::future::poll_fn(|cx| {

@@ -18,6 +18,8 @@ use tonic::{Request, Response, Status};
 
 use crate::access::audit::Deed;
 use crate::access::caller::{Access, Caller};
+use crate::access::identity::IdentityId;
+use crate::access::owner::owner_of;
 use crate::access::policy::{Denied, Grants, Reach, Transport};
 use crate::convert::address_to_proto;
 use crate::error::{status, status_saying};
@@ -25,7 +27,7 @@ use crate::hub::Hub;
 use crate::networks::Networks;
 use crate::sessions::Sessions;
 use crate::stack::command::At;
-use crate::stack::traffic::plan::Place;
+use crate::stack::traffic::plan::{Place, Plan, SidePlan};
 use crate::stack::traffic::{Feed, Running, Told};
 
 /// The service over these networks.
@@ -58,11 +60,8 @@ impl Service for TrafficService {
         let stack = self.networks.stack(&caller, &request.stack)?;
         let peer = asked.peer_stack().map(|name| self.networks.stack(&caller, name)).transpose()?;
         let owner = self.sessions.owner(&caller, &request.session)?;
-        let plan = asked.plan(&stack, peer.as_ref(), owner.session)?;
-        let sides = [Some(&plan.ours), plan.peer.as_ref()];
-        let sockets = sides.into_iter().flatten().map(|side| side.concurrency).sum();
-        // Until it has begun: from then on its sockets are counted as they come.
-        let _claim = caller.claim_sockets(&self.hub, sockets)?;
+        let mut plan = asked.plan(&stack, peer.as_ref(), owner.session)?;
+        make_room(&caller, &self.hub, owner_of(owner.session), &mut plan)?;
         let on_wire = !request.stack.contains('/');
         let rule = if on_wire { allowed(caller.grants(), &plan.ours.place)? } else { None };
         let (local, remote) = ends(&plan.ours.place);
@@ -86,6 +85,33 @@ impl Service for TrafficService {
         let At { value: running, at } = started?;
         let audited = on_wire.then(|| Audited { caller, stack: request.stack, local, remote });
         Ok(Response::new(RunStream { started: Some(at), running, told, over: false, audited }))
+    }
+}
+
+/// Takes room for what a workload is sure to need: listeners, what one side opens at a time, and as much where the other takes it. A
+/// side whose connections come from elsewhere takes what there is room for.
+fn make_room(caller: &Caller, hub: &Arc<Hub>, owner: IdentityId, plan: &mut Plan) -> Result<(), Status> {
+    let sides = [Some(&plan.ours), plan.peer.as_ref()];
+    let opened = sides.into_iter().flatten().map(opened_at_a_time).sum::<usize>();
+    for side in [Some(&mut plan.ours), plan.peer.as_mut()].into_iter().flatten() {
+        let sockets = match &mut side.place {
+            Place::Connecting { .. } => opened,
+            Place::Listening { locals, backlog } => {
+                *backlog = caller.backlog(owner, *backlog);
+                locals.len() + opened.min(side.concurrency)
+            }
+        };
+        side.room = caller.room_for_sockets(hub, owner, sockets)?;
+    }
+    Ok(())
+}
+
+/// Connections that a side opens, at a time.
+fn opened_at_a_time(side: &SidePlan) -> usize {
+    let in_all = side.limits.connections.and_then(|limit| usize::try_from(limit).ok());
+    match side.place {
+        Place::Connecting { .. } => in_all.map_or(side.concurrency, |limit| limit.min(side.concurrency)),
+        Place::Listening { .. } => 0,
     }
 }
 

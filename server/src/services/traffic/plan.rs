@@ -125,11 +125,22 @@ impl Asked {
                     role: role.counterpart(),
                     concurrency,
                     limits: Limits { connections, ..counterpart_limits(role, limits) },
+                    room: None,
                 })
             }
             _ => None,
         };
-        let ours = SidePlan { stack: stack.id(), session, label, options, place, role, concurrency, limits };
+        let ours = SidePlan {
+            stack: stack.id(),
+            session,
+            label,
+            options,
+            place,
+            role,
+            concurrency,
+            limits,
+            room: None,
+        };
         Ok(Plan { ours, peer: other, time, progress })
     }
 }

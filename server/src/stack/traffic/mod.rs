@@ -95,7 +95,8 @@ impl Traffic {
         }
         self.last_key = (self.last_key + 1) & LAST_KEY;
         let key = self.last_key;
-        match Run::begin(key, plan.clone(), feed, site) {
+        let stacks = [Some(plan.ours.stack), plan.peer.as_ref().map(|peer| peer.stack)];
+        match Run::begin(key, plan, feed, site) {
             Ok(run) => {
                 let running = Running { local: run.local(site), began: site.now(), key, urgent };
                 self.runs.insert(key, run);
@@ -104,7 +105,6 @@ impl Traffic {
             }
             Err(error) => {
                 // What one side began is undone where the other could not.
-                let stacks = [Some(plan.ours.stack), plan.peer.map(|peer| peer.stack)];
                 self.abort_sockets(site, key, stacks.into_iter().flatten());
                 Err(error)
             }

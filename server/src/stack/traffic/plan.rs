@@ -8,9 +8,10 @@ use sockwright_engine::tcp::config::OptionsPatch;
 use sockwright_sim::StackId;
 
 use super::pattern::Pattern;
+use crate::hub::Room;
 
 /// A workload.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     /// The side that the workload was asked of.
     pub(crate) ours: SidePlan,
@@ -23,7 +24,7 @@ pub(crate) struct Plan {
 }
 
 /// One side of a workload.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct SidePlan {
     /// Where its sockets are.
     pub(crate) stack: StackId,
@@ -41,6 +42,8 @@ pub(crate) struct SidePlan {
     pub(crate) concurrency: usize,
     /// What ends it.
     pub(crate) limits: Limits,
+    /// Where its sockets have their places, where there is a quota of them.
+    pub(crate) room: Option<Room>,
 }
 
 /// Which of the two sides one is.

@@ -32,7 +32,7 @@ pub(super) struct Side {
     crowded: Vec<SocketId>,
     /// Octets that are due on connections that are held open, soonest first.
     due: VecDeque<(Instant, u32, SocketId)>,
-    /// Nothing could be opened, for want of a port or a socket, and is tried again.
+    /// Nothing could be opened or taken, for want of a port or a socket, and is tried again.
     paused_until: Option<Instant>,
     /// No more connections are to come.
     is_closing: bool,
@@ -199,7 +199,8 @@ impl Side {
             .then(|| self.next_opening().max(self.paused_until.unwrap_or(self.began)));
         let octet = self.due.front().map(|(at, ..)| *at);
         let over = self.look_over.map(|_| self.began);
-        [opens, octet, over].into_iter().flatten().min()
+        let takes = self.paused_until.filter(|_| !self.crowded.is_empty());
+        [opens, octet, over, takes].into_iter().flatten().min()
     }
 
     // ---- what it does
@@ -209,7 +210,11 @@ impl Side {
         self.look_over(site);
         self.open_more(site);
         self.send_due(site);
-        for listener in std::mem::take(&mut self.crowded) {
+        let crowded = std::mem::take(&mut self.crowded);
+        if !crowded.is_empty() {
+            self.paused_until = None;
+        }
+        for listener in crowded {
             self.accept(site, listener);
         }
         if self.shared.octets_left == Some(0) || self.shared.exchanges_left == Some(0) {
@@ -343,7 +348,11 @@ impl Side {
         }
     }
 
-    fn create<S: Site>(&self, site: &mut S, peer: IpAddr) -> Result<SocketId, OpError> {
+    fn create<S: Site>(&mut self, site: &mut S, peer: IpAddr) -> Result<SocketId, OpError> {
+        if self.plan.room.as_mut().is_some_and(|room| !room.has_one()) {
+            let detail = Some("The policy gives no more sockets.");
+            return Err(OpError { detail, ..Errno::ENOBUFS.into() });
+        }
         let create = Request::Create {
             kind: SocketKind::Stream,
             family: if peer.is_ipv4() { Family::V4 } else { Family::V6 },
@@ -352,12 +361,29 @@ impl Side {
             options: self.plan.options.clone(),
         };
         match done(site.op(self.plan.stack, OWN_CALL, create))? {
-            Some(Reply::Created { socket }) => Ok(socket),
+            Some(Reply::Created { socket }) => {
+                self.counts(socket);
+                Ok(socket)
+            }
             _ => Err(Errno::ENETDOWN.into()),
         }
     }
 
+    /// A new socket of this side has a place.
+    fn counts(&mut self, socket: SocketId) {
+        if let Some(room) = &mut self.plan.room {
+            room.fill(socket);
+        }
+    }
+
     // ---- listening
+
+    /// Whether there is a place for a connection that waits. Where none does, none is taken.
+    fn has_room<S: Site>(&mut self, site: &S, listener: SocketId) -> bool {
+        let Some(room) = &mut self.plan.room else { return true };
+        let listening = site.engine(self.plan.stack).and_then(|engine| engine.info(listener)?.queues);
+        listening.is_none_or(|queues| queues.accept_queue == 0) || room.has_one()
+    }
 
     fn accept<S: Site>(&mut self, site: &mut S, listener: SocketId) {
         for _ in 0..PER_ROUND {
@@ -370,12 +396,17 @@ impl Side {
             if self.open() >= self.plan.concurrency {
                 return self.accept_later(listener);
             }
+            if !self.has_room(site, listener) {
+                self.paused_until = Some(site.now() + PAUSE);
+                return self.accept_later(listener);
+            }
             let accept = Request::Accept { socket: listener, wait: Wait::Never };
             let Ok(Some(Reply::Accepted { socket, .. })) = done(site.op(self.plan.stack, OWN_CALL, accept))
             else {
                 return;
             };
             let now = site.now();
+            self.counts(socket);
             self.shared.tally.opened();
             let connection = Connection::accepted(socket, now, &mut self.shared);
             let slot = self.occupy(connection);

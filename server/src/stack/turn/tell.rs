@@ -85,7 +85,7 @@ impl<S: Site> Thread<S> {
     /// Publishes what happened, and then releases the answers, each with its own position.
     pub(super) fn publish(&mut self) {
         let Thread { happened, answers, names, hub, claims, .. } = self;
-        for (claim, socket) in claims.drain(..) {
+        for (mut claim, socket) in claims.drain(..) {
             claim.fill(socket);
         }
         let mut happened = happened.drain(..);
