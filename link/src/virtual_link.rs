@@ -323,6 +323,11 @@ impl VirtualLink {
         Some(flight.arrival)
     }
 
+    /// Where the next frame has arrived by `now`.
+    pub fn first_due(&self, now: Instant) -> Option<EndpointId> {
+        self.in_flight.first().filter(|flight| flight.arrival.at <= now).map(|flight| flight.arrival.to)
+    }
+
     /// The same, where it arrived at `receiver`.
     pub fn poll_deliver_to(&mut self, now: Instant, receiver: EndpointId) -> Option<Arrival> {
         let first = self.in_flight.first()?;

@@ -14,7 +14,8 @@ use crate::id::SocketId;
 use crate::ip::fragment;
 use crate::limits::Limit;
 use crate::tcp::config::{Options, PathMtuDiscovery};
-use crate::tcp::cx::{Cx, Stray};
+use crate::tcp::connection::Outgoing;
+use crate::tcp::cx::{Cutter, Cx, Stray};
 use crate::time::Instant;
 use crate::wire::{ChecksumPolicy, IpHeader, Protocol, Unfinished};
 
@@ -59,6 +60,16 @@ impl From<PathMtuDiscovery> for Routers {
             PathMtuDiscovery::Probe => Routers::AreProbed,
         }
     }
+}
+
+/// A segment, or what is left of a super-segment, on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cutting {
+    id: SocketId,
+    out: Outgoing,
+    way: Way,
+    /// What the link on the way does.
+    offload: Offload,
 }
 
 /// A packet that was written.
@@ -138,6 +149,11 @@ impl Engine {
             }
             self.packets.pop_front();
         }
+        if let Some(cutting) = self.cutting.take()
+            && let Some(written) = self.write_segment(now, cutting, buf)
+        {
+            return Some(written);
+        }
         let path_changes = self.paths.changes(now);
         while let Some(id) = self.ready.pop_front() {
             let known = self.way_with_offload(id);
@@ -155,7 +171,13 @@ impl Engine {
                 self.tell_path(now, id);
                 continue;
             }
-            let mut cx = Cx { link_cuts: offload.segmentation, ..self.shared.cx(now) };
+            // In turn, segment by segment, while others may have something to send too.
+            let cutter = match offload.segmentation {
+                0 if self.ready.is_empty() => Cutter::Engine,
+                0 => Cutter::Nobody,
+                longest => Cutter::Link(longest),
+            };
+            let mut cx = Cx { cutter, ..self.shared.cx(now) };
             let polled = connection.poll_segment(&mut cx);
             if let Some(learnt) = connection.take_learnt_mtu() {
                 self.paths.learn(&mut cx, connection.tuple.remote().ip(), learnt);
@@ -170,35 +192,46 @@ impl Engine {
                 }
                 continue;
             };
-            let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());
-            let segment = connection.segment(&out);
-            let ecn = out.codepoint.bits();
-            let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
-            let len = segment.header_len() + out.len as usize;
-            if connection.may_be_cut() {
-                let burst = self.shared.limits.identifications;
-                let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
-                emit_with_ident(header, ident, len, buf);
-            } else {
-                header.emit(len, buf);
-            }
-            let tcp_at = (buf.len() - self.headroom) as u16;
-            let data = connection.payload(&out);
-            let unfinished = if offload.checksums {
-                segment.emit_partial(src, dst, data, buf);
-                let data_at = tcp_at + segment.header_len() as u16;
-                Some(Unfinished { ip_at: 0, tcp_at, data_at, v6: src.is_ipv6(), cut: out.cut })
-            } else {
-                segment.emit_parts(src, dst, data, buf);
-                None
-            };
-            // In turn: whoever has more to send queues up again behind the others.
+            // Whoever has more to send queues up again behind the others.
             socket.in_ready_queue = true;
             self.ready.push_back(id);
-            let way = known.map_or_else(|| self.way_of_segment(dst), |(way, _)| way);
-            return Some(Written { src, way, unfinished });
+            let remote = connection.tuple.remote().ip();
+            let way = known.map_or_else(|| self.way_of_segment(remote), |(way, _)| way);
+            return self.write_segment(now, Cutting { id, out, way, offload }, buf);
         }
         None
+    }
+
+    /// Appends a segment, or the first one of a super-segment that no link cuts.
+    fn write_segment(&mut self, now: Instant, cutting: Cutting, buf: &mut Vec<u8>) -> Option<Written> {
+        let Cutting { id, out, way, offload } = cutting;
+        let (out, rest) = if offload.segmentation > 0 { (out, None) } else { out.split() };
+        self.cutting = rest.map(|out| Cutting { out, ..cutting });
+        let Phase::Connection(connection) = &mut self.sockets.get_mut(&id)?.phase else { return None };
+        connection.tell_sent(&mut self.shared.cx(now), &out);
+        let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());
+        let segment = connection.segment(&out);
+        let ecn = out.codepoint.bits();
+        let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
+        let len = segment.header_len() + out.len as usize;
+        if connection.may_be_cut() {
+            let burst = self.shared.limits.identifications;
+            let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
+            emit_with_ident(header, ident, len, buf);
+        } else {
+            header.emit(len, buf);
+        }
+        let tcp_at = (buf.len() - self.headroom) as u16;
+        let data = connection.payload(&out);
+        let unfinished = if offload.checksums {
+            segment.emit_partial(src, dst, data, buf);
+            let data_at = tcp_at + segment.header_len() as u16;
+            Some(Unfinished { ip_at: 0, tcp_at, data_at, v6: src.is_ipv6(), cut: out.cut })
+        } else {
+            segment.emit_parts(src, dst, data, buf);
+            None
+        };
+        Some(Written { src, way, unfinished })
     }
 
     fn whole(&self, (src, dst): (IpAddr, IpAddr)) -> Written {

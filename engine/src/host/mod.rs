@@ -78,7 +78,7 @@ use crate::ip::reassembly::Reassembly;
 use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::tcp::config::Options;
-use crate::tcp::cx::{Cx, Stray, Tuple};
+use crate::tcp::cx::{Cutter, Cx, Stray, Tuple};
 use crate::tcp::fast_open::{CookieCache, CookieSecret};
 use crate::tcp::passive::cookie::Cookies;
 use crate::tcp::passive::isn::IsnSecret;
@@ -134,6 +134,8 @@ pub struct Engine {
     touched: VecDeque<SocketId>,
     /// Sockets that may have something to send.
     ready: VecDeque<SocketId>,
+    /// What is left of a super-segment that goes in segments.
+    cutting: Option<egress::Cutting>,
     /// Sockets that something happened to, for their drivers.
     woken: VecDeque<(SocketId, NonZeroU64)>,
     /// Those that were touched last keep their working memory, the longest untouched first.
@@ -187,7 +189,7 @@ impl Shared {
             challenges: &mut self.challenges,
             stray_replies: &mut self.stray_replies,
             spares: &mut self.spares,
-            link_cuts: 0,
+            cutter: Cutter::Nobody,
         }
     }
 }
@@ -233,6 +235,7 @@ impl Engine {
             gathers: false,
             touched: VecDeque::new(),
             ready: VecDeque::new(),
+            cutting: None,
             woken: VecDeque::new(),
             warm: VecDeque::new(),
             parked: BTreeMap::new(),
@@ -544,6 +547,7 @@ impl Engine {
         debug_assert!(
             self.gathers
                 || self.ready.is_empty()
+                    && self.cutting.is_none()
                     && self.shared.strays.is_empty()
                     && self.packets.is_empty()
                     && self.frames.is_empty()

@@ -102,8 +102,19 @@ pub(crate) struct Cx<'a> {
     pub(crate) challenges: &'a mut Budget,
     pub(crate) stray_replies: &'a mut Limiter,
     pub(crate) spares: &'a mut Spares,
-    /// The longest IP packet, in octets, that the link on the way cuts into segments; 0 where it cuts none.
-    pub(crate) link_cuts: u32,
+    /// Who cuts what is longer than a segment.
+    pub(crate) cutter: Cutter,
+}
+
+/// Who cuts a super-segment, which is several full segments in one, into those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cutter {
+    /// Nobody: each segment goes by itself.
+    Nobody,
+    /// We do, before anything leaves: it spares the look at what goes next for each of them.
+    Engine,
+    /// The link on the way, up to so many octets of an IP packet.
+    Link(u32),
 }
 
 impl Cx<'_> {

@@ -24,7 +24,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use sockwright_engine::host::op::{Outcome, Reply, Request};
-use sockwright_engine::host::{Engine, Errno, LinkChange};
+use sockwright_engine::host::{Engine, Errno, LinkChange, Transmit};
 use sockwright_engine::id::{LinkId, OpId, SocketId};
 use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
@@ -95,6 +95,8 @@ pub struct World {
     fired_at_once: u32,
     /// Frames taken in and timers fired.
     inputs: u64,
+    /// What has reached a stack is handed over to it while another one sends.
+    hands_over: bool,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
 }
@@ -136,6 +138,7 @@ impl World {
             fired_at: Instant::ZERO,
             fired_at_once: 0,
             inputs: 0,
+            hands_over: false,
             buffer: Vec::new(),
         }
     }
@@ -424,18 +427,20 @@ impl World {
     /// Takes out everything that a stack's engine has to say.
     fn drain(&mut self, stack: StackId) {
         let clock = self.clock(stack);
-        let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
-        while let Some(transmit) = {
-            take_events(engine, stack, &mut self.outputs);
-            engine.poll_transmit(clock, &mut self.buffer)
-        } {
-            // The segment is told before the frame that carries it.
-            take_events(engine, stack, &mut self.outputs);
-            let Some(link) = self.links.get_mut(transmit.link.0 as usize) else { continue };
+        let mut carried = 0;
+        while let Some(transmit) = self.poll_transmit(stack, clock) {
+            let index = LinkIndex(transmit.link.0);
+            let Some(link) = self.links.get_mut(index.0 as usize) else { continue };
+            carried += transmit.len;
             let outputs = self.frames_told.then_some(&mut self.outputs);
             link.carry(self.now, stack, (&mut self.buffer, transmit.unfinished), outputs);
-            self.agenda.set(Source::Link(LinkIndex(transmit.link.0)), link.segment.next_delivery());
+            self.note_link(index);
+            if carried >= GATHERED_MAX {
+                carried = 0;
+                self.hand_over_early(index, stack);
+            }
         }
+        let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
         take_events(engine, stack, &mut self.outputs);
         while let Some(completion) = engine.poll_completion() {
             self.outputs.push_back(Output::Completion { stack, at: self.now, completion });
@@ -446,6 +451,30 @@ impl World {
         // Ports need no giving back: no kernel shares these addresses.
         while engine.poll_released_port().is_some() {}
         self.note_stack(stack);
+    }
+
+    /// The next frame of a stack, in the buffer; what it told before is told.
+    fn poll_transmit(&mut self, stack: StackId, clock: Instant) -> Option<Transmit> {
+        let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return None };
+        take_events(engine, stack, &mut self.outputs);
+        let transmit = engine.poll_transmit(clock, &mut self.buffer);
+        // The segment is told before the frame that carries it.
+        take_events(engine, stack, &mut self.outputs);
+        transmit
+    }
+
+    /// Hands over what has reached another stack while this one goes on sending: by the time that it had sent all,
+    /// no cache would hold the first of it.
+    fn hand_over_early(&mut self, link: LinkIndex, sender: StackId) {
+        let there = &mut self.links[link.0 as usize];
+        let reached = there.segment.first_due(self.now).and_then(|receiver| there.owner(receiver));
+        if self.hands_over || reached.is_none_or(|receiver| receiver == sender) {
+            return;
+        }
+        self.hands_over = true;
+        self.inputs += 1;
+        self.deliver(link);
+        self.hands_over = false;
     }
 
     fn note_link(&mut self, link: LinkIndex) {

@@ -71,6 +71,7 @@ use tally::Tally;
 use fast_open::FastOpen;
 pub(crate) use icmp::{IcmpError, errno as icmp_errno};
 pub(crate) use open::{Origin, Owner, SegmentSizes};
+pub(crate) use transmit::Outgoing;
 pub(crate) use user::ReadyData;
 use user_timeout::UserTimeouts;
 

@@ -9,6 +9,7 @@ use super::path_search::ProbeStep;
 use super::*;
 use crate::event::{RecoveryPhase, RetransmissionReason, SegmentRecord};
 use crate::limits::Limit;
+use crate::tcp::cx::Cutter;
 use crate::tcp::ecn::Codepoint;
 use crate::tcp::receive::ack_policy::Owed;
 use crate::tcp::recovery::duplicates;
@@ -52,6 +53,18 @@ impl Outgoing {
     fn segments(&self) -> u32 {
         self.cut.map_or(1, |cut| self.len.div_ceil(cut.into()))
     }
+
+    /// The first of the segments that it is to be cut into, and what is left of it; nothing of one segment.
+    pub(crate) fn split(self) -> (Outgoing, Option<Outgoing>) {
+        let each = self.cut.map_or(self.len, u32::from);
+        if each >= self.len {
+            return (Outgoing { cut: None, ..self }, None);
+        }
+        // What ends the data, or tells that it is all, is for the last.
+        let flags = self.flags.without(Flags::PSH | Flags::FIN);
+        let rest = Outgoing { seq: self.seq + each, len: self.len - each, ..self };
+        (Outgoing { len: each, cut: None, flags, ..self }, Some(rest))
+    }
 }
 
 impl Connection {
@@ -79,22 +92,20 @@ impl Connection {
     ///
     /// To be called after every input until it gives none: only then do the timers follow from what the input did.
     pub(crate) fn poll_segment(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        let Some(out) = self.poll_segment_quietly(cx) else {
-            if !self.is_closed() {
-                self.settle(cx);
-            }
-            return None;
-        };
-        cx.counters.segments_out += u64::from(out.segments());
-        cx.counters.bytes_sent += u64::from(out.len);
-        if cx.events.wants(Interest::SEGMENTS) {
-            self.tell_sent(cx, &out);
+        let out = self.poll_segment_quietly(cx);
+        if out.is_none() && !self.is_closed() {
+            self.settle(cx);
         }
-        Some(out)
+        out
     }
 
-    /// Tells what is on the wire in the end: each of the segments that a link cuts.
-    fn tell_sent(&self, cx: &mut Cx<'_>, out: &Outgoing) {
+    /// Counts and tells what is on the wire in the end: each of the segments that a link cuts.
+    pub(crate) fn tell_sent(&self, cx: &mut Cx<'_>, out: &Outgoing) {
+        cx.counters.segments_out += u64::from(out.segments());
+        cx.counters.bytes_sent += u64::from(out.len);
+        if !cx.events.wants(Interest::SEGMENTS) {
+            return;
+        }
         let whole = self.segment(out).summary();
         let (local, remote) = (self.tuple.local(), self.tuple.remote());
         let relative = Some(self.relative_out());
@@ -497,16 +508,22 @@ impl Connection {
         Some(out)
     }
 
-    /// Where the link cuts, as many full segments at once as may go now; and what each of them is. What is urgent, and
+    /// Where somebody cuts, as many full segments at once as may go now; and what each of them is. What is urgent, and
     /// what tells the peer that the window was reduced, goes in a segment of its own: of all that is cut from one only
-    /// the first may say so, and few links know that. What routers may cut needs an identification each.
+    /// the first may say so, and few links know that. What routers may cut needs an identification each. And what is paced
+    /// goes at its pace, segment by segment, where no link is worth a burst.
     fn super_segment(&self, cx: &Cx<'_>, len: u32, may: &Candidate) -> (u32, Option<u16>) {
         let mss = may.mss;
         let alone = self.snd.urgent.is_ahead_of(self.snd.nxt) || self.ecn.reduced() || self.may_be_cut();
-        if cx.link_cuts == 0 || len < mss || alone {
+        let longest = match cx.cutter {
+            Cutter::Link(longest) => longest.min(u16::MAX.into()),
+            Cutter::Engine if self.congestion.pacing_rate().is_none() => u16::MAX.into(),
+            Cutter::Engine | Cutter::Nobody => 0,
+        };
+        let room = longest.saturating_sub(HEADERS_MAX);
+        if room < mss || len < mss || alone {
             return (len, None);
         }
-        let room = cx.link_cuts.min(u16::MAX.into()).saturating_sub(HEADERS_MAX);
         let paced = self.congestion.pacing_rate().map_or(u32::MAX, |rate| {
             u32::try_from(u128::from(rate) * AT_ONCE.as_nanos() / 1_000_000_000).unwrap_or(u32::MAX)
         });
@@ -617,7 +634,8 @@ impl Connection {
             self.recovery.progress |= !self.recovery.tlp.is_probing_with(end);
         }
         if out.len > 0 {
-            let largest = out.cut.map_or(out.len, u32::from);
+            // Of several the first to arrive tells that the path takes them.
+            let (end, largest) = out.cut.map_or((end, out.len), |each| (out.seq + u32::from(each), each.into()));
             self.path_takes(end, out.options.len() as u32 + largest);
         }
         if out.seq_len() > 0 {

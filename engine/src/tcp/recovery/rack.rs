@@ -104,7 +104,7 @@ impl Rack {
         match self.fack {
             Some(fack) if !record.end.after(fack) => {
                 if record.end.before(fack) && record.retransmissions == 0 {
-                    self.reordering_seen = self.reordering_seen.saturating_add(1);
+                    self.reordering_seen = self.reordering_seen.saturating_add(record.segments() as u32);
                 }
             }
             _ => self.fack = Some(record.end),

@@ -19,7 +19,7 @@ use crate::tcp::spares::Spares;
 use crate::time::Instant;
 use crate::wire::SackBlocks;
 
-/// Octets sent in one segment, or in one super-segment that the link cuts: it may be longer than SND.MSS.
+/// Octets sent in one segment, or in one super-segment that was cut on its way out: it may be longer than SND.MSS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
     pub(crate) start: Seq,
@@ -51,7 +51,7 @@ impl Record {
     }
 
     /// The segments that it is of.
-    fn segments(&self) -> usize {
+    pub(crate) fn segments(&self) -> usize {
         self.len().checked_div(self.each.into()).map_or(1, |full| full.max(1) as usize)
     }
 
