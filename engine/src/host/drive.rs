@@ -18,6 +18,7 @@ use core::num::NonZeroU64;
 use super::socket::Phase;
 use super::{Engine, Errno, OpError};
 use crate::id::SocketId;
+use crate::tcp::send::buffer::Given;
 use crate::tcp::state::State;
 use crate::time::Instant;
 
@@ -101,6 +102,20 @@ impl Engine {
     /// Puts as much of `data` at the end of the send buffer as fits, and says how much: `Send` that never waits and
     /// takes nothing over. 0 octets: there is no room, or the handshake is not over. Errors: those of `Send`.
     pub fn send_slice(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Result<usize, OpError> {
+        self.send_given(now, id, Given::Lent(data))
+    }
+
+    /// As [`Engine::send_slice`], of octets that are always there: they are not copied before they leave.
+    pub fn send_static(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        data: &'static [u8],
+    ) -> Result<usize, OpError> {
+        self.send_given(now, id, Given::Static(data))
+    }
+
+    fn send_given(&mut self, now: Instant, id: SocketId, data: Given<'_>) -> Result<usize, OpError> {
         self.begin_input();
         self.open_socket(id)?;
         let result = match self.sockets.get_mut(&id).map(|socket| &mut socket.phase) {

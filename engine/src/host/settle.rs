@@ -50,7 +50,7 @@ impl Engine {
         let failed =
             socket.connection_error().map(|errno| OpError { state: socket.tcp_state(), ..errno.into() });
         let mut blocked = alloc::vec::Vec::new();
-        for Parked { op, call } in waiting {
+        for Parked { op, mut call } in waiting {
             let kind = call.call();
             let result = match &failed {
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -58,7 +58,7 @@ impl Engine {
                 //# SEND should receive "reset" responses.
                 Some(error) if self.error_was_taken(id) => Some(Err(error.clone())),
                 _ if blocked.contains(&kind) => None,
-                _ => self.attempt(now, id, &call),
+                _ => self.attempt(now, id, &mut call),
             };
             match result {
                 Some(result) => {
@@ -265,7 +265,7 @@ impl Engine {
         &mut self,
         now: Instant,
         id: SocketId,
-        call: &Waiting,
+        call: &mut Waiting,
     ) -> Option<Result<Reply, OpError>> {
         match call {
             Waiting::Accept => self.try_accept(id),

@@ -18,7 +18,7 @@ mod path_search;
 mod receive;
 mod recovery;
 pub(crate) mod rest;
-mod send;
+pub(crate) mod send;
 pub(crate) mod spares;
 pub(crate) mod throttle;
 pub(crate) mod time_wait;

@@ -11,19 +11,21 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::recovery::sent::Record;
+use super::send::buffer::Piece;
 
 /// The spare buffers of one engine.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
     octets: Pool<u8>,
     records: Pool<Record>,
+    pieces: Pool<Piece>,
 }
 
 impl Spares {
     /// The most octets of memory that are held of each kind: the buffers of a few flows that are large.
     const HELD_MAX: usize = 8 << 20;
-    /// The most buffers of each kind.
-    const BUFFERS_MAX: usize = 32;
+    /// The most buffers of each kind: so many pieces of a send buffer are as much.
+    const BUFFERS_MAX: usize = 128;
 
     /// Sees to it that `buffer`, which is to hold `most` octets at most, has memory, if there is some to spare that it could
     /// have grown to itself. A buffer that is small by choice, or one of many that hold a single octet, is not to keep what
@@ -35,6 +37,28 @@ impl Spares {
     /// Takes the memory of `buffer`, which ran empty.
     pub(crate) fn take_octets(&mut self, buffer: &mut VecDeque<u8>) {
         self.octets.take(buffer);
+    }
+
+    /// Empty memory for up to `most` octets of a send buffer: spare, if there is some.
+    pub(crate) fn piece(&mut self, most: u32) -> Vec<u8> {
+        let mut memory = VecDeque::new();
+        self.octets.lend(&mut memory, most as usize);
+        memory.into()
+    }
+
+    /// Takes the memory of a piece of a send buffer that is acknowledged.
+    pub(crate) fn take_piece(&mut self, piece: Vec<u8>) {
+        self.octets.take(&mut piece.into());
+    }
+
+    /// As [`Spares::lend_octets`], for the list of such pieces.
+    pub(crate) fn lend_pieces(&mut self, pieces: &mut VecDeque<Piece>) {
+        self.pieces.lend(pieces, usize::MAX);
+    }
+
+    /// As [`Spares::take_octets`], of the list of such pieces.
+    pub(crate) fn take_pieces(&mut self, pieces: &mut VecDeque<Piece>) {
+        self.pieces.take(pieces);
     }
 
     /// As [`Spares::lend_octets`], for a scoreboard. One limit is for all of them.

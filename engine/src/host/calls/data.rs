@@ -8,6 +8,7 @@ use crate::event::Interest;
 use crate::host::egress::{Routers, header};
 use crate::host::{canonical, is_unicast};
 use crate::tcp::connection::ReadyData;
+use crate::tcp::send::buffer::Given;
 use crate::udp::Received;
 use crate::wire::{Protocol, UdpDatagram};
 
@@ -19,14 +20,14 @@ impl Engine {
         &mut self,
         now: Instant,
         id: SocketId,
-        data: &[u8],
+        data: &mut Vec<u8>,
         urgent: bool,
     ) -> Attempt {
         let Some(socket) = self.sockets.get_mut(&id) else { return Some(Err(Errno::EBADF.into())) };
         match &mut socket.phase {
             Phase::Connection(connection) => {
                 let state = connection.state();
-                let result = connection.send(&mut self.shared.cx(now), data, urgent)?;
+                let result = connection.send(&mut self.shared.cx(now), Given::Owned(data), urgent)?;
                 self.touch(id);
                 Some(result.map(|accepted| Reply::Sent { accepted }).map_err(|errno| in_state(errno, state)))
             }

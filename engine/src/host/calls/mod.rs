@@ -101,13 +101,13 @@ impl Engine {
     }
 
     /// Tries a call that may have to wait, behind those that wait already.
-    fn wait_for(&mut self, now: Instant, op: OpId, id: SocketId, call: Waiting, wait: Wait) -> Outcome {
+    fn wait_for(&mut self, now: Instant, op: OpId, id: SocketId, mut call: Waiting, wait: Wait) -> Outcome {
         let socket = match self.open_socket(id) {
             Ok(socket) => socket,
             Err(error) => return Outcome::Done(Err(error)),
         };
         let queued = socket.parked.iter().any(|parked| parked.call.call() == call.call());
-        if !queued && let Some(result) = self.attempt(now, id, &call) {
+        if !queued && let Some(result) = self.attempt(now, id, &mut call) {
             self.touch(id);
             return Outcome::Done(result);
         }

@@ -7,6 +7,7 @@ use crate::limits::Limit;
 use crate::tcp::fast_open::{Attempt, Path};
 use crate::tcp::info::FastOpenFailure;
 use crate::tcp::passive::half_open::HalfOpen;
+use crate::tcp::send::buffer::Given;
 use crate::wire::{FastOpenCookie, TcpSegment};
 
 /// The largest MSS of a server that is believed before its SYN,ACK repeats it.
@@ -57,7 +58,7 @@ impl Connection {
     /// An active OPEN with Fast Open: `data` goes with the SYN where there is a cookie, and after the handshake where not.
     pub(crate) fn open_fast(&mut self, cx: &mut Cx<'_>, data: &[u8]) {
         let (local, remote) = (self.tuple.local(), self.tuple.remote());
-        self.snd.buffer.push(data, self.options.send_buffer, cx.spares);
+        self.snd.buffer.push(Given::Lent(data), self.options.send_buffer, cx.spares);
         //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
         //# To open a TFO connection, the client MUST have obtained a cookie from
         //# the server:

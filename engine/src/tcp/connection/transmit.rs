@@ -69,7 +69,7 @@ impl Outgoing {
 
 impl Connection {
     /// The data of an outgoing segment.
-    pub(crate) fn payload(&self, out: &Outgoing) -> [&[u8]; 2] {
+    pub(crate) fn payload(&self, out: &Outgoing) -> impl Iterator<Item = &[u8]> {
         self.snd.buffer.slice(out.seq, out.len)
     }
 
@@ -635,7 +635,8 @@ impl Connection {
         }
         if out.len > 0 {
             // Of several the first to arrive tells that the path takes them.
-            let (end, largest) = out.cut.map_or((end, out.len), |each| (out.seq + u32::from(each), each.into()));
+            let (end, largest) =
+                out.cut.map_or((end, out.len), |each| (out.seq + u32::from(each), each.into()));
             self.path_takes(end, out.options.len() as u32 + largest);
         }
         if out.seq_len() > 0 {

@@ -8,6 +8,7 @@ use super::*;
 use crate::host::Readiness;
 use crate::host::op::Call;
 use crate::limits::Limit;
+use crate::tcp::send::buffer::Given;
 
 /// Octets for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl Connection {
     pub(crate) fn send(
         &mut self,
         cx: &mut Cx<'_>,
-        data: &[u8],
+        data: Given<'_>,
         urgent: bool,
     ) -> Option<Result<usize, Errno>> {
         if let Some(error) = self.take_error() {
@@ -35,7 +36,8 @@ impl Connection {
         if !self.state.may_send() || self.snd.fin {
             return Some(Err(Errno::EPIPE));
         }
-        if data.is_empty() {
+        let given = data.as_slice().len();
+        if given == 0 {
             return Some(Ok(0));
         }
         // While the handshake lasts the call waits, as `send(2)` does.
@@ -45,7 +47,7 @@ impl Connection {
         }
         let capacity = self.send_capacity();
         let taken = self.snd.buffer.push(data, capacity, cx.spares);
-        let refused_room = taken < data.len();
+        let refused_room = taken < given;
         let Options { send_buffer, send_buffer_max, .. } = *self.options;
         let at_limit = capacity > send_buffer && capacity == send_buffer_max;
         // Told once for each time that it runs full.

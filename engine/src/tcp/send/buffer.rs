@@ -1,21 +1,68 @@
 //! The send buffer: octets from `start` on, the first of them the oldest unacknowledged one.
+//!
+//! They lie in pieces, as they came. What came with its memory stays where it is; what was copied fills pieces of up to
+//! [`PIECE_MAX`] octets, whose memory is that of the ones acknowledged last, and so in the cache still:
+//!
+//! ```text
+//! push(100 octets), take(70,000), push(10)   [100 ....] [70,000] [10 ....]
+//! slice(una + 50, 1000)                          [50]   [950]
+//! acknowledge(una + 100)                                [70,000] [10 ....]
+//! ```
 
+use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::tcp::seq::Seq;
 use crate::tcp::spares::Spares;
+
+/// Octets that the user gives.
+#[derive(Debug)]
+pub(crate) enum Given<'a> {
+    /// To be copied.
+    Lent(&'a [u8]),
+    /// With their memory, which is gone if they are taken all; the others stay as they are.
+    Owned(&'a mut Vec<u8>),
+    /// That are always there.
+    Static(&'static [u8]),
+}
+
+impl Given<'_> {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Given::Lent(octets) => octets,
+            Given::Owned(octets) => octets,
+            Given::Static(octets) => octets,
+        }
+    }
+}
 
 /// Octets taken from the user. No memory until there are some.
 #[derive(Clone, Debug)]
 pub(crate) struct SendBuffer {
     /// The sequence number of the first octet.
     start: Seq,
-    octets: VecDeque<u8>,
+    len: u32,
+    /// In order, without gaps. The first may begin before `start`.
+    pieces: VecDeque<Piece>,
+}
+
+/// Octets that lie together.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    start: Seq,
+    octets: Cow<'static, [u8]>,
+}
+
+impl Piece {
+    fn end(&self) -> Seq {
+        self.start + self.octets.len() as u32
+    }
 }
 
 impl SendBuffer {
     pub(crate) fn new(start: Seq) -> Self {
-        SendBuffer { start, octets: VecDeque::new() }
+        SendBuffer { start, len: 0, pieces: VecDeque::new() }
     }
 
     pub(crate) fn start(&self) -> Seq {
@@ -24,20 +71,52 @@ impl SendBuffer {
 
     /// The sequence number after the last octet.
     pub(crate) fn end(&self) -> Seq {
-        self.start + self.len()
+        self.start + self.len
     }
 
     pub(crate) fn len(&self) -> u32 {
-        self.octets.len() as u32
+        self.len
     }
 
-    /// Takes as much of `data` as leaves no more than `capacity` octets, and says how much.
-    pub(crate) fn push(&mut self, data: &[u8], capacity: u32, spares: &mut Spares) -> usize {
-        spares.lend_octets(&mut self.octets, capacity);
-        let room = capacity.saturating_sub(self.len()) as usize;
-        let taken = data.len().min(room);
-        self.octets.extend(&data[..taken]);
+    /// Takes as much of what is given as leaves no more than `capacity` octets, and says how much.
+    pub(crate) fn push(&mut self, given: Given<'_>, capacity: u32, spares: &mut Spares) -> usize {
+        let room = capacity.saturating_sub(self.len) as usize;
+        let taken = given.as_slice().len().min(room);
+        match given {
+            Given::Static(octets) if taken >= KEPT_MIN => {
+                self.add(Cow::Borrowed(octets.get(..taken).unwrap_or(octets)), spares);
+            }
+            // One that has room to spare would have it held for as long.
+            Given::Owned(octets) if taken >= KEPT_MIN && taken == octets.len() && is_full(octets) => {
+                self.add(Cow::Owned(core::mem::take(octets)), spares);
+            }
+            given => self.copy(given.as_slice().get(..taken).unwrap_or_default(), capacity, spares),
+        }
         taken
+    }
+
+    fn copy(&mut self, mut octets: &[u8], capacity: u32, spares: &mut Spares) {
+        while !octets.is_empty() {
+            let last = match self.pieces.back_mut() {
+                Some(Piece { octets: Cow::Owned(last), .. }) if last.len() < PIECE_MAX => last,
+                _ => {
+                    let memory = spares.piece(capacity.min(PIECE_MAX as u32));
+                    self.add(Cow::Owned(memory), spares);
+                    continue;
+                }
+            };
+            let (now, later) = octets.split_at(octets.len().min(PIECE_MAX - last.len()));
+            last.extend_from_slice(now);
+            self.len += now.len() as u32;
+            octets = later;
+        }
+    }
+
+    fn add(&mut self, octets: Cow<'static, [u8]>, spares: &mut Spares) {
+        spares.lend_pieces(&mut self.pieces);
+        let start = self.end();
+        self.len += octets.len() as u32;
+        self.pieces.push_back(Piece { start, octets });
     }
 
     /// Forgets what is before `una`, and says how many octets that were.
@@ -49,68 +128,165 @@ impl SendBuffer {
     //# Note: SACK information is advisory and therefore SACKed data MUST NOT be removed from the
     //# TCP's retransmission buffer until the data is cumulatively acknowledged [RFC2018].
     pub(crate) fn acknowledge(&mut self, una: Seq, spares: &mut Spares) -> u32 {
-        let acked = una.octets_since(self.start).min(self.len());
-        self.octets.drain(..acked as usize);
+        let acked = una.octets_since(self.start).min(self.len);
         self.start += acked;
-        if self.octets.is_empty() {
+        self.len -= acked;
+        while let Some(first) = self.pieces.pop_front_if(|first| first.end().at_or_before(self.start)) {
+            // The next copy would not fill a larger one.
+            if let Cow::Owned(octets) = first.octets
+                && octets.capacity() <= 2 * PIECE_MAX
+            {
+                spares.take_piece(octets);
+            }
+        }
+        if self.pieces.is_empty() {
             // An idle connection keeps no memory.
-            spares.take_octets(&mut self.octets);
+            spares.take_pieces(&mut self.pieces);
         }
         acked
     }
 
-    /// `len` octets from `seq` on, in the two parts in which they lie.
-    pub(crate) fn slice(&self, seq: Seq, len: u32) -> [&[u8]; 2] {
-        let from = seq.octets_since(self.start) as usize;
-        let to = (from + len as usize).min(self.octets.len());
-        let from = from.min(to);
-        let (a, b) = self.octets.as_slices();
-        let split = a.len();
-        [&a[from.min(split)..to.min(split)], &b[from.max(split) - split..to.max(split) - split]]
+    /// `len` octets from `seq` on, in the parts in which they lie.
+    pub(crate) fn slice(&self, seq: Seq, len: u32) -> impl Iterator<Item = &[u8]> + Clone {
+        let from = seq.max(self.start);
+        let to = (from + len).min(self.end());
+        let first = self.pieces.partition_point(|piece| piece.end().at_or_before(from));
+        let reached = self.pieces.iter().skip(first).take_while(move |piece| piece.start.before(to));
+        reached.filter_map(move |piece| {
+            let begin = from.octets_since(piece.start) as usize;
+            let end = to.octets_since(piece.start) as usize;
+            piece.octets.get(begin..end.min(piece.octets.len()))
+        })
     }
 
     /// Gives back the memory that nothing is in.
     pub(crate) fn rest(&mut self) {
-        self.octets.shrink_to_fit();
+        self.pieces.shrink_to_fit();
+        if let Some(Piece { octets: Cow::Owned(last), .. }) = self.pieces.back_mut() {
+            last.shrink_to_fit();
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.start = self.end();
-        self.octets = VecDeque::new();
+        *self = SendBuffer::new(self.end());
     }
 }
+
+/// Whether most of its memory is in use.
+fn is_full(octets: &Vec<u8>) -> bool {
+    octets.capacity() / 2 <= octets.len()
+}
+
+/// Octets that are worth a piece of their own: fewer are copied sooner than looked after.
+const KEPT_MIN: usize = 4096;
+/// Octets in a piece that copies fill.
+const PIECE_MAX: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
     use proptest::prelude::*;
+    use std::vec;
+
+    static OCTETS: [u8; 400_000] = {
+        let mut octets = [0; 400_000];
+        let mut at = 0;
+        while at < octets.len() {
+            octets[at] = (at % 251) as u8;
+            at += 1;
+        }
+        octets
+    };
+
+    fn all_of<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        parts.flatten().copied().collect()
+    }
 
     proptest! {
-        /// Against a plain list of all octets ever taken.
+        /// Against a plain list of all octets ever taken, of which each is given in one of the three ways.
         #[test]
         fn it_keeps_what_is_between_una_and_the_end(
             start: u32,
-            steps in prop::collection::vec((0usize..400, 0u32..400, 0u32..400, 0u32..400), 1..60),
+            steps in prop::collection::vec((0..3, 0usize..400, 0u32..400, 0u32..400, 0u32..400), 1..60),
+            scale in prop::sample::select(vec![1, 30, 1000]),
         ) {
-            let (start, capacity) = (Seq(start), 700);
+            let (start, capacity) = (Seq(start), 700 * scale);
             let (mut buffer, mut all) = (SendBuffer::new(start), Vec::new());
             let mut spares = Spares::default();
             let mut una = 0u32;
-            for (push, ack, offset, len) in steps {
-                let data: Vec<u8> = (0..push).map(|i| (all.len() + i) as u8).collect();
-                let taken = buffer.push(&data, capacity, &mut spares);
-                prop_assert_eq!(taken, push.min((capacity - (all.len() as u32 - una)) as usize));
+            for (way, push, ack, offset, len) in steps {
+                let [push, ack, offset, len] = [push as u32, ack, offset, len].map(|n| n * scale);
+                let data = &OCTETS[push as usize % 13..][..push as usize];
+                let mut owned = data.to_vec();
+                let given = match way {
+                    0 => Given::Lent(data),
+                    1 => Given::Owned(&mut owned),
+                    _ => Given::Static(data),
+                };
+                let taken = buffer.push(given, capacity, &mut spares);
+                prop_assert_eq!(taken, push.min(capacity - (all.len() as u32 - una)) as usize);
+                prop_assert!(owned == data || owned.is_empty() && taken == data.len());
                 all.extend(&data[..taken]);
                 let acked = ack.min(all.len() as u32 - una);
                 prop_assert_eq!(buffer.acknowledge(start + una + ack, &mut spares), acked);
                 una += acked;
                 let from = (una + offset).min(all.len() as u32);
                 let to = (from + len).min(all.len() as u32);
-                let [a, b] = buffer.slice(start + from, len);
-                prop_assert_eq!([a, b].concat(), &all[from as usize..to as usize]);
+                prop_assert_eq!(all_of(buffer.slice(start + from, len)), &all[from as usize..to as usize]);
                 prop_assert_eq!(buffer.end(), start + all.len() as u32);
+                prop_assert!(buffer.pieces.iter().all(|piece| !piece.octets.is_empty()));
             }
         }
+    }
+
+    #[test]
+    fn what_comes_with_its_memory_stays_where_it_is() {
+        let (mut buffer, mut spares) = (SendBuffer::new(Seq(0)), Spares::default());
+        let mut owned = OCTETS[..10_000].to_vec();
+        let place = owned.as_ptr();
+        assert_eq!(buffer.push(Given::Owned(&mut owned), u32::MAX, &mut spares), 10_000);
+        assert_eq!(buffer.push(Given::Static(&OCTETS), u32::MAX, &mut spares), OCTETS.len());
+        let places: Vec<_> = buffer.slice(Seq(0), u32::MAX >> 1).map(<[u8]>::as_ptr).collect();
+        assert_eq!(places, [place, OCTETS.as_ptr()]);
+    }
+
+    #[test]
+    fn what_has_no_room_is_left() {
+        let (mut buffer, mut spares) = (SendBuffer::new(Seq(0)), Spares::default());
+        let mut owned = OCTETS[..10_000].to_vec();
+        assert_eq!(buffer.push(Given::Owned(&mut owned), 8000, &mut spares), 8000);
+        assert_eq!(owned, &OCTETS[..10_000]);
+        assert_eq!(all_of(buffer.slice(Seq(0), 10_000)), &OCTETS[..8000]);
+    }
+
+    #[test]
+    fn little_is_kept_with_much_memory_nowhere() {
+        let (mut buffer, mut spares) = (SendBuffer::new(Seq(0)), Spares::default());
+        let mut owned = Vec::with_capacity(1 << 20);
+        owned.extend_from_slice(&OCTETS[..KEPT_MIN]);
+        buffer.push(Given::Owned(&mut owned), u32::MAX, &mut spares);
+        let held = |buffer: &SendBuffer| match &buffer.pieces[0].octets {
+            Cow::Owned(octets) => octets.capacity(),
+            Cow::Borrowed(_) => 0,
+        };
+        assert_eq!(held(&buffer), KEPT_MIN);
+        for octet in 0..100 {
+            buffer.push(Given::Lent(&[octet]), u32::MAX, &mut spares);
+        }
+        buffer.rest();
+        assert_eq!((buffer.pieces.len(), held(&buffer)), (1, KEPT_MIN + 100));
+    }
+
+    #[test]
+    fn acknowledged_memory_is_used_again_and_an_idle_one_has_none() {
+        let (mut buffer, mut spares) = (SendBuffer::new(Seq(0)), Spares::default());
+        buffer.push(Given::Lent(&OCTETS[..2 * PIECE_MAX]), u32::MAX, &mut spares);
+        let place = |buffer: &SendBuffer| buffer.pieces.back().map(|piece| piece.octets.as_ptr());
+        let first = buffer.pieces.front().map(|piece| piece.octets.as_ptr());
+        buffer.acknowledge(Seq(PIECE_MAX as u32), &mut spares);
+        buffer.push(Given::Lent(&OCTETS[..10]), u32::MAX, &mut spares);
+        assert_eq!(place(&buffer), first);
+        buffer.acknowledge(buffer.end(), &mut spares);
+        assert_eq!((buffer.len(), buffer.pieces.capacity()), (0, 0));
     }
 }

@@ -127,17 +127,23 @@ impl<'a> TcpSegment<'a> {
 
     /// Appends the segment, checksum included, on its way from `src` to `dst`.
     pub fn emit(&self, src: IpAddr, dst: IpAddr, out: &mut Vec<u8>) {
-        self.emit_parts(src, dst, [self.payload, &[]], out);
+        self.emit_parts(src, dst, [self.payload], out);
     }
 
-    /// As [`TcpSegment::emit`], with the payload in two parts, as a ring buffer has it. They take the place
+    /// As [`TcpSegment::emit`], with the payload in the parts in which a buffer has it. They take the place
     /// of `self.payload`.
-    pub fn emit_parts(&self, src: IpAddr, dst: IpAddr, payload: [&[u8]; 2], out: &mut Vec<u8>) {
+    pub fn emit_parts<'p>(
+        &self,
+        src: IpAddr,
+        dst: IpAddr,
+        payload: impl IntoIterator<Item = &'p [u8]>,
+        out: &mut Vec<u8>,
+    ) {
         let start = out.len();
-        let [first, second] = payload;
         let mut sum = self.emit_header(out);
-        sum.append(checksum::append_and_sum(out, first));
-        sum.append(checksum::append_and_sum(out, second));
+        for part in payload {
+            sum.append(checksum::append_and_sum(out, part));
+        }
         let mut whole = checksum::pseudo_header(src, dst, Protocol::Tcp, out.len() - start);
         whole.append(sum);
         checksum::fill(out, start + CHECKSUM_AT, whole.checksum());
@@ -145,7 +151,13 @@ impl<'a> TcpSegment<'a> {
 
     /// As [`TcpSegment::emit_parts`], with the sum of the pseudo-header alone in the checksum field: for
     /// links that complete it (checksum offload), and that save us the look at every octet.
-    pub fn emit_partial(&self, src: IpAddr, dst: IpAddr, payload: [&[u8]; 2], out: &mut Vec<u8>) {
+    pub fn emit_partial<'p>(
+        &self,
+        src: IpAddr,
+        dst: IpAddr,
+        payload: impl IntoIterator<Item = &'p [u8]>,
+        out: &mut Vec<u8>,
+    ) {
         let start = out.len();
         self.emit_header(out);
         for part in payload {

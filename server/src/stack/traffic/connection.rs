@@ -260,16 +260,15 @@ impl Connection {
             if length == 0 {
                 return Ok(());
             }
-            let octets = match content {
+            let sent = match content {
                 // More than there is room for: TCP is to know that there is more.
-                Content::Zeros => &ZEROS[..length],
+                Content::Zeros => reach.send_static(&ZEROS[..length])?,
                 Content::Pattern(pattern) => {
                     let octets = &mut shared.scratch[..length.min(room)];
                     pattern.fill(self.sent, octets);
-                    octets
+                    reach.send(octets)?
                 }
             };
-            let sent = reach.send(octets)?;
             if sent == 0 {
                 return Ok(());
             }
@@ -472,6 +471,11 @@ impl<S: Site> Reach<'_, S> {
     fn send(&mut self, octets: &[u8]) -> Result<usize, Errno> {
         let socket = self.socket;
         called(self.site.input(self.stack, |engine, now| engine.send_slice(now, socket, octets)))
+    }
+
+    fn send_static(&mut self, octets: &'static [u8]) -> Result<usize, Errno> {
+        let socket = self.socket;
+        called(self.site.input(self.stack, |engine, now| engine.send_static(now, socket, octets)))
     }
 
     fn recv(&mut self, max: usize, take: impl FnMut(&[u8])) -> Result<usize, Errno> {
