@@ -26,6 +26,8 @@ pub(crate) struct Demux {
     keys: SipKeys,
     /// Connections, and datagram sockets with a peer.
     connected: HashTable<Connected>,
+    /// The one that was looked for last: what comes next is often for it, too.
+    last: Option<(Tuple, SocketId)>,
     /// Listeners, and datagram sockets without a peer, by local address; unspecified: any.
     bound: HashMap<(PortKind, SocketAddr), SocketId, SipKeys>,
 }
@@ -39,22 +41,39 @@ struct Connected {
 
 impl Connected {
     fn is(&self, hash: u64, sockets: &Sockets, kind: PortKind, tuple: &Tuple) -> bool {
-        self.hash == hash
-            && sockets
-                .get(&self.socket)
-                .is_some_and(|socket| socket.port_kind() == kind && socket.tuple() == Some(*tuple))
+        self.hash == hash && has_ends(sockets, self.socket, kind, tuple)
     }
+}
+
+fn has_ends(sockets: &Sockets, socket: SocketId, kind: PortKind, tuple: &Tuple) -> bool {
+    sockets
+        .get(&socket)
+        .is_some_and(|socket| socket.port_kind() == kind && socket.tuple() == Some(*tuple))
 }
 
 impl Demux {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let keys = SipKeys::new(rng);
-        Demux { connected: HashTable::new(), bound: HashMap::with_hasher(keys.clone()), keys }
+        let bound = HashMap::with_hasher(keys.clone());
+        Demux { connected: HashTable::new(), last: None, bound, keys }
     }
 
     pub(crate) fn connected(&self, sockets: &Sockets, kind: PortKind, tuple: &Tuple) -> Option<SocketId> {
         let hash = self.keys.hash_one((kind, tuple));
         self.connected.find(hash, |entry| entry.is(hash, sockets, kind, tuple)).map(|entry| entry.socket)
+    }
+
+    /// The same for what arrived.
+    pub(crate) fn receiver(&mut self, sockets: &Sockets, kind: PortKind, tuple: &Tuple) -> Option<SocketId> {
+        if let Some((ends, last)) = &self.last
+            && ends == tuple
+            && has_ends(sockets, *last, kind, tuple)
+        {
+            return Some(*last);
+        }
+        let found = self.connected(sockets, kind, tuple)?;
+        self.last = Some((*tuple, found));
+        Some(found)
     }
 
     pub(crate) fn bound(&self, kind: PortKind, local: SocketAddr) -> Option<SocketId> {
@@ -64,6 +83,7 @@ impl Demux {
 
     /// The socket, whose ends these are, hears its peer: in place of one that had the same ends.
     pub(crate) fn connect(&mut self, sockets: &Sockets, kind: PortKind, tuple: Tuple, socket: SocketId) {
+        self.last = None;
         let hash = self.keys.hash_one((kind, tuple));
         match self.connected.find_mut(hash, |entry| entry.is(hash, sockets, kind, &tuple)) {
             Some(entry) => entry.socket = socket,
@@ -78,6 +98,7 @@ impl Demux {
     }
 
     pub(crate) fn disconnect(&mut self, kind: PortKind, tuple: &Tuple, socket: SocketId) {
+        self.last = None;
         let hash = self.keys.hash_one((kind, tuple));
         if let Ok(entry) =
             self.connected.find_entry(hash, |entry| entry.hash == hash && entry.socket == socket)

@@ -62,7 +62,7 @@ impl From<PathMtuDiscovery> for Routers {
     }
 }
 
-/// A segment, or what is left of a super-segment, on its way out.
+/// A segment on its way out, or what is left of a super-segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cutting {
     id: SocketId,
@@ -149,9 +149,7 @@ impl Engine {
             }
             self.packets.pop_front();
         }
-        if let Some(cutting) = self.cutting.take()
-            && let Some(written) = self.write_segment(now, cutting, buf)
-        {
+        if let Some(written) = self.write_segment(now, buf) {
             return Some(written);
         }
         let path_changes = self.paths.changes(now);
@@ -197,16 +195,25 @@ impl Engine {
             self.ready.push_back(id);
             let remote = connection.tuple.remote().ip();
             let way = known.map_or_else(|| self.way_of_segment(remote), |(way, _)| way);
-            return self.write_segment(now, Cutting { id, out, way, offload }, buf);
+            self.cutting = Some(Cutting { id, out, way, offload });
+            return self.write_segment(now, buf);
         }
         None
     }
 
-    /// Appends a segment, or the first one of a super-segment that no link cuts.
-    fn write_segment(&mut self, now: Instant, cutting: Cutting, buf: &mut Vec<u8>) -> Option<Written> {
-        let Cutting { id, out, way, offload } = cutting;
-        let (out, rest) = if offload.segmentation > 0 { (out, None) } else { out.split() };
-        self.cutting = rest.map(|out| Cutting { out, ..cutting });
+    /// Appends the segment that is on its way out, or the next one of a super-segment that no link cuts.
+    fn write_segment(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Written> {
+        let cutting = self.cutting.as_mut()?;
+        let &mut Cutting { id, way, offload, .. } = cutting;
+        let (out, is_last) = if offload.segmentation > 0 {
+            (cutting.out, true)
+        } else {
+            let first = cutting.out.cut_first();
+            (first, cutting.out.len == 0)
+        };
+        if is_last {
+            self.cutting = None;
+        }
         let Phase::Connection(connection) = &mut self.sockets.get_mut(&id)?.phase else { return None };
         connection.tell_sent(&mut self.shared.cx(now), &out);
         let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());

@@ -194,7 +194,7 @@ impl Engine {
         }
         let found = self
             .demux
-            .connected(&self.sockets, PortKind::Tcp, &tuple)
+            .receiver(&self.sockets, PortKind::Tcp, &tuple)
             .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local()));
         match found {
             Some(id) => {

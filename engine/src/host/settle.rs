@@ -27,9 +27,13 @@ impl Engine {
     pub(super) fn settle(&mut self, now: Instant) {
         while let Some(id) = self.touched.pop_front() {
             // What most segments change concerns nobody but TCP, and whoever drives the socket.
-            if self.sockets.get(&id).is_some_and(|socket| socket.is_settled()) {
-                self.rouse(id);
-                self.enqueue_ready(id);
+            if let Some(socket) = self.sockets.get(&id)
+                && socket.is_settled()
+            {
+                if !socket.is_noted() {
+                    self.rouse(id);
+                    self.enqueue_ready(id);
+                }
                 continue;
             }
             self.wake(now, id);

@@ -185,6 +185,11 @@ impl Socket {
             && self.parked.is_empty()
     }
 
+    /// All who are to know that something happened to it know: a frame before told them.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.in_ready_queue && self.is_warm && (self.is_woken || !self.is_driven)
+    }
+
     /// When it wants to be looked at.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.phase {

@@ -27,6 +27,9 @@ impl Sum {
 
     /// The sum of `bytes`.
     pub fn of(bytes: &[u8]) -> Sum {
+        if bytes.len() <= SHORT {
+            return Sum { folded: u16::from_be(fold(short(bytes))), odd: bytes.len() % 2 == 1 };
+        }
         let mut wide = Wide::default();
         let rest = wide.add_blocks(bytes);
         wide.finish(rest)
@@ -91,17 +94,32 @@ impl Wide {
 
     /// Adds what is left over, shorter than a block, and gives the sum.
     fn finish(self, rest: &[u8]) -> Sum {
-        let (words, tail) = rest.as_chunks::<4>();
-        let mut padded = [0; 4];
-        for (to, from) in padded.iter_mut().zip(tail) {
-            *to = *from;
-        }
         let lanes = self.even.iter().zip(&self.odd).map(|(even, odd)| even + odd).sum::<u64>();
-        let words =
-            words.iter().chain([&padded]).map(|word| u64::from(u32::from_ne_bytes(*word))).sum::<u64>();
-        Sum { folded: u16::from_be(fold(lanes + words)), odd: tail.len() % 2 == 1 }
+        Sum { folded: u16::from_be(fold(lanes + short(rest))), odd: rest.len() % 2 == 1 }
     }
 }
+
+/// The words of 32 bits of a run of few octets, added: a header is over before several could be added at once.
+fn short(bytes: &[u8]) -> u64 {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut sum = 0;
+    for word in words {
+        let word = u64::from_ne_bytes(*word);
+        sum += (word & 0xffff_ffff) + (word >> 32);
+    }
+    let (words, tail) = tail.as_chunks::<4>();
+    for word in words {
+        sum += u64::from(u32::from_ne_bytes(*word));
+    }
+    let mut padded = [0; 4];
+    for (to, from) in padded.iter_mut().zip(tail) {
+        *to = *from;
+    }
+    sum + u64::from(u32::from_ne_bytes(padded))
+}
+
+/// The longest run that is added word by word.
+const SHORT: usize = 64;
 
 /// The sum of the words of 16 bits that a number is of. Each step adds the halves; what it may carry goes into the next.
 const fn fold(sum: u64) -> u16 {

@@ -54,16 +54,17 @@ impl Outgoing {
         self.cut.map_or(1, |cut| self.len.div_ceil(cut.into()))
     }
 
-    /// The first of the segments that it is to be cut into, and what is left of it; nothing of one segment.
-    pub(crate) fn split(self) -> (Outgoing, Option<Outgoing>) {
-        let each = self.cut.map_or(self.len, u32::from);
-        if each >= self.len {
-            return (Outgoing { cut: None, ..self }, None);
+    /// Takes the first of the segments that it is to be cut into out of it; of the last one nothing is left.
+    pub(crate) fn cut_first(&mut self) -> Outgoing {
+        let each = self.cut.map_or(self.len, u32::from).min(self.len);
+        let mut first = Outgoing { len: each, cut: None, ..*self };
+        self.seq += each;
+        self.len -= each;
+        if self.len > 0 {
+            // What ends the data, or tells that it is all, is for the last.
+            first.flags = self.flags.without(Flags::PSH | Flags::FIN);
         }
-        // What ends the data, or tells that it is all, is for the last.
-        let flags = self.flags.without(Flags::PSH | Flags::FIN);
-        let rest = Outgoing { seq: self.seq + each, len: self.len - each, ..self };
-        (Outgoing { len: each, cut: None, flags, ..self }, Some(rest))
+        first
     }
 }
 
