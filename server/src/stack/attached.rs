@@ -382,7 +382,11 @@ impl Attached {
                 }
             }
             // A packet that the host cannot take now is lost, as on any router, and told; TCP sends it again.
-            let sent = link.wire.send(&self.buffer, transmit.unfinished);
+            let sent = match self.tapped {
+                // What became of it is told with it.
+                true => link.wire.send(&self.buffer, transmit.unfinished),
+                false => link.wire.queue(&self.buffer, transmit.unfinished),
+            };
             if self.tapped {
                 let way =
                     Way::Out { cut: transmit.unfinished.and_then(|rest| rest.cut), refused: sent.is_err() };
@@ -395,6 +399,12 @@ impl Attached {
                 if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));
                 }
+            }
+        }
+        for link in &mut self.links {
+            for error in link.wire.flush() {
+                tracing::trace!(%error, link = %link.wire, "a packet was not sent");
+                link.losses.not_sent(self.now, &error);
             }
         }
         while let Some(completion) = self.engine.poll_completion() {
@@ -590,16 +600,25 @@ impl Site for Attached {
 
     fn sleep(&mut self, at_most: Option<Duration>) {
         let began = std::time::Instant::now();
+        self.events.clear();
         self.busy_poll.wait(
             at_most,
             || began.elapsed(),
-            |wait| match self.poll.poll(&mut self.events, wait) {
-                Ok(()) => !self.events.is_empty(),
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        tracing::error!(%error, "polling failed");
+            |wait| {
+                for link in &mut self.links {
+                    link.readable |= link.wire.waits();
+                }
+                if self.links.iter().any(|link| link.readable) {
+                    return true;
+                }
+                match self.poll.poll(&mut self.events, wait) {
+                    Ok(()) => !self.events.is_empty(),
+                    Err(error) => {
+                        if error.kind() != io::ErrorKind::Interrupted {
+                            tracing::error!(%error, "polling failed");
+                        }
+                        true
                     }
-                    true
                 }
             },
         );
