@@ -445,6 +445,34 @@ impl Attached {
         }
     }
 
+    /// Whether there is something, or comes within `wait`: at the packet sockets themselves, which is quickest, and by the poll.
+    /// Of looks that follow each other only some are at the poll.
+    fn look(&mut self, wait: Option<Duration>, number: u32) -> bool {
+        let mut are_packet_sockets = true;
+        for link in &mut self.links {
+            match link.wire.waits() {
+                Some(waits) => link.readable |= waits,
+                None => are_packet_sockets = false,
+            }
+        }
+        if self.links.iter().any(|link| link.readable) {
+            return true;
+        }
+        let again = wait == Some(Duration::ZERO) && are_packet_sockets;
+        if again && !number.is_multiple_of(LOOKS_PER_POLL) {
+            return false;
+        }
+        match self.poll.poll(&mut self.events, wait) {
+            Ok(()) => !self.events.is_empty(),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    tracing::error!(%error, "polling failed");
+                }
+                true
+            }
+        }
+    }
+
     fn make(&mut self, op: OpId, request: Request) -> Outcome {
         let outcome = self.engine.handle_op(self.now, op, request);
         self.unless_kept();
@@ -599,27 +627,14 @@ impl Site for Attached {
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {
-        let began = std::time::Instant::now();
+        let (began, busy_poll, mut looks) = (std::time::Instant::now(), self.busy_poll, 0);
         self.events.clear();
-        self.busy_poll.wait(
+        busy_poll.wait(
             at_most,
             || began.elapsed(),
             |wait| {
-                for link in &mut self.links {
-                    link.readable |= link.wire.waits();
-                }
-                if self.links.iter().any(|link| link.readable) {
-                    return true;
-                }
-                match self.poll.poll(&mut self.events, wait) {
-                    Ok(()) => !self.events.is_empty(),
-                    Err(error) => {
-                        if error.kind() != io::ErrorKind::Interrupted {
-                            tracing::error!(%error, "polling failed");
-                        }
-                        true
-                    }
-                }
+                looks += 1;
+                self.look(wait, looks)
             },
         );
         for event in &self.events {
@@ -672,6 +687,8 @@ const CARRIER_TIME: Duration = Duration::from_secs(2);
 pub(crate) const ONLY: StackId = StackId(0);
 /// Octets of frames that are answered together: some twenty segments on Ethernet, one super-segment.
 const GATHERED_MAX: usize = 32 << 10;
+/// Looks of a thread that busy-polls for one that finds messages as well, and what became of interfaces.
+const LOOKS_PER_POLL: u32 = 4;
 /// Packets taken from one link in one turn.
 const FRAMES_PER_TURN: usize = 256;
 /// What the waker's readiness is told under; the links have the numbers from 0.

@@ -146,10 +146,10 @@ impl Wire {
         self.packet().map(AfPacket::flush).unwrap_or_default()
     }
 
-    /// Whether there is something to receive, where that can be asked of it more quickly than of a poll.
-    pub(super) fn waits(&mut self) -> bool {
+    /// Whether there is something to receive; `None` where a poll has to be asked.
+    pub(super) fn waits(&mut self) -> Option<bool> {
         // What went wrong goes wrong again where it is told.
-        self.packet().is_some_and(|packet| packet.waits().unwrap_or(true))
+        self.packet().map(|packet| packet.waits().unwrap_or(true))
     }
 
     fn packet(&mut self) -> Option<&mut AfPacket> {
