@@ -1,7 +1,7 @@
 //! `recvmmsg` and `sendmmsg`: many messages of a packet socket by one call.
 //!
-//! What a call costs by itself is the least of it: the kernel's code and the caller's take each other's place in the
-//! processor's caches whenever one calls the other.
+//! That spares more than calls: the kernel's code and the caller's, each of which fills the processor's first caches, take
+//! turns less often.
 
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
