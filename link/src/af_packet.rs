@@ -66,12 +66,36 @@ pub struct AfPacket {
     socket: Socket,
     /// What frames leave by.
     sender: Socket,
+    /// Room for [`BATCH`](sys::BATCH) frames.
     buffer: Box<[u8]>,
-    /// A short frame that leaves, in one piece.
-    outgoing: Vec<u8>,
+    arrived: Arrived,
+    leaving: Leaving,
     joined: Option<Joined>,
     /// Counted here; what the kernel counts is asked of it.
     lost: Lost,
+}
+
+/// Frames that were received by one call, to be given one by one.
+#[derive(Debug, Default)]
+struct Arrived {
+    messages: Vec<sys::Message>,
+    /// How many of them were given.
+    given: usize,
+    /// No more waited behind them.
+    are_all: bool,
+    /// The last of them was a long one.
+    are_long: bool,
+}
+
+/// Short frames that are to leave by one call.
+#[derive(Debug, Default)]
+struct Leaving {
+    /// Each behind its header.
+    octets: Vec<u8>,
+    /// Where each of them ends there.
+    ends: Vec<usize>,
+    /// Why some did not leave.
+    refused: Vec<SendError>,
 }
 
 /// Datagrams that came as one frame, to be given one by one.
@@ -122,8 +146,9 @@ impl AfPacket {
             mac,
             socket,
             sender,
-            buffer: vec![0; offload::LEN + FRAME_MAX].into(),
-            outgoing: Vec::new(),
+            buffer: vec![0; sys::BATCH * ROOM].into(),
+            arrived: Arrived::default(),
+            leaving: Leaving::default(),
             joined: None,
             lost: Lost::default(),
         };
@@ -169,7 +194,8 @@ impl AfPacket {
 
     /// Has `registry` report, under `token`, when there is something to receive.
     ///
-    /// Edge-triggered, as mio is: after a report, [`recv`](AfPacket::recv) until it gives `None`.
+    /// Edge-triggered, as mio is: after a report, [`recv`](AfPacket::recv) until it gives `None`, and before the next, see
+    /// [`waits`](AfPacket::waits).
     pub fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, Interest::READABLE)
     }
@@ -185,38 +211,76 @@ impl AfPacket {
         Ok(Some(Received { frame: &mut self.buffer[frame], checksums }))
     }
 
+    /// Whether there is something to receive. Quicker than to poll: what is there, the next call has without another one to
+    /// the kernel.
+    ///
+    /// Whoever goes to sleep on a poll asks this last: there may be frames behind one that could not be read.
+    pub fn waits(&mut self) -> io::Result<bool> {
+        let given = self.joined.is_none() && self.arrived.given == self.arrived.messages.len();
+        Ok(!given || self.receive()?)
+    }
+
     /// Sends one frame, or all that is to be cut from it.
     ///
     /// The source may be any address: a link that only tells the truth would be a poor tool for testing filters.
     pub fn send(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
-        let sent = self.send_once(frame, unfinished).or_else(|error| match error.kind() {
-            // Of before: then it goes now.
-            io::ErrorKind::NetworkDown => self.send_once(frame, unfinished),
-            _ => Err(error),
-        });
-        match sent {
+        let header = offload::header(unfinished);
+        let parts = [IoSlice::new(&header), IoSlice::new(frame)];
+        match even_if_it_was_down(|| self.sender.send_vectored(&parts)) {
             Ok(_) => Ok(()),
-            Err(error) => Err(match error.raw_os_error() {
-                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => SendError::Busy,
-                Some(libc::EMSGSIZE) => {
-                    let mtu = sys::interface_mtu(&self.socket, &self.interface).unwrap_or(0);
-                    SendError::TooBig { length: frame.len(), mtu }
-                }
-                Some(libc::EINVAL) => SendError::Malformed,
-                _ => SendError::Io(error),
-            }),
+            Err(error) => Err(self.refusal(error, frame.len())),
         }
     }
 
-    fn send_once(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> io::Result<usize> {
-        let header = offload::header(unfinished);
-        if frame.len() > COPIED_MAX {
-            return self.sender.send_vectored(&[IoSlice::new(&header), IoSlice::new(frame)]);
+    /// As [`send`](AfPacket::send), with the next [`flush`](AfPacket::flush) at the latest, behind what was queued before.
+    pub fn queue(&mut self, frame: &[u8], unfinished: Option<Unfinished>) {
+        if frame.len() > QUEUED_MAX {
+            self.send_queued();
+            let sent = self.send(frame, unfinished);
+            return self.leaving.refused.extend(sent.err());
         }
-        self.outgoing.clear();
-        self.outgoing.extend_from_slice(&header);
-        self.outgoing.extend_from_slice(frame);
-        self.sender.send(&self.outgoing)
+        self.leaving.octets.extend_from_slice(&offload::header(unfinished));
+        self.leaving.octets.extend_from_slice(frame);
+        self.leaving.ends.push(self.leaving.octets.len());
+        if self.leaving.ends.len() == sys::BATCH {
+            self.send_queued();
+        }
+    }
+
+    /// Sends what was queued: what became of the frames that did not leave, since the last time.
+    pub fn flush(&mut self) -> Vec<SendError> {
+        self.send_queued();
+        std::mem::take(&mut self.leaving.refused)
+    }
+
+    fn send_queued(&mut self) {
+        let Leaving { octets, ends, .. } = &self.leaving;
+        let (mut from, mut left) = (0, &ends[..]);
+        let mut refused = Vec::new();
+        while let Some(first) = left.first() {
+            let sent = even_if_it_was_down(|| sys::send_several(&self.sender, octets, from, left));
+            let gone = sent.unwrap_or_else(|error| {
+                refused.push(self.refusal(error, first - from - offload::LEN));
+                1
+            });
+            (from, left) = (left[gone - 1], &left[gone..]);
+        }
+        self.leaving.octets.clear();
+        self.leaving.ends.clear();
+        self.leaving.refused.append(&mut refused);
+    }
+
+    /// What it means that a frame of this length did not leave.
+    fn refusal(&self, error: io::Error, length: usize) -> SendError {
+        match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => SendError::Busy,
+            Some(libc::EMSGSIZE) => {
+                let mtu = sys::interface_mtu(&self.socket, &self.interface).unwrap_or(0);
+                SendError::TooBig { length, mtu }
+            }
+            Some(libc::EINVAL) => SendError::Malformed,
+            _ => SendError::Io(error),
+        }
     }
 
     /// The place in the buffer of the next frame, and what is to be believed of it.
@@ -224,46 +288,70 @@ impl AfPacket {
         if let Some(frame) = self.next_joined() {
             return Ok(Some((frame, ChecksumPolicy::Ignore)));
         }
-        loop {
-            let message = match sys::receive(&self.socket, &mut self.buffer) {
-                Ok(message) => message,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::NetworkDown) =>
-                {
-                    continue;
-                }
-                // What is to be cut from it has no name in the header, which takes it from the queue all the same.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                    self.lost.unreadable += 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let Some(header) = self.buffer.first_chunk().filter(|_| !message.truncated) else {
+        while let Some((start, message)) = self.next_message()? {
+            let Some(header) = self.buffer[start..].first_chunk().filter(|_| !message.truncated) else {
                 self.lost.oversized += 1;
                 continue;
             };
             let (checksums, datagrams) = (offload::policy(header), offload::joined_datagrams(header));
-            let mut frame = offload::LEN..message.length;
+            let untagged = start + offload::LEN;
+            let mut frame = untagged..start + message.length;
             if let Some(tag) = message.tag.filter(|_| frame.len() >= ADDRESSES_LEN) {
                 // The two addresses move to the front, over what stood before the frame, and the tag takes the place
                 // that they leave.
                 frame.start -= TAG_LEN;
-                self.buffer.copy_within(offload::LEN..offload::LEN + ADDRESSES_LEN, frame.start);
-                self.buffer[frame.start + ADDRESSES_LEN..offload::LEN + ADDRESSES_LEN].copy_from_slice(&tag);
+                self.buffer.copy_within(untagged..untagged + ADDRESSES_LEN, frame.start);
+                self.buffer[frame.start + ADDRESSES_LEN..untagged + ADDRESSES_LEN].copy_from_slice(&tag);
             }
             if let Some((udp_at, each)) = datagrams {
                 // A tag that was put back moved nothing that is behind it.
-                let data = offload::LEN + udp_at + UDP_HEADER_LEN..frame.end;
+                let data = untagged + udp_at + UDP_HEADER_LEN..frame.end;
                 let headers = self.buffer.get(frame.start..data.start).unwrap_or_default().to_vec();
-                let ip_at = offload::LEN + ETHERNET_HEADER_LEN - frame.start;
+                let ip_at = untagged + ETHERNET_HEADER_LEN - frame.start;
                 self.joined = Some(Joined { headers, ip_at, each, data });
                 if let Some(first) = self.next_joined() {
                     return Ok(Some((first, checksums)));
                 }
             }
             return Ok(Some((frame, checksums)));
+        }
+        Ok(None)
+    }
+
+    /// The next of those that were received, or are now, and where in the buffer it is; `None` when nothing waits.
+    fn next_message(&mut self) -> io::Result<Option<(usize, sys::Message)>> {
+        loop {
+            let number = self.arrived.given;
+            if let Some(message) = self.arrived.messages.get(number) {
+                self.arrived.given += 1;
+                return Ok(Some((number * ROOM, *message)));
+            }
+            if std::mem::take(&mut self.arrived.are_all) || !self.receive()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Receives what waits. Whether there was something.
+    fn receive(&mut self) -> io::Result<bool> {
+        let Arrived { messages, given, are_all, are_long } = &mut self.arrived;
+        // Long ones take longer to move than to call for, least of all in memory that was used just now.
+        let at_most = if *are_long { 1 } else { sys::BATCH };
+        (*given, *are_all) = (0, false);
+        loop {
+            match sys::receive_several(&self.socket, &mut self.buffer, ROOM, at_most, messages) {
+                Ok(()) => {
+                    *are_all = messages.len() < at_most;
+                    *are_long = messages.last().is_some_and(|last| last.length > LONG);
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::NetworkDown) => {}
+                // What is to be cut from it has no name in the header, which takes it from the queue all the same.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.lost.unreadable += 1,
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -289,6 +377,14 @@ fn sender() -> io::Result<Socket> {
     sender.set_send_buffer_size(SOCKET_BUFFER)?;
     sys::frames_with_their_offloads(&sender)?;
     Ok(sender)
+}
+
+/// An interface that was down is told once, as an error of the next call: then it goes now.
+fn even_if_it_was_down<T>(mut send: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    send().or_else(|error| match error.kind() {
+        io::ErrorKind::NetworkDown => send(),
+        _ => Err(error),
+    })
 }
 
 /// Makes a frame with the headers of more datagrams one of a single one. Before its IP header are `ip_at` octets, before
@@ -321,9 +417,13 @@ const UDP_HEADER_LEN: usize = 8;
 const IPV6_HEADER_LEN: u16 = 40;
 /// Octets of an Ethernet header without a tag.
 const ETHERNET_HEADER_LEN: usize = 14;
-/// Octets of a frame that is copied behind its header: a system call with one piece costs less than one with two.
-const COPIED_MAX: usize = 512;
+/// Octets of a frame that is queued, which is to copy it.
+const QUEUED_MAX: usize = 512;
+/// Octets of a frame beyond which the next are received one by one.
+const LONG: usize = 2048;
 /// The longest frame: such a packet and a header without a tag.
 const FRAME_MAX: usize = IP_PACKET_MAX + ETHERNET_HEADER_LEN;
+/// Octets for each frame in the buffer, behind its header.
+const ROOM: usize = offload::LEN + FRAME_MAX;
 /// Bytes asked for in each of the socket's buffers. The kernel counts its own overhead in it.
 const SOCKET_BUFFER: usize = 8 << 20;

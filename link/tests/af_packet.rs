@@ -16,6 +16,9 @@ const OURS: Mac = Mac([2, 0, 0, 0, 0, 0x77]);
 /// Another station, at the far end.
 const OTHER: Mac = Mac([2; 6]);
 
+/// What nobody else sends (IEEE 802).
+const EXPERIMENTAL: u16 = 0x88b5;
+
 /// A station of our own beside `host`, on its end of the wire.
 fn station(host: &Host) -> AfPacket {
     host.run(|| AfPacket::open("wire", OURS)).expect("a link")
@@ -195,6 +198,58 @@ fn a_frame_above_the_mtu_is_refused_by_name() {
     link.send(&[2; 14 + 1500], None).expect("sent");
     let error = link.send(&[2; 14 + 1501], None).expect_err("too big");
     assert!(matches!(error, SendError::TooBig { length: 1515, mtu: 1500 }), "{error}");
+}
+
+#[test]
+fn queued_frames_leave_in_order_and_those_that_were_refused_are_told() {
+    let Some(world) = World::new() else { return };
+    let [(near, far), _] = world.wire_pairs();
+    let (mut from, mut to) = (station(&near), far.run(|| AfPacket::open("wire", OTHER)).expect("a link"));
+    wait_for_carrier(&from);
+    // Short ones and long ones, two of them longer than the MTU, and more than leave or come by one call.
+    let lengths = (0..100).map(|number| match number {
+        3 | 90 => 1600,
+        _ if number % 7 == 0 => 1000,
+        _ => 40,
+    });
+    let mut expected = Vec::new();
+    for (number, length) in lengths.enumerate() {
+        let mut payload = vec![0; length];
+        payload[0] = number as u8;
+        let mut frame = Vec::new();
+        let ether_type = EtherType::Unknown(EXPERIMENTAL);
+        EthernetFrame { dst: OTHER, src: OURS, vlan: None, ether_type, payload: &payload }.emit(&mut frame);
+        from.queue(&frame, None);
+        if length <= 1500 {
+            expected.push(payload);
+        }
+    }
+    let refused = from.flush();
+    let too_big =
+        |error: &SendError| matches!(error, SendError::TooBig { length, mtu: 1500 } if *length == 14 + 1600);
+    assert!(refused.len() == 2 && refused.iter().all(too_big), "{refused:?}");
+    assert!(from.flush().is_empty(), "it is told once");
+    assert!(to.waits().expect("asked"));
+    let mut came = Vec::new();
+    while came.len() < expected.len() {
+        wait_for(&mut to, "the next one", |frame| {
+            (frame.ether_type == EtherType::Unknown(EXPERIMENTAL)).then(|| came.push(frame.payload.to_vec()))
+        });
+    }
+    assert!(came == expected, "in another order, or others");
+    while to.waits().expect("asked") {
+        to.recv().expect("received").expect("what waits");
+    }
+
+    near.ip("link set wire down");
+    for _ in 0..3 {
+        from.queue(&[2; 60], None);
+    }
+    let refused = from.flush();
+    assert!(
+        refused.len() == 3 && refused.iter().all(|error| matches!(error, SendError::Io(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -43,37 +43,50 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Message>
     // SAFETY: every pointer in `header` describes a live buffer of the length beside it, borrowed by nobody else.
     let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT) };
     let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
-    let mut message =
-        Message { length, truncated: header.msg_flags & libc::MSG_TRUNC != 0, ..Message::default() };
+    // SAFETY: `recvmsg` filled `header`, whose control buffer is alive, aligned, and as long as it now says.
+    let mut message = unsafe { Message::told(&header, length) };
     if i32::from(source.sin6_family) == libc::AF_INET6 {
         message.source = Some(Ipv6Addr::from(source.sin6_addr.s6_addr));
     }
-
-    // SAFETY: `recvmsg` filled `header`, whose control buffer is alive, aligned, and as long as it now says.
-    let mut next = unsafe { libc::CMSG_FIRSTHDR(&header) };
-    // SAFETY: `next` is null or points to a whole control header within the buffer.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        // SAFETY: both of the kinds that this is called for carries four bytes, which the kernel wrote behind the
-        // header.
-        let value = || unsafe { libc::CMSG_DATA(next).cast::<[u8; 4]>().read() };
-        match (entry.cmsg_level, entry.cmsg_type) {
-            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
-                message.traffic_class = u8::try_from(i32::from_ne_bytes(value())).ok();
-            }
-            (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
-                message.hop_limit = u8::try_from(i32::from_ne_bytes(value())).ok();
-            }
-            (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
-                // SAFETY: this kind carries one `tpacket_auxdata`; read unaligned, as the header promises less.
-                let told = unsafe { libc::CMSG_DATA(next).cast::<libc::tpacket_auxdata>().read_unaligned() };
-                message.tag = tag(&told);
-            }
-            _ => {}
-        }
-        // SAFETY: `next` is a control header of `header`, as above.
-        next = unsafe { libc::CMSG_NXTHDR(&header, next) };
-    }
     Ok(message)
+}
+
+impl Message {
+    /// What the kernel said of a message of this length, its sender aside.
+    ///
+    /// # Safety
+    ///
+    /// The kernel filled in `header`, whose control buffer is alive, aligned, and as long as it says.
+    pub(super) unsafe fn told(header: &libc::msghdr, length: usize) -> Message {
+        let mut message =
+            Message { length, truncated: header.msg_flags & libc::MSG_TRUNC != 0, ..Message::default() };
+        // SAFETY: the caller vouches for `header`.
+        let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
+        // SAFETY: `next` is null or points to a whole control header within the buffer.
+        while let Some(entry) = unsafe { next.as_ref() } {
+            // SAFETY: both of the kinds that this is called for carries four bytes, which the kernel wrote behind the
+            // header.
+            let value = || unsafe { libc::CMSG_DATA(next).cast::<[u8; 4]>().read() };
+            match (entry.cmsg_level, entry.cmsg_type) {
+                (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                    message.traffic_class = u8::try_from(i32::from_ne_bytes(value())).ok();
+                }
+                (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
+                    message.hop_limit = u8::try_from(i32::from_ne_bytes(value())).ok();
+                }
+                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
+                    // SAFETY: this kind carries one `tpacket_auxdata`; read unaligned, as the header promises less.
+                    let told =
+                        unsafe { libc::CMSG_DATA(next).cast::<libc::tpacket_auxdata>().read_unaligned() };
+                    message.tag = tag(&told);
+                }
+                _ => {}
+            }
+            // SAFETY: `next` is a control header of `header`, as above.
+            next = unsafe { libc::CMSG_NXTHDR(header, next) };
+        }
+        message
+    }
 }
 
 /// The tag that the kernel took out of a frame, as it was on the wire.
@@ -91,4 +104,4 @@ fn tag(told: &libc::tpacket_auxdata) -> Option<[u8; 4]> {
 
 /// Room for all of the control messages, aligned as their headers need.
 #[repr(C, align(8))]
-struct Control([u8; 96]);
+pub(super) struct Control([u8; 96]);

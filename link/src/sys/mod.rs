@@ -2,6 +2,7 @@
 //!
 //! This module and its children are the only `unsafe` code of the workspace. Nothing here decides anything.
 
+mod batch;
 mod frame;
 mod interface;
 mod message;
@@ -10,6 +11,7 @@ mod netlink;
 mod option;
 mod tun;
 
+pub(crate) use batch::{BATCH, receive_several, send_several};
 pub(crate) use frame::{
     admit_station, bind_to_interface, bind_to_interface_to_send, bound_interface,
     frames_from_outside_with_their_offloads, frames_with_their_offloads, frames_with_their_tags,

@@ -382,7 +382,11 @@ impl Attached {
                 }
             }
             // A packet that the host cannot take now is lost, as on any router, and told; TCP sends it again.
-            let sent = link.wire.send(&self.buffer, transmit.unfinished);
+            let sent = match self.tapped {
+                // What became of it is told with it.
+                true => link.wire.send(&self.buffer, transmit.unfinished),
+                false => link.wire.queue(&self.buffer, transmit.unfinished),
+            };
             if self.tapped {
                 let way =
                     Way::Out { cut: transmit.unfinished.and_then(|rest| rest.cut), refused: sent.is_err() };
@@ -395,6 +399,12 @@ impl Attached {
                 if let Some(errno) = link.wire.unreachable(&error) {
                     refused.push((self.buffer.clone(), errno));
                 }
+            }
+        }
+        for link in &mut self.links {
+            for error in link.wire.flush() {
+                tracing::trace!(%error, link = %link.wire, "a packet was not sent");
+                link.losses.not_sent(self.now, &error);
             }
         }
         while let Some(completion) = self.engine.poll_completion() {
@@ -431,6 +441,34 @@ impl Attached {
             for change in changes {
                 self.engine.handle_link(self.now, LinkId(number as u32), change);
                 self.drain();
+            }
+        }
+    }
+
+    /// Whether there is something, or comes within `wait`: at the packet sockets themselves, which is quickest, and by the poll.
+    /// Of looks that follow each other only some are at the poll.
+    fn look(&mut self, wait: Option<Duration>, number: u32) -> bool {
+        let mut are_packet_sockets = true;
+        for link in &mut self.links {
+            match link.wire.waits() {
+                Some(waits) => link.readable |= waits,
+                None => are_packet_sockets = false,
+            }
+        }
+        if self.links.iter().any(|link| link.readable) {
+            return true;
+        }
+        let again = wait == Some(Duration::ZERO) && are_packet_sockets;
+        if again && !number.is_multiple_of(LOOKS_PER_POLL) {
+            return false;
+        }
+        match self.poll.poll(&mut self.events, wait) {
+            Ok(()) => !self.events.is_empty(),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    tracing::error!(%error, "polling failed");
+                }
+                true
             }
         }
     }
@@ -589,18 +627,14 @@ impl Site for Attached {
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {
-        let began = std::time::Instant::now();
-        self.busy_poll.wait(
+        let (began, busy_poll, mut looks) = (std::time::Instant::now(), self.busy_poll, 0);
+        self.events.clear();
+        busy_poll.wait(
             at_most,
             || began.elapsed(),
-            |wait| match self.poll.poll(&mut self.events, wait) {
-                Ok(()) => !self.events.is_empty(),
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        tracing::error!(%error, "polling failed");
-                    }
-                    true
-                }
+            |wait| {
+                looks += 1;
+                self.look(wait, looks)
             },
         );
         for event in &self.events {
@@ -653,6 +687,8 @@ const CARRIER_TIME: Duration = Duration::from_secs(2);
 pub(crate) const ONLY: StackId = StackId(0);
 /// Octets of frames that are answered together: some twenty segments on Ethernet, one super-segment.
 const GATHERED_MAX: usize = 32 << 10;
+/// Looks of a thread that busy-polls for one that finds messages as well, and what became of interfaces.
+const LOOKS_PER_POLL: u32 = 4;
 /// Packets taken from one link in one turn.
 const FRAMES_PER_TURN: usize = 256;
 /// What the waker's readiness is told under; the links have the numbers from 0.

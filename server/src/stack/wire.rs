@@ -129,6 +129,39 @@ impl Wire {
         }
     }
 
+    /// As [`Wire::send`]; where many leave by one call, with the next [`Wire::flush`] at the latest, which says what became of
+    /// it.
+    pub(super) fn queue(&mut self, frame: &[u8], unfinished: Option<Unfinished>) -> Result<(), SendError> {
+        match self.packet() {
+            Some(packet) => {
+                packet.queue(frame, unfinished);
+                Ok(())
+            }
+            None => self.send(frame, unfinished),
+        }
+    }
+
+    /// Sends what was queued: why some of it did not leave.
+    pub(super) fn flush(&mut self) -> Vec<SendError> {
+        self.packet().map(AfPacket::flush).unwrap_or_default()
+    }
+
+    /// Whether there is something to receive; `None` where a poll has to be asked.
+    pub(super) fn waits(&mut self) -> Option<bool> {
+        // What went wrong goes wrong again where it is told.
+        self.packet().map(|packet| packet.waits().unwrap_or(true))
+    }
+
+    fn packet(&mut self) -> Option<&mut AfPacket> {
+        match self {
+            Wire::Interface(place) => match &mut place.device {
+                Device::Packet(packet) => Some(packet),
+                Device::Tun(_) => None,
+            },
+            Wire::RawIp(_) => None,
+        }
+    }
+
     /// What was lost of what arrived.
     pub(super) fn lost(&mut self) -> Lost {
         match self {
