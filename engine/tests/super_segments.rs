@@ -105,6 +105,66 @@ fn the_wire_and_the_watchers_see_what_they_would_without() {
     }
 }
 
+fn tcp(frame: &[u8]) -> (u16, u32, usize, Flags) {
+    let packet = IpPacket::parse(frame).unwrap();
+    let segment =
+        TcpSegment::parse(packet.payload, (packet.src, packet.dst), ChecksumPolicy::Verify).unwrap();
+    (segment.src_port, segment.seq.0, segment.payload.len(), segment.flags)
+}
+
+#[test]
+fn what_no_link_cuts_leaves_in_segments_each_told_before_its_frame() {
+    for (v6, full) in [(false, 1448), (true, 1428)] {
+        let mut pair = if v6 { Pair::v6() } else { Pair::new() };
+        let (client, _) = pair.connected();
+        let a = &mut pair.a;
+        a.engine.send_slice(a.now, client, &vec![7; 6 * full]).unwrap();
+        let (mut frame, mut next, mut pieces) = (Vec::new(), None, Vec::new());
+        loop {
+            while a.engine.poll_event().is_some() {}
+            if a.engine.poll_transmit(a.now, &mut frame).is_none() {
+                break;
+            }
+            let told: Vec<String> = std::iter::from_fn(|| a.engine.poll_event())
+                .filter_map(|event| segment_sent(&event))
+                .collect();
+            assert_eq!(told.len(), 1, "{told:?}");
+            let (_, seq, len, flags) = tcp(&frame);
+            assert_eq!(seq, *next.get_or_insert(seq), "they follow each other");
+            next = Some(seq.wrapping_add(len as u32));
+            pieces.push((len, flags));
+        }
+        let mut expected = vec![(full, Flags::ACK); 5];
+        expected.push((full, Flags::ACK | Flags::PSH));
+        assert_eq!(pieces, expected);
+        assert_eq!(a.engine.counters().segments_out, 2 + 6, "with those of the handshake");
+    }
+}
+
+#[test]
+fn who_has_something_to_send_at_the_same_time_takes_turns_segment_by_segment() {
+    let mut pair = Pair::new();
+    let listener = pair.b.listen(80);
+    let clients = [pair.a.stream(), pair.a.stream()];
+    for client in clients {
+        pair.a.start_connect(client, pair.b.at(80));
+        pair.run();
+        pair.b.accept(listener);
+        pair.a.sent.clear();
+    }
+    for client in clients {
+        pair.a.send(client, &[7; 40 * 1448]);
+    }
+    pair.a.sent.iter().for_each(|frame| pair.b.frame(frame));
+    pair.a.sent.clear();
+    let acks = std::mem::take(&mut pair.b.sent);
+    assert!(acks.len() > 4);
+    pair.a.frames_at_once(&acks);
+    let ports: Vec<u16> = pair.a.sent.iter().map(|frame| tcp(frame).0).collect();
+    assert!(ports.len() > 20, "{ports:?}");
+    assert!(ports.windows(2).all(|two| two[0] != two[1]), "{ports:?}");
+}
+
 #[test]
 fn of_a_super_segment_only_what_was_lost_is_sent_again() {
     let ends = ["10.0.0.1", "10.0.0.2"];

@@ -226,6 +226,8 @@ pub struct Impairer {
     header_len: usize,
     /// Nothing is left to chance: no dice are thrown.
     sure: bool,
+    /// Nor does anything happen but a delay.
+    only_delays: bool,
 }
 
 impl Impairer {
@@ -248,6 +250,7 @@ impl Impairer {
             last_arrival: Instant::ZERO,
             header_len: 0,
             sure: true,
+            only_delays: true,
         }
     }
 
@@ -268,8 +271,19 @@ impl Impairer {
         impairments.validate()?;
         self.impairments = impairments;
         self.sure = impairments.leave_nothing_to_chance();
+        self.only_delays = impairments.only_delay();
         self.bad &= !self.sure;
         Ok(())
+    }
+
+    /// When a frame arrives that is sent down the line at `now`, which never goes backwards, where that is all that happens
+    /// to it: the way of most. `None`: it is for [`Impairer::apply`], which does the same and all else.
+    pub fn delay(&mut self, now: Instant) -> Option<Instant> {
+        if !self.only_delays || !self.departures.is_empty() {
+            return None;
+        }
+        self.last_arrival = self.last_arrival.max(now + self.impairments.delay);
+        Some(self.last_arrival)
     }
 
     /// Sends `frame` down the line at `now`, which never goes backwards.

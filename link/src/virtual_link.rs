@@ -323,15 +323,23 @@ impl VirtualLink {
         Some(flight.arrival)
     }
 
-    /// Where the next frame has arrived by `now`.
-    pub fn first_due(&self, now: Instant) -> Option<EndpointId> {
-        self.in_flight.first().filter(|flight| flight.arrival.at <= now).map(|flight| flight.arrival.to)
-    }
-
     /// The same, where it arrived at `receiver`.
     pub fn poll_deliver_to(&mut self, now: Instant, receiver: EndpointId) -> Option<Arrival> {
         let first = self.in_flight.first()?;
         if first.arrival.to == receiver { self.poll_deliver(now) } else { None }
+    }
+
+    /// The next frame that has arrived by `now` at any but `busy`, which takes in nothing yet: at `receiver`, if that is
+    /// given.
+    pub fn poll_deliver_past(
+        &mut self,
+        now: Instant,
+        busy: EndpointId,
+        receiver: Option<EndpointId>,
+    ) -> Option<Arrival> {
+        let flight = self.in_flight.pop_past(now, busy, receiver)?;
+        self.counters.delivered += 1;
+        Some(flight.arrival)
     }
 
     /// Takes back the buffer of a delivered frame, for a later one.
@@ -398,6 +406,12 @@ impl VirtualLink {
     ) -> Result<Sent, DropCause> {
         let impairer = self.endpoints.get_mut(&from).ok_or(DropCause::NoSuchEndpoint)?;
         let to = to?;
+        if let Some(at) = impairer.delay(now) {
+            let octets = std::mem::replace(frame, self.spare.pop().unwrap_or_default());
+            let launched = self.launch(from, to, (at, Marks::default(), octets));
+            let original = launched.ok_or(DropCause::LinkFull)?;
+            return Ok(Sent::Flying { to, original, copy: None });
+        }
         match impairer.apply(now, frame) {
             Verdict::Dropped(cause) => Err(DropCause::Impaired(cause)),
             Verdict::Delivered(Delivery { at, frame: octets, marks }, copy) => {
@@ -495,6 +509,14 @@ impl InFlight {
             (flight, _) => flight.is_none(),
         };
         if overtaken { self.others.pop().map(|Reverse(flight)| flight) } else { self.in_order.pop_front() }
+    }
+
+    /// The first that arrives by `now` at any but `busy`, and at `receiver`. Where some overtake others, none.
+    fn pop_past(&mut self, now: Instant, busy: EndpointId, receiver: Option<EndpointId>) -> Option<Flight> {
+        let index = self.in_order.iter().position(|flight| flight.arrival.to != busy)?;
+        let Arrival { at, to, .. } = self.in_order[index].arrival;
+        let is_due = at <= now && receiver.is_none_or(|receiver| receiver == to) && self.others.is_empty();
+        if is_due { self.in_order.remove(index) } else { None }
     }
 
     fn len(&self) -> usize {

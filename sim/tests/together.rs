@@ -162,6 +162,39 @@ fn a_step_takes_in_what_came_together_within_a_bound() {
 }
 
 #[test]
+fn what_has_reached_a_stack_is_taken_in_while_the_other_one_sends() {
+    for (delay, early) in [(Duration::ZERO, true), (Duration::from_millis(1), false)] {
+        let mut two = Two::connected(false, false, true);
+        (0..3).for_each(|_| two.transfer());
+        while two.step() && two.world.frames_in_flight() > 0 {}
+        let impairments = Impairments { delay, ..Impairments::default() };
+        two.world.set_impairments(LINK, impairments).unwrap();
+        let [ours, theirs] = two.ends;
+        let sent = two.world.input(A, |engine, now| engine.send_slice(now, ours, &[7; 200_000])).unwrap();
+        assert_eq!(sent, Ok(200_000));
+        let there = two.world.engine(B).unwrap().readiness(theirs).unwrap().readable;
+        let flying = two.world.frames_in_flight();
+        assert_eq!(
+            (there > 100_000, there == 0),
+            (early, !early),
+            "{there} octets are there, {flying} frames not"
+        );
+        // An engine has told all that an input means before it has the next one.
+        let outputs: Vec<Output> = std::iter::from_fn(|| two.world.poll_output()).collect();
+        let at = |is: fn(&EventKind) -> bool, from: StackId| {
+            let told = outputs.iter().enumerate().filter(
+                |(_, output)| matches!(output, Output::Event { stack, event } if *stack == from && is(&event.kind)),
+            );
+            told.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let sent = at(|kind| matches!(kind, EventKind::SegmentSent(_)), A);
+        let received = at(|kind| matches!(kind, EventKind::SegmentReceived(_)), B);
+        assert_eq!(received.first() < sent.last() && !received.is_empty(), early);
+        assert_eq!(at(|kind| matches!(kind, EventKind::SegmentReceived(_)), A), [0usize; 0]);
+    }
+}
+
+#[test]
 fn what_is_sent_together_arrives_together_and_is_told_by_segments() {
     for (v6, ethernet) in [(false, false), (true, false), (false, true), (true, true)] {
         let mut two = Two::connected(v6, ethernet, false);

@@ -46,9 +46,7 @@ impl Connected {
 }
 
 fn has_ends(sockets: &Sockets, socket: SocketId, kind: PortKind, tuple: &Tuple) -> bool {
-    sockets
-        .get(&socket)
-        .is_some_and(|socket| socket.port_kind() == kind && socket.tuple() == Some(*tuple))
+    sockets.get(&socket).is_some_and(|socket| socket.port_kind() == kind && socket.tuple() == Some(*tuple))
 }
 
 impl Demux {

@@ -106,12 +106,7 @@ impl Engine {
     }
 
     /// As [`Engine::send_slice`], of octets that are always there: they are not copied before they leave.
-    pub fn send_static(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        data: &'static [u8],
-    ) -> Result<usize, OpError> {
+    pub fn send_static(&mut self, now: Instant, id: SocketId, data: &'static [u8]) -> Result<usize, OpError> {
         self.send_given(now, id, Given::Static(data))
     }
 

@@ -41,6 +41,38 @@ fn a_default_line_delivers_at_once_and_unchanged() {
 }
 
 #[test]
+fn a_line_that_only_delays_says_so_and_when() {
+    let delayed = Impairments { delay: Duration::from_millis(3), ..Impairments::default() };
+    let (mut one, mut other) = (line(delayed), line(delayed));
+    for at in [0, 0, 5] {
+        assert_eq!(one.delay(ms(at)), Some(arrival(other.apply(ms(at), &FRAME)).at));
+    }
+    // Nothing overtakes what was sent before the delay was shorter.
+    for line in [&mut one, &mut other] {
+        line.set(Impairments::default()).expect("valid");
+    }
+    assert_eq!(one.delay(ms(6)), Some(ms(8)));
+    assert_eq!(arrival(other.apply(ms(6), &FRAME)).at, ms(8));
+
+    let no_line_at_all = Impairments::default();
+    for impairments in [
+        Impairments { loss: 0.1, ..no_line_at_all },
+        Impairments { jitter: Duration::from_millis(1), ..no_line_at_all },
+        Impairments { rate_bps: Some(1_000_000), ..no_line_at_all },
+        Impairments { mtu: Some(1500), ..no_line_at_all },
+    ] {
+        assert_eq!(line(impairments).delay(ms(0)), None, "{impairments:?}");
+    }
+    // What waits for the line it once had is waited for.
+    let mut slow = line(Impairments { rate_bps: Some(8_000), ..no_line_at_all });
+    assert_eq!(arrival(slow.apply(ms(0), &FRAME)).at, ms(100));
+    slow.set(no_line_at_all).expect("valid");
+    assert_eq!(slow.delay(ms(1)), None);
+    assert_eq!(arrival(slow.apply(ms(100), &FRAME)).at, ms(100));
+    assert_eq!(slow.delay(ms(101)), Some(ms(101)));
+}
+
+#[test]
 fn losses_come_in_bursts_and_leave_the_other_dice_alone() {
     let bursts = Some(Bursts { begin: 0.01, end: 0.2, loss: 1.0 });
     let fates = |bursts| {

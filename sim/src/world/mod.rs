@@ -30,7 +30,7 @@ use sockwright_engine::rng::Rng;
 use sockwright_engine::time::Instant;
 use sockwright_engine::wire::{ChecksumPolicy, Mac};
 use sockwright_link::impair::{Impairments, InvalidImpairment};
-use sockwright_link::virtual_link::{self, AttachError};
+use sockwright_link::virtual_link::{self, AttachError, EndpointId};
 
 use crate::agenda::{Agenda, Source};
 use crate::output::Output;
@@ -95,8 +95,8 @@ pub struct World {
     fired_at_once: u32,
     /// Frames taken in and timers fired.
     inputs: u64,
-    /// What has reached a stack is handed over to it while another one sends.
-    hands_over: bool,
+    /// A stack is given what has reached it while another one sends.
+    delivers_early: bool,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
 }
@@ -138,7 +138,7 @@ impl World {
             fired_at: Instant::ZERO,
             fired_at_once: 0,
             inputs: 0,
-            hands_over: false,
+            delivers_early: false,
             buffer: Vec::new(),
         }
     }
@@ -366,26 +366,41 @@ impl World {
 
     /// Hands what a link carries over to the stack that it has reached: one frame, or several that arrive there together.
     fn deliver(&mut self, link: LinkIndex) {
-        let segment = &mut self.links[link.0 as usize].segment;
-        let Some(first) = segment.poll_deliver(self.now) else { return self.note_link(link) };
-        let to = self.links[link.0 as usize].owner(first.to);
-        match to.and_then(|to| Some((to, self.stacks.get_mut(to.0 as usize)?))) {
-            Some((_, Node::Outsider(arrivals))) => {
-                arrivals.push_back(Arrival { at: self.now, link, frame: first.frame });
-            }
-            Some((to, Node::Engine(_))) => self.hand_over(link, to, first),
-            Some((_, Node::Removed)) | None => self.links[link.0 as usize].segment.recycle(first.frame),
+        if let Some(first) = self.links[link.0 as usize].segment.poll_deliver(self.now) {
+            self.hand_over(link, first, None);
         }
         self.note_link(link);
     }
 
-    /// Gives an engine frames that wait together, for as long as it lets them be answered together.
-    fn hand_over(&mut self, link: LinkIndex, to: StackId, first: virtual_link::Arrival) {
-        let clock = self.clock(to);
+    /// Hands over what has reached another stack while this one goes on sending: by the time that it had sent all,
+    /// no cache would hold the first of it.
+    fn deliver_early(&mut self, link: LinkIndex, sender: StackId) {
         let there = &mut self.links[link.0 as usize];
-        let Some(Node::Engine(engine)) = self.stacks.get_mut(to.0 as usize) else { return };
+        let Some(busy) = there.members.get(&sender).copied().filter(|_| !self.delivers_early) else { return };
+        if let Some(first) = there.segment.poll_deliver_past(self.now, busy, None) {
+            self.delivers_early = true;
+            self.inputs += 1;
+            self.hand_over(link, first, Some(busy));
+            self.delivers_early = false;
+            self.note_link(link);
+        }
+    }
+
+    /// Gives a stack frames that wait together, for as long as it lets them be answered together.
+    fn hand_over(&mut self, link: LinkIndex, first: virtual_link::Arrival, busy: Option<EndpointId>) {
+        let there = &mut self.links[link.0 as usize];
+        let receiver = first.to;
+        let Some(to) = there.owner(receiver) else { return there.segment.recycle(first.frame) };
+        let clock = self.now + self.ahead.get(to.0 as usize).copied().unwrap_or_default();
+        let engine = match self.stacks.get_mut(to.0 as usize) {
+            Some(Node::Engine(engine)) => engine,
+            Some(Node::Outsider(arrivals)) => {
+                return arrivals.push_back(Arrival { at: self.now, link, frame: first.frame });
+            }
+            Some(Node::Removed) | None => return there.segment.recycle(first.frame),
+        };
         let (checksums, medium) = (there.checksums(), there.segment.medium());
-        let (receiver, mut next, mut gathered, mut frames) = (first.to, Some(first), 0, 0);
+        let (mut next, mut gathered, mut frames) = (Some(first), 0, 0);
         while let Some(virtual_link::Arrival { frame, marks, .. }) = next {
             (gathered, frames) = (gathered + frame.len(), frames + 1);
             let before = self.outputs.len();
@@ -400,7 +415,11 @@ impl World {
             }
             there.segment.recycle(frame);
             let goes_on = more && gathered < GATHERED_MAX && frames < FRAMES_GATHERED_MAX;
-            next = goes_on.then(|| there.segment.poll_deliver_to(self.now, receiver)).flatten();
+            let poll = || match busy {
+                Some(busy) => there.segment.poll_deliver_past(self.now, busy, Some(receiver)),
+                None => there.segment.poll_deliver_to(self.now, receiver),
+            };
+            next = goes_on.then(poll).flatten();
         }
         // The first is counted with the step.
         self.inputs += frames - 1;
@@ -435,9 +454,9 @@ impl World {
             let outputs = self.frames_told.then_some(&mut self.outputs);
             link.carry(self.now, stack, (&mut self.buffer, transmit.unfinished), outputs);
             self.note_link(index);
-            if carried >= GATHERED_MAX {
-                carried = 0;
-                self.hand_over_early(index, stack);
+            while carried >= GATHERED_MAX {
+                carried -= GATHERED_MAX;
+                self.deliver_early(index, stack);
             }
         }
         let Some(Node::Engine(engine)) = self.stacks.get_mut(stack.0 as usize) else { return };
@@ -461,20 +480,6 @@ impl World {
         // The segment is told before the frame that carries it.
         take_events(engine, stack, &mut self.outputs);
         transmit
-    }
-
-    /// Hands over what has reached another stack while this one goes on sending: by the time that it had sent all,
-    /// no cache would hold the first of it.
-    fn hand_over_early(&mut self, link: LinkIndex, sender: StackId) {
-        let there = &mut self.links[link.0 as usize];
-        let reached = there.segment.first_due(self.now).and_then(|receiver| there.owner(receiver));
-        if self.hands_over || reached.is_none_or(|receiver| receiver == sender) {
-            return;
-        }
-        self.hands_over = true;
-        self.inputs += 1;
-        self.deliver(link);
-        self.hands_over = false;
     }
 
     fn note_link(&mut self, link: LinkIndex) {
