@@ -216,6 +216,23 @@ fn a_duplicate_of_what_waits_out_of_order_is_followed_by_its_block() {
 //# Each duplicate contiguous sequence of data received is reported
 //# in at most one D-SACK block.
 #[test]
+fn a_duplicate_is_told_with_one_segment_of_those_that_leave_together() {
+    let mut s = accepted();
+    s.send(20_000);
+    s.inject("P. 1001:2001(1000) ack 1 win 10000");
+    s.sent();
+    // What was missing comes with what was here, and lets go what waits.
+    s.inject("P. 1:2001(2000) ack 10001 win 10000");
+    let sent = s.sent();
+    let told = sent.iter().filter(|segment| segment.contains("sack 1001:2001")).count();
+    assert!(told == 1 && sent.len() >= 8, "{sent:#?}");
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2883#section-4
+//= type=test
+//# Each duplicate contiguous sequence of data received is reported
+//# in at most one D-SACK block.
+#[test]
 fn of_a_segment_that_is_old_in_part_that_part_is_told() {
     // RFC 2883 §4.2.1: old on the left.
     let mut s = accepted();

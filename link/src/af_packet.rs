@@ -211,13 +211,14 @@ impl AfPacket {
         Ok(Some(Received { frame: &mut self.buffer[frame], checksums }))
     }
 
-    /// Whether there is something to receive. Quicker than to poll: what is there, the next call has without another one to
-    /// the kernel.
+    /// Whether there is something to receive, or something was lost just now. Quicker than to poll: what is there, the next
+    /// call has without another one to the kernel.
     ///
     /// Whoever goes to sleep on a poll asks this last: there may be frames behind one that could not be read.
     pub fn waits(&mut self) -> io::Result<bool> {
         let given = self.joined.is_none() && self.arrived.given == self.arrived.messages.len();
-        Ok(!given || self.receive()?)
+        let lost = self.lost;
+        Ok(!given || self.receive()? || self.lost != lost)
     }
 
     /// Sends one frame, or all that is to be cut from it.

@@ -199,6 +199,27 @@ fn a_program_that_is_asked_to_end_ends_the_server() {
     assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(128 + 15));
 }
 
+#[test]
+fn a_server_has_all_the_files_that_it_may_and_its_program_what_it_was_given() {
+    let limits = "ulimit -Sn; ulimit -Hn; grep open.files /proc/$PPID/limits; exec sleep 1000";
+    let binary = env!("CARGO_BIN_EXE_sockwrightd");
+    let run =
+        format!("ulimit -Sn 900; ulimit -Hn 1100; exec {binary} --listen 127.0.0.1:0 -- sh -c '{limits}'");
+    let mut command = Command::new("sh");
+    command.args(["-c", &run]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (soft, mut stdout) = ready(&mut child);
+    let mut next = || {
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!((soft.as_str(), next()), ("900", vec!["1100".to_owned()]));
+    assert_eq!(next()[3..5], ["1100", "1100"]);
+    signal(&child, "-TERM");
+    assert_eq!(ended(child, Duration::from_secs(5)).code(), Some(128 + 15));
+}
+
 /// A program that does not end because it is asked to.
 const STUBBORN: [&str; 4] =
     ["--", "sh", "-c", "trap 'echo asked' TERM; echo there; while :; do sleep 1; done"];

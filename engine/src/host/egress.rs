@@ -215,6 +215,10 @@ impl Engine {
             self.cutting = None;
         }
         let Phase::Connection(connection) = &mut self.sockets.get_mut(&id)?.phase else { return None };
+        if connection.is_closed() {
+            self.cutting = None;
+            return None;
+        }
         connection.tell_sent(&mut self.shared.cx(now), &out);
         let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());
         let segment = connection.segment(&out);

@@ -545,7 +545,7 @@ impl Engine {
     /// Every input begins here: the outputs of the one before have been taken, or may wait for those of this one.
     fn begin_input(&mut self) {
         debug_assert!(
-            self.gathers
+            self.cutting.is_none() && self.gathers
                 || self.ready.is_empty()
                     && self.cutting.is_none()
                     && self.shared.strays.is_empty()

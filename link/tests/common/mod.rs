@@ -10,6 +10,7 @@ pub mod routed;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -110,6 +111,16 @@ pub fn tunnels() -> bool {
         println!("skipped: /dev/net/tun: {why}");
     }
     opened.is_ok()
+}
+
+/// The same for a process that is not root's.
+pub fn tunnels_for_everybody() -> bool {
+    let mode = fs::metadata("/dev/net/tun").map_or(0, |device| device.permissions().mode());
+    let opens = mode & 0o006 == 0o006;
+    if !opens {
+        println!("skipped: /dev/net/tun has the mode {:03o}", mode & 0o777);
+    }
+    opens && tunnels()
 }
 
 /// Names for namespaces that nobody else has.

@@ -4,6 +4,7 @@
 //! and only then has threads; it serves once its first stacks are there.
 
 mod confining;
+mod files;
 mod program;
 mod stacks;
 mod supervisor;
@@ -16,7 +17,6 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockwright_link::isolation;
 use sockwright_proto::v1::attach_request::Link;
 use sockwright_proto::v1::networks_server::Networks;
@@ -29,6 +29,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use self::confining::Confining;
 use self::confining::Serving;
+use self::files::Files;
 use self::program::Program;
 use self::supervisor::Supervisor;
 use crate::access::Allow;
@@ -166,7 +167,7 @@ impl Cli {
     /// Does what the command line says: its command, or to serve until SIGINT or SIGTERM, or until its program has ended.
     pub fn run(self) -> ExitCode {
         capabilities::raise();
-        more_files();
+        let files = Files::raise();
         if let Some(command) = self.command {
             return command.run();
         }
@@ -196,7 +197,7 @@ impl Cli {
         if without_ipv6 {
             tracing::debug!("IPv6 is off here: the interface {} has no address of it", isolation::HOST);
         }
-        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans(), &supervisor));
+        let code = runtime.block_on(self.serve(listeners, telemetry.collects_spans(), &supervisor, &files));
         drop(telemetry);
         // Whatever is still under way after draining is not waited for.
         runtime.shutdown_background();
@@ -280,7 +281,13 @@ impl Cli {
         AccessConfig { tls, tokens: self.tokens.clone(), insecure: self.insecure, ..AccessConfig::default() }
     }
 
-    async fn serve(self, listeners: Vec<Listener>, spans: bool, supervisor: &Supervisor) -> ExitCode {
+    async fn serve(
+        self,
+        listeners: Vec<Listener>,
+        spans: bool,
+        supervisor: &Supervisor,
+        files: &Files,
+    ) -> ExitCode {
         let (mut signals, hangups) =
             match Signals::new().and_then(|them| Ok((them, signal(SignalKind::hangup())?))) {
                 Ok(signals) => signals,
@@ -306,7 +313,8 @@ impl Cli {
         if self.program.is_empty() {
             print(&self.ready(&server));
         } else {
-            let started = server.last_door().map(|door| Program::start(&self.program, door));
+            let started =
+                server.last_door().map(|door| files.as_before(|| Program::start(&self.program, door)));
             match started.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into())) {
                 Ok(started) => program = Some(started),
                 Err(error) => {
@@ -524,15 +532,6 @@ fn fail(problem: &str) -> ExitCode {
 /// Where to listen if nothing is said.
 const LISTEN: &str = "127.0.0.1:50051";
 /// How it ends at a second signal.
-/// Each connection, each link and each port that is taken from the host has a descriptor: as many as the machine allows.
-fn more_files() {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum {
-        // Where it may not, it has what it had.
-        _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    }
-}
-
 const INTERRUPTED: i32 = 130;
 
 const EXAMPLES: &str = "\

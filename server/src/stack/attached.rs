@@ -49,6 +49,8 @@ pub(crate) struct Attached {
     poll: Poll,
     events: Events,
     busy_poll: BusyPoll,
+    /// How often it looked for something.
+    looks: u32,
     /// Where the clock of every real stack of this server began.
     origin: std::time::Instant,
     now: Instant,
@@ -167,6 +169,7 @@ impl Attached {
             poll,
             events: Events::with_capacity(64),
             busy_poll: config.busy_poll,
+            looks: 0,
             origin: config.origin,
             now: Instant::ZERO + config.origin.elapsed(),
             outputs: VecDeque::new(),
@@ -233,7 +236,7 @@ impl Attached {
         for ((destination, prefix), gateway) in station.routes {
             self.engine.add_route(Route { destination, prefix, gateway, link }).map_err(nonsense)?;
         }
-        let place = wire::Place { device, known: Known::of(status), try_again: None };
+        let place = wire::Place { device, known: Known::of(status), try_again: None, failed: false };
         self.links.push(Link::new(Wire::Interface(Box::new(place)), ethernet));
         let change = if status.running { LinkChange::Up } else { LinkChange::Down };
         self.engine.handle_link(self.now, link, change);
@@ -446,8 +449,8 @@ impl Attached {
     }
 
     /// Whether there is something, or comes within `wait`: at the packet sockets themselves, which is quickest, and by the poll.
-    /// Of looks that follow each other only some are at the poll.
-    fn look(&mut self, wait: Option<Duration>, number: u32) -> bool {
+    /// Where it need not sleep only some looks are at the poll: so what became of interfaces is heard however much comes.
+    fn look(&mut self, wait: Option<Duration>) -> bool {
         let mut are_packet_sockets = true;
         for link in &mut self.links {
             match link.wire.waits() {
@@ -455,15 +458,14 @@ impl Attached {
                 None => are_packet_sockets = false,
             }
         }
-        if self.links.iter().any(|link| link.readable) {
-            return true;
-        }
-        let again = wait == Some(Duration::ZERO) && are_packet_sockets;
-        if again && !number.is_multiple_of(LOOKS_PER_POLL) {
-            return false;
+        let found = self.links.iter().any(|link| link.readable);
+        let wait = if found { Some(Duration::ZERO) } else { wait };
+        self.looks = self.looks.wrapping_add(1);
+        if are_packet_sockets && wait == Some(Duration::ZERO) && !self.looks.is_multiple_of(LOOKS_PER_POLL) {
+            return found;
         }
         match self.poll.poll(&mut self.events, wait) {
-            Ok(()) => !self.events.is_empty(),
+            Ok(()) => found || !self.events.is_empty(),
             Err(error) => {
                 if error.kind() != io::ErrorKind::Interrupted {
                     tracing::error!(%error, "polling failed");
@@ -627,16 +629,9 @@ impl Site for Attached {
     }
 
     fn sleep(&mut self, at_most: Option<Duration>) {
-        let (began, busy_poll, mut looks) = (std::time::Instant::now(), self.busy_poll, 0);
+        let (began, busy_poll) = (std::time::Instant::now(), self.busy_poll);
         self.events.clear();
-        busy_poll.wait(
-            at_most,
-            || began.elapsed(),
-            |wait| {
-                looks += 1;
-                self.look(wait, looks)
-            },
-        );
+        busy_poll.wait(at_most, || began.elapsed(), |wait| self.look(wait));
         for event in &self.events {
             self.rung |= event.token() == BELL;
             if let Some(link) = self.links.get_mut(event.token().0) {
@@ -687,7 +682,7 @@ const CARRIER_TIME: Duration = Duration::from_secs(2);
 pub(crate) const ONLY: StackId = StackId(0);
 /// Octets of frames that are answered together: some twenty segments on Ethernet, one super-segment.
 const GATHERED_MAX: usize = 32 << 10;
-/// Looks of a thread that busy-polls for one that finds messages as well, and what became of interfaces.
+/// Looks that need not wait for one that finds messages as well, and what became of interfaces.
 const LOOKS_PER_POLL: u32 = 4;
 /// Packets taken from one link in one turn.
 const FRAMES_PER_TURN: usize = 256;

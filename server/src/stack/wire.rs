@@ -26,6 +26,8 @@ pub(super) struct Place {
     pub(super) known: Known,
     /// An interface came back that cannot be taken up, for now: when that is tried again.
     pub(super) try_again: Option<Instant>,
+    /// The last look for what waits failed.
+    pub(super) failed: bool,
 }
 
 /// What the engine knows of an interface.
@@ -148,8 +150,15 @@ impl Wire {
 
     /// Whether there is something to receive; `None` where a poll has to be asked.
     pub(super) fn waits(&mut self) -> Option<bool> {
-        // What went wrong goes wrong again where it is told.
-        self.packet().map(|packet| packet.waits().unwrap_or(true))
+        let Wire::Interface(place) = self else { return None };
+        let Place { device: Device::Packet(packet), failed, .. } = &mut **place else { return None };
+        let waits = packet.waits();
+        let failed_before = std::mem::replace(failed, waits.is_err());
+        match waits {
+            Ok(waits) => Some(waits),
+            // What goes wrong is told where it is received; if it goes wrong again and again, that is left to the poll.
+            Err(_) => (!failed_before).then_some(true),
+        }
     }
 
     fn packet(&mut self) -> Option<&mut AfPacket> {

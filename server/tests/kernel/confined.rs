@@ -8,7 +8,7 @@ use sockwright_proto::v1 as pb;
 use crate::common::capture::Capture;
 use crate::common::metrics::Scrape;
 use crate::common::{lab_request, trace};
-use crate::net::{Host, World, tunnels};
+use crate::net::{Host, World, tunnels_for_everybody};
 use crate::rig::process::Process;
 use crate::rig::station::{at_station, with_prefix};
 use crate::rig::tunnel::Tunnel;
@@ -89,7 +89,7 @@ fn a_confined_server_does_all_that_it_is_there_for() {
             detach(&rig).await;
             rig.ours = host;
 
-            if tunnels() {
+            if tunnels_for_everybody() {
                 for tap in [false, true] {
                     let tunnel = Tunnel::new(&rig, tap);
                     let stack = tunnel.attach(&rig, "wire").await.expect("an interface");
@@ -141,7 +141,7 @@ fn without_being_told_to_a_server_keeps_no_more_than_raw_sockets() {
         let host = at_station(rig.clone(), vec![]).await;
         talks_to_the_kernel(&host).await;
         detach(&rig).await;
-        if tunnels() {
+        if tunnels_for_everybody() {
             let refused = Tunnel::new(&rig, false).attach(&rig, "wire").await.expect_err("no interfaces");
             assert!(refused.message().contains("--keep net-admin"), "{refused}");
         }

@@ -373,8 +373,11 @@ impl World {
     }
 
     /// Hands over what has reached another stack while this one goes on sending: by the time that it had sent all,
-    /// no cache would hold the first of it.
+    /// no cache would hold the first of it. Only where nothing else is due before that.
     fn deliver_early(&mut self, link: LinkIndex, sender: StackId) {
+        if self.agenda.next().is_none_or(|(_, source)| source != Source::Link(link)) {
+            return;
+        }
         let there = &mut self.links[link.0 as usize];
         let Some(busy) = there.members.get(&sender).copied().filter(|_| !self.delivers_early) else { return };
         if let Some(first) = there.segment.poll_deliver_past(self.now, busy, None) {

@@ -66,7 +66,12 @@ impl Connection {
 
     /// Whether a segment may have options besides the timestamps.
     fn has_options_to_tell(&self) -> bool {
-        !self.rcv.assembler.is_empty() || self.rcv.sack.is_due() || self.user_timeout_to_tell(false).is_some()
+        !self.rcv.assembler.is_empty() || self.has_news_to_tell()
+    }
+
+    /// Some of them are to be told once.
+    pub(super) fn has_news_to_tell(&self) -> bool {
+        self.rcv.sack.is_due() || self.user_timeout_to_tell(false).is_some()
     }
 
     //= https://www.rfc-editor.org/rfc/rfc2018#section-4

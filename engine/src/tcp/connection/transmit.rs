@@ -510,12 +510,15 @@ impl Connection {
     }
 
     /// Where somebody cuts, as many full segments at once as may go now; and what each of them is. What is urgent, and
-    /// what tells the peer that the window was reduced, goes in a segment of its own: of all that is cut from one only
-    /// the first may say so, and few links know that. What routers may cut needs an identification each. And what is paced
-    /// goes at its pace, segment by segment, where no link is worth a burst.
+    /// what tells the peer that the window was reduced, of a duplicate or of a timeout, goes in a segment of its own: of all
+    /// that is cut from one only the first may say so, and few links know that. What routers may cut needs an identification
+    /// each. And what is paced goes at its pace, segment by segment, where no link is worth a burst.
     fn super_segment(&self, cx: &Cx<'_>, len: u32, may: &Candidate) -> (u32, Option<u16>) {
         let mss = may.mss;
-        let alone = self.snd.urgent.is_ahead_of(self.snd.nxt) || self.ecn.reduced() || self.may_be_cut();
+        let alone = self.snd.urgent.is_ahead_of(self.snd.nxt)
+            || self.ecn.reduced()
+            || self.has_news_to_tell()
+            || self.may_be_cut();
         let longest = match cx.cutter {
             Cutter::Link(longest) => longest.min(u16::MAX.into()),
             Cutter::Engine if self.congestion.pacing_rate().is_none() => u16::MAX.into(),

@@ -52,6 +52,8 @@ pub(crate) struct SendBuffer {
 pub(crate) struct Piece {
     start: Seq,
     octets: Cow<'static, [u8]>,
+    /// Its memory is the buffer's own, and more may be copied behind these.
+    own: bool,
 }
 
 impl Piece {
@@ -84,11 +86,11 @@ impl SendBuffer {
         let taken = given.as_slice().len().min(room);
         match given {
             Given::Static(octets) if taken >= KEPT_MIN => {
-                self.add(Cow::Borrowed(octets.get(..taken).unwrap_or(octets)), spares);
+                self.add(Cow::Borrowed(octets.get(..taken).unwrap_or(octets)), false, spares);
             }
             // One that has room to spare would have it held for as long.
             Given::Owned(octets) if taken >= KEPT_MIN && taken == octets.len() && is_full(octets) => {
-                self.add(Cow::Owned(core::mem::take(octets)), spares);
+                self.add(Cow::Owned(core::mem::take(octets)), false, spares);
             }
             given => self.copy(given.as_slice().get(..taken).unwrap_or_default(), capacity, spares),
         }
@@ -96,27 +98,29 @@ impl SendBuffer {
     }
 
     fn copy(&mut self, mut octets: &[u8], capacity: u32, spares: &mut Spares) {
+        // A small buffer has small pieces: one stays until all of it is acknowledged.
+        let most = PIECE_MAX.min(capacity as usize);
         while !octets.is_empty() {
             let last = match self.pieces.back_mut() {
-                Some(Piece { octets: Cow::Owned(last), .. }) if last.len() < PIECE_MAX => last,
+                Some(Piece { octets: Cow::Owned(last), own: true, .. }) if last.len() < most => last,
                 _ => {
-                    let memory = spares.piece(capacity.min(PIECE_MAX as u32));
-                    self.add(Cow::Owned(memory), spares);
+                    let memory = spares.piece(most as u32);
+                    self.add(Cow::Owned(memory), true, spares);
                     continue;
                 }
             };
-            let (now, later) = octets.split_at(octets.len().min(PIECE_MAX - last.len()));
+            let (now, later) = octets.split_at(octets.len().min(most - last.len()));
             last.extend_from_slice(now);
             self.len += now.len() as u32;
             octets = later;
         }
     }
 
-    fn add(&mut self, octets: Cow<'static, [u8]>, spares: &mut Spares) {
+    fn add(&mut self, octets: Cow<'static, [u8]>, own: bool, spares: &mut Spares) {
         spares.lend_pieces(&mut self.pieces);
         let start = self.end();
         self.len += octets.len() as u32;
-        self.pieces.push_back(Piece { start, octets });
+        self.pieces.push_back(Piece { start, octets, own });
     }
 
     /// Forgets what is before `una`, and says how many octets that were.
@@ -132,10 +136,7 @@ impl SendBuffer {
         self.start += acked;
         self.len -= acked;
         while let Some(first) = self.pieces.pop_front_if(|first| first.end().at_or_before(self.start)) {
-            // The next copy would not fill a larger one.
-            if let Cow::Owned(octets) = first.octets
-                && octets.capacity() <= 2 * PIECE_MAX
-            {
+            if let Piece { octets: Cow::Owned(octets), own: true, .. } = first {
                 spares.take_piece(octets);
             }
         }
@@ -159,11 +160,17 @@ impl SendBuffer {
         })
     }
 
-    /// Gives back the memory that nothing is in.
+    /// Gives back the memory that nothing is in, or nothing that is not acknowledged.
     pub(crate) fn rest(&mut self) {
         self.pieces.shrink_to_fit();
-        if let Some(Piece { octets: Cow::Owned(last), .. }) = self.pieces.back_mut() {
-            last.shrink_to_fit();
+        if let Some(Piece { start, octets: Cow::Owned(first), .. }) = self.pieces.front_mut() {
+            first.drain(..self.start.octets_since(*start) as usize);
+            *start = self.start;
+        }
+        for piece in &mut self.pieces {
+            if let Cow::Owned(octets) = &mut piece.octets {
+                octets.shrink_to_fit();
+            }
         }
     }
 
@@ -172,9 +179,9 @@ impl SendBuffer {
     }
 }
 
-/// Whether most of its memory is in use.
+/// Whether nearly all of its memory is in use.
 fn is_full(octets: &Vec<u8>) -> bool {
-    octets.capacity() / 2 <= octets.len()
+    octets.capacity() - octets.len() <= octets.len() / 4
 }
 
 /// Octets that are worth a piece of their own: fewer are copied sooner than looked after.
@@ -270,11 +277,25 @@ mod tests {
             Cow::Borrowed(_) => 0,
         };
         assert_eq!(held(&buffer), KEPT_MIN);
-        for octet in 0..100 {
-            buffer.push(Given::Lent(&[octet]), u32::MAX, &mut spares);
-        }
+        buffer.push(Given::Static(&OCTETS[..KEPT_MIN]), u32::MAX, &mut spares);
+        buffer.acknowledge(Seq(100), &mut spares);
         buffer.rest();
-        assert_eq!((buffer.pieces.len(), held(&buffer)), (1, KEPT_MIN + 100));
+        assert_eq!((buffer.pieces.len(), held(&buffer)), (2, KEPT_MIN - 100));
+        assert_eq!(
+            all_of(buffer.slice(Seq(100), KEPT_MIN as u32)),
+            [&OCTETS[100..KEPT_MIN], &OCTETS[..100]].concat()
+        );
+    }
+
+    #[test]
+    fn a_small_buffer_that_is_never_empty_stays_small() {
+        let (mut buffer, mut spares) = (SendBuffer::new(Seq(0)), Spares::default());
+        for _ in 0..10_000 {
+            buffer.push(Given::Lent(&OCTETS[..100]), 4096, &mut spares);
+            buffer.acknowledge(buffer.end() + u32::MAX, &mut spares);
+        }
+        let held: usize = buffer.pieces.iter().map(|piece| piece.octets.len()).sum();
+        assert!((1..2 * 4096).contains(&held), "{held} for {} octets", buffer.len());
     }
 
     #[test]
