@@ -23,7 +23,7 @@ impl Files {
     /// Starts something that is to have what there was before. What is open stays open meanwhile.
     pub(super) fn as_before<T>(&self, start: impl FnOnce() -> T) -> T {
         let Some(before) = &self.before else { return start() };
-        _ = setrlimit(Resource::Nofile, before.clone());
+        _ = setrlimit(Resource::Nofile, *before);
         let started = start();
         raise_from(before);
         started
