@@ -214,11 +214,14 @@ impl Engine {
         if is_last {
             self.cutting = None;
         }
-        let Phase::Connection(connection) = &mut self.sockets.get_mut(&id)?.phase else { return None };
-        if connection.is_closed() {
-            self.cutting = None;
-            return None;
-        }
+        let connection = match self.sockets.get_mut(&id).map(|socket| &mut socket.phase) {
+            Some(Phase::Connection(connection)) if !connection.is_closed() => connection,
+            // It ended meanwhile: what is left of it goes nowhere.
+            _ => {
+                self.cutting = None;
+                return None;
+            }
+        };
         connection.tell_sent(&mut self.shared.cx(now), &out);
         let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());
         let segment = connection.segment(&out);

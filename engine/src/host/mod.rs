@@ -545,16 +545,16 @@ impl Engine {
     /// Every input begins here: the outputs of the one before have been taken, or may wait for those of this one.
     fn begin_input(&mut self) {
         debug_assert!(
-            self.cutting.is_none() && self.gathers
-                || self.ready.is_empty()
-                    && self.cutting.is_none()
-                    && self.shared.strays.is_empty()
-                    && self.packets.is_empty()
-                    && self.frames.is_empty()
-                    && self.loopback.is_empty()
-                    && self.completions.is_empty()
-                    && self.shared.events.is_empty()
-                    && self.released_ports.is_empty(),
+            self.cutting.is_none()
+                && (self.gathers
+                    || self.ready.is_empty()
+                        && self.shared.strays.is_empty()
+                        && self.packets.is_empty()
+                        && self.frames.is_empty()
+                        && self.loopback.is_empty()
+                        && self.completions.is_empty()
+                        && self.shared.events.is_empty()
+                        && self.released_ports.is_empty()),
             "the outputs of the last input were not drained"
         );
     }
