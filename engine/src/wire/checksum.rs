@@ -8,6 +8,8 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use wide::{i16x8, i32x4};
+
 use super::{Malformed, Protocol};
 
 /// The one's complement sum of a run of octets.
@@ -62,40 +64,58 @@ impl Sum {
 
 /// A sum in the making. The one's complement sum does not depend on the width of its words nor, but for
 /// the order of the two octets of the result, on the byte order in which they are read (RFC 1071 §2(B),
-/// §2(C)). So take the machine's own words of 32 bits, and let the carries pile up in integers of twice that, which no
-/// length of input can fill: several of them side by side, as a machine adds that has registers for it.
+/// §2(C)). So take the machine's own words, as many at once as it has registers for.
+///
+/// What machines have is a sum of products of signed words (`pmaddwd`). Each factor is 1, and each word is taken as that
+/// much less than the middle of its range, which is added again at the end.
 #[derive(Default)]
 struct Wide {
-    even: [u64; LANES],
-    odd: [u64; LANES],
+    lanes: [i32x4; LANES],
+    total: u64,
 }
 
-/// Words of 64 bits that are added at once.
+/// Sums that are made side by side, so that none waits for the one before.
 const LANES: usize = 4;
+/// Octets that are added at once: eight words for each lane.
+const BLOCK: usize = 16 * LANES;
+/// Blocks that no lane can overflow with: each adds two words, of up to 2^15 either way, to each of its four integers.
+const BLOCKS_MAX: usize = 1 << 14;
+/// The middle of a word's range.
+const MIDDLE: u64 = 1 << 15;
 
 impl Wide {
     /// Adds all whole blocks, and gives what is left over.
     fn add_blocks<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (blocks, rest) = bytes.as_chunks::<{ 8 * LANES }>();
-        for block in blocks {
-            self.add(block);
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        for run in blocks.chunks(BLOCKS_MAX) {
+            run.iter().for_each(|block| self.add(block));
+            self.gather(run.len());
         }
         rest
     }
 
-    fn add(&mut self, block: &[u8; 8 * LANES]) {
-        let (words, _) = block.as_chunks::<8>();
-        for ((even, odd), word) in self.even.iter_mut().zip(&mut self.odd).zip(words) {
-            let word = u64::from_ne_bytes(*word);
-            *even += word & 0xffff_ffff;
-            *odd += word >> 32;
+    fn add(&mut self, block: &[u8; BLOCK]) {
+        let (parts, _) = block.as_chunks::<16>();
+        for (lane, part) in self.lanes.iter_mut().zip(parts) {
+            let (pairs, _) = part.as_chunks();
+            let mut words = [0; 8];
+            words.iter_mut().zip(pairs).for_each(|(word, pair)| *word = i16::from_ne_bytes(*pair));
+            let less = i16x8::new(words) ^ i16x8::splat(i16::MIN);
+            *lane += less.dot(i16x8::splat(1));
         }
+    }
+
+    /// Empties the lanes, which are of so many blocks.
+    fn gather(&mut self, blocks: usize) {
+        let lanes = core::mem::take(&mut self.lanes).into_iter().flat_map(i32x4::to_array);
+        let signed: i64 = lanes.map(i64::from).sum();
+        let words = blocks as u64 * (BLOCK as u64 / 2);
+        self.total += (words * MIDDLE).wrapping_add_signed(signed);
     }
 
     /// Adds what is left over, shorter than a block, and gives the sum.
     fn finish(self, rest: &[u8]) -> Sum {
-        let lanes = self.even.iter().zip(&self.odd).map(|(even, odd)| even + odd).sum::<u64>();
-        Sum { folded: u16::from_be(fold(lanes + short(rest))), odd: rest.len() % 2 == 1 }
+        Sum { folded: u16::from_be(fold(self.total + short(rest))), odd: rest.len() % 2 == 1 }
     }
 }
 
@@ -143,24 +163,6 @@ pub fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: Protocol, len: usize) -
     };
     let words = address(src) + address(dst) + u64::from(protocol.number()) + u64::from(len as u32);
     Sum { folded: fold(words), odd: false }
-}
-
-/// Copies `src` to the start of `dst` and sums what it copies, with one pass over memory.
-///
-/// When `dst` is the shorter, both the copy and the sum end with it.
-pub fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> Sum {
-    let len = src.len().min(dst.len());
-    let (dst_blocks, dst_rest) = dst.get_mut(..len).unwrap_or_default().as_chunks_mut();
-    let (src_blocks, src_rest) = src.get(..len).unwrap_or_default().as_chunks();
-    let mut wide = Wide::default();
-    for (to, from) in dst_blocks.iter_mut().zip(src_blocks) {
-        *to = *from;
-        wide.add(from);
-    }
-    for (to, from) in dst_rest.iter_mut().zip(src_rest) {
-        *to = *from;
-    }
-    wide.finish(src_rest)
 }
 
 /// Appends `src` to `out` and sums it, in blocks that are still in the cache when they are read again:
