@@ -287,6 +287,7 @@ impl VirtualLink {
     }
 
     /// The same with the very octets of `frame`: what is in it afterwards means nothing.
+    #[inline]
     pub fn send_buffer(&mut self, now: Instant, from: EndpointId, frame: &mut Vec<u8>) -> Sent {
         let to = self.receiver(frame);
         self.send_to(now, from, to, frame)
@@ -294,6 +295,7 @@ impl VirtualLink {
 
     /// Sends `frame`, which is for a group of stations, to each of the others as [`VirtualLink::send`] does to one: the line
     /// from its sender carries it as often. `None` where it is for no group.
+    #[inline]
     pub fn flood(&mut self, now: Instant, from: EndpointId, frame: &[u8]) -> Option<Vec<Sent>> {
         if self.medium != Medium::Ethernet || frame.first().is_none_or(|octet| octet & GROUP == 0) {
             return None;
@@ -309,11 +311,13 @@ impl VirtualLink {
     }
 
     /// When the next frame arrives, if any is on its way.
+    #[inline]
     pub fn next_delivery(&self) -> Option<Instant> {
         self.in_flight.first().map(|flight| flight.arrival.at)
     }
 
     /// The next frame that has arrived by `now`.
+    #[inline]
     pub fn poll_deliver(&mut self, now: Instant) -> Option<Arrival> {
         if self.next_delivery()? > now {
             return None;
@@ -324,6 +328,7 @@ impl VirtualLink {
     }
 
     /// The same, where it arrived at `receiver`.
+    #[inline]
     pub fn poll_deliver_to(&mut self, now: Instant, receiver: EndpointId) -> Option<Arrival> {
         let first = self.in_flight.first()?;
         if first.arrival.to == receiver { self.poll_deliver(now) } else { None }
@@ -331,6 +336,7 @@ impl VirtualLink {
 
     /// The next frame that has arrived by `now` at any but `busy`, which takes in nothing yet: at `receiver`, if that is
     /// given.
+    #[inline]
     pub fn poll_deliver_past(
         &mut self,
         now: Instant,
@@ -343,6 +349,7 @@ impl VirtualLink {
     }
 
     /// Takes back the buffer of a delivered frame, for a later one.
+    #[inline]
     pub fn recycle(&mut self, frame: Vec<u8>) {
         if self.spare.len() < SPARE_BUFFERS {
             self.spare.push(frame);
@@ -360,6 +367,7 @@ impl VirtualLink {
     }
 
     /// Whom a frame is for.
+    #[inline]
     fn receiver(&mut self, frame: &[u8]) -> Result<EndpointId, DropCause> {
         let owner = match self.medium {
             Medium::Ip => self.owner(packet::destination(frame).ok_or(DropCause::Malformed)?),
@@ -372,6 +380,7 @@ impl VirtualLink {
     }
 
     /// Who owns an address.
+    #[inline]
     fn owner(&mut self, address: IpAddr) -> Option<EndpointId> {
         let known = self.last_owners.iter().flatten().find(|(last, _)| *last == address);
         if let Some((_, owner)) = known {
@@ -382,6 +391,7 @@ impl VirtualLink {
         Some(owner)
     }
 
+    #[inline]
     fn send_to(
         &mut self,
         now: Instant,
@@ -397,6 +407,7 @@ impl VirtualLink {
         sent.unwrap_or_else(Sent::Dropped)
     }
 
+    #[inline]
     fn try_send(
         &mut self,
         now: Instant,
@@ -429,6 +440,7 @@ impl VirtualLink {
     }
 
     /// Puts one frame on its way, unless too many are.
+    #[inline]
     fn launch(
         &mut self,
         from: EndpointId,

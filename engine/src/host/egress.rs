@@ -17,7 +17,7 @@ use crate::tcp::config::{Options, PathMtuDiscovery};
 use crate::tcp::connection::Outgoing;
 use crate::tcp::cx::{Cutter, Cx, Stray};
 use crate::time::Instant;
-use crate::wire::{ChecksumPolicy, IpHeader, Protocol, Unfinished};
+use crate::wire::{ChecksumPolicy, IpHeader, Protocol, SegmentHeaders, Summing, Unfinished};
 
 /// A datagram or ICMP message on its way out: one frame, or the fragments of one.
 #[derive(Clone, Debug)]
@@ -63,13 +63,17 @@ impl From<PathMtuDiscovery> for Routers {
 }
 
 /// A segment on its way out, or what is left of a super-segment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Cutting {
     id: SocketId,
     out: Outgoing,
     way: Way,
     /// What the link on the way does.
     offload: Offload,
+    /// Those of the first segment, for the others.
+    headers: Option<SegmentHeaders>,
+    /// The piece of the send buffer that the data of the last one began in.
+    near: usize,
 }
 
 /// A packet that was written.
@@ -195,7 +199,7 @@ impl Engine {
             self.ready.push_back(id);
             let remote = connection.tuple.remote().ip();
             let way = known.map_or_else(|| self.way_of_segment(remote), |(way, _)| way);
-            self.cutting = Some(Cutting { id, out, way, offload });
+            self.cutting = Some(Cutting { id, out, way, offload, headers: None, near: 0 });
             return self.write_segment(now, buf);
         }
         None
@@ -211,9 +215,6 @@ impl Engine {
             let first = cutting.out.cut_first();
             (first, cutting.out.len == 0)
         };
-        if is_last {
-            self.cutting = None;
-        }
         let connection = match self.sockets.get_mut(&id).map(|socket| &mut socket.phase) {
             Some(Phase::Connection(connection)) if !connection.is_closed() => connection,
             // It ended meanwhile: what is left of it goes nowhere.
@@ -224,27 +225,46 @@ impl Engine {
         };
         connection.tell_sent(&mut self.shared.cx(now), &out);
         let (src, dst) = (connection.tuple.local().ip(), connection.tuple.remote().ip());
-        let segment = connection.segment(&out);
-        let ecn = out.codepoint.bits();
-        let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
-        let len = segment.header_len() + out.len as usize;
-        if connection.may_be_cut() {
-            let burst = self.shared.limits.identifications;
-            let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
-            emit_with_ident(header, ident, len, buf);
+        let data = connection.payload(&out, &mut cutting.near);
+        let summing = if offload.checksums { Summing::Pseudo } else { Summing::All };
+        let (tcp_at, data_at) = if let Some(headers) = &cutting.headers {
+            headers.emit((out.seq, out.flags), data, summing, buf);
+            headers.ends()
         } else {
-            header.emit(len, buf);
-        }
-        let tcp_at = (buf.len() - self.headroom) as u16;
-        let data = connection.payload(&out);
-        let unfinished = if offload.checksums {
-            segment.emit_partial(src, dst, data, buf);
-            let data_at = tcp_at + segment.header_len() as u16;
-            Some(Unfinished { ip_at: 0, tcp_at, data_at, v6: src.is_ipv6(), cut: out.cut })
-        } else {
-            segment.emit_parts(src, dst, data, buf);
-            None
+            let ip_at = buf.len();
+            let segment = connection.segment(&out);
+            let ecn = out.codepoint.bits();
+            let header = IpHeader { ecn, ..header((src, dst), Protocol::Tcp, &connection.options) };
+            let len = segment.header_len() + out.len as usize;
+            if connection.may_be_cut() {
+                let burst = self.shared.limits.identifications;
+                let ident = self.idents.next(now, (src, dst), Protocol::Tcp, burst);
+                emit_with_ident(header, ident, len, buf);
+            } else {
+                header.emit(len, buf);
+            }
+            let tcp_at = buf.len() - ip_at;
+            let data_at = tcp_at + segment.header_len();
+            match summing {
+                Summing::Pseudo => segment.emit_partial(src, dst, data, buf),
+                Summing::All => segment.emit_parts(src, dst, data, buf),
+            }
+            if !is_last {
+                let headers = buf.get(ip_at..ip_at + data_at).unwrap_or_default();
+                cutting.headers = SegmentHeaders::of(headers, tcp_at, src.is_ipv6());
+            }
+            (tcp_at, data_at)
         };
+        let unfinished = offload.checksums.then_some(Unfinished {
+            ip_at: 0,
+            tcp_at: tcp_at as u16,
+            data_at: data_at as u16,
+            v6: src.is_ipv6(),
+            cut: out.cut,
+        });
+        if is_last {
+            self.cutting = None;
+        }
         Some(Written { src, way, unfinished })
     }
 

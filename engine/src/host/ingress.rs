@@ -81,6 +81,7 @@ impl Engine {
     }
 
     /// Takes in an IP packet that came by a link, or from ourselves.
+    #[inline(always)]
     pub(super) fn take_frame(&mut self, now: Instant, arrived: Arrived, frame: &[u8]) {
         self.shared.counters.frames_in += 1;
         match IpPacket::parse(frame) {
@@ -99,6 +100,7 @@ impl Engine {
 
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
     //# A host MUST NOT discard a datagram just because it was received with TTL less than 2.
+    #[inline(always)]
     pub(super) fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         if let Some(enclosed) = &arrived.enclosed {
             let icmpv6 = packet.protocol == Protocol::Icmpv6 && packet.fragment.is_none();
@@ -178,6 +180,7 @@ impl Engine {
         }
     }
 
+    #[inline(always)]
     fn take_segment(
         &mut self,
         now: Instant,

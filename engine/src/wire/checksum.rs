@@ -37,6 +37,11 @@ impl Sum {
         wide.finish(rest)
     }
 
+    /// The sum of one word.
+    pub(super) const fn of_word(word: u16) -> Sum {
+        Sum { folded: word, odd: false }
+    }
+
     /// Continues the run with another.
     pub fn append(&mut self, next: Sum) {
         let folded = if self.odd { next.folded.swap_bytes() } else { next.folded };

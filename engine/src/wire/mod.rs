@@ -62,6 +62,7 @@ pub use ndp::{
     NDP_HOP_LIMIT, NdpMessage, NdpOption, NdpOptions, PrefixInformation, RouterAdvertisement, solicited_node,
 };
 pub use segmentation::Unfinished;
+pub(crate) use segmentation::{SegmentHeaders, Summing};
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
 pub use udp::UdpDatagram;
 

@@ -8,9 +8,10 @@
 //! ```
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Flags, Protocol, checksum};
+use super::checksum::{self, Sum};
+use super::{Flags, Protocol};
 use crate::tcp::seq::Seq;
 
 /// What is left to be done to a packet with a TCP segment: its checksum, of which only the sum over the pseudo-header is
@@ -40,45 +41,125 @@ impl Unfinished {
 
     /// The packets or frames that a link makes of `packet`, which is as unfinished as this says.
     pub fn finish(self, packet: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-        let (headers, data) = packet.split_at_checked(self.data_at.into()).unwrap_or((packet, &[]));
+        let (head, data) = packet.split_at_checked(self.data_at.into()).unwrap_or((packet, &[]));
+        let (before, headers) = head.split_at_checked(self.ip_at.into()).unwrap_or((&[], head));
+        let headers = SegmentHeaders::of(headers, (self.tcp_at - self.ip_at).into(), self.v6);
         let step = self.cut.map_or(data.len(), usize::from).max(1);
-        (0..data.len().div_ceil(step).max(1)).map(move |number| {
-            let from = number * step;
+        (0..data.len().div_ceil(step).max(1)).map_while(move |number| {
+            let (headers, from) = (headers.as_ref()?, number * step);
             let to = data.len().min(from + step);
-            let mut one = Vec::with_capacity(headers.len() + to - from);
-            one.extend_from_slice(headers);
-            one.extend_from_slice(data.get(from..to).unwrap_or_default());
-            self.complete(&mut one, from as u32, to == data.len());
-            one
+            let last = to == data.len();
+            let flags = if last { headers.flags } else { headers.flags.without(Flags::PSH | Flags::FIN) };
+            let mut one = Vec::with_capacity(head.len() + to - from);
+            one.extend_from_slice(before);
+            let part = data.get(from..to).unwrap_or_default();
+            headers.emit((headers.seq + from as u32, flags), [part], Summing::All, &mut one);
+            Some(one)
         })
     }
+}
 
-    /// Corrects the headers of a segment whose data begins `offset` octets into that of the whole.
-    fn complete(self, frame: &mut [u8], offset: u32, last: bool) {
-        let Some(packet) = frame.get_mut(self.ip_at.into()..) else { return };
-        let tcp_at = usize::from(self.tcp_at - self.ip_at);
-        let len = packet.len() as u16;
-        let ends = if self.v6 {
-            put(packet, 4, (len - IPV6_HEADER_LEN).to_be_bytes());
-            (v6_address(packet, 8), v6_address(packet, 24))
+/// The headers of segments that differ in where their data begin and end, in their control bits, and in nothing else: each gets a
+/// copy, into which its own are put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentHeaders {
+    /// What differs is 0.
+    octets: [u8; HEADERS_MAX],
+    len: usize,
+    tcp_at: usize,
+    v6: bool,
+    /// Of the first.
+    seq: Seq,
+    flags: Flags,
+    /// Of the IPv4 header.
+    ip_sum: Sum,
+    /// Of the pseudo-header, but for the length of the segment.
+    pseudo: Sum,
+    tcp_sum: Sum,
+}
+
+/// How much of a segment is in the checksum that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Summing {
+    All,
+    /// The pseudo-header alone: a link does the rest.
+    Pseudo,
+}
+
+impl SegmentHeaders {
+    /// Those of a segment that was written, from the header of its IP packet on to the one of TCP, which begins behind
+    /// `tcp_at` octets. `None` where they are no such headers.
+    pub(crate) fn of(headers: &[u8], tcp_at: usize, v6: bool) -> Option<SegmentHeaders> {
+        let len = headers.len();
+        let mut octets = [0; HEADERS_MAX];
+        octets.get_mut(..len)?.copy_from_slice(headers);
+        let (ip, tcp) = octets.get_mut(..len)?.split_at_mut_checked(tcp_at)?;
+        let ends = if v6 {
+            put(ip, V6_PAYLOAD_LEN, [0; 2]);
+            (Ipv6Addr::from(at::<16>(ip, 8)).into(), Ipv6Addr::from(at::<16>(ip, 24)).into())
         } else {
-            put(packet, 2, len.to_be_bytes());
-            put(packet, 10, [0, 0]);
-            let mut sum = checksum::Sum::ZERO;
-            sum.add(packet.get(..tcp_at).unwrap_or_default());
-            put(packet, 10, sum.checksum().to_be_bytes());
-            (v4_address(packet, 12), v4_address(packet, 16))
+            put(ip, V4_TOTAL_LEN, [0; 2]);
+            put(ip, V4_CHECKSUM, [0; 2]);
+            (Ipv4Addr::from(at::<4>(ip, 12)).into(), Ipv4Addr::from(at::<4>(ip, 16)).into())
         };
-        let Some(segment) = packet.get_mut(tcp_at..) else { return };
-        let seq = Seq(u32::from_be_bytes(at(segment, 4))) + offset;
-        put(segment, 4, seq.0.to_be_bytes());
-        if !last && let Some(flags) = segment.get_mut(13) {
-            *flags &= !(Flags::FIN | Flags::PSH).0;
+        let seq = Seq(u32::from_be_bytes(at(tcp, SEQ)));
+        let flags = Flags(*tcp.get(FLAGS)?);
+        put(tcp, SEQ, [0; 4]);
+        put(tcp, FLAGS, [0]);
+        put(tcp, CHECKSUM, [0; 2]);
+        let (ip_sum, tcp_sum) = (Sum::of(ip), Sum::of(tcp));
+        let pseudo = checksum::pseudo_header(ends.0, ends.1, Protocol::Tcp, 0);
+        Some(SegmentHeaders { octets, len, tcp_at, v6, seq, flags, ip_sum, pseudo, tcp_sum })
+    }
+
+    /// Octets before the TCP header, and before the data.
+    pub(crate) fn ends(&self) -> (usize, usize) {
+        (self.tcp_at, self.len)
+    }
+
+    /// Appends a segment.
+    pub(crate) fn emit<'p>(
+        &self,
+        (seq, flags): (Seq, Flags),
+        data: impl IntoIterator<Item = &'p [u8]>,
+        summing: Summing,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        out.extend_from_slice(self.octets.get(..self.len).unwrap_or_default());
+        let mut sum = self.tcp_sum;
+        for part in data {
+            match summing {
+                Summing::All => sum.append(checksum::append_and_sum(out, part)),
+                Summing::Pseudo => out.extend_from_slice(part),
+            }
         }
-        put(segment, 16, [0, 0]);
-        let mut sum = checksum::pseudo_header(ends.0, ends.1, Protocol::Tcp, segment.len());
-        sum.add(segment);
-        put(segment, 16, sum.checksum().to_be_bytes());
+        let Some(packet) = out.get_mut(start..) else { return };
+        let packet_len = packet.len();
+        let Some((ip, tcp)) = packet.split_at_mut_checked(self.tcp_at) else { return };
+        if self.v6 {
+            put(ip, V6_PAYLOAD_LEN, (tcp.len() as u16).to_be_bytes());
+        } else {
+            let mut sum = self.ip_sum;
+            sum.append(Sum::of_word(packet_len as u16));
+            put(ip, V4_TOTAL_LEN, (packet_len as u16).to_be_bytes());
+            put(ip, V4_CHECKSUM, sum.checksum().to_be_bytes());
+        }
+        let mut whole = self.pseudo;
+        whole.append(Sum::of_word(tcp.len() as u16));
+        let checksum = match summing {
+            Summing::Pseudo => whole.folded(),
+            Summing::All => {
+                whole.append(sum);
+                for word in [(seq.0 >> 16) as u16, seq.0 as u16, flags.0.into()] {
+                    whole.append(Sum::of_word(word));
+                }
+                whole.checksum()
+            }
+        };
+        put(tcp, SEQ, seq.0.to_be_bytes());
+        put(tcp, FLAGS, [flags.0]);
+        put(tcp, CHECKSUM, checksum.to_be_bytes());
     }
 }
 
@@ -92,13 +173,12 @@ fn put<const N: usize>(octets: &mut [u8], at: usize, value: [u8; N]) {
     }
 }
 
-fn v4_address(packet: &[u8], from: usize) -> IpAddr {
-    Ipv4Addr::from(at::<4>(packet, from)).into()
-}
-
-fn v6_address(packet: &[u8], from: usize) -> IpAddr {
-    Ipv6Addr::from(at::<16>(packet, from)).into()
-}
-
-/// Octets of an IPv6 header (RFC 8200).
-const IPV6_HEADER_LEN: u16 = 40;
+/// The longest headers of a segment: IPv4's and TCP's, each with as many options as there can be.
+const HEADERS_MAX: usize = 60 + 60;
+/// Where the fields are, in their header.
+const V4_TOTAL_LEN: usize = 2;
+const V4_CHECKSUM: usize = 10;
+const V6_PAYLOAD_LEN: usize = 4;
+const SEQ: usize = 4;
+const FLAGS: usize = 13;
+const CHECKSUM: usize = 16;

@@ -127,11 +127,17 @@ impl Link {
     ) -> bool {
         let Some(&endpoint) = self.members.get(&from) else { return false };
         let told = outputs.map(|outputs| (outputs, frame.clone()));
-        let flooded = self.segment.flood(at, endpoint, frame);
-        let one = flooded.is_none().then(|| self.segment.send_buffer(at, endpoint, frame));
+        let sent = match self.segment.flood(at, endpoint, frame) {
+            None if told.is_none() => {
+                self.segment.send_buffer(at, endpoint, frame);
+                return true;
+            }
+            None => [self.segment.send_buffer(at, endpoint, frame)].into(),
+            Some(flooded) => flooded,
+        };
         if let Some((outputs, frame)) = told {
             let (link, medium) = (self.index, self.segment.medium());
-            let fates = flooded.into_iter().flatten().chain(one).filter_map(|sent| self.fate(sent));
+            let fates = sent.into_iter().filter_map(|sent| self.fate(sent));
             outputs.extend(fates.map(|fate| Output::Link {
                 link,
                 at,

@@ -417,12 +417,13 @@ impl World {
                 self.outputs.insert(before, Output::Arrival { link, at, to, marks, medium, frame, told });
             }
             there.segment.recycle(frame);
-            let goes_on = more && gathered < GATHERED_MAX && frames < FRAMES_GATHERED_MAX;
-            let poll = || match busy {
+            if !more || gathered >= GATHERED_MAX || frames >= FRAMES_GATHERED_MAX {
+                break;
+            }
+            next = match busy {
                 Some(busy) => there.segment.poll_deliver_past(self.now, busy, Some(receiver)),
                 None => there.segment.poll_deliver_to(self.now, receiver),
             };
-            next = goes_on.then(poll).flatten();
         }
         // The first is counted with the step.
         self.inputs += frames - 1;

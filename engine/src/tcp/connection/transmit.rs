@@ -69,9 +69,9 @@ impl Outgoing {
 }
 
 impl Connection {
-    /// The data of an outgoing segment.
-    pub(crate) fn payload(&self, out: &Outgoing) -> impl Iterator<Item = &[u8]> {
-        self.snd.buffer.slice(out.seq, out.len)
+    /// The data of an outgoing segment; `near` as in [`SendBuffer::slice`].
+    pub(crate) fn payload(&self, out: &Outgoing, near: &mut usize) -> impl Iterator<Item = &[u8]> {
+        self.snd.buffer.slice(out.seq, out.len, near)
     }
 
     /// The segment as the wire has it, its data apart.

@@ -147,11 +147,16 @@ impl SendBuffer {
         acked
     }
 
-    /// `len` octets from `seq` on, in the parts in which they lie.
-    pub(crate) fn slice(&self, seq: Seq, len: u32) -> impl Iterator<Item = &[u8]> + Clone {
+    /// `len` octets from `seq` on, in the parts in which they lie. `near`: the piece that they may begin in, and afterwards the
+    /// one that they do.
+    pub(crate) fn slice(&self, seq: Seq, len: u32, near: &mut usize) -> impl Iterator<Item = &[u8]> + Clone {
         let from = seq.max(self.start);
         let to = (from + len).min(self.end());
-        let first = self.pieces.partition_point(|piece| piece.end().at_or_before(from));
+        let begins = |piece: &Piece| piece.start.at_or_before(from) && from.before(piece.end());
+        if !self.pieces.get(*near).is_some_and(begins) {
+            *near = self.pieces.partition_point(|piece| piece.end().at_or_before(from));
+        }
+        let first = *near;
         let reached = self.pieces.iter().skip(first).take_while(move |piece| piece.start.before(to));
         reached.filter_map(move |piece| {
             let begin = from.octets_since(piece.start) as usize;
@@ -220,7 +225,7 @@ mod tests {
             let (start, capacity) = (Seq(start), 700 * scale);
             let (mut buffer, mut all) = (SendBuffer::new(start), Vec::new());
             let mut spares = Spares::default();
-            let mut una = 0u32;
+            let (mut una, mut near) = (0u32, 0);
             for (way, push, ack, offset, len) in steps {
                 let [push, ack, offset, len] = [push as u32, ack, offset, len].map(|n| n * scale);
                 let data = &OCTETS[push as usize % 13..][..push as usize];
@@ -239,7 +244,7 @@ mod tests {
                 una += acked;
                 let from = (una + offset).min(all.len() as u32);
                 let to = (from + len).min(all.len() as u32);
-                prop_assert_eq!(all_of(buffer.slice(start + from, len)), &all[from as usize..to as usize]);
+                prop_assert_eq!(all_of(buffer.slice(start + from, len, &mut near)), &all[from as usize..to as usize]);
                 prop_assert_eq!(buffer.end(), start + all.len() as u32);
                 prop_assert!(buffer.pieces.iter().all(|piece| !piece.octets.is_empty()));
             }
@@ -253,7 +258,7 @@ mod tests {
         let place = owned.as_ptr();
         assert_eq!(buffer.push(Given::Owned(&mut owned), u32::MAX, &mut spares), 10_000);
         assert_eq!(buffer.push(Given::Static(&OCTETS), u32::MAX, &mut spares), OCTETS.len());
-        let places: Vec<_> = buffer.slice(Seq(0), u32::MAX >> 1).map(<[u8]>::as_ptr).collect();
+        let places: Vec<_> = buffer.slice(Seq(0), u32::MAX >> 1, &mut 0).map(<[u8]>::as_ptr).collect();
         assert_eq!(places, [place, OCTETS.as_ptr()]);
     }
 
@@ -263,7 +268,7 @@ mod tests {
         let mut owned = OCTETS[..10_000].to_vec();
         assert_eq!(buffer.push(Given::Owned(&mut owned), 8000, &mut spares), 8000);
         assert_eq!(owned, &OCTETS[..10_000]);
-        assert_eq!(all_of(buffer.slice(Seq(0), 10_000)), &OCTETS[..8000]);
+        assert_eq!(all_of(buffer.slice(Seq(0), 10_000, &mut 0)), &OCTETS[..8000]);
     }
 
     #[test]
@@ -282,7 +287,7 @@ mod tests {
         buffer.rest();
         assert_eq!((buffer.pieces.len(), held(&buffer)), (2, KEPT_MIN - 100));
         assert_eq!(
-            all_of(buffer.slice(Seq(100), KEPT_MIN as u32)),
+            all_of(buffer.slice(Seq(100), KEPT_MIN as u32, &mut 0)),
             [&OCTETS[100..KEPT_MIN], &OCTETS[..100]].concat()
         );
     }
