@@ -5,6 +5,7 @@ mod common;
 use common::script::{Script, octets};
 use common::{Host, Pair};
 use proptest::prelude::*;
+use sockwright_engine::event::EventKind;
 use sockwright_engine::host::op::{Outcome, Request, ShutdownHow};
 use sockwright_engine::id::{LinkId, OpId};
 use sockwright_engine::tcp::config::OptionsPatch;
@@ -125,7 +126,63 @@ fn nothing_waits_behind_what_is_no_segment_of_a_connection() {
     s.host.drain();
 }
 
+/// A segment that comes after `at` octets of a stream, and how far the stream is then.
+fn any_line() -> impl Strategy<Value = (u8, u32)> {
+    (prop_oneof![8 => Just(0u8), 2 => Just(1), 1 => 2u8..12], 500u32..1000)
+}
+
 proptest! {
+    /// What comes together is taken in as what comes one by one, whatever is among it.
+    #[test]
+    fn a_batch_is_taken_in_as_its_frames_are(lines in prop::collection::vec(any_line(), 1..40)) {
+        let (mut one_by_one, mut at_once) = (open(), open());
+        let mut at = 1;
+        let mut frames = vec![];
+        for (kind, len) in lines {
+            let end = at + len;
+            let line = match kind {
+                0 => format!(". {at}:{end}({len}) ack 1 win 60000"),
+                1 => format!("P. {at}:{end}({len}) ack 1 win 60000"),
+                2 => format!(". {at}:{end}({len}) ack 1 win 500"),
+                3 => format!(". {at}:{end}({len}) ack 2 win 60000"),
+                4 => format!(". {}:{}({len}) ack 1 win 60000", at + 1000, end + 1000),
+                5 => format!("U. {at}:{end}({len}) ack 1 win 60000"),
+                6 => format!(". {}:{}({len}) ack 1 win 60000", at - 1, end - 1),
+                7 => format!("F. {at}:{end}({len}) ack 1 win 60000"),
+                8 => format!("R. {at}:{at}(0) ack 1 win 60000"),
+                9 => format!("S. {at}:{end}({len}) ack 1 win 60000"),
+                10 => format!(". {}:{}({len}) ack 1 win 60000", at + 900_000, end + 900_000),
+                _ => format!(". {at}:{end}({len}) ack 1 win 60000"),
+            };
+            let mut frame = one_by_one.frame(&line);
+            if kind == 11 {
+                *frame.last_mut().expect("an octet") ^= 1;
+            }
+            if matches!(kind, 0..=3 | 5) {
+                at = end;
+            }
+            frames.push(frame);
+        }
+        for frame in &frames {
+            one_by_one.host.frame(frame);
+        }
+        at_once.host.frames_at_once(&frames);
+        let arrived = |s: &Script| {
+            let of_arrival = |kind: &EventKind| {
+                matches!(kind, EventKind::SegmentReceived(_) | EventKind::SegmentDropped { .. } | EventKind::FrameDropped(_)
+                    | EventKind::TcpState { .. })
+            };
+            s.host.events.iter().map(|event| event.kind.clone()).filter(of_arrival).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(arrived(&at_once), arrived(&one_by_one));
+        prop_assert_eq!(at_once.state(), one_by_one.state());
+        let counted = |s: &Script| {
+            let counters = s.host.engine.counters();
+            (counters.frames_in, counters.segments_in, counters.bytes_received)
+        };
+        prop_assert_eq!(counted(&at_once), counted(&one_by_one));
+    }
+
     /// However frames are gathered and whichever are lost, the stream arrives whole.
     #[test]
     fn a_stream_arrives_whole(gather in prop::collection::vec(1usize..40, 1..20), lost in prop::collection::vec(0usize..300, 0..12)) {

@@ -35,7 +35,7 @@ pub struct VirtualLink {
     endpoints: BTreeMap<EndpointId, Impairer>,
     owners: BTreeMap<IpAddr, EndpointId>,
     /// The last of these that was looked for: most packets go where the one before them went, or came from.
-    last_owners: [Option<(IpAddr, EndpointId)>; 2],
+    last_owners: [Option<((u128, bool), EndpointId)>; 2],
     /// The stations of an Ethernet.
     stations: BTreeMap<Mac, EndpointId>,
     medium: Medium,
@@ -382,12 +382,18 @@ impl VirtualLink {
     /// Who owns an address.
     #[inline]
     fn owner(&mut self, address: IpAddr) -> Option<EndpointId> {
-        let known = self.last_owners.iter().flatten().find(|(last, _)| *last == address);
-        if let Some((_, owner)) = known {
-            return Some(*owner);
+        // As numbers, which a processor compares without a look at memory.
+        let bits = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        for (last, owner) in self.last_owners.into_iter().flatten() {
+            if last == (bits, address.is_ipv6()) {
+                return Some(owner);
+            }
         }
         let owner = *self.owners.get(&address)?;
-        self.last_owners = [Some((address, owner)), self.last_owners[0]];
+        self.last_owners = [Some(((bits, address.is_ipv6()), owner)), self.last_owners[0]];
         Some(owner)
     }
 
@@ -503,7 +509,8 @@ struct InFlight {
 
 impl InFlight {
     fn push(&mut self, flight: Flight) {
-        if self.in_order.back().is_none_or(|last| last < &flight) {
+        let key = flight.key();
+        if self.in_order.back().is_none_or(|last| last.key() < key) {
             self.in_order.push_back(flight);
         } else {
             self.others.push(Reverse(flight));

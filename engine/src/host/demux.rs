@@ -74,6 +74,11 @@ impl Demux {
         Some(found)
     }
 
+    /// The receiver of what arrived last.
+    pub(crate) fn last(&self) -> Option<SocketId> {
+        self.last.as_ref().map(|(_, socket)| *socket)
+    }
+
     pub(crate) fn bound(&self, kind: PortKind, local: SocketAddr) -> Option<SocketId> {
         let any = SocketAddr::new(unspecified_like(local.ip()), local.port());
         self.bound.get(&(kind, local)).or_else(|| self.bound.get(&(kind, any))).copied()

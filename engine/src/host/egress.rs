@@ -103,7 +103,7 @@ impl Engine {
                 return Some(Transmit { link, len: buf.len(), unfinished: None });
             }
             buf.resize(self.headroom, 0);
-            let Some(Written { src, way, unfinished }) = self.write_next(now, buf) else {
+            let Some(written) = self.write_next(now, buf) else {
                 // Only then what we sent to ourselves arrives, as it would from a wire.
                 let Some(frame) = self.loopback.pop_front() else {
                     self.gathers = false;
@@ -118,10 +118,10 @@ impl Engine {
                 self.take_frame(now, arrived, &frame);
                 continue;
             };
-            match way {
+            match &written.way {
                 Way::Link(hop) => {
-                    let before = buf.len();
-                    if !self.enclose(now, &hop, src, unfinished, buf) {
+                    let (before, unfinished) = (buf.len(), written.unfinished);
+                    if !self.enclose(now, hop, written.src, unfinished, buf) {
                         continue;
                     }
                     self.shared.counters.frames_out += 1;

@@ -17,7 +17,9 @@ use crate::tcp::ecn::Codepoint;
 use crate::tcp::seq::Seq;
 use crate::time::Instant;
 use crate::udp::Received;
-use crate::wire::{ChecksumPolicy, IpPacket, NdpMessage, Protocol, TcpSegment, UdpDatagram};
+use crate::wire::{
+    ChecksumPolicy, EthernetFrame, IpPacket, NdpMessage, Protocol, TcpSegment, Template, UdpDatagram,
+};
 
 /// What ingress knows of the interface that a packet came in by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +30,15 @@ pub(super) struct Arrived {
     pub(super) from_wire: bool,
     /// The Ethernet frame that it was in.
     pub(super) enclosed: Option<Enclosed>,
+}
+
+/// Frames of a batch that came one after the other for one connection, and the headers that they have.
+#[derive(Debug)]
+pub(super) struct Run {
+    link: LinkId,
+    template: Template,
+    tuple: Tuple,
+    socket: SocketId,
 }
 
 impl Engine {
@@ -54,10 +65,57 @@ impl Engine {
         checksums: ChecksumPolicy,
         frame: &[u8],
     ) -> bool {
-        self.begin_input();
+        self.check_outputs();
         self.gathers = false;
+        if self.take_next_of_run(now, link, checksums, frame) {
+            return self.gathers;
+        }
+        self.run = None;
+        let before = self.demux.last();
         self.take_frame_of(now, link, Some(checksums), frame);
+        // Two in a row are the beginning of more.
+        if self.gathers && frame.len() >= RUN_MIN && before.is_some() && before == self.demux.last() {
+            self.begin_run(link, frame);
+        }
         self.gathers
+    }
+
+    /// Whoever got a frame is likely to get the next one, with nearly the same headers.
+    fn begin_run(&mut self, link: LinkId, frame: &[u8]) {
+        let ip_at = match self.interfaces.iter().find(|interface| interface.link == link) {
+            Some(Interface { medium: Medium::Ip, .. }) => Some(0),
+            Some(Interface { medium: Medium::Ethernet(_), .. }) => {
+                EthernetFrame::parse(frame).ok().map(|read| frame.len() - read.payload.len())
+            }
+            None => None,
+        };
+        let Some(template) = ip_at.and_then(|ip_at| Template::of(frame, ip_at)) else { return };
+        let tuple = arrived_at(template.ends(), template.segment());
+        let socket = self.demux.receiver(&self.sockets, PortKind::Tcp, &tuple);
+        self.run = socket.map(|socket| Run { link, template, tuple, socket });
+    }
+
+    /// Takes in a frame that differs from the one before as its successor does; says whether it is one.
+    fn take_next_of_run(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        checksums: ChecksumPolicy,
+        frame: &[u8],
+    ) -> bool {
+        let Some(run) = self.run.as_ref().filter(|run| run.link == link) else { return false };
+        let Some(segment) = run.template.read(frame, checksums) else { return false };
+        let (id, tuple) = (run.socket, run.tuple);
+        let codepoint = Codepoint::from_bits(run.template.ecn());
+        // What is over answers as one that nobody knows.
+        match self.sockets.get(&id).map(|socket| &socket.phase) {
+            Some(Phase::Connection(connection)) if !connection.is_closed() => {}
+            _ => return false,
+        }
+        self.shared.counters.frames_in += 1;
+        self.hand_over(now, id, tuple, codepoint, &segment);
+        self.settle(now);
+        true
     }
 
     /// As [`Engine::handle_frame`], of a link that tells with each frame what is to be believed of its checksums.
@@ -185,12 +243,11 @@ impl Engine {
         &mut self,
         now: Instant,
         arrived: Arrived,
-        (src, dst): (IpAddr, IpAddr),
+        ends: (IpAddr, IpAddr),
         codepoint: Codepoint,
         segment: &TcpSegment<'_>,
     ) {
-        let local = SocketAddr::new(dst, segment.dst_port);
-        let tuple = Tuple::new(local, SocketAddr::new(src, segment.src_port));
+        let tuple = arrived_at(ends, segment);
         // Nobody talks to itself through one socket; answered, such a segment would be answered without end.
         if tuple.local() == tuple.remote() {
             return self.drop_frame(now, DropReason::BadAddress);
@@ -200,14 +257,24 @@ impl Engine {
             .receiver(&self.sockets, PortKind::Tcp, &tuple)
             .or_else(|| self.demux.bound(PortKind::Tcp, tuple.local()));
         match found {
-            Some(id) => {
-                let before = self.progress(id);
-                self.deliver_segment(now, id, tuple, codepoint, segment);
-                if self.progress(id).is_some_and(|after| before != Some(after)) {
-                    self.confirm_path(now, src);
-                }
-            }
+            Some(id) => self.hand_over(now, id, tuple, codepoint, segment),
             None => self.refuse_segment(now, arrived, tuple, segment),
+        }
+    }
+
+    /// Gives a segment to the socket that it is for; what moves a connection on came by a neighbor that is there.
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        tuple: Tuple,
+        codepoint: Codepoint,
+        segment: &TcpSegment<'_>,
+    ) {
+        let before = self.progress(id);
+        self.deliver_segment(now, id, tuple, codepoint, segment);
+        if self.progress(id).is_some_and(|after| before != Some(after)) {
+            self.confirm_path(now, tuple.remote().ip());
         }
     }
 
@@ -314,3 +381,11 @@ impl Engine {
         cx.tell_if(Interest::DATA, id, || EventKind::Readable { available, end_of_stream: false });
     }
 }
+
+/// The ends of the connection that a segment is part of, which came between the addresses `(src, dst)`.
+fn arrived_at((src, dst): (IpAddr, IpAddr), segment: &TcpSegment<'_>) -> Tuple {
+    Tuple::new(SocketAddr::new(dst, segment.dst_port), SocketAddr::new(src, segment.src_port))
+}
+
+/// Octets of a frame that others like it are likely to follow.
+const RUN_MIN: usize = 512;

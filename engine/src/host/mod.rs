@@ -136,6 +136,8 @@ pub struct Engine {
     ready: VecDeque<SocketId>,
     /// What is left of a super-segment that goes in segments.
     cutting: Option<egress::Cutting>,
+    /// What the next frame of a batch is likely to be.
+    run: Option<ingress::Run>,
     /// Sockets that something happened to, for their drivers.
     woken: VecDeque<(SocketId, NonZeroU64)>,
     /// Those that were touched last keep their working memory, the longest untouched first.
@@ -236,6 +238,7 @@ impl Engine {
             touched: VecDeque::new(),
             ready: VecDeque::new(),
             cutting: None,
+            run: None,
             woken: VecDeque::new(),
             warm: VecDeque::new(),
             parked: BTreeMap::new(),
@@ -272,6 +275,7 @@ impl Engine {
     //# A host SHOULD make some reasonableness check on any address mask it installs; see
     //# IMPLEMENTATION section below.
     pub fn add_interface(&mut self, interface: Interface) -> Result<(), &'static str> {
+        self.run = None;
         if self.interfaces.iter().any(|other| other.link == interface.link) {
             return Err("there is an interface on this link already");
         }
@@ -542,8 +546,14 @@ impl Engine {
         PathMtu { mtu: u32::try_from(self.mtu_to(ip)).unwrap_or(u32::MAX), cut: false }
     }
 
-    /// Every input begins here: the outputs of the one before have been taken, or may wait for those of this one.
+    /// Every input begins here.
     fn begin_input(&mut self) {
+        self.run = None;
+        self.check_outputs();
+    }
+
+    /// The outputs of the last input have been taken, or may wait for those of the next one.
+    fn check_outputs(&self) {
         debug_assert!(
             self.cutting.is_none()
                 && (self.gathers

@@ -48,6 +48,7 @@ mod ipv6;
 mod ndp;
 mod segmentation;
 mod tcp;
+mod template;
 mod udp;
 
 pub use arp::{Arp, ArpOperation};
@@ -64,6 +65,7 @@ pub use ndp::{
 pub use segmentation::Unfinished;
 pub(crate) use segmentation::{SegmentHeaders, Summing};
 pub use tcp::{FastOpenCookie, Flags, SackBlocks, TcpOptions, TcpSegment, TcpSummary, Timestamps};
+pub(crate) use template::Template;
 pub use udp::UdpDatagram;
 
 use core::fmt;

@@ -150,10 +150,11 @@ impl SegmentHeaders {
         let checksum = match summing {
             Summing::Pseudo => whole.folded(),
             Summing::All => {
-                whole.append(sum);
                 for word in [(seq.0 >> 16) as u16, seq.0 as u16, flags.0.into()] {
                     whole.append(Sum::of_word(word));
                 }
+                // Last: behind an odd number of octets words would be swapped.
+                whole.append(sum);
                 whole.checksum()
             }
         };
@@ -176,9 +177,9 @@ fn put<const N: usize>(octets: &mut [u8], at: usize, value: [u8; N]) {
 /// The longest headers of a segment: IPv4's and TCP's, each with as many options as there can be.
 const HEADERS_MAX: usize = 60 + 60;
 /// Where the fields are, in their header.
-const V4_TOTAL_LEN: usize = 2;
-const V4_CHECKSUM: usize = 10;
-const V6_PAYLOAD_LEN: usize = 4;
-const SEQ: usize = 4;
-const FLAGS: usize = 13;
-const CHECKSUM: usize = 16;
+pub(super) const V4_TOTAL_LEN: usize = 2;
+pub(super) const V4_CHECKSUM: usize = 10;
+pub(super) const V6_PAYLOAD_LEN: usize = 4;
+pub(super) const SEQ: usize = 4;
+pub(super) const FLAGS: usize = 13;
+pub(super) const CHECKSUM: usize = 16;

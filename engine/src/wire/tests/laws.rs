@@ -1,11 +1,13 @@
 //! What is written reads the same; sums agree with the definition of RFC 1071.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use proptest::prelude::*;
 
 use super::strategies::*;
+use crate::tcp::seq::Seq;
 use crate::wire::checksum::{self, Sum};
 use crate::wire::*;
 
@@ -48,6 +50,22 @@ fn icmp<'a>(choice: u8, (code, word): (u8, u32), data: &'a [u8], quoted: Quoted<
         7 => IcmpMessage::PacketTooBig { mtu: if v6 { word } else { low }, quoted },
         8 => IcmpMessage::TimeExceeded { code, quoted },
         _ => IcmpMessage::ParameterProblem { code, pointer: if v6 { word } else { word & 0xff }, quoted },
+    }
+}
+
+/// A packet with a segment.
+fn packet(ip: &IpHeader, segment: &TcpSegment<'_>) -> Vec<u8> {
+    let mut packet = Vec::new();
+    ip.emit(segment.len(), &mut packet);
+    segment.emit(ip.src, ip.dst, &mut packet);
+    packet
+}
+
+/// More words than any of the integers could hold that they are added in, were they added without a break.
+#[test]
+fn a_sum_of_much_is_that_of_the_definition() {
+    for octets in [vec![0; 5 << 20 | 3], vec![0xff; 5 << 20 | 3], vec![0x7f; 5 << 20 | 3]] {
+        assert_eq!(Sum::of(&octets).folded(), naive_sum(&octets));
     }
 }
 
@@ -136,6 +154,79 @@ proptest! {
         TcpSegment { payload: &data, ..header }.emit(src, dst, &mut whole);
         header.emit_parts(src, dst, [first, second], &mut parts);
         prop_assert_eq!(whole, parts);
+    }
+
+    #[test]
+    fn headers_that_are_copied_are_those_that_are_written(
+        ip in ip_header(), header in tcp_header(), data in payload(), (seq, flags) in any::<(u32, u8)>(), partial: bool,
+    ) {
+        let ip = IpHeader { protocol: Protocol::Tcp, ident: 0, ..ip };
+        let summing = if partial { Summing::Pseudo } else { Summing::All };
+        let first = packet(&ip, &TcpSegment { payload: b"first", ..header });
+        let headers = SegmentHeaders::of(&first[..first.len() - 5], ip.len(), ip.src.is_ipv6()).expect("headers");
+        prop_assert_eq!(headers.ends(), (ip.len(), first.len() - 5));
+        let mut copied = b"before".to_vec();
+        headers.emit((Seq(seq), Flags(flags)), [&data[..data.len() / 2], &data[data.len() / 2..]], summing, &mut copied);
+
+        let next = TcpSegment { seq: Seq(seq), flags: Flags(flags), payload: &data, ..header };
+        let mut written = b"before".to_vec();
+        ip.emit(next.len(), &mut written);
+        if partial {
+            next.emit_partial(ip.src, ip.dst, [&data[..]], &mut written);
+        } else {
+            next.emit(ip.src, ip.dst, &mut written);
+        }
+        prop_assert_eq!(copied, written);
+    }
+
+    #[test]
+    fn the_next_segment_reads_as_it_does_header_by_header(
+        ip in ip_header(), header in tcp_header(), (before, after) in (payload(), payload()),
+        enclosing in prop::sample::select(vec![0usize, 14, 18]), (seq, ident) in any::<(u32, u16)>(), push: bool,
+    ) {
+        prop_assume!(!before.is_empty());
+        let header = TcpSegment { flags: Flags::ACK, ..header };
+        let ip = IpHeader { protocol: Protocol::Tcp, ..ip };
+        let frame = [vec![7; enclosing], packet(&ip, &TcpSegment { payload: &before, ..header })].concat();
+        let template = Template::of(&frame, enclosing).expect("a segment that others follow");
+        prop_assert_eq!((template.ends(), template.ecn()), ((ip.src, ip.dst), ip.ecn));
+
+        let flags = if push { Flags::ACK | Flags::PSH } else { Flags::ACK };
+        let next = TcpSegment { seq: Seq(seq), flags, payload: &after, ..header };
+        let ip = IpHeader { ident, ..ip };
+        let frame = [vec![7; enclosing], packet(&ip, &next)].concat();
+        prop_assert_eq!(template.read(&frame, ChecksumPolicy::Verify), Some(next));
+    }
+
+    #[test]
+    fn what_a_template_reads_is_what_is_there(
+        ip in ip_header(), header in tcp_header(), data in payload(), enclosing in prop::sample::select(vec![0usize, 14, 18]),
+        (at, change) in (any::<prop::sample::Index>(), 1u8..), within_headers: bool, cut in 0usize..3, repair: bool,
+    ) {
+        prop_assume!(!data.is_empty());
+        let segment = TcpSegment { flags: Flags::ACK, payload: &data, ..header };
+        let ip = IpHeader { protocol: Protocol::Tcp, ..ip };
+        let frame = [vec![7; enclosing], packet(&ip, &segment)].concat();
+        let template = Template::of(&frame, enclosing).expect("a segment that others follow");
+
+        let mut other = frame.clone();
+        let reach = if within_headers { frame.len() - data.len() } else { frame.len() };
+        other[at.index(reach)] ^= change;
+        other.truncate(frame.len() - cut);
+        if repair && ip.src.is_ipv4() {
+            checksum::fill(&mut other, enclosing + 10, 0);
+            let sum = Sum::of(&other[enclosing..enclosing + 20]).checksum();
+            checksum::fill(&mut other, enclosing + 10, sum);
+        }
+        for policy in [ChecksumPolicy::Verify, ChecksumPolicy::AllowPartial, ChecksumPolicy::Ignore] {
+            let Some(read) = template.read(&other, policy) else { continue };
+            prop_assert_eq!(&other[..enclosing], &frame[..enclosing]);
+            let there = IpPacket::parse(&other[enclosing..]).expect("it was read");
+            prop_assert_eq!((there.src, there.dst, there.ecn, there.fragment), (ip.src, ip.dst, ip.ecn, None));
+            prop_assert_eq!(there.protocol, Protocol::Tcp);
+            prop_assert_eq!(there.packet.len(), other.len() - enclosing);
+            prop_assert_eq!(TcpSegment::parse(there.payload, (ip.src, ip.dst), policy), Ok(read));
+        }
     }
 
     #[test]
