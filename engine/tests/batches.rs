@@ -126,7 +126,7 @@ fn nothing_waits_behind_what_is_no_segment_of_a_connection() {
     s.host.drain();
 }
 
-/// A segment that comes after `at` octets of a stream, and how far the stream is then.
+/// What kind of segment comes, and how much data it has.
 fn any_line() -> impl Strategy<Value = (u8, u32)> {
     (prop_oneof![8 => Just(0u8), 2 => Just(1), 1 => 2u8..12], 500u32..1000)
 }

@@ -382,7 +382,7 @@ impl VirtualLink {
     /// Who owns an address.
     #[inline]
     fn owner(&mut self, address: IpAddr) -> Option<EndpointId> {
-        // As numbers, which a processor compares without a look at memory.
+        // Compared as numbers: an address of 17 octets that was just read would have to reach the cache first.
         let bits = match address {
             IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
             IpAddr::V6(address) => address.to_bits(),

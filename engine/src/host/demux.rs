@@ -74,7 +74,7 @@ impl Demux {
         Some(found)
     }
 
-    /// The receiver of what arrived last.
+    /// The connection that a segment arrived for last.
     pub(crate) fn last(&self) -> Option<SocketId> {
         self.last.as_ref().map(|(_, socket)| *socket)
     }

@@ -115,6 +115,7 @@ impl Engine {
                     from_wire: false,
                     enclosed: None,
                 };
+                self.run = None;
                 self.take_frame(now, arrived, &frame);
                 continue;
             };
@@ -249,7 +250,8 @@ impl Engine {
                 Summing::Pseudo => segment.emit_partial(src, dst, data, buf),
                 Summing::All => segment.emit_parts(src, dst, data, buf),
             }
-            if !is_last {
+            // Routers may cut each by an identification of its own.
+            if !is_last && !connection.may_be_cut() {
                 let headers = buf.get(ip_at..ip_at + data_at).unwrap_or_default();
                 cutting.headers = SegmentHeaders::of(headers, tcp_at, src.is_ipv6());
             }

@@ -19,6 +19,7 @@ use crate::time::Instant;
 use crate::udp::Received;
 use crate::wire::{
     ChecksumPolicy, EthernetFrame, IpPacket, NdpMessage, Protocol, TcpSegment, Template, UdpDatagram,
+    ethernet_header_len,
 };
 
 /// What ingress knows of the interface that a packet came in by.
@@ -32,7 +33,7 @@ pub(super) struct Arrived {
     pub(super) enclosed: Option<Enclosed>,
 }
 
-/// Frames of a batch that came one after the other for one connection, and the headers that they have.
+/// Whose the last frame was, and the headers that it had: until a frame that is not like it, or any other input.
 #[derive(Debug)]
 pub(super) struct Run {
     link: LinkId,
@@ -73,7 +74,7 @@ impl Engine {
         self.run = None;
         let before = self.demux.last();
         self.take_frame_of(now, link, Some(checksums), frame);
-        // Two in a row are the beginning of more.
+        // Two for one connection are likely to be the beginning of more.
         if self.gathers && frame.len() >= RUN_MIN && before.is_some() && before == self.demux.last() {
             self.begin_run(link, frame);
         }
@@ -85,7 +86,8 @@ impl Engine {
         let ip_at = match self.interfaces.iter().find(|interface| interface.link == link) {
             Some(Interface { medium: Medium::Ip, .. }) => Some(0),
             Some(Interface { medium: Medium::Ethernet(_), .. }) => {
-                EthernetFrame::parse(frame).ok().map(|read| frame.len() - read.payload.len())
+                // Behind the header of 802.3 there is no IP, and so no template: what a length tells there is not compared.
+                EthernetFrame::parse(frame).ok().map(|read| ethernet_header_len(read.vlan))
             }
             None => None,
         };
@@ -139,7 +141,6 @@ impl Engine {
     }
 
     /// Takes in an IP packet that came by a link, or from ourselves.
-    #[inline(always)]
     pub(super) fn take_frame(&mut self, now: Instant, arrived: Arrived, frame: &[u8]) {
         self.shared.counters.frames_in += 1;
         match IpPacket::parse(frame) {
@@ -158,7 +159,6 @@ impl Engine {
 
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
     //# A host MUST NOT discard a datagram just because it was received with TTL less than 2.
-    #[inline(always)]
     pub(super) fn take_packet(&mut self, now: Instant, arrived: Arrived, packet: &IpPacket<'_>) {
         if let Some(enclosed) = &arrived.enclosed {
             let icmpv6 = packet.protocol == Protocol::Icmpv6 && packet.fragment.is_none();
@@ -238,7 +238,6 @@ impl Engine {
         }
     }
 
-    #[inline(always)]
     fn take_segment(
         &mut self,
         now: Instant,

@@ -546,7 +546,7 @@ impl Engine {
         PathMtu { mtu: u32::try_from(self.mtu_to(ip)).unwrap_or(u32::MAX), cut: false }
     }
 
-    /// Every input begins here.
+    /// Every input begins here, but for a frame of a batch, which may be like the one before.
     fn begin_input(&mut self) {
         self.run = None;
         self.check_outputs();

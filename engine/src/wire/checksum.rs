@@ -71,8 +71,8 @@ impl Sum {
 /// the order of the two octets of the result, on the byte order in which they are read (RFC 1071 §2(B),
 /// §2(C)). So take the machine's own words, as many at once as it has registers for.
 ///
-/// What machines have is a sum of products of signed words (`pmaddwd`). Each factor is 1, and each word is taken as that
-/// much less than the middle of its range, which is added again at the end.
+/// What x86-64 has for that, and others in a few steps, is a sum of products of signed words (`pmaddwd`). One factor of each is
+/// 1, and each word is taken as what it is more than the middle of its range, which is added again at the end.
 #[derive(Default)]
 struct Wide {
     lanes: [i32x4; LANES],

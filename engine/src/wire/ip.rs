@@ -43,7 +43,6 @@ pub struct IpPacket<'a> {
 
 impl<'a> IpPacket<'a> {
     /// Reads a frame that starts with an IP header.
-    #[inline(always)]
     pub fn parse(frame: &'a [u8]) -> Result<Self, Malformed> {
         match version(frame)? {
             Version::V4 => ipv4::parse(frame),

@@ -21,7 +21,6 @@ pub(super) const NO_OPERATION: u8 = 1;
 const LOOSE_SOURCE_ROUTE: u8 = 131;
 const STRICT_SOURCE_ROUTE: u8 = 137;
 
-#[inline(always)]
 pub(super) fn parse(frame: &[u8]) -> Result<IpPacket<'_>, Malformed> {
     let fixed = Fixed::parse(frame)?;
     let header = frame.get(..fixed.header_len).ok_or(Malformed::Truncated)?;

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::checksum::{self, Sum};
-use super::{Flags, Protocol};
+use super::{Flags, Protocol, ipv6};
 use crate::tcp::seq::Seq;
 
 /// What is left to be done to a packet with a TCP segment: its checksum, of which only the sum over the pseudo-header is
@@ -39,11 +39,12 @@ impl Unfinished {
         Unfinished { ip_at: ip_at + more, tcp_at: tcp_at + more, data_at: data_at + more, ..self }
     }
 
-    /// The packets or frames that a link makes of `packet`, which is as unfinished as this says.
+    /// The packets or frames that a link makes of `packet`, which is as unfinished as this says. None of what is no such packet.
     pub fn finish(self, packet: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
         let (head, data) = packet.split_at_checked(self.data_at.into()).unwrap_or((packet, &[]));
         let (before, headers) = head.split_at_checked(self.ip_at.into()).unwrap_or((&[], head));
-        let headers = SegmentHeaders::of(headers, (self.tcp_at - self.ip_at).into(), self.v6);
+        let tcp_at = self.tcp_at.checked_sub(self.ip_at).map(usize::from);
+        let headers = tcp_at.and_then(|tcp_at| SegmentHeaders::of(headers, tcp_at, self.v6));
         let step = self.cut.map_or(data.len(), usize::from).max(1);
         (0..data.len().div_ceil(step).max(1)).map_while(move |number| {
             let (headers, from) = (headers.as_ref()?, number * step);
@@ -59,9 +60,9 @@ impl Unfinished {
     }
 }
 
-/// The headers of segments that differ in where their data begin and end, in their control bits, and in nothing else: each gets a
-/// copy, into which its own are put.
-#[derive(Clone, Copy, Debug)]
+/// The headers of segments that differ in where their data begin and end, in their control bits, and in nothing else: each
+/// gets a copy, into which its own are put.
+#[derive(Debug)]
 pub(crate) struct SegmentHeaders {
     /// What differs is 0.
     octets: [u8; HEADERS_MAX],
@@ -138,7 +139,7 @@ impl SegmentHeaders {
         let packet_len = packet.len();
         let Some((ip, tcp)) = packet.split_at_mut_checked(self.tcp_at) else { return };
         if self.v6 {
-            put(ip, V6_PAYLOAD_LEN, (tcp.len() as u16).to_be_bytes());
+            put(ip, V6_PAYLOAD_LEN, (packet_len.saturating_sub(ipv6::HEADER_LEN) as u16).to_be_bytes());
         } else {
             let mut sum = self.ip_sum;
             sum.append(Sum::of_word(packet_len as u16));

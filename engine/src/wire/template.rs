@@ -1,7 +1,8 @@
 //! What nearly every segment of a bulk transfer is: the one before with other data.
 //!
-//! A [`Template`] is made of a segment that was read, and reads the next one by comparing its headers as octets: all are
-//! the same but those that tell where its data begin and end, the push bit, and checksums, which are looked at as always.
+//! A [`Template`] is made of a segment that was read, and reads the next one by comparing its headers as octets. All are
+//! the same but those that tell where its data begin and end, PSH, IPv4's identification, and checksums, which are looked
+//! at as always.
 //!
 //! ```text
 //! IP len 1500 | 10.0.0.1 > 10.0.0.2 | TCP 40000 > 80 seq 100  . ack 1 win 502 TS 7 3 | 1448 octets     of()
@@ -13,11 +14,11 @@ use core::net::IpAddr;
 
 use super::checksum::{self, ChecksumPolicy, Sum};
 use super::segmentation::{CHECKSUM, FLAGS, SEQ, V4_CHECKSUM, V4_TOTAL_LEN, V6_PAYLOAD_LEN};
-use super::{ETHERNET_HEADER_LEN_MAX, Flags, IpPacket, Protocol, TcpSegment};
+use super::{ETHERNET_HEADER_LEN_MAX, Flags, IpPacket, Protocol, TcpSegment, ipv6};
 use crate::tcp::seq::Seq;
 
 /// The headers of a segment, from the first octet of its frame on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Template {
     octets: [u8; LEN_MAX],
     /// What has to be the same.
@@ -36,8 +37,9 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// That of the segment in a frame whose IP packet begins behind `ip_at` octets and ends with it. `None` where nothing like it
-    /// is to be expected: it is no such segment, a fragment, one without data, or with any control bit but ACK.
+    /// That of the segment in a frame whose IP packet begins behind `ip_at` octets, an even number, and ends with it. `None`
+    /// where nothing like it is to be expected: it is no such segment, a fragment, one without data, or with any control
+    /// bit but ACK.
     pub(crate) fn of(frame: &[u8], ip_at: usize) -> Option<Template> {
         let packet = IpPacket::parse(frame.get(ip_at..)?).ok()?;
         let ends = (packet.src, packet.dst);
@@ -52,7 +54,7 @@ impl Template {
         let (v6, tcp_at) = (packet.src.is_ipv6(), frame.len() - packet.payload.len());
         let len = frame.len() - segment.payload.len();
         // Behind other headers a length is somewhere else.
-        if v6 && tcp_at - ip_at != V6_HEADER_LEN {
+        if v6 && tcp_at - ip_at != ipv6::HEADER_LEN {
             return None;
         }
         let (mut octets, mut mask) = ([0; LEN_MAX], [0; LEN_MAX]);
@@ -146,4 +148,3 @@ fn word(octets: &[u8], at: usize) -> Option<u16> {
 
 /// The longest headers of a frame, of IP and of TCP.
 const LEN_MAX: usize = ETHERNET_HEADER_LEN_MAX + 60 + 60;
-const V6_HEADER_LEN: usize = 40;

@@ -147,8 +147,8 @@ impl SendBuffer {
         acked
     }
 
-    /// `len` octets from `seq` on, in the parts in which they lie. `near`: the piece that they may begin in, and afterwards the
-    /// one that they do.
+    /// `len` octets from `seq` on, in the parts in which they lie. `near`: the piece that they may begin in, and afterwards
+    /// the one that they do begin in.
     pub(crate) fn slice(&self, seq: Seq, len: u32, near: &mut usize) -> impl Iterator<Item = &[u8]> + Clone {
         let from = seq.max(self.start);
         let to = (from + len).min(self.end());

@@ -38,7 +38,6 @@ pub struct TcpSegment<'a> {
 
 impl<'a> TcpSegment<'a> {
     /// Reads a segment that came between the addresses `(src, dst)`: all of the IP payload.
-    #[inline(always)]
     pub fn parse(
         bytes: &'a [u8],
         (src, dst): (IpAddr, IpAddr),

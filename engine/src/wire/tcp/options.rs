@@ -89,7 +89,6 @@ impl TcpOptions {
     //# of MUST-14 in Section 3.7.1):
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //# A TCP implementation MUST be able to receive a TCP Option in any segment (MUST-5).
-    #[inline]
     pub fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut options = TcpOptions::NONE;
         // What nearly every segment has, as nearly every sender writes it (RFC 7323 appendix A).

@@ -1,5 +1,6 @@
 //! Arbitrary packets.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
@@ -35,6 +36,19 @@ pub(super) fn ip_header() -> impl Strategy<Value = IpHeader> {
             options: Default::default(),
         },
     )
+}
+
+/// As [`ip_header`], of IPv4 with and without options.
+pub(super) fn ip_header_with_options() -> impl Strategy<Value = IpHeader> {
+    let options = prop::sample::select(vec![
+        IpOptions::NONE,
+        IpOptions::new(&[IpOption::RouterAlert(0)]).expect("options"),
+        IpOptions::new(&[IpOption::RecordRoute(9)]).expect("options"),
+    ]);
+    (ip_header(), options).prop_map(|(header, options)| {
+        let options = if header.src.is_ipv4() { options } else { IpOptions::NONE };
+        IpHeader { options, ..header }
+    })
 }
 
 /// Options that fit into a header.
