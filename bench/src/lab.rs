@@ -23,13 +23,6 @@ pub(crate) const FLOW: Case = Case {
         let one = |figure: &Figure| {
             let mtu = figure.point.map_or(1500, |point| point.x as u32);
             let segmentation_offload = figure.point.is_some_and(|point| point.curve.name == JOINED.name);
-            if let Ok(only) = std::env::var("LABONLY") {
-                if only != mtu.to_string() || segmentation_offload {
-                    return Ok(crate::figure::Sample { ours: 0.1, theirs: Some(0.1) });
-                }
-                let ours = flow_in_a_lab(mtu, segmentation_offload, round.length).unwrap();
-                return Ok(crate::figure::Sample { ours, theirs: Some(1.0) });
-            }
             round.compare(
                 || flow_in_a_lab(mtu, segmentation_offload, round.length),
                 || smoltcp_peer::pair_in_memory(mtu as usize, round.length),
