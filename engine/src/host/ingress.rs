@@ -110,12 +110,23 @@ impl Engine {
         let (id, tuple) = (run.socket, run.tuple);
         let codepoint = Codepoint::from_bits(run.template.ecn());
         // What is over answers as one that nobody knows.
-        match self.sockets.get(&id).map(|socket| &socket.phase) {
-            Some(Phase::Connection(connection)) if !connection.is_closed() => {}
-            _ => return false,
+        let Some(socket) = self.sockets.get_mut(&id) else { return false };
+        let Phase::Connection(connection) = &mut socket.phase else { return false };
+        if connection.is_closed() {
+            return false;
         }
         self.shared.counters.frames_in += 1;
-        self.hand_over(now, id, tuple, codepoint, &segment);
+        let before = connection.progress();
+        connection.on_segment(&mut self.shared.cx(now), &segment, codepoint);
+        self.gathers = connection.may_gather();
+        let moved = !connection.is_closed() && connection.progress() != before;
+        // It was touched by the one before: what most segments change needs no settling.
+        if !(socket.is_settled() && socket.is_noted()) {
+            self.touch(id);
+        }
+        if moved && !self.stations.is_empty() {
+            self.confirm_path(now, tuple.remote().ip());
+        }
         self.settle(now);
         true
     }

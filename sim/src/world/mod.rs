@@ -97,6 +97,8 @@ pub struct World {
     inputs: u64,
     /// A stack is given what has reached it while another one sends.
     delivers_early: bool,
+    /// A stack that was given frames in that way and lets more be answered with them.
+    gathers: Option<Gathered>,
     /// Where frames are written, used again and again.
     buffer: Vec<u8>,
 }
@@ -107,6 +109,24 @@ enum Node {
     /// A peer that is no engine, and the frames that reached it.
     Outsider(VecDeque<Arrival>),
     Removed,
+}
+
+/// What a stack was given together, of which nothing it says was taken out yet.
+#[derive(Clone, Copy)]
+struct Gathered {
+    by: StackId,
+    octets: usize,
+    frames: u64,
+}
+
+impl Gathered {
+    fn nothing(by: StackId) -> Self {
+        Gathered { by, octets: 0, frames: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.octets >= GATHERED_MAX || self.frames >= FRAMES_GATHERED_MAX
+    }
 }
 
 /// A frame that reached an outsider.
@@ -139,6 +159,7 @@ impl World {
             fired_at_once: 0,
             inputs: 0,
             delivers_early: false,
+            gathers: None,
             buffer: Vec::new(),
         }
     }
@@ -394,6 +415,10 @@ impl World {
         let there = &mut self.links[link.0 as usize];
         let receiver = first.to;
         let Some(to) = there.owner(receiver) else { return there.segment.recycle(first.frame) };
+        if self.gathers.is_some_and(|gathered| gathered.by != to) {
+            self.settle_gathered();
+        }
+        let there = &mut self.links[link.0 as usize];
         let clock = self.now + self.ahead.get(to.0 as usize).copied().unwrap_or_default();
         let engine = match self.stacks.get_mut(to.0 as usize) {
             Some(Node::Engine(engine)) => engine,
@@ -403,13 +428,17 @@ impl World {
             Some(Node::Removed) | None => return there.segment.recycle(first.frame),
         };
         let (checksums, medium) = (there.checksums(), there.segment.medium());
-        let (mut next, mut gathered, mut frames) = (Some(first), 0, 0);
+        let before = self.gathers.take().filter(|before| before.by == to);
+        let (mut next, mut gathered) = (Some(first), before.unwrap_or(Gathered::nothing(to)));
+        let (mut frames, mut more) = (0, true);
         while let Some(virtual_link::Arrival { frame, marks, .. }) = next {
-            (gathered, frames) = (gathered + frame.len(), frames + 1);
+            frames += 1;
+            gathered =
+                Gathered { octets: gathered.octets + frame.len(), frames: gathered.frames + 1, ..gathered };
             let before = self.outputs.len();
             // What was corrupted was finished before: an unfinished frame meets nothing but delay.
             let checksums = if marks.corrupted_bit.is_some() { ChecksumPolicy::Verify } else { checksums };
-            let more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
+            more = engine.handle_frame_of_batch(clock, LinkId(link.0), checksums, &frame);
             if self.arrivals_told {
                 take_events(engine, to, &mut self.outputs);
                 let told = self.outputs.len() - before;
@@ -417,7 +446,8 @@ impl World {
                 self.outputs.insert(before, Output::Arrival { link, at, to, marks, medium, frame, told });
             }
             there.segment.recycle(frame);
-            if !more || gathered >= GATHERED_MAX || frames >= FRAMES_GATHERED_MAX {
+            more &= !gathered.is_full();
+            if !more {
                 break;
             }
             next = match busy {
@@ -427,7 +457,21 @@ impl World {
         }
         // The first is counted with the step.
         self.inputs += frames - 1;
-        self.drain(to);
+        // Whoever sends may have more for it before that is taken out.
+        if more && busy.is_some() {
+            self.gathers = Some(gathered);
+        } else {
+            self.drain(to);
+        }
+    }
+
+    /// Takes out what is left of early deliveries.
+    fn settle_gathered(&mut self) {
+        if let Some(gathered) = self.gathers.take() {
+            let before = std::mem::replace(&mut self.delivers_early, true);
+            self.drain(gathered.by);
+            self.delivers_early = before;
+        }
     }
 
     /// Lets a stack's timers fire that are due.
@@ -458,8 +502,8 @@ impl World {
             let outputs = self.frames_told.then_some(&mut self.outputs);
             link.carry(self.now, stack, (&mut self.buffer, transmit.unfinished), outputs);
             self.note_link(index);
-            while carried >= GATHERED_MAX {
-                carried -= GATHERED_MAX;
+            while carried >= EARLY {
+                carried -= EARLY;
                 self.deliver_early(index, stack);
             }
         }
@@ -474,6 +518,9 @@ impl World {
         // Ports need no giving back: no kernel shares these addresses.
         while engine.poll_released_port().is_some() {}
         self.note_stack(stack);
+        if !self.delivers_early {
+            self.settle_gathered();
+        }
     }
 
     /// The next frame of a stack, in the buffer; what it told before is told.
@@ -531,6 +578,8 @@ impl Error for WorldError {}
 const GATHERED_MAX: usize = 64 << 10;
 /// And frames.
 const FRAMES_GATHERED_MAX: u64 = 64;
+/// Octets that a stack sends before those that have reached another one are given to it: few enough to be near still.
+const EARLY: usize = 32 << 10;
 /// How often timers may fire at one instant.
 const FIRED_AT_ONCE_MAX: u32 = 100_000;
 /// How long a timer waits that is still due after it was handled.
