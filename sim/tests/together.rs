@@ -155,7 +155,10 @@ fn a_step_takes_in_what_came_together_within_a_bound() {
     two.world.input(B, take).unwrap().unwrap();
     assert_eq!(received, 200);
 
+    // On a line with a delay nothing has come while the other one still sends.
     let mut two = Two::connected(false, false, true);
+    let delay = Duration::from_millis(1);
+    two.world.set_impairments(LINK, Impairments { delay, ..Impairments::default() }).unwrap();
     two.transfer();
     let bound = 64 << 10;
     assert!((bound - 3000..bound + 1500).contains(&two.most), "{} octets in a step", two.most);
