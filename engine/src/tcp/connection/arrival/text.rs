@@ -84,7 +84,8 @@ impl Connection {
         let mut taken = payload.len() as u32;
         let capacity = self.receive_capacity();
         cx.spares.lend_octets(&mut self.rcv.ready, capacity);
-        self.rcv.ready.extend(payload);
+        // In parts: what is longer glibc leaves to an instruction of the processor that is slower where it begins anywhere.
+        payload.chunks(COPIED_AT_ONCE).for_each(|part| self.rcv.ready.extend(part));
         self.rcv.nxt += taken;
         let had_gap = !self.rcv.assembler.is_empty();
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -115,3 +116,6 @@ impl Connection {
         self.tell_readable(cx);
     }
 }
+
+/// Octets that one copy moves.
+const COPIED_AT_ONCE: usize = 4096;
