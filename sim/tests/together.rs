@@ -194,6 +194,11 @@ fn what_has_reached_a_stack_is_taken_in_while_the_other_one_sends() {
         let received = at(|kind| matches!(kind, EventKind::SegmentReceived(_)), B);
         assert_eq!(received.first() < sent.last() && !received.is_empty(), early);
         assert_eq!(at(|kind| matches!(kind, EventKind::SegmentReceived(_)), A), [0usize; 0]);
+        // It is given them in smaller parts than it answers.
+        let answers = at(|kind| matches!(kind, EventKind::SegmentSent(_)), B).len();
+        assert_eq!(answers, if early { 4 } else { 0 }, "139 frames, 44 to an answer");
+        let first = received.iter().take_while(|place| Some(*place) < sent.last()).count();
+        assert!(!early || first > 64, "{first} segments came before the last one left");
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Owns the engines, the links and the order of things; decides nothing about TCP. After each input to an engine
 //! everything that the engine has to say is taken out before anything else happens: frames go to their links, the
-//! rest to the queue behind [`World::poll_output`].
+//! rest to the queue behind [`World::poll_output`]. Of frames that come together only the last is followed by that; where
+//! they come while their sender still sends, it goes on sending before.
 //!
 //! ```text
 //! op(a, Connect) ─> Parked           poll_output() ─> Event SYN-SENT, Event SegmentSent(S), Link Flying { to: b }

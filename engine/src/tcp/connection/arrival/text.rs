@@ -84,6 +84,7 @@ impl Connection {
         let mut taken = payload.len() as u32;
         let capacity = self.receive_capacity();
         cx.spares.lend_octets(&mut self.rcv.ready, capacity);
+        self.rcv.ready.reserve(payload.len());
         // In parts: what is longer glibc leaves to an instruction of the processor that is slower where it begins anywhere.
         payload.chunks(COPIED_AT_ONCE).for_each(|part| self.rcv.ready.extend(part));
         self.rcv.nxt += taken;
